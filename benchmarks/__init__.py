@@ -1,0 +1,1 @@
+"""Latency, accuracy and memory, side by side with the alternatives."""

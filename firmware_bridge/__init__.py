@@ -1,0 +1,1 @@
+"""Bytes on a wire to timestamped samples in millivolts, and back."""

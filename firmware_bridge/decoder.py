@@ -1,0 +1,44 @@
+"""The one interface of every wire format."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from ecg_edge.firmware_bridge.samples import Event, Tally
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """Bytes in, events out; incremental, indifferent to how the stream is cut, bounded in memory."""
+
+    name: str
+    tally: Tally
+
+    def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
+        """Take the next bytes and return what they complete.
+
+        Parameters
+        ----------
+        data : bytes
+            Any number of bytes, any cut.
+        arrival : float
+            Host time (``Clock.monotonic``) at which they arrived; copied into the blocks.
+
+        Raises
+        ------
+        ProtocolVersionError
+            The stream speaks a major version this decoder does not know.
+        """
+        ...
+
+    def close(self) -> list[Event]:
+        """End of stream: return what can still be told."""
+        ...
+
+    def opening(self) -> bytes:
+        """Bytes to write when the port is opened (describe yourself, start), or nothing."""
+        ...
+
+    def closing(self) -> bytes:
+        """Bytes to write before the port is closed (stop), or nothing."""
+        ...

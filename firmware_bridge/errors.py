@@ -1,0 +1,109 @@
+"""Every error a user can meet, each with its exit code and the way out."""
+
+from __future__ import annotations
+
+
+class EcgEdgeError(Exception):
+    """Root of all errors raised on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, in the user's words.
+    fix : str
+        What to do about it: a command or a setting. Shown after the message.
+
+    Attributes
+    ----------
+    exit_code : int
+        Exit status of the command line when this error ends it
+        (1 user error, 2 usage, 3 budget broken, 4 device lost).
+    """
+
+    exit_code: int = 1
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message if not fix else f"{message}\n  fix: {fix}")
+        self.message = message
+        self.fix = fix
+
+
+class UsageError(EcgEdgeError):
+    """An argument is malformed or contradicts another."""
+
+    exit_code = 2
+
+
+class BudgetError(EcgEdgeError):
+    """A verified figure is worse than the budget allows."""
+
+    exit_code = 3
+
+
+class DeviceLostError(EcgEdgeError):
+    """The device went away and did not come back."""
+
+    exit_code = 4
+
+
+class PortNotFoundError(EcgEdgeError):
+    """The named port does not exist."""
+
+
+class PortBusyError(EcgEdgeError):
+    """Another program holds the port, or access is denied."""
+
+
+class NotAnEcgStreamError(EcgEdgeError):
+    """Bytes arrive (or none do), but no decoder recognises an ECG stream in them."""
+
+
+class ProtocolVersionError(EcgEdgeError):
+    """The device speaks a major protocol version this build does not know."""
+
+
+class MissingExtraError(EcgEdgeError):
+    """An optional dependency is not installed.
+
+    Parameters
+    ----------
+    package : str
+        The package that failed to import.
+    extra : str
+        The extra of ecg-edge that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the package {package!r}, which is not installed",
+            f'pip install "ecg-edge[{extra}]"',
+        )
+        self.package, self.extra = package, extra
+
+
+class ModelFileError(EcgEdgeError):
+    """The model file cannot be used: truncated, not ours, or inconsistent."""
+
+
+class OfflineModelError(ModelFileError):
+    """An offline model was given where a streaming one is needed."""
+
+
+class LeadMismatchError(ModelFileError):
+    """The model wants other input leads than the source has."""
+
+
+class RecordingError(EcgEdgeError):
+    """The recording cannot be written or read."""
+
+
+class DiskFullError(RecordingError):
+    """No space left for the recording; what was written before stays readable."""
+
+
+class DataFolderError(EcgEdgeError):
+    """The data folder is not what it is said to be, or a record in it is unusable."""
+
+
+class CheckpointError(EcgEdgeError):
+    """A training run or checkpoint is missing, damaged or of another shape."""

@@ -1,0 +1,1 @@
+"""Data sets, the causal U-Net, training and evaluation."""
