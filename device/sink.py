@@ -1,0 +1,131 @@
+"""What a sink is: anything that takes twelve leads as they come (recorder, monitor, status line)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from ecg_edge.device.leads import Provenance
+from ecg_edge.device.spec import ModelSpec
+from ecg_edge.device.stream import LeadBlock
+from ecg_edge.firmware_bridge.samples import SampleBlock, StreamInfo
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """What is known when the first samples come.
+
+    Attributes
+    ----------
+    info : StreamInfo
+        The device's description of itself.
+    source : str
+        URL of the source.
+    spec : ModelSpec
+        The model's description.
+    model_name, model_sha256 : str
+        File name without folder, and digest of the file.
+    provenance : tuple of Provenance
+        Of each of the twelve leads.
+    started : datetime
+        Wall-clock time of sample 0, UTC.
+    latency_terms : dict of str to float
+        The named terms of the latency a user sees, in seconds, as far as they are known in advance:
+        ``device filter``, ``frame``, ``resampler``, ``algorithmic`` ….
+    """
+
+    info: StreamInfo
+    source: str
+    spec: ModelSpec
+    model_name: str
+    model_sha256: str
+    provenance: tuple[Provenance, ...]
+    started: datetime
+    latency_terms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that happened at a place of the time axis.
+
+    Attributes
+    ----------
+    kind : str
+        ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``.
+    index, stop : int
+        Half-open range on the native sample axis; ``stop == index`` for an instant.
+    text : str
+        For the human.
+    """
+
+    kind: str
+    index: int
+    stop: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """Figures of the running stream, once a second.
+
+    Attributes
+    ----------
+    elapsed_s : float
+        Since the first sample.
+    samples_in, samples_out, samples_lost : int
+        Native samples accepted, model-rate rows emitted, native samples lost.
+    rate_hz : float
+        Native samples per second as received over the last seconds.
+    latency_p50_ms, latency_p99_ms : float
+        Byte arrival to LeadBlock: how long the host took, beyond the algorithm's own latency.
+    heart_rate_bpm : float or None
+        From the measured leads.
+    lead_off : tuple of str
+        Electrodes that are off.
+    dropped_blocks : int
+        Blocks dropped because a queue was full.
+    """
+
+    elapsed_s: float
+    samples_in: int
+    samples_out: int
+    samples_lost: int
+    rate_hz: float
+    latency_p50_ms: float
+    latency_p99_ms: float
+    heart_rate_bpm: float | None
+    lead_off: tuple[str, ...] = ()
+    dropped_blocks: int = 0
+    connected: bool = True
+    battery_percent: int | None = None
+
+
+class Sink(Protocol):
+    """Called from one thread, in order: open, then any mix of the middle four, then close."""
+
+    name: str
+
+    def open(self, header: RunHeader) -> None:
+        """Begin; raise a typed error if that is impossible."""
+        ...
+
+    def native(self, block: SampleBlock) -> None:
+        """Measured samples at their native rate, as decoded."""
+        ...
+
+    def leads(self, block: LeadBlock) -> None:
+        """The twelve leads at the model rate."""
+        ...
+
+    def note(self, note: Note) -> None:
+        """Something happened."""
+        ...
+
+    def status(self, status: Status) -> None:
+        """Fresh figures."""
+        ...
+
+    def close(self) -> None:
+        """End; everything taken is safe when this returns."""
+        ...

@@ -1,0 +1,235 @@
+"""The streaming reconstructor: conditioned samples in, twelve labelled leads out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.leads import BASIS, Provenance, known_basis, provenance, twelve_from_basis
+from ecg_edge.device.model import Backend, State
+from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.samples import LEADS
+
+
+@dataclass(frozen=True)
+class LeadBlock:
+    """Consecutive samples of the twelve leads, all aligned to the same instants.
+
+    Attributes
+    ----------
+    index : int
+        Index of the first row on the model-rate sample axis.
+    mv : ndarray of float32, shape (n_samples, 12)
+        Conditioned, in mV, columns as ``samples.LEADS``.
+    provenance : tuple of Provenance
+        One per lead.
+    valid : ndarray of bool, shape (n_samples, 12)
+        False where the value must not be shown or used.
+    warmup : ndarray of bool, shape (n_samples,)
+        True until the network has settled after a reset.
+    sigma : ndarray of float32, shape (n_samples, 12)
+        Half-width in mV of the interval the model states (at ``spec.head.interval_level``);
+        zero for measured and derived leads.
+    arrival : float
+        Host time (``Clock.monotonic``) at which the sample that completed the block arrived.
+    """
+
+    index: int
+    mv: npt.NDArray[np.float32]
+    provenance: tuple[Provenance, ...]
+    valid: npt.NDArray[np.bool_]
+    warmup: npt.NDArray[np.bool_]
+    sigma: npt.NDArray[np.float32]
+    arrival: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.mv)
+
+
+@dataclass(frozen=True)
+class _Hop:
+    """What one hop yields; `ok` holds the input flags of its rows and of their look-ahead."""
+
+    first: int
+    mv: npt.NDArray[np.float32]
+    sigma: npt.NDArray[np.float32]
+    ok: npt.NDArray[np.bool_]
+
+
+class StreamReconstructor:
+    """Feeds one stream through the network, hop by hop.
+
+    The output is the same, byte for byte, however the input is cut into blocks.
+
+    Parameters
+    ----------
+    backend : Backend
+        Shared between streams or not; the stream's state lives here.
+
+    Attributes
+    ----------
+    provenance : tuple of Provenance
+        Of each of the twelve leads.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        spec = backend.spec
+        self._hop, self._late = spec.hop, spec.lookahead
+        self._n_in = len(spec.input_leads)
+        self.provenance = provenance(spec.input_leads)
+        known, matrix = known_basis(spec.input_leads)
+        self._known_columns = [BASIS.index(lead) for lead in known]
+        self._known = matrix.T
+        self._target_columns = [BASIS.index(lead) for lead in spec.target_leads]
+        self._twelve = twelve_from_basis().T
+        self._measured = [LEADS.index(lead) for lead in spec.input_leads]
+        self._guess = np.array([p is Provenance.RECONSTRUCTED for p in self.provenance])
+        self._needs = self._dependencies(matrix)
+        self._mean = spec.head.mean.astype(np.float64)
+        self._log_scale = spec.head.log_scale.astype(np.float64)
+        self._factors = spec.head.interval_factors.astype(np.float64)
+        lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
+        self._back = int(-lags.min())
+        self._tap_rows = np.arange(self._hop)[:, None] + self._back + lags[None, :]
+        self._ones = np.ones((self._hop, 1), np.float32)
+        self._settle = round(spec.settling_s * spec.fs)
+        self.reset()
+
+    def _dependencies(self, known: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Shape (12, n_inputs): which inputs each lead is computed from (a guess: from all)."""
+        needs = np.abs(self._twelve[self._known_columns].T @ known) > 1e-9
+        needs[self._measured] = np.eye(self._n_in, dtype=np.bool_)
+        needs[self._guess] = True
+        return np.asarray(needs, np.bool_)
+
+    def reset(self, index: int = 0) -> None:
+        """Forget everything; the next sample fed has the given index. Warm-up begins."""
+        self._state: State = self._backend.initial_state()
+        self._start = self._next = index
+        self._x = np.zeros((self._back, self._n_in), np.float32)  # history, then samples not yet consumed
+        self._ok = np.ones((self._late, self._n_in), np.bool_)
+        self._pending = 0
+        self._clean_from = index  # first row from which a reconstruction is free of invalid inputs
+
+    def feed(
+        self,
+        x: npt.NDArray[np.float32],
+        valid: npt.NDArray[np.bool_] | None = None,
+        arrival: float = 0.0,
+    ) -> LeadBlock:
+        """Take conditioned samples; return every row they complete.
+
+        Parameters
+        ----------
+        x : ndarray of float32, shape (n_samples, n_inputs)
+            In mV at the model rate; finite, also where invalid (hold the last value).
+        valid : ndarray of bool, same shape, optional
+            False where an input must not be trusted. A reconstructed lead is invalid wherever its
+            look-ahead touches such a sample, and warming up for the settling time after it.
+        arrival : float
+            Host time, copied into the block.
+
+        Raises
+        ------
+        UsageError
+            Wrong number of leads, or samples that are not finite.
+        """
+        x = np.asarray(x, np.float32)
+        if x.ndim != 2 or x.shape[1] != self._n_in:
+            raise UsageError(f"samples of shape {x.shape}; the model reads {self._n_in} leads", "pass (n, n_inputs)")
+        if not np.isfinite(x).all():
+            raise UsageError("samples hold NaN or infinity", "hold the last value and mark it invalid")
+        ok = np.ones(x.shape, np.bool_) if valid is None else np.asarray(valid, np.bool_)
+        self._x = np.concatenate([self._x, x])
+        self._ok = np.concatenate([self._ok, ok])
+        self._pending += len(x)
+        return self._block([self._step() for _ in range(self._pending // self._hop)], arrival)
+
+    def flush(self, arrival: float = 0.0) -> LeadBlock:
+        """Repeat the last sample until every sample fed has come out, return the rest, then reset."""
+        fed = self._next + self._pending
+        if fed == self._emitted():
+            self.reset(fed)
+            return self._block([], arrival)
+        n_pad = -(-(self._pending + self._late) // self._hop) * self._hop - self._pending
+        tail = self.feed(np.repeat(self._x[-1:], n_pad, axis=0), np.repeat(self._ok[-1:], n_pad, axis=0), arrival)
+        self.reset(fed)
+        keep = fed - tail.index
+        return LeadBlock(
+            tail.index,
+            tail.mv[:keep],
+            tail.provenance,
+            tail.valid[:keep],
+            tail.warmup[:keep],
+            tail.sigma[:keep],
+            arrival,
+        )
+
+    def _step(self) -> _Hop:
+        """Consume one hop. Every product has the same shape in every hop, so the cut cannot show."""
+        hop, back = self._hop, self._back
+        window = self._x[: back + hop]
+        features, self._state = self._backend.step(window[back:], self._state)
+        regressors = self._regressors(features, window)
+        now = window[back - self._late : back - self._late + hop]
+        basis = np.zeros((hop, len(BASIS)))
+        width = np.zeros((hop, len(BASIS)))
+        basis[:, self._known_columns] = now.astype(np.float64) @ self._known
+        basis[:, self._target_columns] = regressors @ self._mean
+        width[:, self._target_columns] = np.exp(np.clip(regressors @ self._log_scale, -6.0, 3.0)) * self._factors
+        mv = (basis @ self._twelve).astype(np.float32)
+        mv[:, self._measured] = now
+        # Leads with independent uncertain ancestors add their widths in quadrature.
+        sigma = np.sqrt((width**2) @ (self._twelve**2)).astype(np.float32)
+        sigma[:, ~self._guess] = 0
+        done = _Hop(self._next - self._late, mv, sigma, self._ok[: self._late + hop])
+        self._x, self._ok = self._x[hop:], self._ok[hop:]
+        self._next += hop
+        self._pending -= hop
+        return done
+
+    def _regressors(
+        self, features: npt.NDArray[np.float32], window: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        """Rows of the design matrix of one hop, in the order `spec.Head` fixes."""
+        taps = window[self._tap_rows].reshape(self._hop, -1)
+        return np.concatenate([features, taps, self._ones], axis=1).astype(np.float64)
+
+    def _block(self, hops: list[_Hop], arrival: float) -> LeadBlock:
+        if not hops:
+            empty = np.zeros((0, len(LEADS)), np.float32)
+            none = np.zeros((0, len(LEADS)), np.bool_)
+            return LeadBlock(self._emitted(), empty, self.provenance, none, none[:, 0], empty, arrival)
+        first = hops[0].first
+        skip = max(0, self._start - first)  # rows before the first sample
+        valid, warmup = self._flags(np.concatenate([hops[0].ok, *(h.ok[self._late :] for h in hops[1:])]), first)
+        return LeadBlock(
+            first + skip,
+            np.concatenate([h.mv for h in hops])[skip:],
+            self.provenance,
+            valid[skip:],
+            warmup[skip:],
+            np.concatenate([h.sigma for h in hops])[skip:],
+            arrival,
+        )
+
+    def _emitted(self) -> int:
+        return max(self._start, self._next - self._late)
+
+    def _flags(self, ok: npt.NDArray[np.bool_], first: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Validity of every lead, and the warm-up flag, of the rows from `first` on.
+
+        `ok` has `lookahead` rows more than there are rows to flag: their future.
+        """
+        n = len(ok) - self._late
+        whole = np.asarray(np.all(ok, axis=1), np.bool_)
+        valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:n, None, :] & self._needs[None]).any(axis=2))
+        ahead = np.asarray(np.all(np.lib.stride_tricks.sliding_window_view(whole, self._late + 1), axis=1), np.bool_)
+        valid[:, self._guess] &= ahead[:, None]
+        rows = first + np.arange(n)
+        clean_from = np.maximum.accumulate(np.where(whole[:n], self._clean_from, rows + 1))
+        self._clean_from = int(clean_from[-1])
+        return valid, np.asarray(rows < clean_from + self._settle, np.bool_)
