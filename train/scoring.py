@@ -1,0 +1,94 @@
+"""Score a reconstructor on prepared records, the baselines beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.leads import BASIS
+from ecg_edge.device.model import Backend
+from ecg_edge.device.progress import Progress
+from ecg_edge.device.stream import StreamReconstructor
+from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.train import metrics, ridge
+from ecg_edge.train.prepare import Prepared
+
+SCORED_FROM_S = 2.0
+Estimator = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
+"""One record's inputs (n_samples, n_inputs) → its targets (m_samples, n_targets), m ≤ n, aligned at the start."""
+
+
+def streamed(backend: Backend) -> Estimator:
+    """Estimator that runs a model file hop by hop from a cold start."""
+    columns = [LEADS.index(lead) for lead in backend.spec.target_leads]
+    reconstructor = StreamReconstructor(backend)
+
+    def estimate(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        reconstructor.reset()
+        return reconstructor.feed(x).mv[:, columns]
+
+    return estimate
+
+
+def linear(weights: npt.NDArray[np.float32]) -> Estimator:
+    """Estimator of a ridge baseline."""
+    return lambda x: ridge.predict(x, weights)
+
+
+def zero(n_targets: int) -> Estimator:
+    """Estimator that always says 0 mV."""
+    return lambda x: np.zeros((len(x), n_targets))
+
+
+def score(
+    data: Prepared, inputs: tuple[str, ...], targets: tuple[str, ...], fs: int, estimate: Estimator, label: str
+) -> metrics.LeadFigures:
+    """Figures per record and hidden lead, the first 2.0 s left out.
+
+    Parameters
+    ----------
+    data : Prepared
+        Conditioned records.
+    inputs, targets : tuple of str
+        Basis leads.
+    fs : int
+        Rate in Hz.
+    estimate : Estimator
+        What to score.
+    label : str
+        Shown by the progress line.
+    """
+    cols_in, cols_out = [BASIS.index(n) for n in inputs], [BASIS.index(n) for n in targets]
+    first = round(SCORED_FROM_S * fs)
+    parts = []
+    with Progress(label, len(data)) as progress:
+        for record in data.x:
+            guess = estimate(np.ascontiguousarray(record[:, cols_in]))
+            truth = record[first : len(guess), cols_out]
+            parts.append(metrics.figures(truth[None], guess[None, first:], targets))
+            progress.step()
+    return metrics.concatenate(parts)
+
+
+def report(
+    data: Prepared,
+    inputs: tuple[str, ...],
+    targets: tuple[str, ...],
+    fs: int,
+    estimate: Estimator,
+    ridges: dict[str, npt.NDArray[np.float32]],
+) -> dict[str, Any]:
+    """Summary of a model with its baselines, as `evaluate --json` prints it."""
+    doc = score(data, inputs, targets, fs, estimate, "model").summary()
+    baselines = {"zero": zero(len(targets))}
+    baselines |= {f"ridge {taps}": linear(w) for taps, w in sorted(ridges.items(), key=lambda kv: int(kv[0]))}
+    doc["baselines"] = {
+        name: score(data, inputs, targets, fs, guess, name).summary() for name, guess in baselines.items()
+    }
+    doc["inputs"] = list(inputs)
+    doc["scored_from_s"] = SCORED_FROM_S
+    doc["excluded"] = {str(k): v for k, v in data.excluded.items()}
+    return doc
