@@ -1,0 +1,125 @@
+"""From a finished training run to model files, each proved before it gets its name."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.conditioning import ConditioningSpec
+from ecg_edge.device.model import Model, load_model, seal
+from ecg_edge.device.spec import Head, ModelSpec
+from ecg_edge.export import onnx_writer
+from ecg_edge.export.graph import FEATURES, Graph, from_body
+from ecg_edge.export.quantise import Quantisation, calibrate
+from ecg_edge.train import finalise, training
+from ecg_edge.train.network import Reconstructor
+from ecg_edge.train.run_folder import RunFolder
+
+PRECISIONS = ("fp32", "int8")
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Everything that the files of one run share.
+
+    Attributes
+    ----------
+    network : Reconstructor
+        In torch, in evaluation mode: the reference.
+    graph : Graph
+        The folded body.
+    spec : ModelSpec
+        Of the fp32 file; the others differ in states and quantisation.
+    """
+
+    network: Reconstructor
+    graph: Graph
+    spec: ModelSpec
+
+    @property
+    def stem(self) -> str:
+        """File name without precision and suffix: ``i-ii``."""
+        return "-".join(self.spec.input_leads).lower()
+
+    def quantise(self, x: npt.NDArray[np.float32]) -> Quantisation:
+        """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
+        return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
+
+    def describe(self, quant: Quantisation | None, calibration: dict[str, Any], accuracy: dict[str, Any]) -> ModelSpec:
+        """Return the description for one file."""
+        how: dict[str, Any] = {"precision": "fp32"}
+        if quant is not None:
+            how = {
+                "precision": "int8",
+                "activations": "uint8, per tensor, minimum and maximum merged over the calibration records",
+                "weights": "int8, symmetric, per output channel",
+                "float_convolutions": sorted(quant.float_convs),
+                "calibration": calibration,
+            }
+        return dataclasses.replace(
+            self.spec, states=onnx_writer.state_specs(self.graph, quant), quantisation=how, accuracy=accuracy
+        )
+
+    def write(self, path: Path, spec: ModelSpec, quant: Quantisation | None) -> Model:
+        """Write a sealed file and load it back as the device does."""
+        path.write_bytes(seal(onnx_writer.write_streaming(self.graph, spec, quant)))
+        return load_model(path)
+
+
+def open_run(run: RunFolder) -> Exporter:
+    """Load a finished run.
+
+    Raises
+    ------
+    CheckpointError
+        Not a run, not finished, or damaged.
+    """
+    config = run.read_config()
+    network = training.load_model(run.path)
+    calibration = finalise.Calibration.load(run.calibration_file)
+    graph = from_body(network.body)
+    mean, log_scale = finalise.head_weights(network)
+    net = network.spec
+    history = run.history()
+    best = min(history, key=lambda row: row["mean"]["rmse_mv"]) if history else {}
+    spec = ModelSpec(
+        kind="streaming",
+        input_leads=net.input_leads,
+        target_leads=net.target_leads,
+        fs=net.fs,
+        hop=net.hop,
+        lookahead=net.lookahead,
+        receptive_field=network.body.receptive_field(),
+        settling_s=calibration.settling_s,
+        n_features=net.n_features,
+        states=onnx_writer.state_specs(graph, None),
+        head=Head(
+            finalise.head_lags(net),
+            mean,
+            log_scale,
+            calibration.moments,
+            finalise.LEVEL,
+            calibration.interval_factors,
+        ),
+        conditioning=ConditioningSpec.from_dict(config["conditioning"]),
+        model_id=graph.digest(mean, log_scale),
+        ridge=calibration.ridge,
+        training={
+            "dataset": config["dataset"],
+            "records": config["records"],
+            "excluded": len(config["excluded"]),
+            "epochs": best.get("epoch"),
+            "settings": config["train"],
+            "network": config["net"],
+            "parameters": network.n_parameters(),
+            "macs_per_hop": graph.macs_per_hop(),
+            "commit": config["commit"],
+            "packages": config["packages"],
+        },
+    )
+    return Exporter(network, graph, spec)
