@@ -50,12 +50,13 @@ class LeadBlock:
 
 @dataclass(frozen=True)
 class _Hop:
-    """What one hop yields; `ok` holds the input flags of its rows and of their look-ahead."""
+    """What one hop yields: rows, their input flags, and whether all they were computed from was valid."""
 
     first: int
     mv: npt.NDArray[np.float32]
     sigma: npt.NDArray[np.float32]
     ok: npt.NDArray[np.bool_]
+    clean: npt.NDArray[np.bool_]
 
 
 class StreamReconstructor:
@@ -127,8 +128,9 @@ class StreamReconstructor:
         x : ndarray of float32, shape (n_samples, n_inputs)
             In mV at the model rate; finite, also where invalid (hold the last value).
         valid : ndarray of bool, same shape, optional
-            False where an input must not be trusted. A reconstructed lead is invalid wherever its
-            look-ahead touches such a sample, and warming up for the settling time after it.
+            False where an input must not be trusted. A reconstructed lead is invalid at that instant
+            and wherever the samples after it that went into it (its look-ahead, and the rest of its
+            hop) touch it; for the settling time after it the rows are marked as warming up.
         arrival : float
             Host time, copied into the block.
 
@@ -185,7 +187,9 @@ class StreamReconstructor:
         # Leads with independent uncertain ancestors add their widths in quadrature.
         sigma = np.sqrt((width**2) @ (self._twelve**2)).astype(np.float32)
         sigma[:, ~self._guess] = 0
-        done = _Hop(self._next - self._late, mv, sigma, self._ok[: self._late + hop])
+        seen = np.asarray(np.all(self._ok[: self._late + hop], axis=1), np.bool_)
+        clean = np.logical_and.accumulate(seen[::-1])[::-1][:hop]
+        done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], clean)
         self._x, self._ok = self._x[hop:], self._ok[hop:]
         self._next += hop
         self._pending -= hop
@@ -205,7 +209,7 @@ class StreamReconstructor:
             return LeadBlock(self._emitted(), empty, self.provenance, none, none[:, 0], empty, arrival)
         first = hops[0].first
         skip = max(0, self._start - first)  # rows before the first sample
-        valid, warmup = self._flags(np.concatenate([hops[0].ok, *(h.ok[self._late :] for h in hops[1:])]), first)
+        valid, warmup = self._flags(hops)
         return LeadBlock(
             first + skip,
             np.concatenate([h.mv for h in hops])[skip:],
@@ -219,17 +223,13 @@ class StreamReconstructor:
     def _emitted(self) -> int:
         return max(self._start, self._next - self._late)
 
-    def _flags(self, ok: npt.NDArray[np.bool_], first: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Validity of every lead, and the warm-up flag, of the rows from `first` on.
-
-        `ok` has `lookahead` rows more than there are rows to flag: their future.
-        """
-        n = len(ok) - self._late
-        whole = np.asarray(np.all(ok, axis=1), np.bool_)
-        valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:n, None, :] & self._needs[None]).any(axis=2))
-        ahead = np.asarray(np.all(np.lib.stride_tricks.sliding_window_view(whole, self._late + 1), axis=1), np.bool_)
-        valid[:, self._guess] &= ahead[:, None]
-        rows = first + np.arange(n)
-        clean_from = np.maximum.accumulate(np.where(whole[:n], self._clean_from, rows + 1))
+    def _flags(self, hops: list[_Hop]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Validity of every lead, and the warm-up flag, of the rows of consecutive hops."""
+        ok, clean = np.concatenate([h.ok for h in hops]), np.concatenate([h.clean for h in hops])
+        valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:, None, :] & self._needs[None]).any(axis=2))
+        valid[:, self._guess] &= clean[:, None]
+        rows = hops[0].first + np.arange(len(ok))
+        sound = np.asarray(np.all(ok, axis=1), np.bool_)
+        clean_from = np.maximum.accumulate(np.where(sound, self._clean_from, rows + 1))
         self._clean_from = int(clean_from[-1])
         return valid, np.asarray(rows < clean_from + self._settle, np.bool_)

@@ -1,0 +1,168 @@
+"""Streaming equals offline, for every way of cutting the input; flush, reset, validity."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.nets import noise
+
+from ecg_edge.device.leads import Provenance
+from ecg_edge.device.model import Model
+from ecg_edge.device.stream import LeadBlock, StreamReconstructor
+from ecg_edge.export.build import Exporter
+from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.samples import LEADS
+
+CUTS = st.lists(st.integers(0, 40), max_size=14)
+CHEST = [LEADS.index(f"V{k}") for k in range(1, 7)]
+
+
+def join(blocks: list[LeadBlock]) -> LeadBlock:
+    """One block of several, which must follow each other without hole or overlap."""
+    blocks = [b for b in blocks if len(b)]
+    for a, b in itertools.pairwise(blocks):
+        assert b.index == a.index + len(a)
+    return LeadBlock(
+        blocks[0].index,
+        np.concatenate([b.mv for b in blocks]),
+        blocks[0].provenance,
+        np.concatenate([b.valid for b in blocks]),
+        np.concatenate([b.warmup for b in blocks]),
+        np.concatenate([b.sigma for b in blocks]),
+    )
+
+
+def stream(model: Model, x: np.ndarray, sizes: list[int], ok: np.ndarray | None = None) -> LeadBlock:
+    r = StreamReconstructor(model.backend)
+    blocks, i = [], 0
+    for k in [*sizes, len(x)]:
+        blocks.append(r.feed(x[i : i + k], None if ok is None else ok[i : i + k]))
+        i += k
+    return join([*blocks, r.flush()])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=CUTS, seed=st.integers(0, 50), n=st.integers(1, 260))
+def test_fp32_streamed_equals_torch_offline(
+    models: dict[str, Model], exporter: Exporter, sizes: list[int], seed: int, n: int
+) -> None:
+    x = noise(n, 2, seed)
+    out = stream(models["fp32"], x, sizes)
+    assert out.mv.shape == (n, 12)
+    hop, late = exporter.spec.hop, exporter.spec.lookahead
+    padded = np.concatenate([x, np.repeat(x[-1:], -(-(n + late) // hop) * hop - n, axis=0)])
+    with torch.no_grad():
+        mean, log_scale = exporter.network(torch.from_numpy(padded.T[None].copy()))
+    want = mean[0].numpy().T[late : late + n]
+    np.testing.assert_allclose(out.mv[:, CHEST], want, atol=1e-5)
+    width = np.exp(log_scale[0].numpy().T[late : late + n]) * exporter.spec.head.interval_factors
+    np.testing.assert_allclose(out.sigma[:, CHEST], width, rtol=1e-3)
+    np.testing.assert_array_equal(out.mv[:, :2], x)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=CUTS, seed=st.integers(0, 50), n=st.integers(1, 200), lost=st.integers(0, 150))
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_same_bytes_whatever_the_cut(
+    models: dict[str, Model], precision: str, sizes: list[int], seed: int, n: int, lost: int
+) -> None:
+    x = noise(n, 2, seed)
+    ok = np.ones((n, 2), np.bool_)
+    ok[lost : lost + 5, seed % 2] = False
+    a, b = stream(models[precision], x, sizes, ok), stream(models[precision], x, [], ok)
+    for field in ("mv", "valid", "warmup", "sigma"):
+        assert getattr(a, field).tobytes() == getattr(b, field).tobytes(), field
+
+
+def test_int8_is_close_to_fp32(models: dict[str, Model]) -> None:
+    x = noise(2000, 2, 7)
+    a, b = (stream(models[k], x, []).mv[:, CHEST] for k in ("fp32", "int8"))
+    snr = 10 * np.log10((a**2).mean() / ((a - b) ** 2).mean())
+    assert snr > 25, f"{snr:.1f} dB"
+    assert np.abs(a - b).max() > 1e-6, "the int8 file must really be quantised"
+
+
+def test_int8_does_not_drift(models: dict[str, Model]) -> None:
+    """States are a finite history: after a minute of anything the network has forgotten it."""
+    x, probe = noise(6000, 2, 1), noise(400, 2, 2)
+    r = StreamReconstructor(models["int8"].backend)
+    r.feed(np.concatenate([x, probe]))
+    fresh = StreamReconstructor(models["int8"].backend)
+    fresh.feed(probe)
+    tail = noise(64, 2, 3)
+    np.testing.assert_array_equal(r.feed(tail).mv, fresh.feed(tail).mv)
+
+
+def test_limb_leads_are_algebra_of_what_is_measured(models: dict[str, Model]) -> None:
+    out = stream(models["int8"], noise(100, 2, 4), [])
+    i, ii, iii, avr, avl, avf = out.mv[:, :6].T
+    np.testing.assert_allclose(iii, ii - i, atol=1e-6)
+    np.testing.assert_allclose(avr, -(i + ii) / 2, atol=1e-6)
+    np.testing.assert_allclose(avl, i - ii / 2, atol=1e-6)
+    np.testing.assert_allclose(avf, ii - i / 2, atol=1e-6)
+    assert (out.sigma[:, :6] == 0).all()
+    assert (out.sigma[:, 6:] > 0).all()
+    assert out.provenance[2] is Provenance.DERIVED
+    assert out.provenance[6] is Provenance.RECONSTRUCTED
+
+
+def test_flush_returns_every_sample_and_starts_anew(models: dict[str, Model]) -> None:
+    r = StreamReconstructor(models["fp32"].backend)
+    x = noise(37, 2, 5)
+    first = join([r.feed(x), r.flush()])
+    assert len(first) == 37
+    second = join([r.feed(x), r.flush()])
+    assert second.index == 37
+    np.testing.assert_array_equal(second.mv, first.mv)
+    assert len(r.flush()) == 0
+
+
+def test_reset_sets_the_axis_and_warms_up_again(models: dict[str, Model]) -> None:
+    r = StreamReconstructor(models["fp32"].backend)
+    r.feed(noise(80, 2))
+    r.reset(1000)
+    out = join([r.feed(noise(160, 2)), r.flush()])
+    assert out.index == 1000
+    settle = round(models["fp32"].spec.settling_s * 100)
+    assert out.warmup.sum() == settle
+    assert out.warmup[:settle].all()
+
+
+def test_an_invalid_input_spoils_what_depends_on_it_and_nothing_else(models: dict[str, Model]) -> None:
+    n, bad = 400, 201
+    ok = np.ones((n, 2), np.bool_)
+    ok[bad, 1] = False  # lead II
+    out = stream(models["fp32"], noise(n, 2), [], ok)
+    spec = models["fp32"].spec
+    np.testing.assert_array_equal(out.valid[:, 0], True)  # I
+    for lead in ("II", "III", "aVR", "aVL", "aVF"):
+        assert np.flatnonzero(~out.valid[:, LEADS.index(lead)]).tolist() == [bad]
+    spoiled = np.flatnonzero(~out.valid[:, LEADS.index("V3")])
+    assert spoiled[-1] == bad
+    assert spec.lookahead <= bad - spoiled[0] < spec.lookahead + spec.hop
+    settle = round(spec.settling_s * 100)
+    assert out.warmup[bad + 1 : bad + settle].all()
+    assert not out.warmup[bad + settle + 2 :].any()
+
+
+def test_bad_samples_are_refused(models: dict[str, Model]) -> None:
+    r = StreamReconstructor(models["fp32"].backend)
+    with pytest.raises(UsageError, match="2 leads"):
+        r.feed(noise(10, 3))
+    x = noise(10, 2)
+    x[3, 0] = np.nan
+    with pytest.raises(UsageError, match="NaN"):
+        r.feed(x)
+
+
+def test_streams_share_a_session_without_touching_each_other(models: dict[str, Model]) -> None:
+    a, b = (StreamReconstructor(models["int8"].backend) for _ in range(2))
+    x, y = noise(160, 2, 1), noise(160, 2, 2)
+    mixed = [(a.feed(x[k : k + 16]), b.feed(y[k : k + 16])) for k in range(0, 160, 16)]
+    alone = StreamReconstructor(models["int8"].backend).feed(x)
+    np.testing.assert_array_equal(np.concatenate([m[0].mv for m in mixed]), alone.mv)
