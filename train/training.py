@@ -191,7 +191,7 @@ class Trainer:
         if not math.isfinite(value):
             raise EcgEdgeError(
                 f"the loss is {value} at step {step}; last.pt holds the epoch before",
-                "resume with a lower rate: --set lr=1e-3 --resume",
+                "train again with a lower rate and another --out: --set lr=1e-3",
             )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,55 @@
+# Two commands do everything: `make demo` and `make test`. Both need nothing but python3.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+SOURCES := pyproject.toml $(shell find firmware_bridge device train export benchmarks -type f -not -name '*.pyc' 2>/dev/null)
+
+# uv makes environments faster where it is there; torch always comes by pip, which finds local CPU builds.
+UV := $(shell command -v uv 2>/dev/null)
+ifneq ($(UV),)
+venv = $(UV) venv -q --seed --python $(PYTHON) $(1)
+pip = $(UV) pip install -q --python $(1)/bin/python
+else
+venv = $(PYTHON) -m venv $(1)
+pip = $(1)/bin/python -m pip install -q --disable-pip-version-check
+endif
+
+.PHONY: demo test dev lint clean
+
+demo: .venv-demo/.installed
+	@.venv-demo/bin/ecg-edge demo $(ARGS)
+
+# The core and the monitor alone: no torch.
+.venv-demo/.installed: $(SOURCES)
+	@test -x .venv-demo/bin/python || { echo "setting up .venv-demo …" >&2; $(call venv,.venv-demo); }
+	@rm -rf build/lib build/bdist*
+	@$(call pip,.venv-demo) ".[web]"
+	@$(call pip,.venv-demo) --no-deps --force-reinstall .
+	@touch $@
+
+test: .venv-test/.installed
+	.venv-test/bin/ruff check .
+	.venv-test/bin/ruff format --check .
+	.venv-test/bin/mypy
+	.venv-test/bin/python -m pytest $(ARGS)
+
+.venv-test/.installed: $(SOURCES)
+	@test -x .venv-test/bin/python || { echo "setting up .venv-test …" >&2; $(call venv,.venv-test); }
+	@.venv-test/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
+	@rm -rf build/lib build/bdist*
+	@$(call pip,.venv-test) ".[web,wfdb,train,export,dev]"
+	@$(call pip,.venv-test) --no-deps --force-reinstall .
+	@touch $@
+
+# An editable environment. Run it again after adding a file.
+dev:
+	@test -x .venv/bin/python || $(call venv,.venv)
+	@.venv/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
+	@rm -rf build
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -e ".[web,wfdb,train,export,dev,plot]" --config-settings editable_mode=strict
+	@echo "next: . .venv/bin/activate && ecg-edge -h" >&2
+
+lint: .venv-test/.installed
+	.venv-test/bin/ruff check . && .venv-test/bin/ruff format --check . && .venv-test/bin/mypy
+
+clean:
+	rm -rf .venv .venv-demo .venv-test build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

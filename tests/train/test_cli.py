@@ -1,0 +1,137 @@
+"""The verbs from end to end on a small synthetic folder: train, evaluate, export, and their refusals."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from ecg_edge.device.model import load_model
+from ecg_edge.export.checks import Budget
+from ecg_edge.export.cli import EXPORT
+from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.verb import Verb
+from ecg_edge.train.cli import EVALUATE, TRAIN
+
+SMALL = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=8"]
+
+
+def call(verb: Verb, *args: str) -> int:
+    parser = argparse.ArgumentParser()
+    verb.configure(parser)
+    return verb.run(parser.parse_args(args))
+
+
+@pytest.fixture(scope="module")
+def run(ptbxl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "r"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECG_EDGE_CACHE", str(tmp_path_factory.mktemp("cache2")))
+        train_args = ["--leads", "I,II", "--data", str(ptbxl), "--out", str(out), *SMALL]
+        assert call(TRAIN, *train_args, "--set", "epochs=2") == 0
+    return out
+
+
+def test_train_leaves_a_folder_that_explains_itself(run: Path) -> None:
+    names = {p.name for p in run.iterdir()}
+    assert {"config.json", "last.pt", "best.pt", "history.jsonl", "calibration.npz"} <= names
+    config = json.loads((run / "config.json").read_text())
+    assert config["net"]["input_leads"] == ["I", "II"]
+    assert config["packages"]["torch"]
+    assert config["dataset"]["licence"] == "CC BY 4.0"
+
+
+def test_train_refuses_to_overwrite_and_resumes(
+    run: Path, ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["--leads", "I,II", "--data", str(ptbxl), *SMALL, "--set", "epochs=2"]
+    with pytest.raises(CheckpointError, match="--resume"):
+        call(TRAIN, *args, "--out", str(run))
+    assert call(TRAIN, *args, "--out", str(run), "--resume") == 0
+    assert "resumed after epoch 2" in capsys.readouterr().err
+
+
+def test_every_wrong_setting_is_told_at_once(ptbxl: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"epochs.*not a int.*unknown setting 'colour'"):
+        call(TRAIN, "--leads", "I", "--out", str(tmp_path / "x"), "--set", "epochs=many", "--set", "colour=red")
+    with pytest.raises(UsageError, match="unknown lead"):
+        call(TRAIN, "--leads", "V9", "--out", str(tmp_path / "x"), "--data", str(ptbxl))
+    with pytest.raises(UsageError, match="nothing is left"):
+        call(TRAIN, "--leads", "I,II,V1,V2,V3,V4,V5,V6", "--out", str(tmp_path / "x"), "--data", str(ptbxl))
+
+
+def test_evaluate_prints_the_contract(run: Path, ptbxl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(EVALUATE, str(run), "--data", str(ptbxl), "--limit", "3", "--json") == 0
+    out = capsys.readouterr()
+    doc = json.loads(out.out.splitlines()[-1])
+    assert doc["records"] == 3
+    assert set(doc["leads"]) == {"V1", "V2", "V3", "V4", "V5", "V6"}
+    for row in (*doc["leads"].values(), doc["mean"]):
+        assert {"rmse_mv", "r", "mse_mv2"} <= set(row)
+    assert set(doc["baselines"]) == {"zero", "ridge 1", "ridge 31"}
+    assert doc["baselines"]["ridge 31"]["mean"]["rmse_mv"] < doc["baselines"]["zero"]["mean"]["rmse_mv"]
+    assert "next:" in out.err
+
+
+def test_export_proves_describes_and_names(run: Path, ptbxl: Path, tmp_path: Path, capsys) -> None:
+    args = [str(run), "--int8", "--data", str(ptbxl), "--out", str(tmp_path), "--budget", "rmse=20%"]
+    assert call(EXPORT, *args, "--json") == 0
+    out = capsys.readouterr()
+    report = json.loads(out.out.splitlines()[-1])
+    assert report["ok"]
+    assert all(c["ok"] for c in report["checks"])
+    assert "✓ fp32 streamed against torch offline" in out.err
+    int8, fp32 = (load_model(tmp_path / f"i-ii-{p}.onnx") for p in ("int8", "fp32"))
+    assert int8.spec.model_id == fp32.spec.model_id == report["model_id"]
+    assert int8.spec.accuracy["int8"]["leads"].keys() == {"V1", "V2", "V3", "V4", "V5", "V6"}
+    assert int8.path.stat().st_size < fp32.path.stat().st_size
+    card = (tmp_path / "i-ii.md").read_text()
+    for text in ("not for diagnosis", "CC BY 4.0", int8.file_sha256, "V6"):
+        assert text in card
+    assert not list(tmp_path.glob("*.part"))
+    assert call(EVALUATE, str(int8.path), "--data", str(ptbxl), "--json") == 0
+    doc = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert "int8 streamed" in doc["how"]
+    assert doc["baselines"]["ridge 1"]["records"] == doc["records"] == 5
+
+
+def test_a_broken_budget_leaves_no_file_under_the_final_name(
+    run: Path,
+    ptbxl: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "i-ii-int8.onnx").write_bytes(b"an older file")
+    # No 8-bit file is half as wrong as its fp32 twin: a budget that nothing can meet.
+    monkeypatch.setattr("ecg_edge.export.checks.Budget.parse", lambda text: Budget(rmse=-0.5))
+    args = [str(run), "--int8", "--data", str(ptbxl), "--out", str(tmp_path)]
+    with pytest.raises(BudgetError, match="rejected") as caught:
+        call(EXPORT, *args)
+    assert caught.value.exit_code == 3
+    assert not list(tmp_path.glob("*.onnx"))
+    assert {p.name for p in tmp_path.glob("*.rejected")} == {"i-ii-int8.onnx.rejected", "i-ii-fp32.onnx.rejected"}
+    report = json.loads((tmp_path / "i-ii.report.json").read_text())
+    assert not report["ok"]
+    assert any(not c["ok"] and c["name"].startswith("int8 V") for c in report["checks"])
+    assert "✗" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("budget", ["rmse", "rmse=x", "r=1%", "rmse=-1%"])
+def test_bad_budgets(run: Path, ptbxl: Path, tmp_path: Path, budget: str) -> None:
+    with pytest.raises(UsageError, match="--budget rmse=1%"):
+        call(EXPORT, str(run), "--data", str(ptbxl), "--out", str(tmp_path), "--budget", budget)
+
+
+def test_things_that_are_not_runs_or_data(run: Path, tmp_path: Path, ptbxl: Path) -> None:
+    with pytest.raises(CheckpointError, match="not a training run"):
+        call(EXPORT, str(tmp_path), "--data", str(ptbxl))
+    with pytest.raises(EcgEdgeError, match="cannot read model"):
+        call(EVALUATE, str(tmp_path / "nothing.onnx"), "--data", str(ptbxl))
+    with pytest.raises(DataFolderError, match="not a PTB-XL folder"):
+        call(EVALUATE, str(run), "--data", str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        call(EVALUATE, str(tmp_path), "--data", str(ptbxl))
