@@ -1,0 +1,85 @@
+"""The shipped model files: what they promise, and (on real records) that they keep it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_edge.device.leads import BASIS
+from ecg_edge.device.model import Model, load_model, shipped_models
+from ecg_edge.device.stream import StreamReconstructor
+from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.train import ptbxl, scoring
+from ecg_edge.train.prepare import prepare
+
+NAMES = sorted(shipped_models())
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def model(request: pytest.FixtureRequest) -> Model:
+    return load_model(request.param)
+
+
+def test_the_default_model_is_there_in_both_precisions() -> None:
+    assert {"i-ii-int8", "i-ii-fp32"} <= set(NAMES)
+
+
+def test_latency_size_and_identity(model: Model) -> None:
+    spec = model.spec
+    assert spec.hop / spec.fs <= 0.080
+    assert spec.lookahead / spec.fs <= 0.120
+    assert spec.settling_s <= 2.0
+    size = model.path.stat().st_size
+    assert size <= (400_000 if spec.precision == "int8" else 1_500_000)
+    twin = load_model(model.path.stem.replace("int8", "fp32"))
+    assert twin.spec.model_id == spec.model_id
+    assert (
+        sum(p.stat().st_size for p in shipped_models().values() if p.stem.startswith(("i-ii-int8", "i-ii-fp32"))) < 3e6
+    )
+
+
+def test_a_model_says_where_it_comes_from(model: Model) -> None:
+    spec = model.spec
+    assert spec.training["dataset"]["licence"] == "CC BY 4.0"
+    assert "PTB-XL" in spec.training["dataset"]["citation"]
+    assert {"1", "31"} <= spec.ridge.keys()
+    assert np.linalg.eigvalsh(spec.head.moments.astype(np.float64)).min() > -1e-3
+    card = model.path.parent / f"{model.path.stem.rsplit('-', 1)[0]}.md"
+    assert model.file_sha256 in card.read_text()
+
+
+def test_int8_costs_at_most_one_percent(model: Model) -> None:
+    tables = model.spec.accuracy
+    for lead, row in tables["int8"]["leads"].items():
+        assert row["rmse_mv"] <= 1.01 * tables["fp32"]["leads"][lead]["rmse_mv"], lead
+
+
+@pytest.mark.data
+def test_real_records_beat_the_linear_baseline(model: Model, real_data: Path) -> None:
+    spec = model.spec
+    data = prepare(real_data / "ptb-xl", (ptbxl.TEST_FOLD,), spec.conditioning, 40)
+    args = (data, spec.input_leads, spec.target_leads, spec.fs)
+    got = scoring.score(*args, scoring.streamed(model.backend), "model").summary()["mean"]
+    linear = scoring.score(*args, scoring.linear(spec.ridge["31"]), "ridge").summary()["mean"]
+    assert got["r"] > linear["r"] + 0.05
+    assert got["rmse_mv"] < 0.85 * linear["rmse_mv"]
+
+
+@pytest.mark.data
+def test_the_interval_covers_what_it_says(model: Model, real_data: Path) -> None:
+    spec = model.spec
+    data = prepare(real_data / "ptb-xl", (ptbxl.TEST_FOLD,), spec.conditioning, 40)
+    columns = [LEADS.index(lead) for lead in spec.target_leads]
+    inputs = [BASIS.index(lead) for lead in spec.input_leads]
+    truth_columns = [BASIS.index(lead) for lead in spec.target_leads]
+    reconstructor = StreamReconstructor(model.backend)
+    hits = []
+    for record in data.x:
+        reconstructor.reset()
+        out = reconstructor.feed(np.ascontiguousarray(record[:, inputs]))
+        error = np.abs(out.mv[200:, columns] - record[200 : len(out), truth_columns])
+        hits.append(error <= out.sigma[200:, columns])
+    # Forty records differ from two thousand: the bound is wide, the whole fold is in the results.
+    assert 0.80 <= np.mean(hits) <= 0.97
