@@ -57,7 +57,7 @@ class MonitorSink:
     Raises
     ------
     UsageError
-        The address is open to the network and there is no token, or it is too short.
+        The address is open to the network and there is no token, it is too short, or the port is out of range.
     """
 
     name = "monitor"
@@ -66,6 +66,8 @@ class MonitorSink:
         self, host: str = "127.0.0.1", port: int = 0, token: str | None = None, clock: Clock | None = None
     ) -> None:
         check_exposure(host, token)
+        if not 0 <= port <= 65535:
+            raise UsageError(f"{port} is no TCP port", "choose one from 1024 to 65535, or 0 for a free one")
         self._host, self._port, self._token = host, port, token
         self._clock = clock or SystemClock()
         self._url = ""
@@ -193,6 +195,8 @@ def _respond(door: FrontDoor, hub: Hub, request: Request) -> Response | None:
     from websockets.datastructures import Headers
     from websockets.http11 import Response
 
+    if getattr(request, "method", "GET") != "GET":  # older versions of websockets refuse other methods themselves
+        return Response(405, "Method Not Allowed", Headers({"Allow": "GET", "Content-Length": "0"}))
     host, origin = (", ".join(request.headers.get_all(name)) for name in ("Host", "Origin"))
     answer = door.answer(request.path, host, origin)
     if answer is not None:
@@ -205,10 +209,9 @@ def _respond(door: FrontDoor, hub: Hub, request: Request) -> Response | None:
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server((where[0], where[1]), family=family)
-    except (OSError, OverflowError) as e:
-        code = getattr(e, "errno", None)
-        if code in (errno.EADDRINUSE, errno.EACCES):
+        return socket.create_server((where[0], port), family=family)
+    except OSError as e:
+        if e.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PortBusyError(
                 f"the monitor cannot have port {port}: {e}", "choose another port, or 0 for a free one"
             ) from e

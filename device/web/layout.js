@@ -2,6 +2,8 @@
 
 import { LEADS } from "./wire.js";
 
+const COLUMN_GAP_MM = 2.5;
+
 const column = (leads) => leads.map((lead) => [lead]);
 
 // rowMm: height a row wants; minRowMm: below it the screen scrolls; columnMm: width a column wants.
@@ -71,15 +73,17 @@ export function place(name, width, height, dpr) {
     const top = firstRow * rowHeight;
     const make = (_, c) => {
       const x = gutter + Math.round(c * span);
-      return { x, width: Math.floor(span), cells: groupRows.map((row, r) => cell(row[c], x, firstRow + r)) };
+      return { x, width: Math.floor(span - (columns > 1 ? COLUMN_GAP_MM * mm : 0)), cells: groupRows.map((row, r) => cell(row[c], x, firstRow + r)) };
     };
     const list = Array.from({ length: columns }, make);
-    return { top, height: groupRows.length * rowHeight, width: Math.floor(span), columns: list };
+    return { top, height: groupRows.length * rowHeight, width: list[0].width, columns: list };
   }
 
   function cell(lead, x, row) {
     const top = row * rowHeight;
-    const base = Math.round((top + 0.56 * rowHeight) / mm) * mm; // R waves are taller than S waves are deep
+    // R waves are taller than S waves are deep, and the pulse of 1 mV must fit at the standard gain.
+    const down = Math.max(0.56 * rowHeight, Math.min(11 * mm, 0.75 * rowHeight));
+    const base = Math.round((top + down) / mm) * mm;
     return { lead, k: LEADS.indexOf(lead), x, top, height: rowHeight, base: Math.round(base) };
   }
 }

@@ -33,7 +33,7 @@ export function showStatus(s, h, displayMs) {
   say("hr", whole(s.heart_rate_bpm));
   const total = s.samples_in + s.samples_lost;
   say("loss", total ? `${((100 * s.samples_lost) / total).toFixed(2)} %` : DASH);
-  say("lost", `${s.samples_lost} samples`);
+  say("lost", `${s.samples_lost} sample${s.samples_lost === 1 ? "" : "s"}`);
   say("rate", s.rate_hz == null ? DASH : `${s.rate_hz.toFixed(1)} Hz`);
   say("native", `of ${Number(h.native_fs.toFixed(1))} Hz${s.battery_percent == null ? "" : ` · battery ${s.battery_percent} %`}`);
   say("latency", `${whole(s.latency_p50_ms)} / ${whole(s.latency_p99_ms)} ms`);
@@ -50,7 +50,7 @@ function showLatency(s, h, displayMs) {
   const sum = Object.values(terms).reduce((a, b) => a + b, 0);
   const parts = Object.entries(terms).map(([name, ms]) => `${name} ${ms.toFixed(0)} ms`);
   $("latency").title = `To the screen about ${sum.toFixed(0)} ms: ${parts.join(", ")}`;
-  say("screen", `${sum.toFixed(0)} ms to screen`);
+  say("to-screen", `${sum.toFixed(0)} ms to screen`);
 }
 
 export function showState(state, text) {

@@ -16,7 +16,7 @@ export function drawPaper(canvas, scene, theme, gain) {
   const ink = canvas.getContext("2d");
   ink.clearRect(0, 0, canvas.width, canvas.height);
   if (scene.mm >= 3) lines(ink, scene.mm, theme.minor, 1);
-  lines(ink, 5 * scene.mm, theme.major, scene.mm >= 6 ? 2 : 1);
+  lines(ink, 5 * scene.mm, theme.major, Math.max(1, Math.round(scene.dpr * 0.8)));
   ink.strokeStyle = theme.pulse;
   ink.lineWidth = Math.max(1, scene.dpr * 1.2);
   for (const group of scene.groups) for (const cell of group.columns[0].cells) pulse(ink, scene, cell.base, gain);

@@ -15,7 +15,7 @@ export class Scope {
     this.phase = new Float32Array(LEADS.length); // where in the dash pattern each lead is
     this.phased = -1; // sample up to which `phase` holds
     this.phases = null; // the same for every sample of the ring
-    this.drawnTo = []; // per group: absolute device pixel
+    this.drawnTo = []; // per group: absolute device pixel; nothing yet where absent
     this.columnsDrawn = 0;
   }
 
@@ -24,6 +24,7 @@ export class Scope {
     this.ring = ring;
     this.phases = new Float32Array(LEADS.length * ring.size);
     this.phased = -1;
+    this.drawnTo = [];
   }
 
   /** Fit the canvases to a size in CSS pixels, and place the strips. */
@@ -32,7 +33,9 @@ export class Scope {
       canvas.width = Math.round(width * dpr);
       canvas.height = Math.round(height * dpr);
     }
-    this.scene = { ...place(this.options.layout, this.paper.width, this.paper.height, dpr), dpr };
+    const scene = place(this.options.layout, this.paper.width, this.paper.height, dpr);
+    const weight = Math.max(dpr, Math.min(1.5 * dpr, scene.mm / 5)); // a wall screen is looked at from afar
+    this.scene = { ...scene, dpr, weight };
     this.restyle();
   }
 
@@ -50,7 +53,7 @@ export class Scope {
   /** Draw all that the sweep would show with the playhead at `head`. */
   redraw(head) {
     this.ink.clearRect(0, 0, this.ink.canvas.width, this.ink.canvas.height);
-    this.drawnTo = this.scene.groups.map(() => -Infinity);
+    this.drawnTo = [];
     this.phased = -1;
     this.drawTo(head);
   }
@@ -62,7 +65,7 @@ export class Scope {
     this.scene.groups.forEach((group, g) => {
       const to = Math.floor(head * scale);
       const erase = this.#eraseWidth(group);
-      const from = Math.max(this.drawnTo[g], to - group.width + erase);
+      const from = Math.max(this.drawnTo[g] ?? -Infinity, to - group.width + erase);
       if (to <= from) return;
       for (let a = from; a < to; ) {
         const lap = Math.floor(a / group.width) * group.width;
@@ -166,8 +169,8 @@ export class Scope {
   }
 
   #stroke(width, dash) {
-    const { dpr } = this.scene;
-    this.ink.lineWidth = width * dpr;
+    const { dpr, weight } = this.scene;
+    this.ink.lineWidth = width * weight;
     this.ink.setLineDash(dash.map((length) => length * dpr));
     this.ink.stroke();
   }
