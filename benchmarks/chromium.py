@@ -133,7 +133,7 @@ class Chromium:
             if answer.get("id") == self._id:
                 break
         if "error" in answer:
-            raise BrowserError(f"{method}: {answer['error'].get('message')}", "")
+            raise BrowserError(f"{method}: {answer['error'].get('message')}")
         result: dict[str, Any] = answer["result"]
         return result
 
@@ -164,22 +164,21 @@ class Chromium:
             raise BrowserError(f"{expression}: {details.get('exception', {}).get('description', details['text'])}")
         return result["result"].get("value")
 
-    def wait_for(self, expression: str, timeout_s: float = 20.0) -> Json:
-        """Wait, frame by frame, until an expression is true; return its value.
+    def wait_for(self, expression: str, timeout_s: float = 20.0) -> None:
+        """Wait until an expression is true.
 
         Raises
         ------
         BrowserError
             It is still not true after `timeout_s` seconds.
         """
-        value = self.js(
+        came = self.js(
             f"new Promise((done) => {{ const end = performance.now() + {1000 * timeout_s}; const look = () => {{"
             f" let v; try {{ v = ({expression}); }} catch (e) {{ v = null; }}"
-            " if (v || performance.now() > end) done(v); else setTimeout(look, 15); }; look(); })"
+            " if (v || performance.now() > end) done(Boolean(v)); else setTimeout(look, 15); }; look(); })"
         )
-        if not value:
-            raise BrowserError(f"still not true after {timeout_s:g} s: {expression}", "")
-        return value
+        if not came:
+            raise BrowserError(f"still not true after {timeout_s:g} s: {expression}")
 
     def viewport(self, width: int, height: int, scale: float = 1.0, mobile: bool = False) -> None:
         """Set the size of the page in CSS pixels, and the device pixels in each."""

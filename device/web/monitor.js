@@ -128,8 +128,8 @@ const STATES = {
 function currentState(now) {
   if (!link.connected) return link.ended ? "ended" : run.header ? "lost" : "connecting";
   if (run.status && run.status.connected === false) return "source";
-  if (now - view.lastData > STALE_MS) return "stale";
-  return view.frozen ? "frozen" : "live";
+  if (view.frozen) return "frozen";
+  return now - view.lastData > STALE_MS ? "stale" : "live";
 }
 
 function relabel() {
