@@ -90,7 +90,7 @@ class MonitorSink:
     @property
     def frames_dropped(self) -> int:
         """Frames that browsers lost because they were too slow, all of them together."""
-        return self._hub.dropped if self._thread else 0
+        return self._hub.dropped if self._url else 0
 
     def open(self, header: RunHeader) -> None:
         """Bind the port and start serving.
@@ -112,6 +112,7 @@ class MonitorSink:
         self._url = _address(self._host, listener.getsockname()[1], self._token)
         self._sequence = 0
         self._hub = Hub(wire.header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
+        self._connections: set[ServerConnection] = set()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve_forever, args=(listener,), name="monitor", daemon=True)
@@ -174,17 +175,25 @@ class MonitorSink:
             logger=_log,
         ):
             await self._stop.wait()
+            # Not every version of websockets gives up on a browser that has stopped reading.
+            self._loop.call_later(_CLOSE_S, self._abort)
+
+    def _abort(self) -> None:
+        for connection in self._connections:
+            connection.transport.abort()
 
     async def _welcome(self, connection: ServerConnection) -> None:
         from websockets.exceptions import ConnectionClosed
 
         # Without this the kernel would buffer minutes of ECG for a browser that sleeps.
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        self._connections.add(connection)
         client = self._hub.join()
         pump = asyncio.ensure_future(client.pump(connection.send))
         try:
             await connection.wait_closed()
         finally:
+            self._connections.discard(connection)
             self._hub.leave(client)
             pump.cancel()
             with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):

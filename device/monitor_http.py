@@ -72,7 +72,7 @@ class FrontDoor:
     def __init__(self, host: str, token: str | None) -> None:
         self._token = token
         own = socket.gethostname().lower()
-        self._names = {"localhost", host.lower(), own, own + ".local"}
+        self._names = {"localhost", host.lower(), own, own + ".local"} - {""}
 
     def answer(self, target: str, host: str, origin: str) -> Answer | None:
         """Answer a request, or return None to let the WebSocket handshake go on.

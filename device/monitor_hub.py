@@ -81,8 +81,8 @@ class Hub:
 
     @property
     def dropped(self) -> int:
-        """Frames that slow browsers did not get."""
-        return self._left + sum(c.dropped for c in self.clients)
+        """Frames that slow browsers did not get. May be read from any thread."""
+        return self._left + sum(c.dropped for c in tuple(self.clients))
 
     def join(self) -> Client:
         """Add a client; it begins with the header, the latest figures and the last seconds."""

@@ -112,6 +112,7 @@ function showState(now) {
   const [word, banner] = STATES[state];
   panel.showState(state, word);
   panel.showBanner(banner);
+  if (banner) panel.forgetRate(); // an old heart rate must not pass for a live one
   document.body.dataset.state = state;
 }
 

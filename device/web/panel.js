@@ -44,6 +44,10 @@ export function showStatus(s, h, displayMs) {
   $("loss").parentElement.classList.toggle("alarm", total > 0 && s.samples_lost / total > 0.01);
 }
 
+export function forgetRate() {
+  say("hr", DASH);
+}
+
 function showLatency(s, h, displayMs) {
   const terms = { ...h.latency_ms, host: s.latency_p50_ms ?? 0, display: displayMs };
   terms.algorithmic ??= h.algorithmic_ms;

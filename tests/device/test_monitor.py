@@ -177,6 +177,17 @@ def test_close_says_goodbye_and_frees_the_port(monitor):
         monitor.leads(make_block(0))
 
 
+def test_a_client_that_never_reads_cannot_keep_the_monitor_open(monitor):
+    with watch(monitor, max_queue=1, close_timeout=0.1) as lazy:
+        lazy.recv(timeout=20)
+        for k in range(60):
+            monitor.leads(make_block(4096 * k, 4096))
+        monitor.close()
+        assert monitor.frames_dropped > 0
+        with pytest.raises(OSError, match="refused"):
+            plain(monitor)
+
+
 def test_a_busy_port_is_named_with_the_way_out(monitor):
     port = int(host_of(monitor).rsplit(":", 1)[1])
     with pytest.raises(PortBusyError, match=f"{port}.*\n.*another port"):
@@ -292,6 +303,10 @@ def test_a_foreign_name_for_our_address_is_refused(monitor, host):
 @pytest.mark.parametrize("host", ["localhost:1234", "127.0.0.1", "[::1]:80", "LOCALHOST"])
 def test_our_own_names_and_addresses_are_known(host):
     assert FrontDoor("127.0.0.1", None).answer("/", host, "").status == 200
+
+
+def test_a_request_without_a_host_is_refused_even_where_all_addresses_are_bound():
+    assert FrontDoor("", TOKEN).answer("/monitor.js", "", "").status == 403
 
 
 @pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://127.0.0.1:1", "file://", "http://[::"])

@@ -254,9 +254,12 @@ def test_the_page_comes_back_by_itself_and_says_so(scene):
     scene.start()
     port = int(scene.sink.url.rsplit(":", 1)[1].strip("/"))
     scene.feed(1)
+    scene.sink.status(make_status())
     scene.show()
+    scene.browser.wait_for("document.getElementById('hr').textContent === '72'")
     scene.sink.close()
     scene.browser.wait_for("ecgMonitor.state === 'ended' && !document.getElementById('banner').hidden")
+    assert scene.text("hr") == "––", "an old heart rate must not pass for a live one"
     scene.start(("I", "II", "V2"), port=port)
     scene.feed(0.5)
     scene.browser.wait_for("ecgMonitor.reconnects === 1 && ecgMonitor.state === 'live'")
