@@ -108,10 +108,10 @@ class MonitorSink:
             import websockets.asyncio.server  # noqa: F401
         except ImportError as e:
             raise MissingExtraError("websockets", "web") from e
+        self._hub = Hub(wire.header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
         listener = _bind(self._host, self._port)
         self._url = _address(self._host, listener.getsockname()[1], self._token)
         self._sequence = 0
-        self._hub = Hub(wire.header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
         self._connections: set[ServerConnection] = set()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()

@@ -168,7 +168,7 @@ def header_message(header: RunHeader) -> str:
         interval_level=spec.head.interval_level,
         hop=spec.hop,
         algorithmic_ms=1000 * spec.algorithmic_latency_s,
-        latency_ms={name: 1000 * seconds for name, seconds in header.latency_terms.items()},
+        latency_ms={name: 1000 * seconds for name, seconds in header.latency_terms.items() if math.isfinite(seconds)},
         st_weak=ST_WEAK,
     )
 
