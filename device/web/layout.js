@@ -1,0 +1,89 @@
+// Which lead stands where, and how many pixels a millimetre of paper has.
+
+import { LEADS } from "./wire.js";
+
+const COLUMN_GAP_MM = 2.5;
+
+const column = (leads) => leads.map((lead) => [lead]);
+
+// rowMm: height a row wants; minRowMm: below it the screen scrolls; columnMm: width a column wants.
+export const LAYOUTS = {
+  "3x4": {
+    label: "3 × 4",
+    rows: [
+      ["I", "aVR", "V1", "V4"],
+      ["II", "aVL", "V2", "V5"],
+      ["III", "aVF", "V3", "V6"],
+    ],
+    rhythm: "II",
+    rowMm: 29,
+    columnMm: 44,
+  },
+  "6x2": {
+    label: "6 × 2",
+    rows: LEADS.slice(0, 6).map((lead, k) => [lead, LEADS[6 + k]]),
+    rhythm: null,
+    rowMm: 23,
+    columnMm: 42,
+  },
+  "12x1": { label: "12 × 1", rows: column(LEADS), rhythm: null, rowMm: 15, columnMm: 60 },
+};
+
+// Provenance is told by colour, by width, by dashes and by the word beside the lead's name.
+export const STYLES = {
+  measured: { word: "", short: "", width: 1.9, dash: [], under: 0, band: false },
+  derived: { word: "derived", short: "derived", width: 1.15, dash: [], under: 0, band: false },
+  reconstructed: { word: "reconstructed", short: "recon.", width: 1.6, dash: [6, 3.5], under: 0.85, band: true },
+};
+
+export const SPEEDS = [25, 50]; // mm/s
+export const GAINS = [5, 10, 20]; // mm/mV
+
+/** Rows of the layout, the rhythm strip last. */
+export function rowsOf(name) {
+  const { rows, rhythm } = LAYOUTS[name];
+  return rhythm ? [...rows, [rhythm]] : rows;
+}
+
+/** Whole device pixels where a millimetre is large enough to be drawn, else whole ones per 5 mm. */
+function snap(mm) {
+  return mm >= 3 ? Math.floor(mm) : Math.max(5, Math.floor(mm * 5)) / 5;
+}
+
+/**
+ * Place every strip, in device pixels.
+ *
+ * Returns {mm, gutter, groups}: a group is a set of rows that sweep together; each of its columns has
+ * x, width and cells {lead, x, width, top, height, base}, all sharing the group's top and height.
+ */
+export function place(name, width, height, dpr) {
+  const { rows, rhythm, rowMm, columnMm } = LAYOUTS[name];
+  const all = rowsOf(name);
+  const wish = Math.min(height / all.length / rowMm, width / rows[0].length / columnMm);
+  const mm = snap(Math.max(1.5 * dpr, Math.min(8 * dpr, wish)));
+  const gutter = Math.round((width > 700 * dpr ? 9 : 7) * mm);
+  const rowHeight = Math.floor(height / all.length);
+  const groups = [makeGroup(rows, 0)];
+  if (rhythm) groups.push(makeGroup([[rhythm]], rows.length));
+  return { mm, gutter, groups, rowHeight };
+
+  function makeGroup(groupRows, firstRow) {
+    const columns = groupRows[0].length;
+    const span = (width - gutter) / columns;
+    const top = firstRow * rowHeight;
+    const make = (_, c) => {
+      const x = gutter + Math.round(c * span);
+      return { x, width: Math.floor(span - (columns > 1 ? COLUMN_GAP_MM * mm : 0)), cells: groupRows.map((row, r) => cell(row[c], x, firstRow + r)) };
+    };
+    const list = Array.from({ length: columns }, make);
+    return { top, height: groupRows.length * rowHeight, width: list[0].width, columns: list };
+  }
+
+  function cell(lead, x, row) {
+    const top = row * rowHeight;
+    // R waves are taller than S waves are deep, and the pulse of 1 mV must fit at the standard gain.
+    const down = Math.max(0.56 * rowHeight, Math.min(11 * mm, 0.75 * rowHeight));
+    const base = Math.round((top + down) / mm) * mm;
+    return { lead, k: LEADS.indexOf(lead), x, top, height: rowHeight, base: Math.round(base) };
+  }
+}

@@ -1,0 +1,261 @@
+// The page: one socket in, one playhead, one scope.
+
+import { GAINS, LAYOUTS, SPEEDS, STYLES } from "./layout.js";
+import * as panel from "./panel.js";
+import { Playout } from "./playout.js";
+import { Ring } from "./ring.js";
+import { Scope } from "./scope.js";
+import { decodeFrame, KINDS, kindOf, LEADS, WARMUP } from "./wire.js";
+
+const $ = (id) => document.getElementById(id);
+const STALE_MS = 2000;
+const RETRY_MS = [250, 500, 1000, 2000, 4000];
+
+const scope = new Scope($("paper"), $("traces"));
+const counts = Object.fromEntries(LEADS.map((lead) => [lead, 0]));
+const run = { header: null, ring: null, playout: null, provenance: -1, status: null };
+const link = { socket: null, tries: 0, reconnects: 0, connected: false, ended: false, sequence: -1, framesLost: 0 };
+const view = { head: NaN, frozen: false, lastData: -Infinity, warming: null };
+
+// ---- the socket ---------------------------------------------------------------------------------
+
+function connect() {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  link.socket = new WebSocket(`${scheme}://${location.host}/ws${location.search}`);
+  link.socket.binaryType = "arraybuffer";
+  link.socket.onmessage = ({ data }) => (typeof data === "string" ? onText(JSON.parse(data)) : onFrame(data));
+  link.socket.onclose = onClose;
+}
+
+function onClose() {
+  if (link.connected) panel.announce(link.ended ? "The run has ended" : "Connection lost, reconnecting");
+  link.connected = false;
+  const wait = RETRY_MS[Math.min(link.tries++, RETRY_MS.length - 1)];
+  setTimeout(connect, wait);
+}
+
+const TEXT = {
+  header: onHeader,
+  status(message) {
+    run.status = message;
+    panel.showStatus(message, run.header, run.playout.delayMs);
+  },
+  note(message) {
+    panel.addEvent(message);
+    panel.announce(message.text);
+  },
+  end() {
+    link.ended = true;
+  },
+};
+
+function onText(message) {
+  TEXT[message.type]?.(message);
+}
+
+function onHeader(header) {
+  if (run.header) {
+    link.reconnects++;
+    panel.announce("Reconnected");
+  }
+  Object.assign(link, { connected: true, ended: false, tries: 0, sequence: -1 });
+  Object.assign(run, { header, ring: new Ring(header.fs), playout: new Playout(header.fs, header.hop), status: null });
+  run.provenance = header.provenance.reduce((word, kind, k) => word | (KINDS.indexOf(kind) << (2 * k)), 0);
+  view.lastData = performance.now();
+  panel.clearEvents();
+  panel.showHeader(header);
+  if (view.frozen) return; // the frozen screen keeps its own samples; the new run shows when it thaws
+  startScope();
+}
+
+function startScope() {
+  scope.use(run.ring);
+  view.head = NaN;
+  run.playout.reset();
+  relabel();
+  wipe();
+}
+
+function onFrame(buffer) {
+  const frame = decodeFrame(buffer);
+  if (!frame || !run.ring) return;
+  if (link.sequence >= 0) link.framesLost += (frame.sequence - link.sequence - 1) >>> 0;
+  link.sequence = frame.sequence;
+  const onward = run.ring.push(frame);
+  for (const lead of LEADS) counts[lead] += frame.n;
+  view.lastData = performance.now();
+  if (frame.provenance !== run.provenance) {
+    run.provenance = frame.provenance;
+    if (!view.frozen) relabel();
+  }
+  if (!onward && !view.frozen) startScope();
+}
+
+// ---- drawing ------------------------------------------------------------------------------------
+
+function tick(now) {
+  requestAnimationFrame(tick);
+  showState(now);
+  if (!run.ring || run.ring.empty || view.frozen || !scope.scene) return;
+  view.head = run.playout.advance(now, run.ring.end);
+  if (scope.ring === run.ring) scope.drawTo(view.head);
+  const warming = (run.ring.flags[Math.max(0, Math.floor(view.head)) % run.ring.size] & WARMUP) !== 0;
+  if (warming !== view.warming) panel.showWarmup((view.warming = warming), run.provenance);
+}
+
+/** One word on the state of things, and a banner where the traces are not live. */
+function showState(now) {
+  const state = currentState(now);
+  panel.showFramesLost(link.framesLost);
+  if (state === view.state) return;
+  view.state = state;
+  const [word, banner] = STATES[state];
+  panel.showState(state, word);
+  panel.showBanner(banner);
+  if (banner) panel.forgetRate(); // an old heart rate must not pass for a live one
+  document.body.dataset.state = state;
+}
+
+const STATES = {
+  live: ["Live", null],
+  frozen: ["Frozen", null],
+  connecting: ["Connecting", "Connecting to the monitor …"],
+  lost: ["Reconnecting", "Connection lost · reconnecting …"],
+  ended: ["Run ended", "The run has ended · waiting for the next one …"],
+  source: ["Device lost", "The device is not connected · waiting for it …"],
+  stale: ["No data", "No data is arriving"],
+};
+
+function currentState(now) {
+  if (!link.connected) return link.ended ? "ended" : run.header ? "lost" : "connecting";
+  if (run.status && run.status.connected === false) return "source";
+  if (view.frozen) return "frozen";
+  return now - view.lastData > STALE_MS ? "stale" : "live";
+}
+
+function relabel() {
+  if (!run.header || !scope.scene) return;
+  panel.showLabels(scope.scene, run.provenance, run.header.st_weak);
+  view.warming = null;
+}
+
+/** Redraw everything that is on the screen. */
+function wipe() {
+  if (scope.ring && scope.scene && !Number.isNaN(view.head)) scope.redraw(view.head);
+  else if (scope.scene) scope.ink.clearRect(0, 0, scope.ink.canvas.width, scope.ink.canvas.height);
+}
+
+function fit() {
+  const { clientWidth, clientHeight } = $("screen");
+  if (!clientWidth || !clientHeight) return;
+  scope.fit(clientWidth, clientHeight, window.devicePixelRatio || 1);
+  relabel();
+  wipe();
+}
+
+// ---- controls -----------------------------------------------------------------------------------
+
+function setOption(name, value) {
+  scope.options[name] = value;
+  document.body.dataset[name] = value;
+  const radio = document.querySelector(`input[name="${name}"][value="${value}"]`);
+  if (radio) radio.checked = true;
+  $("scale").textContent = `${scope.options.speed} mm/s · ${scope.options.gain} mm/mV`;
+  if (name === "band") $("band").setAttribute("aria-pressed", String(value));
+  fit();
+}
+
+function cycle(name, values) {
+  setOption(name, values[(values.indexOf(scope.options[name]) + 1) % values.length]);
+}
+
+function freeze() {
+  if (!run.ring) return;
+  view.frozen = !view.frozen;
+  $("freeze").setAttribute("aria-pressed", String(view.frozen));
+  panel.announce(view.frozen ? "Screen frozen" : "Screen live");
+  if (view.frozen) scope.use(run.ring.copy());
+  else startScope();
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  $("theme").setAttribute("aria-pressed", String(theme === "light"));
+  if (!scope.scene) return;
+  scope.restyle();
+  wipe();
+}
+
+function flipTheme() {
+  setTheme(document.documentElement.dataset.theme === "light" ? "dark" : "light");
+}
+
+const KEYS = {
+  " ": freeze,
+  l: () => cycle("layout", Object.keys(LAYOUTS)),
+  s: () => cycle("speed", SPEEDS),
+  g: () => cycle("gain", GAINS),
+  b: () => setOption("band", !scope.options.band),
+  t: flipTheme,
+};
+
+function onKey(event) {
+  const inControl = event.target instanceof Element && event.target.closest("button, input, summary");
+  if (event.ctrlKey || event.altKey || event.metaKey || (event.key === " " && inControl)) return;
+  const act = KEYS[event.key.toLowerCase()];
+  if (!act || event.repeat) return;
+  event.preventDefault();
+  act();
+}
+
+for (const input of document.querySelectorAll("input[type=radio]"))
+  input.addEventListener("change", () => setOption(input.name, isNaN(input.value) ? input.value : Number(input.value)));
+$("band").addEventListener("click", KEYS.b);
+$("freeze").addEventListener("click", freeze);
+$("theme").addEventListener("click", flipTheme);
+document.addEventListener("keydown", onKey);
+new ResizeObserver(fit).observe($("screen"));
+matchMedia("(prefers-color-scheme: light)").addEventListener("change", (e) => setTheme(e.matches ? "light" : "dark"));
+
+// ---- for tests and for the curious --------------------------------------------------------------
+
+window.ecgMonitor = {
+  counts,
+  layouts: LAYOUTS,
+  styles: STYLES,
+  scope,
+  setOption,
+  setTheme,
+  get frozen() {
+    return view.frozen;
+  },
+  get state() {
+    return view.state;
+  },
+  get head() {
+    return view.head;
+  },
+  get reconnects() {
+    return link.reconnects;
+  },
+  get framesLost() {
+    return link.framesLost;
+  },
+  get columnsDrawn() {
+    return scope.columnsDrawn;
+  },
+  get provenance() {
+    return Object.fromEntries(
+      LEADS.map((lead, k) => {
+        const kind = KINDS[kindOf(run.provenance, k)];
+        return [lead, { kind, color: scope.theme[kind], ...STYLES[kind] }];
+      }),
+    );
+  },
+};
+
+setTheme(matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
+setOption("layout", innerWidth < 700 ? "6x2" : "3x4");
+setOption("band", true);
+connect();
+requestAnimationFrame(tick);

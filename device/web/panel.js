@@ -1,0 +1,139 @@
+// Everything around the traces: figures, lead labels, events, what a screen reader hears.
+
+import { STYLES } from "./layout.js";
+import { KINDS, kindOf, LEADS } from "./wire.js";
+
+const $ = (id) => document.getElementById(id);
+const DASH = "––";
+const whole = (x) => (x == null ? DASH : String(Math.round(x)));
+const MAX_EVENTS = 40;
+
+/** Write only what changed: an untouched node costs no layout. */
+function say(id, text) {
+  const node = $(id);
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function announce(text) {
+  say("live", text);
+}
+
+export function showHeader(h) {
+  say("device", h.device || h.source);
+  $("device").title = `${h.source}${h.firmware ? `, firmware ${h.firmware}` : ""}`;
+  say("model", h.model.name);
+  say("precision", `${h.model.precision} · ${h.inputs.join(" + ")} → 12`);
+  $("model").title = `sha256 ${h.model.sha256}`;
+  say("interval", h.interval_level ? `${Math.round(100 * h.interval_level)} % interval` : "interval");
+  say("algorithmic", `+ ${whole(h.algorithmic_ms)} ms algorithmic`);
+  document.title = `${h.device || "ECG"} · ecg-edge`;
+}
+
+export function showStatus(s, h, displayMs) {
+  say("hr", whole(s.heart_rate_bpm));
+  const total = s.samples_in + s.samples_lost;
+  say("loss", total ? `${((100 * s.samples_lost) / total).toFixed(2)} %` : DASH);
+  say("lost", `${s.samples_lost} sample${s.samples_lost === 1 ? "" : "s"}`);
+  say("rate", s.rate_hz == null ? DASH : `${s.rate_hz.toFixed(1)} Hz`);
+  say("native", `of ${Number(h.native_fs.toFixed(1))} Hz${s.battery_percent == null ? "" : ` · battery ${s.battery_percent} %`}`);
+  say("latency", `${whole(s.latency_p50_ms)} / ${whole(s.latency_p99_ms)} ms`);
+  showLatency(s, h, displayMs);
+  const off = s.lead_off ?? [];
+  say("off", off.length ? off.join(", ") : "none");
+  $("off").parentElement.classList.toggle("alarm", off.length > 0);
+  $("loss").parentElement.classList.toggle("alarm", total > 0 && s.samples_lost / total > 0.01);
+}
+
+export function forgetRate() {
+  say("hr", DASH);
+}
+
+function showLatency(s, h, displayMs) {
+  const terms = { ...h.latency_ms, host: s.latency_p50_ms ?? 0, display: displayMs };
+  terms.algorithmic ??= h.algorithmic_ms;
+  const sum = Object.values(terms).reduce((a, b) => a + b, 0);
+  const parts = Object.entries(terms).map(([name, ms]) => `${name} ${ms.toFixed(0)} ms`);
+  $("latency").title = `To the screen about ${sum.toFixed(0)} ms: ${parts.join(", ")}`;
+  say("to-screen", `${sum.toFixed(0)} ms to screen`);
+}
+
+export function showState(state, text) {
+  const pill = $("state");
+  pill.dataset.state = state;
+  say("state", text);
+}
+
+export function showBanner(text) {
+  $("banner").hidden = !text;
+  say("banner", text ?? "");
+}
+
+/** The browser was too slow and did not get some frames. */
+export function showFramesLost(n) {
+  $("slow").hidden = n === 0;
+  say("slow", `${n} display frame${n === 1 ? "" : "s"} lost`);
+}
+
+export function addEvent(note) {
+  const time = new Date(note.at).toLocaleTimeString([], { hour12: false });
+  const item = document.createElement("li");
+  item.textContent = `${time}  ${note.text || note.kind}`;
+  item.dataset.kind = note.kind;
+  const list = $("events");
+  list.prepend(item);
+  while (list.childElementCount > MAX_EVENTS) list.lastElementChild.remove();
+  say("last-event", `${time}  ${note.text || note.kind}`);
+}
+
+export function clearEvents() {
+  $("events").replaceChildren();
+  say("last-event", "none yet");
+}
+
+/** Name every strip, with where its values come from. */
+export function showLabels(scene, provenance, stWeak) {
+  const box = $("labels");
+  const chestMeasured = LEADS.some((lead, k) => lead[0] === "V" && kindOf(provenance, k) === 0);
+  const nodes = [];
+  for (const group of scene.groups)
+    for (const column of group.columns)
+      for (const cell of column.cells) {
+        const kind = KINDS[kindOf(provenance, cell.k)];
+        const weak = kind === "reconstructed" && !chestMeasured && stWeak.includes(cell.lead);
+        const narrow = column.width / scene.dpr < 230;
+        nodes.push(label(cell, column, scene, kind, weak, narrow));
+      }
+  box.replaceChildren(...nodes);
+}
+
+function label(cell, column, scene, kind, weak, narrow) {
+  const { dpr } = scene;
+  const node = document.createElement("div");
+  node.className = `label ${kind}`;
+  node.style.left = `${column.x / dpr}px`;
+  node.style.top = `${cell.top / dpr}px`;
+  node.style.maxWidth = `${column.width / dpr - 4}px`;
+  node.dataset.lead = cell.lead;
+  node.append(part("b", cell.lead));
+  const { word, short } = STYLES[kind];
+  if (word) node.append(part("span", narrow ? short : word, "badge"));
+  if (weak) node.append(part("span", narrow ? "ST n. i." : "ST not identifiable", "weak"));
+  const spoken = `${cell.lead} ${kind}${weak ? ", ST not identifiable" : ""}`;
+  node.setAttribute("role", "img");
+  node.setAttribute("aria-label", spoken);
+  node.title = spoken;
+  return node;
+}
+
+function part(tag, text, className = "") {
+  const node = document.createElement(tag);
+  node.textContent = text;
+  if (className) node.className = className;
+  return node;
+}
+
+/** Say which leads are settling. */
+export function showWarmup(warming, provenance) {
+  const box = $("labels");
+  box.classList.toggle("warming", warming && LEADS.some((_, k) => kindOf(provenance, k) === 2));
+}

@@ -1,0 +1,227 @@
+// The sweep: every frame draws only what is new, and wipes a bar ahead of it.
+
+import { place, STYLES } from "./layout.js";
+import { drawPaper, makeHatch, readTheme } from "./paper.js";
+import { KINDS, kindOf, LEADS, WARMUP } from "./wire.js";
+
+const ERASE_MM = 9;
+const UV = 1000;
+
+export class Scope {
+  constructor(paper, traces) {
+    this.paper = paper;
+    this.ink = traces.getContext("2d");
+    this.options = { layout: "3x4", speed: 25, gain: 10, band: true };
+    this.phase = new Float32Array(LEADS.length); // where in the dash pattern each lead is
+    this.phased = -1; // sample up to which `phase` holds
+    this.phases = null; // the same for every sample of the ring
+    this.drawnTo = []; // per group: absolute device pixel; nothing yet where absent
+    this.columnsDrawn = 0;
+  }
+
+  /** Take samples from another ring (a new run, or a frozen copy). */
+  use(ring) {
+    this.ring = ring;
+    this.phases = new Float32Array(LEADS.length * ring.size);
+    this.phased = -1;
+    this.drawnTo = [];
+  }
+
+  /** Fit the canvases to a size in CSS pixels, and place the strips. */
+  fit(width, height, dpr) {
+    for (const canvas of [this.paper, this.ink.canvas]) {
+      canvas.width = Math.round(width * dpr);
+      canvas.height = Math.round(height * dpr);
+    }
+    const scene = place(this.options.layout, this.paper.width, this.paper.height, dpr);
+    const weight = Math.max(dpr, Math.min(1.5 * dpr, scene.mm / 5)); // a wall screen is looked at from afar
+    this.scene = { ...scene, dpr, weight };
+    this.restyle();
+  }
+
+  /** Read the theme again and redraw the paper. The traces are the caller's to redraw. */
+  restyle() {
+    this.theme = readTheme();
+    this.hatch = makeHatch(this.ink, this.theme.hatch, this.scene.dpr);
+    drawPaper(this.paper, this.scene, this.theme, this.options.gain);
+  }
+
+  get pixelsPerSample() {
+    return (this.scene.mm * this.options.speed) / this.ring.fs;
+  }
+
+  /** Draw all that the sweep would show with the playhead at `head`. */
+  redraw(head) {
+    this.ink.clearRect(0, 0, this.ink.canvas.width, this.ink.canvas.height);
+    this.drawnTo = [];
+    this.phased = -1;
+    this.drawTo(head);
+  }
+
+  /** Draw from where the last call ended up to the playhead, in samples. */
+  drawTo(head) {
+    const scale = this.pixelsPerSample;
+    this.#measureDashes(Math.min(this.ring.end, Math.ceil(head) + 3 + Math.ceil(3 / scale)));
+    this.scene.groups.forEach((group, g) => {
+      const to = Math.floor(head * scale);
+      const erase = this.#eraseWidth(group);
+      const from = Math.max(this.drawnTo[g] ?? -Infinity, to - group.width + erase);
+      if (to <= from) return;
+      for (let a = from; a < to; ) {
+        const lap = Math.floor(a / group.width) * group.width;
+        const b = Math.min(to, lap + group.width);
+        this.#sweep(group, a, b, lap);
+        a = b;
+      }
+      this.#wipe(group, to, erase);
+      this.drawnTo[g] = to;
+      this.columnsDrawn += to - from;
+    });
+  }
+
+  /** Device pixels of a sample in the first strip of a lead, for whoever wants to look at it. */
+  locate(lead, index) {
+    for (const group of this.scene.groups)
+      for (const column of group.columns)
+        for (const cell of column.cells)
+          if (cell.lead === lead)
+            return { ...cell, x: column.x + Math.floor((index * this.pixelsPerSample) % group.width) };
+    return null;
+  }
+
+  #eraseWidth(group) {
+    return Math.round(Math.min(ERASE_MM * this.scene.mm, group.width / 6));
+  }
+
+  #wipe(group, at, width) {
+    const x = ((at % group.width) + group.width) % group.width;
+    const first = Math.min(width, group.width - x);
+    for (const column of group.columns) {
+      this.ink.clearRect(column.x + x, group.top, first, group.height);
+      if (width > first) this.ink.clearRect(column.x, group.top, width - first, group.height);
+    }
+  }
+
+  /** Paint the device-pixel columns [a, b) of one lap. Whole pixels: neighbours leave no seam. */
+  #sweep(group, a, b, lap) {
+    const { ink, ring } = this;
+    const scale = this.pixelsPerSample;
+    const reach = 2 + Math.ceil((2 * this.scene.dpr) / scale); // strokes are wider than a point
+    this.lap = lap;
+    const i0 = Math.max(ring.first, Math.floor(a / scale) - reach);
+    const i1 = Math.min(ring.end, Math.ceil(b / scale) + reach + 1);
+    for (const column of group.columns) {
+      ink.save();
+      ink.beginPath();
+      ink.rect(column.x + a - lap, group.top, b - a, group.height);
+      ink.clip();
+      ink.clearRect(column.x + a - lap, group.top, b - a, group.height);
+      ink.translate(column.x, 0);
+      for (const cell of column.cells) this.#strip(cell, i0, i1);
+      ink.restore();
+    }
+  }
+
+  /** One lead over the samples [i0, i1): runs of one kind each. */
+  #strip(cell, i0, i1) {
+    for (let i = i0; i < i1; ) {
+      const key = this.#key(cell.k, i);
+      let j = i + 1;
+      while (j < i1 && this.#key(cell.k, j) === key) j++;
+      if (key < 0) this.#blank(cell, i, j);
+      else this.#run(cell, i, j < i1 && this.#key(cell.k, j) >= 0 ? j + 1 : j, KINDS[key & 3], (key & 4) !== 0);
+      i = j;
+    }
+  }
+
+  /** -1 where there is nothing to show, else the kind, plus 4 while the network settles. */
+  #key(k, i) {
+    const slot = i % this.ring.size;
+    const flags = this.ring.flags[slot];
+    if (!((flags >>> k) & 1)) return -1;
+    const kind = kindOf(this.ring.provenance[slot], k);
+    return kind === 2 && flags & WARMUP ? kind + 4 : kind;
+  }
+
+  #x(n) {
+    return n * this.pixelsPerSample - this.lap; // the canvas counts in single precision: keep it small
+  }
+
+  #blank(cell, i, j) {
+    this.ink.fillStyle = this.hatch;
+    const width = (j - i) * this.pixelsPerSample;
+    this.ink.fillRect(this.#x(i - 0.5), cell.base - 0.32 * cell.height, width, 0.52 * cell.height);
+  }
+
+  #run(cell, i, j, kind, warm) {
+    const { ink, theme, options } = this;
+    const style = STYLES[kind];
+    ink.globalAlpha = warm ? 0.5 : 1;
+    if (warm) this.#warmBar(cell, i, j);
+    if (style.band && options.band) this.#band(cell, i, j);
+    ink.strokeStyle = theme[kind];
+    ink.lineJoin = "round";
+    this.#path(cell, i, j);
+    if (style.under) this.#stroke(style.under, []);
+    ink.lineDashOffset = this.phases[cell.k * this.ring.size + (i % this.ring.size)];
+    this.#stroke(style.width, style.dash);
+    ink.globalAlpha = 1;
+  }
+
+  #stroke(width, dash) {
+    const { dpr, weight } = this.scene;
+    this.ink.lineWidth = width * weight;
+    this.ink.setLineDash(dash.map((length) => length * dpr));
+    this.ink.stroke();
+  }
+
+  #y(cell, slot) {
+    return cell.base - (this.ring.uv[cell.k * this.ring.size + slot] / UV) * this.options.gain * this.scene.mm;
+  }
+
+  #path(cell, i, j) {
+    this.ink.beginPath();
+    for (let n = i; n < j; n++) this.ink.lineTo(this.#x(n), this.#y(cell, n % this.ring.size));
+  }
+
+  #band(cell, i, j) {
+    const { ink, ring } = this;
+    const unit = (this.options.gain * this.scene.mm) / UV;
+    const half = (n) => ring.sigma[cell.k * ring.size + (n % ring.size)] * unit;
+    ink.beginPath();
+    for (let n = i; n < j; n++) ink.lineTo(this.#x(n), this.#y(cell, n % ring.size) - half(n));
+    for (let n = j - 1; n >= i; n--) ink.lineTo(this.#x(n), this.#y(cell, n % ring.size) + half(n));
+    ink.fillStyle = this.theme.band;
+    ink.fill();
+  }
+
+  #warmBar(cell, i, j) {
+    const { ink, scene } = this;
+    const height = Math.round(3 * scene.dpr);
+    ink.fillStyle = this.theme.warm;
+    const width = (j - i) * this.pixelsPerSample;
+    ink.fillRect(this.#x(i - 0.5), cell.top + cell.height - 2 * height, width, height);
+  }
+
+  /** Where in its dash pattern each lead is at every sample up to `to`: dashes must not jump between frames. */
+  #measureDashes(to) {
+    const { ring } = this;
+    if (this.phased < ring.first || this.phased > to) {
+      this.phased = ring.first;
+      this.phase.fill(0);
+    }
+    const scale = this.pixelsPerSample;
+    const period = STYLES.reconstructed.dash.reduce((a, b) => a + b, 0) * this.scene.dpr;
+    const unit = (this.options.gain * this.scene.mm) / UV;
+    for (; this.phased < to; this.phased++) {
+      const slot = this.phased % ring.size;
+      const before = (this.phased + ring.size - 1) % ring.size;
+      for (let k = 0; k < LEADS.length; k++) {
+        const at = k * ring.size;
+        const rise = this.phased > ring.first ? (ring.uv[at + slot] - ring.uv[at + before]) * unit : 0;
+        this.phase[k] = (this.phase[k] + Math.hypot(scale, rise)) % period;
+        this.phases[at + slot] = this.phase[k];
+      }
+    }
+  }
+}

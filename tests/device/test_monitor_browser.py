@@ -1,0 +1,338 @@
+from datetime import datetime, timezone
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from ecg_edge.benchmarks.chromium import BrowserError, Chromium, find_browser
+from ecg_edge.device.conditioning import ConditioningSpec
+from ecg_edge.device.leads import provenance
+from ecg_edge.device.monitor import MonitorSink
+from ecg_edge.device.sink import Note, RunHeader, Status
+from ecg_edge.device.spec import Head, ModelSpec
+from ecg_edge.device.stream import LeadBlock
+from ecg_edge.firmware_bridge.samples import LEADS, Channel, StreamInfo
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium found: apt-get install chromium"),
+]
+
+FS = 100
+
+
+def make_header(measured):
+    targets = tuple(lead for lead in LEADS[6:] if lead not in measured)
+    zeros = np.zeros((4, len(targets)), np.float32)
+    head = Head((), zeros, zeros, np.eye(4, dtype=np.float32), 0.9, np.ones(len(targets), np.float32))
+    spec = ModelSpec("streaming", measured, targets, FS, 8, 12, 800, 1.2, 1, (), head, ConditioningSpec(), "ab")
+    info = StreamInfo("Patch 7", Fraction(250), tuple(Channel(lead, 1e-4) for lead in measured))
+    started = datetime(2024, 5, 1, tzinfo=timezone.utc)
+    return RunHeader(info, "synthetic:", spec, "limb.onnx", "cd" * 32, provenance(measured), started)
+
+
+def make_block(index, n, measured=("I", "II"), invalid=(), warm=False):
+    t = (index + np.arange(n)) / FS
+    mv = np.tile((0.5 * np.sin(2 * np.pi * 3 * t)).astype(np.float32)[:, None], (1, 12))
+    kinds = provenance(measured)
+    valid = np.ones((n, 12), np.bool_)
+    valid[:, [LEADS.index(lead) for lead in invalid]] = False
+    sigma = np.tile(np.array([0.2 if p.value == "reconstructed" else 0 for p in kinds], np.float32), (n, 1))
+    return LeadBlock(index, mv, kinds, valid, np.full(n, warm), sigma)
+
+
+def make_status(**more):
+    return Status(10.0, 2500, 1000, 5, 250.2, 3.2, 8.7, 71.6, **more)
+
+
+class Scene:
+    """A monitor with samples in it, and the page."""
+
+    def __init__(self, browser):
+        self.browser, self.js = browser, browser.js
+        self.sink, self.index = None, 0
+        browser.viewport(1280, 800)
+
+    def start(self, measured=("I", "II"), port=0):
+        self.measured, self.index = measured, 0
+        self.sink = MonitorSink(port=port)
+        self.sink.open(make_header(measured))
+
+    def feed(self, seconds, **more):
+        for _ in range(round(seconds * FS / 10)):
+            self.sink.leads(make_block(self.index, 10, self.measured, **more))
+            self.index += 10
+
+    def show(self):
+        self.browser.goto(self.sink.url)
+        self.caught_up()
+
+    def caught_up(self):
+        self.browser.wait_for(f"window.ecgMonitor && ecgMonitor.head > {self.index - 20}")
+
+    def ink(self, lead, first, last):
+        """Count the pixels in a lead's own colour between two samples of its strip."""
+        return self.js(
+            f"""(() => {{
+            const m = ecgMonitor, a = m.scope.locate("{lead}", {first}), b = m.scope.locate("{lead}", {last});
+            const box = m.scope.ink.getImageData(a.x, a.top, Math.max(1, b.x - a.x), a.height).data;
+            const hex = m.provenance["{lead}"].color;
+            const rgb = [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+            let n = 0;
+            for (let i = 0; i < box.length; i += 4)
+              if (box[i + 3] > 200 && rgb.every((c, k) => Math.abs(c - box[i + k]) < 12)) n++;
+            return n; }})()"""
+        )
+
+    def text(self, name):
+        return self.js(f"document.getElementById('{name}').textContent")
+
+    def close(self):
+        if self.sink:
+            self.sink.close()
+        self.js("location.replace('about:blank')")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def scene(browser):
+    made = Scene(browser)
+    yield made
+    made.close()
+
+
+def test_twelve_leads_receive_and_draw_every_sample(scene):
+    scene.start()
+    scene.feed(5)
+    scene.show()
+    assert scene.js("ecgMonitor.counts") == dict.fromkeys(LEADS, 500)
+    scene.feed(0.5)
+    scene.caught_up()
+    assert set(scene.js("ecgMonitor.counts").values()) == {550}
+    assert scene.js("ecgMonitor.framesLost") == 0
+    for lead in LEADS:
+        assert scene.ink(lead, 500, 520) > 20, lead
+    ring = "ecgMonitor.scope.ring"
+    sent = np.rint(make_block(0, 500).mv * 1000)
+    for k in (0, 11):
+        got = scene.js(f"Array.from({ring}.uv.slice({k} * {ring}.size, {k} * {ring}.size + 500))")
+        np.testing.assert_array_equal(got, sent[:, k])
+    assert scene.js(f"{ring}.sigma[11 * {ring}.size]") == 200 and scene.js(f"{ring}.sigma[0]") == 0
+
+
+def test_every_layout_shows_each_lead_once_and_the_rhythm_strip(scene):
+    scene.start()
+    scene.browser.goto(scene.sink.url)
+    scene.browser.wait_for("window.ecgMonitor && document.querySelector('.label')")
+    layouts = scene.js("ecgMonitor.layouts")
+    assert layouts["3x4"]["rows"] == [
+        ["I", "aVR", "V1", "V4"],
+        ["II", "aVL", "V2", "V5"],
+        ["III", "aVF", "V3", "V6"],
+    ]
+    assert [layouts[name]["rhythm"] for name in ("3x4", "6x2", "12x1")] == ["II", None, None]
+    for name, layout in layouts.items():
+        scene.js(f"ecgMonitor.setOption('layout', '{name}')")
+        assert sorted([lead for row in layout["rows"] for lead in row]) == sorted(LEADS)
+        drawn = scene.js("[...document.querySelectorAll('.label')].map((l) => l.dataset.lead)")
+        assert sorted(drawn) == sorted([*LEADS, "II"] if layout["rhythm"] else LEADS)
+
+
+def test_provenance_is_told_by_more_than_colour(scene):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    styles = scene.js("ecgMonitor.provenance")
+    by_kind = {style["kind"]: style for style in styles.values()}
+    assert [styles[lead]["kind"] for lead in ("I", "aVF", "V1")] == ["measured", "derived", "reconstructed"]
+    for a, b in combinations(by_kind.values(), 2):
+        assert a["color"] != b["color"]
+        assert (a["dash"], a["width"]) != (b["dash"], b["width"])
+        assert a["word"] != b["word"]
+    said = scene.js(
+        "Object.fromEntries([...document.querySelectorAll('.label')].map((l) => [l.dataset.lead, l.ariaLabel]))"
+    )
+    assert said["I"] == "I measured" and said["aVL"] == "aVL derived" and said["V1"] == "V1 reconstructed"
+    assert said["V2"] == "V2 reconstructed, ST not identifiable" and said["V3"].endswith("ST not identifiable")
+    assert not said["V4"].endswith("identifiable")
+
+
+def test_with_a_chest_lead_st_is_not_called_unidentifiable(scene):
+    scene.start(("I", "II", "V2"))
+    scene.feed(1)
+    scene.show()
+    assert "identifiable" not in scene.text("labels")
+    assert scene.js("ecgMonitor.provenance.V2.kind") == "measured"
+
+
+def test_an_invalid_stretch_is_blank_and_hatched_and_leaves_other_leads_alone(scene):
+    scene.start()
+    scene.feed(1)
+    scene.feed(0.5, invalid=("V1", "II"))
+    scene.feed(0.5)
+    scene.show()
+    for lead in ("V1", "II"):
+        assert scene.ink(lead, 105, 145) == 0
+        assert scene.ink(lead, 60, 95) > 20 and scene.ink(lead, 155, 180) > 20
+    assert scene.ink("V2", 105, 145) > 20
+    box = "const c = ecgMonitor.scope.locate('V1', 120)"
+    hatch = scene.js(f"{box}; ecgMonitor.scope.ink.getImageData(c.x, c.top, 20, c.height).data.some((v) => v > 0)")
+    assert hatch, "blank must be told from flat"
+
+
+def test_drawing_bit_by_bit_gives_the_same_picture_as_drawing_at_once(scene):
+    scene.start()
+    scene.feed(1, warm=True)
+    scene.feed(0.5, invalid=("V4",))
+    scene.feed(4)
+    scene.show()
+    scene.browser.press(" ")
+    scene.js(
+        """void (window.alpha = () => { const c = ecgMonitor.scope.ink;
+        return c.getImageData(0, 0, c.canvas.width, c.canvas.height).data.filter((v, i) => i % 4 === 3); })"""
+    )
+    for start in (90, 210, 333.3):
+        scene.js(f"void (ecgMonitor.scope.redraw({start + 160}), (window.whole = alpha()))")
+        steps = np.random.default_rng(int(start)).uniform(0.1, 5, 60).cumsum()
+        heads = [start, *(start + steps[steps < 160]).tolist(), start + 160]
+        scene.js(f"ecgMonitor.scope.redraw({heads[0]})")
+        scene.js(f"void {heads[1:]}.forEach((head) => ecgMonitor.scope.drawTo(head))")
+        seams = scene.js("alpha().filter((v, i) => Math.abs(v - whole[i]) > 40).length")
+        assert seams < 20, "anti-aliasing may round otherwise, but no frame may leave an edge"
+
+
+def test_lost_samples_leave_a_hole_of_their_own_length(scene):
+    scene.start()
+    scene.feed(1)
+    scene.index += 50
+    scene.feed(0.5)
+    scene.show()
+    assert scene.ink("I", 105, 145) == 0 and scene.ink("I", 155, 175) > 10
+
+
+def test_the_interval_can_be_switched_off_and_warm_up_is_marked(scene):
+    scene.start()
+    scene.feed(1, warm=True)
+    scene.feed(1)
+    scene.show()
+    painted = "ecgMonitor.scope.ink.getImageData(0, 0, 1280, 400).data.filter((v, i) => i % 4 == 3 && v).length"
+    with_band = scene.js(painted)
+    scene.browser.press("b")
+    assert scene.js(painted) < 0.8 * with_band
+    assert scene.js("document.getElementById('band').ariaPressed") == "false"
+    bar = """(() => {{ const s = ecgMonitor.scope, c = s.locate('V1', {i});
+        return s.ink.getImageData(c.x, c.top + c.height - 5, 1, 1).data[3]; }})()"""
+    assert scene.js(bar.format(i=50)) > 0 and scene.js(bar.format(i=150)) == 0
+
+
+def test_space_freezes_the_screen_while_samples_go_on(scene):
+    scene.start()
+    scene.feed(2)
+    scene.show()
+    scene.browser.press(" ")
+    assert scene.js("ecgMonitor.frozen") and scene.js("document.getElementById('freeze').ariaPressed") == "true"
+    picture = scene.js("ecgMonitor.scope.ink.canvas.toDataURL()")
+    drawn = scene.js("ecgMonitor.columnsDrawn")
+    scene.feed(1)
+    scene.browser.wait_for("ecgMonitor.counts.V1 === 300")
+    scene.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert scene.js("ecgMonitor.columnsDrawn") == drawn
+    assert scene.js("ecgMonitor.scope.ink.canvas.toDataURL()") == picture
+    assert scene.text("state") == "Frozen" and "frozen" in scene.text("live")
+    scene.browser.press(" ")
+    scene.caught_up()
+    assert scene.js("ecgMonitor.columnsDrawn") > drawn
+
+
+def test_the_page_comes_back_by_itself_and_says_so(scene):
+    scene.start()
+    port = int(scene.sink.url.rsplit(":", 1)[1].strip("/"))
+    scene.feed(1)
+    scene.sink.status(make_status())
+    scene.show()
+    scene.browser.wait_for("document.getElementById('hr').textContent === '72'")
+    scene.sink.close()
+    scene.browser.wait_for("ecgMonitor.state === 'ended' && !document.getElementById('banner').hidden")
+    assert scene.text("hr") == "––", "an old heart rate must not pass for a live one"
+    scene.start(("I", "II", "V2"), port=port)
+    scene.feed(0.5)
+    scene.browser.wait_for("ecgMonitor.reconnects === 1 && ecgMonitor.state === 'live'")
+    scene.browser.wait_for("ecgMonitor.counts.I === 150")
+    assert scene.text("live") == "Reconnected" and scene.js("ecgMonitor.provenance.V2.kind") == "measured"
+    assert scene.js("document.getElementById('banner').hidden")
+
+
+def test_the_figures_reach_the_header_line(scene):
+    scene.start()
+    scene.feed(1)
+    scene.sink.status(make_status(lead_off=("LL",)))
+    scene.sink.note(Note("gap", 5, 9, "<b>4 samples lost</b>"))
+    scene.show()
+    scene.browser.wait_for("document.getElementById('hr').textContent === '72'")
+    assert scene.text("device") == "Patch 7" and scene.text("off") == "LL" and scene.text("model") == "limb.onnx"
+    assert scene.text("loss") == "0.20 %" and scene.text("rate") == "250.2 Hz" and scene.text("latency") == "3 / 9 ms"
+    assert scene.text("algorithmic") == "+ 190 ms algorithmic" and "90 %" in scene.text("interval")
+    assert "<b>4 samples lost</b>" in scene.text("last-event"), "as text, never as markup"
+    scene.sink.status(make_status(connected=False))
+    scene.browser.wait_for("ecgMonitor.state === 'source' && !document.getElementById('banner').hidden")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (844, 390), (2560, 1440)])
+def test_no_viewport_needs_sideways_scrolling(scene, width, height):
+    scene.browser.viewport(width, height, 2 if width < 900 else 1, width < 900)
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    for layout in ("3x4", "6x2", "12x1"):
+        scene.js(f"ecgMonitor.setOption('layout', '{layout}')")
+        assert scene.js("document.documentElement.scrollWidth") <= width
+        assert scene.js(
+            "[...document.querySelectorAll('.label')].every((l) => l.getBoundingClientRect().right <= innerWidth)"
+        )
+    assert scene.js("document.getElementById('traces').width / innerWidth") == (2 if width < 900 else 1)
+
+
+def test_everything_works_from_the_keyboard(scene):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    for key, name, value in (("l", "layout", "6x2"), ("s", "speed", 50), ("g", "gain", 20), ("g", "gain", 5)):
+        scene.browser.press(key)
+        assert scene.js(f"ecgMonitor.scope.options.{name}") == value
+    before = scene.js("document.documentElement.dataset.theme")
+    scene.browser.press("t")
+    assert scene.js("document.documentElement.dataset.theme") != before
+    scene.browser.press("Tab")
+    assert scene.js("document.activeElement.name") == "layout"
+    assert scene.js("getComputedStyle(document.activeElement.nextElementSibling).outlineStyle") == "solid"
+    scene.browser.press("ArrowRight")
+    assert scene.js("ecgMonitor.scope.options.layout") == "12x1"
+    names = "[...document.querySelectorAll('button, input')].map((e) => (e.closest('label') ?? e).textContent.trim())"
+    assert all(scene.js(names))
+    for _ in range(5):
+        scene.browser.press("Tab")
+    assert scene.js("document.activeElement.id") == "freeze"
+    scene.browser.press(" ")
+    assert scene.js("ecgMonitor.frozen"), "once, by the button, not twice"
+
+
+def test_a_picture_can_be_taken_and_failures_are_told(scene, tmp_path):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    scene.browser.screenshot(tmp_path / "monitor.png")
+    assert (tmp_path / "monitor.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(BrowserError, match="ReferenceError"):
+        scene.js("nothing_of_that_name")
+    with pytest.raises(BrowserError, match="still not true"):
+        scene.browser.wait_for("false", timeout_s=0)
+    nobody = scene.sink.url
+    scene.sink.close()
+    with pytest.raises(BrowserError, match="REFUSED"):
+        scene.browser.goto(nobody)
