@@ -1,5 +1,6 @@
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,11 @@ import pytest
 # The helpers beside the tests must be found also by a plain `pytest`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.device.tiny_model import tiny_model  # noqa: E402
+with warnings.catch_warnings():  # wfdb uses a pandas call that is on its way out
+    warnings.simplefilter("ignore")
+    import wfdb  # noqa: F401
+
+from tests.device.tiny_model import tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +26,7 @@ def data_folder():
     if not folder:
         pytest.skip("ECG_EDGE_DATA is not set: no real records")
     return Path(folder)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", "ignore:The inplace keyword")  # pandas, when wfdb reads notes

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def cut(block, at):
     edges = sorted({0, len(block), *(a % (len(block) + 1) for a in at)})
     return [
         replace(block, index=block.index + a, counts=block.counts[a:b], mv=block.mv[a:b], valid=block.valid[a:b])
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
     ]
 
 
@@ -186,7 +187,7 @@ def test_lead_off_is_flagged_told_and_the_filter_restarts(model):
     events = [
         fakes.block(mute[:800], 0),
         fakes.block(mute[800:1200], 800, valid[:400], lead_off=1 << 1),
-        fakes.block(mute[1200:] + [[3000, 0]], 1200),
+        fakes.block(mute[1200:] + np.array([3000, 0]), 1200),
     ]
     blocks, notes = fakes.drain(Pipeline(model, fakes.info(), mains_hz=None), events)
     assert [(x.kind, x.index, x.text) for x in notes] == [
