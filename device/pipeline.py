@@ -13,6 +13,7 @@ from ecg_edge.device.input_guard import InputGuard
 from ecg_edge.device.model import Model, check_leads
 from ecg_edge.device.sink import Note
 from ecg_edge.device.stream import LeadBlock, StreamReconstructor
+from ecg_edge.firmware_bridge.backlog import BACKLOG
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamError
 from ecg_edge.firmware_bridge.samples import ELECTRODES, LEADS, Event, Gap, SampleBlock, StreamInfo, lead_off_leads
 
@@ -153,6 +154,11 @@ class Pipeline:
         return _electrodes(self._off)
 
     @property
+    def next_index(self) -> int:
+        """Index on the native axis of the next sample expected."""
+        return self._gap.stop if self._gap else self._next
+
+    @property
     def latency_terms(self) -> dict[str, float]:
         """The terms of the latency that are known in advance, in seconds."""
         return {
@@ -205,7 +211,7 @@ class Pipeline:
         if skip == len(block):
             return
         if block.index > reached:
-            self._remember(Gap(reached, block.index, "overrun"))
+            self._remember(Gap(reached, block.index))
         yield from self._bridge(block.arrival)
         yield from self._electrodes(block.lead_off)
         mv = block.mv[skip:, self._columns].astype(np.float64)
@@ -258,7 +264,8 @@ class Pipeline:
         n = gap.stop - gap.start
         what = f"{n / float(self.info.fs):.3f} s ({n} samples) {gap.reason}"
         text = what if gap.known else f"{what}; the device restarted, and how much is missing is not known"
-        yield Note("gap" if gap.known else "restart", gap.start, gap.stop, text)
+        kind = "restart" if not gap.known else "overrun" if gap.reason == BACKLOG else "gap"
+        yield Note(kind, gap.start, gap.stop, text)
         first = self._conditioner.next_output
         self._conditioner.reset(gap.stop)
         stop = self._conditioner.next_output

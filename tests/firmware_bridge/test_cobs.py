@@ -39,9 +39,7 @@ def test_round_trip_without_zero_and_within_the_bound(data):
     assert decode(stuffed) == data
 
 
-@pytest.mark.parametrize(
-    "bad", [b"", b"\x00", b"\x02", b"\x05\x11", b"\x03\x11\x00", b"\xff" + RUN[1:], b"\x01\x00"]
-)
+@pytest.mark.parametrize("bad", [b"", b"\x00", b"\x02", b"\x05\x11", b"\x03\x11\x00", b"\xff" + RUN[1:], b"\x01\x00"])
 def test_refuses_what_is_no_encoding(bad):
     with pytest.raises(CobsError):
         decode(bad)

@@ -122,9 +122,7 @@ def test_random_content_arrives_as_sent(n_channels, data):
 
 def test_lead_off_and_stale_channels_are_not_valid(kit):
     pair = Channel("belt", 0.001, positive="V1", negative="RL")
-    info = replace(
-        kit.two_leads(), channels=(Channel("I", 1.0), Channel("V2", 1.0), pair, Channel("resp", 1.0))
-    )
+    info = replace(kit.two_leads(), channels=(Channel("I", 1.0), Channel("V2", 1.0), pair, Channel("resp", 1.0)))
     encoder, decoder = EcgLinkEncoder(info), EcgLinkDecoder()
     decoder.feed(encoder.describe())
 
@@ -239,7 +237,5 @@ def test_the_command_parser_survives_garbage_bounded(chunks, data, sequence):
 def test_the_command_parser_counts_what_is_no_command():
     parser = CommandParser()
     parser.feed(encode_command(CommandCode.STOP, 1))
-    assert parser.feed(foreign(1, 8) + foreign(2, 8) + seal(b"\x81") + b"\x05bad\0") == [
-        Command(0, 1, b"\x02")
-    ]
+    assert parser.feed(foreign(1, 8) + foreign(2, 8) + seal(b"\x81") + b"\x05bad\0") == [Command(0, 1, b"\x02")]
     assert parser.bad_frames == 3

@@ -91,9 +91,7 @@ def test_text_from_outside_is_made_printable(kit):
     assert unpack_description(body.replace(b"evil", b"\x1b[2J")).info.device == "[2J"
 
 
-@pytest.mark.parametrize(
-    ("pair", "lead"), [(("LA", "RA"), "I"), (("LL", "RA"), "II"), (("V1", "RL"), "V1-RL")]
-)
+@pytest.mark.parametrize(("pair", "lead"), [(("LA", "RA"), "I"), (("LL", "RA"), "II"), (("V1", "RL"), "V1-RL")])
 def test_a_pair_without_label_names_the_lead(kit, pair, lead):
     channel = Channel("", 0.001, positive=pair[0], negative=pair[1])
     body = pack_description(Description(replace(kit.two_leads(), channels=(channel,))))

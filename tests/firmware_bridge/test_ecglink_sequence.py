@@ -42,9 +42,7 @@ def test_dropped_and_doubled_frames_give_exact_gaps(kit, plan, first, first_tick
         assert kit.blocks(events) == []
         return
     truth = set(range(min(got), max(got) + 1)) - got
-    assert [r for g in kit.gaps(events) for r in range(g.start, g.stop)] == [
-        r - min(got) for r in sorted(truth)
-    ]
+    assert [r for g in kit.gaps(events) for r in range(g.start, g.stop)] == [r - min(got) for r in sorted(truth)]
     assert all(g.known and g.reason == "lost" for g in kit.gaps(events))
     assert (on_axis(events, kit) + min(got)).tolist() == sorted(got)
     for b in kit.blocks(events):
@@ -59,9 +57,7 @@ def test_dropped_and_doubled_frames_give_exact_gaps(kit, plan, first, first_tick
 def test_index_and_ticks_wrap_without_a_seam(kit):
     wire = kit.Wire(first_tick=2**32 - 3000)
     start = 2**32 - 20
-    frames = [
-        wire.encoder.samples(wire.counts(i), i, wire.ticks(i - start)) for i in range(start, start + 60, 5)
-    ]
+    frames = [wire.encoder.samples(wire.counts(i), i, wire.ticks(i - start)) for i in range(start, start + 60, 5)]
     del frames[4]
     events, _decoder = run(kit, frames, wire)
     assert kit.gaps(events) == [Gap(20, 25, "lost")]

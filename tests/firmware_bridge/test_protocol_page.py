@@ -61,9 +61,7 @@ def test_frames_before_stuffing_are_as_shown():
 def test_the_decoder_reads_the_page():
     decoder = EcgLinkDecoder()
     info, first, second, status, *acks = decoder.feed(
-        b"".join(
-            w for name, w in examples("wire").items() if name not in ("start", "ping", "describe", "stop")
-        )
+        b"".join(w for name, w in examples("wire").items() if name not in ("start", "ping", "describe", "stop"))
     )
     assert info == INFO
     assert first.counts.tolist() == [[1, 4194304], [-2, f.NO_VALUE]]

@@ -1,0 +1,18 @@
+"""Results for people on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def say(text: str) -> None:
+    """Write a result to stdout; hints go to stderr by `firmware_bridge.verb.hint`."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length as aligned columns; the first row is the head."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
