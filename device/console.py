@@ -1,4 +1,4 @@
-"""Results for people on stdout."""
+"""Text for people, and results on stdout."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ def say(text: str) -> None:
     """Write a result to stdout; hints go to stderr by `firmware_bridge.verb.hint`."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def one_line(text: str) -> str:
+    """Text from outside made fit for a terminal or a header: printable, on one line, bounded."""
+    return "".join(c if c.isprintable() else " " for c in text)[:400]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

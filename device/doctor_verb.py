@@ -81,7 +81,7 @@ def _core() -> list[Finding]:
             out.append(Finding(name, True, version(name)))
         except PackageNotFoundError:
             # onnxruntime-gpu and its like bring the same module under another name.
-            there = find_spec(name.replace("-", "_").replace("pyserial", "serial")) is not None
+            there = _importable(name.replace("-", "_").replace("pyserial", "serial"))
             text, fix = ("another build", "") if there else ("missing", f"pip install {name}")
             out.append(Finding(name, there, text, fix))
     return out
@@ -90,7 +90,7 @@ def _core() -> list[Finding]:
 def _extras() -> list[Finding]:
     out = []
     for extra, (module, purpose) in _EXTRAS.items():
-        there = find_spec(module) is not None
+        there = _importable(module)
         fix = "" if there else f'pip install "ecg-edge[{extra}]"'
         out.append(
             Finding(
@@ -98,6 +98,13 @@ def _extras() -> list[Finding]:
             )
         )
     return out
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
 
 
 def _ports() -> list[Finding]:

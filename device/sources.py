@@ -163,7 +163,9 @@ def synthetic(text: str) -> tuple[StreamInfo, Iterator[SampleBlock]]:
     """
     known = {"leads": "I,II", "fs": "250", "seed": "0", "bpm": "65"}
     try:
-        given = {k: v[-1] for k, v in parse_qs(text.lstrip("?"), strict_parsing=bool(text)).items()}
+        given = {
+            k: v[-1] for k, v in parse_qs(text.lstrip("?"), keep_blank_values=True, strict_parsing=bool(text)).items()
+        }
         if unknown := given.keys() - known.keys():
             raise UsageError(f"unknown parameter {', '.join(sorted(unknown))} in synthetic:{text}")
         known |= given

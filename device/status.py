@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from ecg_edge.device.console import one_line
 from ecg_edge.device.sink import Note, RunHeader, Status
 from ecg_edge.device.stream import LeadBlock
 from ecg_edge.firmware_bridge.samples import SampleBlock
@@ -62,7 +63,7 @@ class StatusLine:
             self._out.write("\r\x1b[K" if text else "\n")
             self._drawn = False
         if text:
-            self._out.write(text + "\n")
+            self._out.write(one_line(text) + "\n")
         self._out.flush()
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.console import one_line
 from ecg_edge.device.wfdb_files import AppendFile, disk_errors, replace_file
 from ecg_edge.firmware_bridge.errors import RecordingError
 
@@ -211,11 +212,6 @@ def recover_record(header: Path) -> int:
         raise RecordingError(f"{header} is no header written by ecg-edge: {e!r}", "give the .hea file of a run") from e
     replace_file(header, "\n".join([" ".join(record), *lines[1:]]) + "\n")
     return int(record[3])
-
-
-def one_line(text: str) -> str:
-    """Text from outside, fit for a header: printable, on one line, bounded."""
-    return "".join(c if c.isprintable() else " " for c in text)[:400]
 
 
 def _pack(x: npt.NDArray[np.int64], fmt: int) -> bytes:

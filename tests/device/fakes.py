@@ -68,3 +68,33 @@ class ListSink:
 
     def close(self):
         self.closed += 1
+
+
+class ListSource:
+    """Gives prepared lists of events, and then an error or the end."""
+
+    def __init__(self, lists, error=None, dropped=0):
+        self._lists, self._error = list(lists), error
+        self.dropped_blocks = dropped
+        self.ended = self.started = self.stopped = False
+
+    def start(self):
+        self.started = True
+
+    def stop(self):
+        self.stopped = True
+
+    def get(self, timeout=None):
+        if self._lists:
+            return self._lists.pop(0)
+        self.ended = True
+        if self._error:
+            raise self._error
+        return []
+
+
+def stream(n=1000, step=10, clock=None, described=True):
+    """Lists of events as a reader would give them."""
+    counts = walk(n)
+    blocks = [block(counts[k : k + step], k) for k in range(0, n, step)]
+    return counts, ([[info()]] if described else []) + [[b] for b in blocks]
