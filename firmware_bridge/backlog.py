@@ -132,5 +132,5 @@ class Backlog:
         before = self._kept.pop(key, None)
         if isinstance(event, Gap) and event.known and isinstance(before, Gap):
             reason = BACKLOG if BACKLOG in (before.reason, event.reason) else before.reason
-            event = Gap(min(before.start, event.start), max(before.stop, event.stop), reason)
+            event = Gap(before.start, event.stop, reason)
         self._kept[key] = event

@@ -233,8 +233,7 @@ class TcpTransport(_Stream):
         try:
             data = self._socket.recv(max_bytes)
         except OSError as error:
-            # Nothing yet, unless an errno tells that the keep-alive probes have timed out.
-            if isinstance(error, BlockingIOError) or (isinstance(error, TimeoutError) and not error.errno):
+            if _nothing_yet(error):
                 return b""
             raise self._lost(str(error)) from error
         if not data:
@@ -256,6 +255,11 @@ class TcpTransport(_Stream):
 
     def _lost(self, reason: str) -> DeviceLostError:
         return DeviceLostError(f"{self.url} went away: {reason}", "check the device's power and network")
+
+
+def _nothing_yet(error: OSError) -> bool:
+    # The socket's own time-out has no errno; unanswered keep-alive probes come as ETIMEDOUT.
+    return isinstance(error, BlockingIOError) or (isinstance(error, TimeoutError) and error.errno is None)
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

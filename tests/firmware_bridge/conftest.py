@@ -1,5 +1,6 @@
 """What the tests of the bridge share: a two-lead device, its stream, and event equality."""
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,11 @@ import pytest
 from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.samples import Channel, Gap, SampleBlock, StreamInfo
+
+with warnings.catch_warnings():
+    # Importing wfdb warns of what pandas will change one day: theirs to mend, not a failure of ours.
+    warnings.simplefilter("ignore")
+    import wfdb
 
 
 def two_leads(fs=250, tick_hz=32768, lsb_mv=0.0005, **more):
@@ -71,6 +77,24 @@ def gaps(events):
     return [e for e in events if isinstance(e, Gap)]
 
 
+def write_record(folder, name, fs, mv, names, units=("mV",) * 3, gains=(100_000.0,) * 3):
+    """Write a WFDB record of three signals with the reference package; return its path."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wfdb.wrsamp(
+            name,
+            fs=fs,
+            units=list(units),
+            sig_name=list(names),
+            p_signal=mv,
+            fmt=["24"] * 3,
+            adc_gain=list(gains),
+            baseline=[0] * 3,
+            write_dir=str(folder),
+        )
+    return str(folder / name)
+
+
 @pytest.fixture(scope="session")
 def kit():
     """The helpers above under one name (tests import no helper modules)."""
@@ -78,6 +102,6 @@ def kit():
     class Kit:
         pass
 
-    for helper in (two_leads, Wire, plain, decode, blocks, gaps):
+    for helper in (two_leads, Wire, plain, decode, blocks, gaps, write_record):
         setattr(Kit, helper.__name__, staticmethod(helper))
     return Kit

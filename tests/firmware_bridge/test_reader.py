@@ -199,7 +199,10 @@ def test_the_opening_is_repeated_each_second_until_the_device_answers(
     device.send(frame(b"I"))
     take(reader, StreamInfo)
     clock.advance(30.0)
+    device.send(samples(1, 2)[:3])  # once recognised, a read that completes nothing changes nothing
     assert device.hears_no_more()
+    device.send(samples(1, 2)[3:])
+    assert values(take(reader, SampleBlock)) == [1, 2]
 
 
 def test_stopping_says_goodbye_and_keeps_what_was_read(device: Device, decoder: ToyDecoder, make: ReaderMaker) -> None:

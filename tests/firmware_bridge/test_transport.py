@@ -189,7 +189,7 @@ def test_tcp_carries_bytes_both_ways(server: socket.socket) -> None:
             stream.write(b"start")
             assert peer.recv(100) == b"start"
             # the long time-out of a write does not stay
-            assert stream.read() == b""
+            assert stream._socket.gettimeout() == 0.02  # type: ignore[attr-defined]
         assert "port" in stream.description
 
 
@@ -216,6 +216,18 @@ def test_tcp_reset_is_a_lost_device(server: socket.socket) -> None:
 def test_tcp_probes_a_silent_peer(server: socket.socket) -> None:
     with open_transport(url_of(server)) as stream:
         assert stream._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)  # type: ignore[attr-defined]
+
+
+def test_unanswered_probes_are_a_loss_but_a_quiet_moment_is_not() -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        for timeout in (0.0, 0.001):
+            left.settimeout(timeout)
+            with pytest.raises(OSError) as quiet:
+                left.recv(1)
+            assert module._nothing_yet(quiet.value)
+    for code in (errno.ETIMEDOUT, errno.ECONNRESET, errno.EBADF):
+        assert not module._nothing_yet(OSError(code, os.strerror(code)))
 
 
 def test_nobody_listening_is_a_port_not_found(server: socket.socket) -> None:
