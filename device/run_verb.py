@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json)
 
 
-def report(work: Callable[[], Summary], as_json: bool) -> int:
+def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str] | None = None) -> int:
     """Do the work, show its summary on stdout and its error and the next step on stderr."""
     try:
         summary = work()
@@ -67,7 +67,7 @@ def report(work: Callable[[], Summary], as_json: bool) -> int:
         say(_text(summary.to_dict()))
     if summary.error:
         hint(f"ecg-edge: {summary.error}")
-    hint(f"next: {_next(summary)}")
+    hint(f"next: {(follow or _next)(summary)}")
     return summary.exit_code
 
 

@@ -252,7 +252,8 @@ def test_help_names_the_verbs_and_version_the_version(capsys):
 def test_help_imports_neither_numpy_nor_onnxruntime():
     code = (
         "import sys\nfrom ecg_edge.device import main, cli\n"
-        "heavy = {'numpy', 'scipy', 'onnxruntime', 'serial'} & sys.modules.keys()\nsys.exit(repr(heavy) if heavy else 0)"
+        "heavy = {'numpy', 'scipy', 'onnxruntime', 'serial'} & sys.modules.keys()\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
