@@ -29,6 +29,8 @@ _FLOOR = 0.6
 """(mV/s)²: the average of a QRS of some 40 µV; less is noise on a flat line."""
 _AFTER_FAULT_S = 0.5
 _RR_KEPT = 8
+_BRIDGED_S = 0.2
+"""A held gap with the resampler's kernel about it stays below; a beat is rarely lost in it."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -64,6 +66,7 @@ class BeatDetector:
         self._fs = fs
         self._width = max(2, round(_AVERAGE_S * fs))
         self._reach = round(_REFRACTORY_S * fs)
+        self._bridged = round(_BRIDGED_S * fs)
         self._back = round(_BAND_DELAY_S * fs)
         band = signal.butter(1, (_BAND_HZ[0], min(_BAND_HZ[1], 0.4 * fs)), "bandpass", fs=fs, output="sos")
         self._band = StreamingSos(np.asarray(band))
@@ -78,7 +81,7 @@ class BeatDetector:
         self._seen = np.zeros((2, self._reach + self._width + self._back))  # band-passed, plain
         self._slope2 = np.zeros(self._width - 1)
         self._average = np.zeros(2 * self._reach)
-        self._last_bad = index - 1
+        self._last_bad = self._last_good = index - 1
         self._learnt_at = index + round(_LEARN_S * self._fs)
         self._waiting: list[_Candidate] = []
         self._missed: list[_Candidate] = []
@@ -94,7 +97,8 @@ class BeatDetector:
         mv : ndarray of shape (n_samples,)
             Conditioned, in mV, finite.
         valid : ndarray of bool, same shape
-            Beats near an invalid sample are not reported, and no interval is taken across it.
+            After more than 0.2 s of invalid samples, beats of the next half second are not reported,
+            and no interval is taken across.
         """
         beats: list[int] = []
         if len(mv):
@@ -112,7 +116,9 @@ class BeatDetector:
         """Maxima of the average that became certain with these samples."""
         n, reach = len(mv), self._reach
         rows = self._next + np.arange(n)
-        bad = np.maximum.accumulate(np.concatenate([[self._last_bad], np.where(valid, -1, rows)]))[1:]
+        good = np.maximum.accumulate(np.concatenate([[self._last_good], np.where(valid, rows, -1)]))[1:]
+        bad = np.where(rows - good > self._bridged, rows, -1)
+        bad = np.maximum.accumulate(np.concatenate([[self._last_bad], bad]))[1:]
         band = self._band.feed(mv[:, None])[:, 0]
         slope2 = (np.diff(band, prepend=self._seen[0, -1]) * self._fs) ** 2
         slope2 = np.concatenate([self._slope2, slope2])
@@ -129,7 +135,7 @@ class BeatDetector:
             if bad[k] < at - _AFTER_FAULT_S * self._fs:
                 out.append(_Candidate(at, float(average[reach + k]), self._peak(seen, at - first) + first, int(bad[k])))
         self._slope2, self._average = slope2[n:], average[n:]
-        self._seen, self._last_bad = seen[:, n:], int(bad[-1])
+        self._seen, self._last_bad, self._last_good = seen[:, n:], int(bad[-1]), int(good[-1])
         self._next += n
         return out
 

@@ -43,6 +43,7 @@ class Recorder:
         self._twelve: WfdbWriter | None = None
         self._measured: WfdbWriter | None = None
         self._synced = 0
+        self._warming = False
 
     @property
     def path(self) -> Path | None:
@@ -85,6 +86,7 @@ class Recorder:
             return
         record.skip(block.index - record.n_samples)
         seen = record.n_samples - block.index
+        self._mark_warmup(block, seen)
         counts = np.rint(np.clip(block.mv[seen:].astype(np.float64) * _GAIN, -32767, 32767))
         record.append(counts.astype(np.int32), block.valid[seen:])
         if record.n_samples - self._synced >= self._second:
@@ -108,6 +110,15 @@ class Recorder:
         finally:
             if self._measured is not None:
                 self._measured.close()
+
+    def _mark_warmup(self, block: LeadBlock, seen: int) -> None:
+        """Say where estimates are not settled yet: their values are in the record all the same."""
+        changes = np.flatnonzero(np.diff(block.warmup[seen:], prepend=self._warming)) + seen
+        for row in changes.tolist():
+            self._warming = bool(block.warmup[row])
+            text = "warm-up: reconstructed leads not settled" if self._warming else "settled"
+            if self._twelve is not None:
+                self._twelve.annotate(block.index + row, text)
 
     def _sync(self) -> None:
         for record in (self._measured, self._twelve):
@@ -138,7 +149,7 @@ def _comments(header: RunHeader) -> list[str]:
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
         f"alignment: sample m shows the instant m/{spec.fs} s - {delay:.4f} s",
         f"interval: the model states a {level} interval for its estimates while running; it is not in this record",
-        "invalid samples (lost, electrode off, warming up after neither) read as NaN; the notes say why",
+        "invalid samples (lost, held, electrode off) read as NaN; notes say why, and where estimates warm up",
     ]
 
 

@@ -271,6 +271,9 @@ class _Stream:
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM set `stop`, once; a second one interrupts as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's affair
+        return
     before: dict[signal.Signals, object] = {}
 
     def handle(number: int, frame: FrameType | None) -> None:

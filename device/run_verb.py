@@ -24,6 +24,10 @@ from ecg_edge.firmware_bridge.samples import parse_leads
 from ecg_edge.firmware_bridge.verb import emit_json, hint
 
 
+_RECORDER_QUEUE = 4096
+"""Some twenty seconds of 10 ms frames: memory cards pause for seconds now and then."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user asked for; names and defaults as on the command line."""
@@ -94,10 +98,10 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
     model = load_model(options.model) if options.model else None
     url, source = open_source(options.source, clock, reconnect=options.reconnect, fast=options.fast, baud=options.baud)
     recorder = Recorder(Path(options.out)) if options.out else None
-    sinks = [SinkThread(StatusLine(), lossless=False, warn=hint)]
+    sinks = [SinkThread(StatusLine(), lossless=False, warn=hint, blocks=False)]
     opened: Callable[[], None] = _nothing
     if recorder:
-        sinks.append(SinkThread(recorder, lossless=True))
+        sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE))
     if options.monitor:
         monitor, opened = _monitor(options)
         sinks.append(monitor)

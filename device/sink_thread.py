@@ -30,6 +30,8 @@ class SinkThread:
         Told, in this sink's thread, about the error that ended a sink that is not lossless.
     capacity : int
         Items that may wait.
+    blocks : bool
+        False for a sink that has no use for samples: they are not queued for it.
 
     Attributes
     ----------
@@ -38,8 +40,15 @@ class SinkThread:
     """
 
     def __init__(
-        self, sink: Sink, *, lossless: bool, warn: Callable[[str], None] = lambda _: None, capacity: int = 512
+        self,
+        sink: Sink,
+        *,
+        lossless: bool,
+        warn: Callable[[str], None] = lambda _: None,
+        capacity: int = 512,
+        blocks: bool = True,
     ) -> None:
+        self._blocks = blocks
         self._sink, self._lossless, self._warn, self._capacity = sink, lossless, warn, capacity
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
@@ -67,6 +76,8 @@ class SinkThread:
         EcgEdgeError
             The sink is lossless and has failed.
         """
+        if not self._blocks and isinstance(item, (SampleBlock, LeadBlock)):
+            return
         with self._changed:
             if self._lossless:
                 self._changed.wait_for(lambda: len(self._items) < self._capacity or self._ended)

@@ -26,6 +26,7 @@ class StatusLine:
         self._out = stream or sys.stderr
         self._tty = self._out.isatty()
         self._drawn = False
+        self._said: set[str] = set()
 
     def open(self, header: RunHeader) -> None:
         """Say what runs."""
@@ -40,11 +41,15 @@ class StatusLine:
         """Nothing."""
 
     def note(self, note: Note) -> None:
-        """Say it on a line of its own."""
+        """Say it on a line of its own; held gaps, and what comes by the dozen, only count as lost."""
+        if note.kind == "held" or note.kind in self._said:
+            return
+        self._said.add(note.kind)
         self._line(f"{note.kind} at sample {note.index}: {note.text}")
 
     def status(self, status: Status) -> None:
         """Show the figures."""
+        self._said.clear()
         text = status_text(status)
         if self._tty:
             self._out.write(f"\r{text}\x1b[K")

@@ -99,6 +99,15 @@ def test_no_beat_near_invalid_samples_and_no_interval_across_them():
     assert detector.heart_rate() == pytest.approx(70, rel=0.1)
 
 
+def test_short_holes_do_not_blind_it():
+    x, truth = train(100, 60)
+    valid = np.ones(len(x), bool)
+    for start in range(30, 5900, 40):
+        valid[start : start + 9] = False
+    found, detector = beats(x, 100, valid)
+    assert min(score(found, truth, 5)) > 0.97 and detector.heart_rate() == pytest.approx(70, rel=0.1)
+
+
 def test_waves_that_shrink_are_found_again():
     x, truth = train(100, 60)
     x[3000:] *= 0.15

@@ -5,7 +5,7 @@ import pytest
 from ecg_edge.device.sink import Note
 from ecg_edge.device.sink_thread import SinkThread
 from ecg_edge.firmware_bridge.errors import DiskFullError, PortBusyError
-from tests.device.fakes import ListSink
+from tests.device.fakes import ListSink, block
 
 PATIENCE = 10.0
 """Real seconds after which a test gives up; nothing that passes waits for it."""
@@ -111,6 +111,16 @@ def test_an_error_at_the_end_is_not_lost():
     thread.open(None)
     with pytest.raises(DiskFullError, match="at the end"):
         thread.close()
+
+
+def test_a_sink_without_use_for_samples_gets_none():
+    sink = ListSink()
+    thread = SinkThread(sink, lossless=False, blocks=False)
+    thread.open(None)
+    thread.put(block([[1, 2]]))
+    thread.put(notes(1)[0])
+    thread.close()
+    assert len(sink.notes) == 1 and not sink.natives
 
 
 def test_opening_errors_are_raised_for_any_sink():

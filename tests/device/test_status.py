@@ -21,6 +21,8 @@ def shown(out, model):
     line.open(RunHeader(fakes.info(), "x:", model.spec, "m.onnx", "0", (), datetime.now(timezone.utc)))
     line.status(STATUS)
     line.note(Note("gap", 5, 9, "four lost"))
+    line.note(Note("gap", 6, 9, "said already"))
+    line.note(Note("held", 7, 8, "not worth a line"))
     line.status(STATUS)
     line.native(None)
     line.leads(None)
@@ -40,6 +42,7 @@ def test_a_log_gets_plain_lines(model):
     text = shown(io.StringIO(), model)
     assert "\x1b" not in text and "\r" not in text
     assert text.count("heart 62/min\n") == 0 and text.count("battery 88 %\n") == 2
+    assert "said already" not in text and "held" not in text
     assert "gap at sample 5: four lost\n" in text and "not for diagnosis" in text
 
 
