@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from types import FrameType
 
+from ecg_edge.device.coalesce import coalesce
 from ecg_edge.device.heart import BeatDetector
 from ecg_edge.device.latency import LatencyRecorder
 from ecg_edge.device.model import Model
@@ -105,7 +106,7 @@ class Runner:
 
     def _loop(self) -> None:
         while not self._stop.is_set() and not self._done:
-            for event in self._source.get(_POLL_S):
+            for event in coalesce(self._source.get(_POLL_S)):
                 self._take(event)
             self._tick()
             if self._source.ended:

@@ -23,7 +23,6 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError, LeadMismatchError, Mod
 from ecg_edge.firmware_bridge.samples import parse_leads
 from ecg_edge.firmware_bridge.verb import emit_json, hint
 
-
 _RECORDER_QUEUE = 4096
 """Some twenty seconds of 10 ms frames: memory cards pause for seconds now and then."""
 

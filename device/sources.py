@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Protocol
@@ -21,6 +23,8 @@ from ecg_edge.firmware_bridge.transport import list_ports, open_transport
 
 FRAME_S = 0.02
 """Length of the blocks of sources that are not devices."""
+
+_FAST_BLOCKS = 25
 
 
 class Source(Protocol):
@@ -84,15 +88,14 @@ class PacedSource:
         if self._begun is None:
             self._begun = self._clock.monotonic()
             return [self._info]
-        block = next(self._blocks, None)
-        if block is None:
-            self.ended = True
-            return []
-        due = self._begun + float((block.index + len(block)) / self._info.fs)
-        if not self._fast and (wait := due - self._clock.monotonic()) > 0:
-            self._clock.wait(self._stop, wait)
+        blocks = list(itertools.islice(self._blocks, _FAST_BLOCKS if self._fast else 1))
+        self.ended = not blocks
+        if blocks and not self._fast:
+            due = self._begun + float((blocks[-1].index + len(blocks[-1])) / self._info.fs)
+            if (wait := due - self._clock.monotonic()) > 0:
+                self._clock.wait(self._stop, wait)
         now = self._clock.monotonic()
-        return [SampleBlock(block.index, block.counts, block.mv, block.valid, block.lead_off, block.ticks, now)]
+        return [replace(block, arrival=now) for block in blocks]
 
 
 def open_source(

@@ -36,7 +36,7 @@ def last_json(text):
 
 def test_every_loss_is_accounted_for(model_file, tmp_path, capsys):
     log = tmp_path / "faults.json"
-    child, port = simulate("--fast", "--seconds", "60", "--fault", "drop=2%,corrupt=1%,dup=1%", "--fault-log", str(log))
+    child, port = simulate("--fast", "--seconds", "40", "--fault", "drop=2%,corrupt=1%,dup=1%", "--fault-log", str(log))
     with child:
         status = main(["run", port, "--model", model_file, "--out", str(tmp_path), "--no-reconnect", "--json"])
         child.stdout.read()
@@ -69,5 +69,5 @@ def test_demo_ends_by_itself_and_leaves_no_process(model_file, tmp_path, capsys)
 
 def test_a_patch_that_does_not_start_says_why(monkeypatch):
     monkeypatch.setattr("ecg_edge.device.demo_verb._FS", "not-a-rate")
-    with pytest.raises(EcgEdgeError, match="did not start: .*not-a-rate"), virtual_patch():
+    with pytest.raises(EcgEdgeError, match=r"did not start: .*not-a-rate"), virtual_patch():
         pass

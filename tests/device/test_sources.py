@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import wfdb
@@ -94,6 +96,19 @@ def test_the_synthetic_heart_is_the_one_asked_for():
 def test_bad_parameters_are_named(text):
     with pytest.raises(UsageError, match="synthetic:"):
         synthetic(text)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "leads", "fs"), [("wearable/data_101_6", ("I", "II"), 200), ("nstdb/118e06", ("II", "V1"), 360)]
+)
+def test_real_records_come_through_whole(data_folder, name, leads, fs):
+    path = str(data_folder / name)
+    info, blocks = read_record(path)
+    assert info.leads == leads and info.fs == fs
+    stored = wfdb.rdrecord(path, sampto=20_000)
+    mv = np.concatenate([b.mv for b in itertools.islice(blocks, 20_000 // info.samples_per_frame)])
+    assert np.nanmax(np.abs(mv - stored.p_signal[: len(mv)])) < 1e-5
 
 
 def test_auto_takes_the_only_port(monkeypatch):
