@@ -1,0 +1,87 @@
+"""The verbs that run on the device: run, info, doctor, demo. Heavy imports belong into the verbs' own modules."""
+
+from __future__ import annotations
+
+import argparse
+
+from ecg_edge.firmware_bridge.verb import Verb
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
+
+
+def _length(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, metavar="N", help="end after N seconds of signal (default: Ctrl-C)")
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        nargs="?",
+        default="auto",
+        metavar="SOURCE",
+        help="serial port, tcp://host:port, replay:RECORD or synthetic: (default: the one USB serial port)",
+    )
+    parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
+    parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
+    parser.add_argument("--monitor", action="store_true", help="show the leads in a browser")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the monitor (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
+    parser.add_argument("--token", help="secret in the monitor's address, needed for any host but this machine")
+    _length(parser)
+    parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
+    parser.add_argument("--leads", metavar="L", help="names of the source's channels, in order: I,II")
+    parser.add_argument("--baud", type=int, default=115200, help="rate of a serial port (default: 115200)")
+    parser.add_argument("--no-reconnect", action="store_true", help="end when the device is lost (exit status 4)")
+    parser.add_argument("--fast", action="store_true", help="play replay: and synthetic: as fast as possible")
+    _output(parser)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.run_verb import run
+
+    return run(arguments)
+
+
+def _info_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="file or name (default: list the shipped models)")
+    _output(parser)
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.info_verb import info
+
+    return info(arguments)
+
+
+def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recover", metavar="RECORD", help="repair the header of a recording that was cut off")
+    _output(parser)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.doctor_verb import doctor
+
+    return doctor(arguments)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one)")
+    _length(parser)
+    parser.add_argument("--headless", action="store_true", help="without the monitor")
+    parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
+    parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
+    _output(parser)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.demo_verb import demo
+
+    return demo(arguments)
+
+
+RUN = Verb("run", "twelve leads live from a device, a record or the synthetic heart", _run_arguments, _run)
+INFO = Verb("info", "what a model file is and how well it does", _info_arguments, _info)
+DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _doctor)
+DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _demo)

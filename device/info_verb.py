@@ -1,0 +1,102 @@
+"""The verb ``info``: what a model file says of itself."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ecg_edge.device.console import say, table
+from ecg_edge.device.model import Model, load_model, shipped_models
+from ecg_edge.firmware_bridge.verb import emit_json, hint
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Do what ``ecg-edge info`` says; return the exit status."""
+    if arguments.model:
+        described = describe(load_model(arguments.model))
+        if arguments.json:
+            emit_json(described)
+        else:
+            say(_text(described))
+        hint(f"next: ecg-edge run --model {arguments.model}")
+        return 0
+    all_of_them = [describe(load_model(path)) for path in shipped_models().values()]
+    if arguments.json:
+        emit_json({"models": all_of_them})
+    elif all_of_them:
+        say(_list(all_of_them))
+    else:
+        say("this build comes without a model")
+    hint("next: ecg-edge info MODEL" if all_of_them else "next: ecg-edge run --model FILE")
+    return 0
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Everything a user may want to know of a model, as plain values."""
+    spec = model.spec
+    return {
+        "name": model.path.name,
+        "path": str(model.path),
+        "sha256": model.file_sha256,
+        "model_id": spec.model_id,
+        "kind": spec.kind,
+        "precision": spec.precision,
+        "input_leads": list(spec.input_leads),
+        "target_leads": list(spec.target_leads),
+        "fs": spec.fs,
+        "hop": spec.hop,
+        "lookahead": spec.lookahead,
+        "receptive_field_s": spec.receptive_field / spec.fs,
+        "algorithmic_latency_ms": 1e3 * spec.algorithmic_latency_s,
+        "settling_s": spec.settling_s,
+        "size_bytes": model.path.stat().st_size,
+        "state_bytes": sum(s.initial().nbytes for s in spec.states),
+        "interval_level": spec.head.interval_level,
+        "conditioning": spec.conditioning.to_dict(),
+        "quantisation": spec.quantisation,
+        "training": spec.training,
+        "accuracy": spec.accuracy,
+        "licence": spec.licence,
+    }
+
+
+def _list(models: list[dict[str, Any]]) -> str:
+    rows = [["name", "leads", "precision", "latency", "size"]]
+    for m in models:
+        size, latency = f"{m['size_bytes'] / 1024:.0f} KiB", f"{m['algorithmic_latency_ms']:.0f} ms"
+        rows.append([m["name"].removesuffix(".onnx"), "+".join(m["input_leads"]), m["precision"], latency, size])
+    return table(rows)
+
+
+def _text(m: dict[str, Any]) -> str:
+    rows = [
+        ["model", f"{m['name']} ({m['precision']}, {m['kind']})"],
+        ["leads", f"{', '.join(m['input_leads'])} -> {', '.join(m['target_leads'])} at {m['fs']} Hz"],
+        ["latency", f"{m['algorithmic_latency_ms']:.0f} ms: hop {m['hop']}, look-ahead {m['lookahead']} samples"],
+        ["memory", f"file {m['size_bytes']} bytes, state {m['state_bytes']} bytes per stream"],
+        ["context", f"{m['receptive_field_s']:.2f} s; settled {m['settling_s']:g} s after a reset"],
+        ["filters", ", ".join(f"{k} {v:g}" for k, v in m["conditioning"].items())],
+        ["interval", f"{100 * m['interval_level']:g} %"],
+        *(["training", f"{k}: {v}"] for k, v in m["training"].items()),
+        ["licence", m["licence"]],
+        ["sha256", m["sha256"]],
+        ["model_id", m["model_id"]],
+    ]
+    parts = [table(rows), *(f"\naccuracy, {k}\n{_figures(v)}" for k, v in m["accuracy"].items())]
+    return "\n".join([*parts, "\nreconstructed leads are estimates, not for diagnosis"])
+
+
+def _figures(value: object) -> str:
+    """A table where the figures are leads by measures; whatever they are otherwise."""
+    if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
+        heads = list(dict.fromkeys(k for row in value.values() for k in row))
+        return table(
+            [["", *heads], *([str(name), *(_figure(row.get(h)) for h in heads)] for name, row in value.items())]
+        )
+    if isinstance(value, dict):
+        return "\n".join(f"{k}  {_figure(v)}" for k, v in value.items())
+    return _figure(value)
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -1,0 +1,292 @@
+"""From decoder events to twelve leads: one thread, no clock, the same bytes for every cut of the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.conditioning import Conditioner
+from ecg_edge.device.input_guard import InputGuard
+from ecg_edge.device.model import Model, check_leads
+from ecg_edge.device.sink import Note
+from ecg_edge.device.stream import LeadBlock, StreamReconstructor
+from ecg_edge.firmware_bridge.backlog import BACKLOG
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamError
+from ecg_edge.firmware_bridge.samples import ELECTRODES, LEADS, Event, Gap, SampleBlock, StreamInfo, lead_off_leads
+
+HOLD_S = 0.040
+"""A gap up to this long is bridged by holding the last value; a longer one resets the filters."""
+_GAP_ROWS = 4096
+_SANE_MV = 1e5
+"""No electrode gives a hundred volts; what claims to is not a sample."""
+_MAX_RANGES = 10_000
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Counts:
+    """What went through, in native samples per channel unless the name says otherwise.
+
+    Attributes
+    ----------
+    samples_in, samples_lost : int
+        Accepted and lost native samples. `samples_lost` counts what was lost on the way and what a
+        full queue dropped.
+    rows_out : int
+        Rows emitted at the model rate.
+    lost_ranges : list of (int, int)
+        Half-open, joined where adjacent; the first 10 000.
+    loss_known : bool
+        False after a loss whose length nobody knows.
+    """
+
+    samples_in: int = 0
+    samples_lost: int = 0
+    rows_out: int = 0
+    lost_ranges: list[tuple[int, int]] = field(default_factory=list)
+    loss_known: bool = True
+
+    def lose(self, start: int, stop: int) -> None:
+        """Count the half-open range ``[start, stop)``."""
+        self.samples_lost += stop - start
+        if self.lost_ranges and self.lost_ranges[-1][1] == start:
+            start = self.lost_ranges.pop()[0]
+        if len(self.lost_ranges) < _MAX_RANGES:
+            self.lost_ranges.append((start, stop))
+
+
+def rename_leads(info: StreamInfo, leads: tuple[str, ...]) -> StreamInfo:
+    """Name the first channels of a source whose device does not name them, or names them wrongly.
+
+    Raises
+    ------
+    LeadMismatchError
+        More names than channels.
+    """
+    if len(leads) > len(info.channels):
+        raise LeadMismatchError(
+            f"--leads names {len(leads)} channels, but the source has {len(info.channels)}",
+            "name the source's channels in their order; those left over are not used",
+        )
+    # A channel left over must not answer to a name that is now another's.
+    rest = tuple(replace(c, lead=f"ch{len(leads) + k + 1}") for k, c in enumerate(info.channels[len(leads) :]))
+    return replace(info, channels=tuple(replace(c, lead=x) for c, x in zip(info.channels, leads, strict=False)) + rest)
+
+
+class Pipeline:
+    """Conditions a source's samples and runs them through a model.
+
+    The blocks that come out are contiguous in index for any sequence of events; and joined, they
+    are the same bytes however the sample blocks were cut.
+
+    Parameters
+    ----------
+    model : Model
+        Whose input leads the source must have.
+    info : StreamInfo
+        The source's description.
+    mains_hz : float or None
+        50, 60, or None for no notch.
+    leads : tuple of str, optional
+        Names for the source's channels, in their order, in place of the device's.
+
+    Attributes
+    ----------
+    counts : Counts
+        What went through so far.
+    info : StreamInfo
+        The source's description, with the leads renamed.
+    provenance : tuple of Provenance
+        Of each of the twelve leads.
+    delay : float
+        Group delay of the resampler in seconds.
+    support : int
+        Native samples under the resampler's kernel.
+
+    Raises
+    ------
+    LeadMismatchError
+        The source lacks an input lead of the model.
+    NotAnEcgStreamError
+        From `feed`: the device came back with other leads or another rate.
+
+    Notes
+    -----
+    Row ``m`` shows the source at ``m / fs - delay`` (``delay`` is the resampler's). A row of a lead
+    is invalid if any native sample under the resampler's kernel, ``support`` samples up to the row's
+    own instant, was lost, held, stale or taken with an electrode off. The tails of the recursive
+    filters beyond that are not counted.
+    """
+
+    def __init__(
+        self, model: Model, info: StreamInfo, *, mains_hz: float | None, leads: tuple[str, ...] | None = None
+    ) -> None:
+        spec = model.spec
+        self._leads = leads
+        self.info = rename_leads(info, leads) if leads else info
+        self._columns = check_leads(spec, self.info.leads)
+        n = len(self._columns)
+        self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
+        self._reconstructor = StreamReconstructor(model.backend)
+        self.provenance = self._reconstructor.provenance
+        self._algorithmic = spec.algorithmic_latency_s
+        self._step = info.fs / spec.fs
+        self.delay = self._conditioner.delay
+        self.support = max(1, round(2 * self.delay * float(info.fs)))
+        self._hold = int(HOLD_S * info.fs)
+        self._guard = InputGuard(n, self._hold, self.support)
+        self._off_leads = [
+            np.array([lead in lead_off_leads(1 << k) for lead in spec.input_leads]) for k in range(len(ELECTRODES))
+        ]
+        self.counts = Counts()
+        self._next = 0
+        self._reset_at = 0
+        self._gap: Gap | None = None
+        self._off = 0
+
+    @property
+    def lead_off(self) -> tuple[str, ...]:
+        """Electrodes that are off now."""
+        return _electrodes(self._off)
+
+    @property
+    def next_index(self) -> int:
+        """Index on the native axis of the next sample expected."""
+        return self._gap.stop if self._gap else self._next
+
+    @property
+    def latency_terms(self) -> dict[str, float]:
+        """The terms of the latency that are known in advance, in seconds."""
+        return {
+            "device filter": max((self.info.channels[c].group_delay_s for c in self._columns), default=0.0),
+            "frame": float(max(0, self.info.samples_per_frame - 1) / self.info.fs),
+            "resampler": self.delay,
+            "algorithmic": self._algorithmic,
+        }
+
+    def feed(self, event: Event) -> Iterator[LeadBlock | Note]:
+        """Take one event; the iterator must be run to its end before the next is fed.
+
+        It is an iterator so that an hour's gap, which is an hour's rows, need not fit into memory.
+        """
+        if isinstance(event, SampleBlock):
+            yield from self._samples(event)
+        elif isinstance(event, Gap):
+            self._remember(event)
+        elif isinstance(event, StreamInfo):
+            self._check(event)
+
+    def flush(self, arrival: float = 0.0) -> Iterator[LeadBlock | Note]:
+        """End of stream: emit what is still inside."""
+        yield from self._bridge(arrival)
+        yield from self._emit(self._reconstructor.flush(arrival))
+
+    def _check(self, info: StreamInfo) -> None:
+        """Refuse a device that comes back as another one."""
+        renamed = rename_leads(info, self._leads) if self._leads else info
+        if (renamed.fs, renamed.leads) != (self.info.fs, self.info.leads):
+            raise NotAnEcgStreamError(
+                f"the device now sends {', '.join(renamed.leads)} at {float(renamed.fs):g} Hz; it began with "
+                f"{', '.join(self.info.leads)} at {float(self.info.fs):g} Hz",
+                "start the run again: one recording has one set of leads and one rate",
+            )
+
+    def _remember(self, gap: Gap) -> None:
+        """Join adjacent gaps: they are bridged as one when the next samples come."""
+        if self._gap is None:
+            start, stop = self._next, max(gap.stop, self._next)
+            if stop > start or not gap.known:
+                self._gap = Gap(start, stop, gap.reason, gap.known)
+        else:
+            stop = max(gap.stop, self._gap.stop)
+            self._gap = Gap(self._gap.start, stop, self._gap.reason, self._gap.known and gap.known)
+
+    def _samples(self, block: SampleBlock) -> Iterator[LeadBlock | Note]:
+        reached = self._gap.stop if self._gap else self._next
+        skip = min(max(0, reached - block.index), len(block))  # rows that are there already
+        if skip == len(block):
+            return
+        if block.index > reached:
+            self._remember(Gap(reached, block.index))
+        yield from self._bridge(block.arrival)
+        yield from self._electrodes(block.lead_off)
+        mv = block.mv[skip:, self._columns].astype(np.float64)
+        valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
+        for k in range(len(ELECTRODES)):
+            if block.lead_off >> k & 1:
+                valid &= ~self._off_leads[k]
+        self.counts.samples_in += len(mv)
+        yield from self._rows(mv, valid, block.arrival)
+
+    def _electrodes(self, mask: int) -> Iterator[Note]:
+        """Notes of the electrodes that went off or came back since the last block."""
+        for kind, changed in (("lead-off", mask & ~self._off), ("lead-on", self._off & ~mask)):
+            if names := _electrodes(changed):
+                yield Note(kind, self._next, self._next, f"{kind} {', '.join(names)}")
+        self._off = mask
+
+    def _rows(self, mv: npt.NDArray[np.float64], valid: BoolArray, arrival: float) -> Iterator[LeadBlock]:
+        """Condition and reconstruct native rows."""
+        first = self._conditioner.next_output
+        parts = []
+        for segment in self._guard.feed(mv, valid):
+            if segment.back.any():
+                self._conditioner.reseed(segment.back, segment.mv[0])
+            parts.append(self._conditioner.feed(segment.mv))
+        self._next += len(mv)
+        flags = self._guard.valid(first, self._conditioner.next_output, self._step)
+        if parts:
+            yield from self._emit(self._reconstructor.feed(np.concatenate(parts), flags, arrival))
+
+    def _bridge(self, arrival: float) -> Iterator[LeadBlock | Note]:
+        """Lead the time axis over the gap remembered, if any."""
+        gap, self._gap = self._gap, None
+        if gap is None:
+            return
+        n = gap.stop - gap.start
+        if n:
+            self.counts.lose(gap.start, gap.stop)
+        self.counts.loss_known &= gap.known
+        if gap.known and n <= self._hold and self._next > self._reset_at:
+            yield Note("held", gap.start, gap.stop, f"{n} samples {gap.reason}, last value held")
+            shape = (n, len(self._columns))
+            yield from self._rows(np.zeros(shape), np.zeros(shape, np.bool_), arrival)
+            return
+        yield from self._restart(gap, arrival)
+
+    def _restart(self, gap: Gap, arrival: float) -> Iterator[LeadBlock | Note]:
+        """Flush, mark the rows of the gap as invalid, and begin anew behind it."""
+        yield from self._emit(self._reconstructor.flush(arrival))
+        n = gap.stop - gap.start
+        what = f"{n / float(self.info.fs):.3f} s ({n} samples) {gap.reason}"
+        text = what if gap.known else f"{what}; the device restarted, and how much is missing is not known"
+        kind = "restart" if not gap.known else "overrun" if gap.reason == BACKLOG else "gap"
+        yield Note(kind, gap.start, gap.stop, text)
+        first = self._conditioner.next_output
+        self._conditioner.reset(gap.stop)
+        stop = self._conditioner.next_output
+        for at in range(first, stop, _GAP_ROWS):
+            yield from self._emit(self._nothing(at, min(stop - at, _GAP_ROWS), arrival))
+        self._reconstructor.reset(stop)
+        self._guard.reset(gap.stop, lost_before=True)
+        self._next = self._reset_at = gap.stop
+
+    def _nothing(self, index: int, n: int, arrival: float) -> LeadBlock:
+        """Rows of which nothing is known."""
+        zero = np.zeros((n, len(LEADS)), np.float32)
+        none = np.zeros((n, len(LEADS)), np.bool_)
+        return LeadBlock(index, zero, self.provenance, none, np.ones(n, np.bool_), zero, arrival)
+
+    def _emit(self, block: LeadBlock) -> Iterator[LeadBlock]:
+        if len(block):
+            self.counts.rows_out += len(block)
+            yield block
+
+
+def _electrodes(mask: int) -> tuple[str, ...]:
+    """Names of the electrodes whose bit is set."""
+    return tuple(name for k, name in enumerate(ELECTRODES) if mask >> k & 1)

@@ -1,0 +1,164 @@
+"""The recorder: one run becomes two WFDB records, the twelve leads and the measured ones as they came."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ecg_edge.device.leads import Provenance
+from ecg_edge.device.sink import Note, RunHeader, Status
+from ecg_edge.device.stream import LeadBlock
+from ecg_edge.device.wfdb_files import disk_errors
+from ecg_edge.device.wfdb_writer import Signal, WfdbWriter
+from ecg_edge.firmware_bridge.samples import LEADS, Channel, SampleBlock
+
+_GAIN = 1000
+"""Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
+
+
+class Recorder:
+    """A sink that writes ``<UTC stamp>`` (twelve leads, model rate) and ``<UTC stamp>_measured``.
+
+    The measured record holds the device's own counts, its scale as gain. In both, a sample that was
+    lost or must not be trusted reads as NaN, and notes say why. Headers are brought up to date
+    every second of signal.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    DiskFullError, RecordingError
+        From every method, when the files cannot be written.
+    """
+
+    name = "recorder"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._twelve: WfdbWriter | None = None
+        self._measured: WfdbWriter | None = None
+        self._synced = 0
+        self._warming = False
+
+    @property
+    def path(self) -> Path | None:
+        """The twelve-lead record without extension, once open."""
+        return self._twelve.path if self._twelve else None
+
+    def open(self, header: RunHeader) -> None:
+        """Create both records."""
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        stem = self._free_name(f"{header.started:%Y%m%dT%H%M%SZ}")
+        spec, info = header.spec, header.info
+        said = _comments(header)
+        signals = [Signal(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
+        self._ratio = spec.fs / info.fs
+        self._second = spec.fs
+        self._twelve = WfdbWriter(self._folder, stem, Fraction(spec.fs), signals, 16, header.started, said)
+        native = [_native_signal(c) for c in info.channels]
+        fmt = max(_format(c) for c in info.channels)
+        device = f"device: {info.device} {info.firmware} {info.serial}".rstrip()
+        self._measured = WfdbWriter(
+            self._folder, f"{stem}_measured", info.fs, native, fmt, header.started, [device, f"source: {header.source}"]
+        )
+        for record in (self._twelve, self._measured):
+            record.annotate(0, "start of recording")
+
+    def native(self, block: SampleBlock) -> None:
+        """Append the device's counts; samples missing before the block are written as invalid."""
+        record = self._measured
+        if record is None:
+            return
+        record.skip(block.index - record.n_samples)
+        seen = record.n_samples - block.index
+        record.append(block.counts[seen:], block.valid[seen:])
+
+    def leads(self, block: LeadBlock) -> None:
+        """Append rows of the twelve leads."""
+        record = self._twelve
+        if record is None:
+            return
+        record.skip(block.index - record.n_samples)
+        seen = record.n_samples - block.index
+        self._mark_warmup(block, seen)
+        counts = np.rint(np.clip(block.mv[seen:].astype(np.float64) * _GAIN, -32767, 32767))
+        record.append(counts.astype(np.int32), block.valid[seen:])
+        if record.n_samples - self._synced >= self._second:
+            self._sync()
+
+    def note(self, note: Note) -> None:
+        """Annotate both records at the note's place."""
+        text = f"{note.kind}: {note.text}" if note.text else note.kind
+        if self._measured is not None and self._twelve is not None:
+            self._measured.annotate(note.index, text)
+            self._twelve.annotate(int(note.index * self._ratio), text)
+
+    def status(self, status: Status) -> None:
+        """Nothing: the header keeps the time of the signal."""
+
+    def close(self) -> None:
+        """Bring both headers up to date and close the files, also when one of them fails."""
+        try:
+            if self._twelve is not None:
+                self._twelve.close()
+        finally:
+            if self._measured is not None:
+                self._measured.close()
+
+    def _mark_warmup(self, block: LeadBlock, seen: int) -> None:
+        """Say where estimates are not settled yet: their values are in the record all the same."""
+        changes = np.flatnonzero(np.diff(block.warmup[seen:], prepend=self._warming)) + seen
+        for row in changes.tolist():
+            self._warming = bool(block.warmup[row])
+            text = "warm-up: reconstructed leads not settled" if self._warming else "settled"
+            if self._twelve is not None:
+                self._twelve.annotate(block.index + row, text)
+
+    def _sync(self) -> None:
+        for record in (self._measured, self._twelve):
+            if record is not None:
+                record.sync()
+                self._synced = record.n_samples
+
+    def _free_name(self, stamp: str) -> str:
+        """Two runs may begin within a second."""
+        name, k = stamp, 2
+        while (self._folder / f"{name}.dat").exists() or (self._folder / f"{name}_measured.dat").exists():
+            name, k = f"{stamp}_{k}", k + 1
+        return name
+
+
+def _comments(header: RunHeader) -> list[str]:
+    spec = header.spec
+    by: dict[Provenance, list[str]] = {p: [] for p in Provenance}
+    for lead, p in zip(LEADS, header.provenance, strict=True):
+        by[p].append(lead)
+    level = f"{100 * spec.head.interval_level:g} %"
+    delay = header.latency_terms.get("resampler", 0.0)
+    return [
+        "reconstructed leads are estimates, not for diagnosis",
+        *(f"{p.value}: {', '.join(leads) or 'none'}" for p, leads in by.items()),
+        f"model: {header.model_name} sha256 {header.model_sha256} model_id {spec.model_id} {spec.precision}",
+        f"source: {header.source}",
+        f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
+        f"alignment: sample m shows the instant m/{spec.fs} s - {delay:.4f} s",
+        f"interval: the model states a {level} interval for its estimates while running; it is not in this record",
+        "invalid samples (lost, held, electrode off) read as NaN; notes say why, and where estimates warm up",
+    ]
+
+
+def _format(channel: Channel) -> int:
+    """Smallest format that holds every count; an offset may mean that counts are unsigned."""
+    bits = channel.bits if channel.offset == 0 else channel.bits + 1
+    return 16 if bits <= 16 else 24 if bits <= 24 else 32
+
+
+def _native_signal(channel: Channel) -> Signal:
+    gain = 1 / channel.lsb_mv if channel.lsb_mv else 0.0
+    return Signal(f"{channel.lead} (measured)", gain, round(channel.offset), channel.bits)

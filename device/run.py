@@ -1,0 +1,290 @@
+"""The run: a source's events through the pipeline to the sinks, until something ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from types import FrameType
+
+from ecg_edge.device.coalesce import coalesce
+from ecg_edge.device.heart import BeatDetector
+from ecg_edge.device.latency import LatencyRecorder
+from ecg_edge.device.model import Model
+from ecg_edge.device.pipeline import Pipeline, rename_leads
+from ecg_edge.device.sink import Note, RunHeader, Status
+from ecg_edge.device.sink_thread import Item, SinkThread
+from ecg_edge.device.sources import Source
+from ecg_edge.device.stream import LeadBlock
+from ecg_edge.device.summary import Summary
+from ecg_edge.firmware_bridge.backlog import Disconnected, ReaderEvent, Reconnected
+from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.errors import EcgEdgeError
+from ecg_edge.firmware_bridge.samples import LEADS, DeviceStatus, Event, Gap, SampleBlock, StreamInfo
+
+_POLL_S = 0.2
+_STATUS_EVERY_S = 1.0
+_RATE_OVER = 5
+
+
+class Runner:
+    """Takes a source's events, one after another, to the sinks.
+
+    Parameters
+    ----------
+    source : Source
+        Not yet started.
+    url : str
+        How the source is called in headers.
+    model_for : callable
+        Returns the model for a source's leads, or raises `LeadMismatchError`.
+    sinks : sequence of SinkThread
+        Not yet opened: they are when the first samples come.
+    clock : Clock
+        For latency, pace and dates.
+    mains_hz : float or None
+        50, 60, or None for no notch.
+    leads : tuple of str, optional
+        Names for the source's channels in place of the device's.
+    seconds : float, optional
+        Length of signal after which the run ends; without end otherwise.
+    stop : threading.Event, optional
+        Set by whoever wants the run to end.
+    opened : callable, optional
+        Called once the sinks are open.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        url: str,
+        model_for: Callable[[tuple[str, ...]], Model],
+        sinks: Sequence[SinkThread],
+        clock: Clock,
+        *,
+        mains_hz: float | None = 50,
+        leads: tuple[str, ...] | None = None,
+        seconds: float | None = None,
+        stop: threading.Event | None = None,
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
+        self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
+        self._stop = stop or threading.Event()
+        self._opened = opened
+        self._open: list[SinkThread] = []
+        self._stream: _Stream | None = None
+        self._done = False
+        self._latency = LatencyRecorder()
+        self._notes: Counter[str] = Counter()
+        self._connected = True
+        self._battery: int | None = None
+        self._status_at = -math.inf
+        self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
+
+    def run(self) -> Summary:
+        """Run to the end; an error that ended the run is in the summary, the sinks are closed."""
+        error: EcgEdgeError | None = None
+        try:
+            self._source.start()
+            try:
+                self._loop()
+            finally:
+                self._source.stop()
+            self._drain()
+        except EcgEdgeError as e:
+            error = e
+            with contextlib.suppress(EcgEdgeError):
+                self._drain()
+        error = self._close() or error
+        return self._summary(error)
+
+    def _loop(self) -> None:
+        while not self._stop.is_set() and not self._done:
+            for event in coalesce(self._source.get(_POLL_S)):
+                self._take(event)
+            self._tick()
+            if self._source.ended:
+                self._source.get(0)  # a reader that failed says so when asked once more
+                return
+
+    def _take(self, event: ReaderEvent) -> None:
+        if isinstance(event, StreamInfo):
+            event = rename_leads(event, self._leads) if self._leads else event
+            if self._stream is None:
+                self._stream = _Stream(self._model_for(event.leads), event, self._mains_hz, self._seconds)
+        stream = self._stream
+        if stream is None or self._done:
+            return
+        here = stream.pipeline.next_index
+        if isinstance(event, Disconnected):
+            self._connected = False
+            self._note(Note("disconnect", here, here, event.reason))
+        elif isinstance(event, Reconnected):
+            self._connected = True
+            self._note(Note("reconnect", here, here, f"back after {event.down_s:.1f} s"))
+        elif isinstance(event, DeviceStatus):
+            self._battery = event.battery_percent
+        else:
+            self._signal(stream, stream.within_limit(event))
+
+    def _signal(self, stream: _Stream, event: Event) -> None:
+        if isinstance(event, SampleBlock):
+            if not self._open:
+                self._open_sinks(stream, event)
+            self._put(event)
+        for item in stream.pipeline.feed(event):
+            if isinstance(item, LeadBlock):
+                self._latency.add(self._clock.monotonic() - item.arrival)
+            self._pass_on(stream, item)
+        self._done = stream.at_limit
+
+    def _open_sinks(self, stream: _Stream, first: SampleBlock) -> None:
+        pipeline, model = stream.pipeline, stream.model
+        age = self._clock.monotonic() - first.arrival + float((first.index + len(first)) / pipeline.info.fs)
+        header = RunHeader(
+            pipeline.info,
+            self._url,
+            model.spec,
+            model.path.name,
+            model.file_sha256,
+            pipeline.provenance,
+            self._clock.now() - timedelta(seconds=age),
+            pipeline.latency_terms,
+        )
+        for sink in self._sinks:
+            sink.open(header)
+            self._open.append(sink)
+        self._opened()
+
+    def _pass_on(self, stream: _Stream, item: LeadBlock | Note) -> None:
+        if isinstance(item, Note):
+            self._note(item)
+        else:
+            stream.listen(item)
+            self._put(item)
+
+    def _note(self, note: Note) -> None:
+        self._notes[note.kind] += 1
+        self._put(note)
+
+    def _put(self, item: Item) -> None:
+        for sink in self._open:
+            sink.put(item)
+
+    def _tick(self) -> None:
+        """Once a second, fresh figures for everybody."""
+        now = self._clock.monotonic()
+        if self._stream is None or now - self._status_at < _STATUS_EVERY_S:
+            return
+        self._status_at = now
+        self._taken.append((now, self._stream.pipeline.counts.samples_in))
+        self._put(self._figures(self._stream))
+
+    def _figures(self, stream: _Stream) -> Status:
+        (t0, n0), (t1, n1) = self._taken[0], self._taken[-1]
+        pipeline, counts = stream.pipeline, stream.pipeline.counts
+        return Status(
+            elapsed_s=pipeline.next_index / float(pipeline.info.fs),
+            samples_in=counts.samples_in,
+            samples_out=counts.rows_out,
+            samples_lost=counts.samples_lost,
+            rate_hz=(n1 - n0) / (t1 - t0) if t1 > t0 else 0.0,
+            latency_p50_ms=1e3 * self._latency.percentile(50),
+            latency_p99_ms=1e3 * self._latency.percentile(99),
+            heart_rate_bpm=stream.beats.heart_rate(),
+            lead_off=pipeline.lead_off,
+            dropped_blocks=self._dropped(),
+            connected=self._connected,
+            battery_percent=self._battery,
+        )
+
+    def _dropped(self) -> int:
+        return self._source.dropped_blocks + sum(s.dropped_blocks for s in self._sinks)
+
+    def _drain(self) -> None:
+        if self._stream is not None:
+            for item in self._stream.pipeline.flush(self._clock.monotonic()):
+                self._pass_on(self._stream, item)
+
+    def _close(self) -> EcgEdgeError | None:
+        """Close every sink, whatever the others do; return the first error."""
+        errors = []
+        for sink in self._open:
+            try:
+                sink.close()
+            except EcgEdgeError as e:
+                errors.append(e)
+        return errors[0] if errors else None
+
+    def _summary(self, error: EcgEdgeError | None) -> Summary:
+        summary = Summary(self._url, error, dropped_blocks=self._dropped(), notes=dict(self._notes))
+        if self._stream is not None:
+            pipeline, latency = self._stream.pipeline, self._latency
+            summary.info, summary.model = pipeline.info, self._stream.model
+            summary.provenance, summary.counts = pipeline.provenance, pipeline.counts
+            summary.heart_rate_bpm = self._stream.beats.heart_rate()
+            summary.latency_s = {"p50": latency.percentile(50), "p99": latency.percentile(99), "max": latency.max_s}
+            summary.terms_s = pipeline.latency_terms | {"compute": latency.percentile(50)}
+        return summary
+
+
+class _Stream:
+    """What is known once the source has described itself."""
+
+    def __init__(self, model: Model, info: StreamInfo, mains_hz: float | None, seconds: float | None) -> None:
+        self.model = model
+        self.pipeline = Pipeline(model, info, mains_hz=mains_hz)
+        self.beats = BeatDetector(model.spec.fs)
+        leads = model.spec.input_leads
+        self._beat_column = LEADS.index("II" if "II" in leads else leads[0])
+        self._limit = math.inf if seconds is None else math.ceil(seconds * info.fs)
+
+    @property
+    def at_limit(self) -> bool:
+        """Whether as much signal has been taken as was asked for."""
+        return self.pipeline.next_index >= self._limit
+
+    def within_limit(self, event: Event) -> Event:
+        """Cut an event at the length of signal asked for."""
+        if math.isinf(self._limit):
+            return event
+        limit = int(self._limit)
+        if isinstance(event, Gap):
+            return replace(event, start=min(event.start, limit), stop=min(event.stop, limit))
+        if isinstance(event, SampleBlock):
+            if event.index >= limit:
+                return Gap(self.pipeline.next_index, limit)
+            n = limit - event.index
+            return replace(event, counts=event.counts[:n], mv=event.mv[:n], valid=event.valid[:n])
+        return event
+
+    def listen(self, block: LeadBlock) -> None:
+        """Look for heart beats."""
+        self.beats.feed(block.mv[:, self._beat_column], block.valid[:, self._beat_column])
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM set `stop`, once; a second one interrupts as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's affair
+        return
+    before: dict[signal.Signals, object] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])  # type: ignore[arg-type]
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        before[name] = signal.signal(name, handle)
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            signal.signal(name, old)  # type: ignore[arg-type]

@@ -1,0 +1,185 @@
+"""The verb ``run``: arguments to a run, its figures to the user."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecg_edge.device.console import say
+from ecg_edge.device.model import Model, check_leads, load_model, shipped_models
+from ecg_edge.device.recorder import Recorder
+from ecg_edge.device.run import Runner, stop_on_signals
+from ecg_edge.device.sink_thread import SinkThread
+from ecg_edge.device.sources import open_source
+from ecg_edge.device.status import StatusLine
+from ecg_edge.device.summary import Summary
+from ecg_edge.firmware_bridge.clock import Clock, SystemClock
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, LeadMismatchError, ModelFileError, UsageError
+from ecg_edge.firmware_bridge.samples import parse_leads
+from ecg_edge.firmware_bridge.verb import emit_json, hint
+
+_RECORDER_QUEUE = 4096
+"""Some twenty seconds of 10 ms frames: memory cards pause for seconds now and then."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; names and defaults as on the command line."""
+
+    source: str
+    model: str | None = None
+    out: str | None = None
+    monitor: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = None
+    seconds: float | None = None
+    mains: str = "50"
+    leads: str | None = None
+    baud: int = 115200
+    reconnect: bool = True
+    fast: bool = False
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what ``ecg-edge run`` says; return the exit status."""
+    a = arguments
+    options = Options(
+        a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
+        not a.no_reconnect, a.fast,
+    )  # fmt: skip
+    return report(lambda: execute(options, SystemClock(), threading.Event()), a.json)
+
+
+def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str] | None = None) -> int:
+    """Do the work, show its summary on stdout and its error and the next step on stderr."""
+    try:
+        summary = work()
+    except EcgEdgeError as e:
+        if as_json:
+            emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
+        raise
+    if as_json:
+        emit_json(summary.to_dict())
+    elif summary.info:
+        say(_text(summary.to_dict()))
+    if summary.error:
+        hint(f"ecg-edge: {summary.error}")
+    hint(f"next: {(follow or _next)(summary)}")
+    return summary.exit_code
+
+
+def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
+    """Run once.
+
+    Parameters
+    ----------
+    options : Options
+        What to do.
+    clock : Clock
+        For everything.
+    stop : threading.Event
+        Set by a signal, or by the caller.
+
+    Raises
+    ------
+    EcgEdgeError
+        The run could not begin.
+    """
+    if options.seconds is not None and not (options.seconds > 0 and math.isfinite(options.seconds)):
+        raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
+    leads = parse_leads(options.leads) if options.leads else None
+    model = load_model(options.model) if options.model else None
+    url, source = open_source(options.source, clock, reconnect=options.reconnect, fast=options.fast, baud=options.baud)
+    recorder = Recorder(Path(options.out)) if options.out else None
+    sinks = [SinkThread(StatusLine(), lossless=False, warn=hint, blocks=False)]
+    opened: Callable[[], None] = _nothing
+    if recorder:
+        sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE))
+    if options.monitor:
+        monitor, opened = _monitor(options)
+        sinks.append(monitor)
+    runner = Runner(
+        source,
+        url,
+        lambda found: model or default_model(found),
+        sinks,
+        clock,
+        mains_hz=None if options.mains == "off" else float(options.mains),
+        leads=leads,
+        seconds=options.seconds,
+        stop=stop,
+        opened=opened,
+    )
+    with stop_on_signals(stop):
+        summary = runner.run()
+    summary.recording = recorder.path if recorder else None
+    return summary
+
+
+def default_model(leads: tuple[str, ...]) -> Model:
+    """Return the shipped model for a source: the most leads it can use; int8 before fp32.
+
+    Raises
+    ------
+    ModelFileError
+        No model is shipped with this build, or one is damaged.
+    LeadMismatchError
+        None fits the source's leads.
+    """
+    models = [load_model(path) for path in shipped_models().values()]
+    if not models:
+        raise ModelFileError("this build comes without a model", "name a model file with --model")
+    fitting = [m for m in models if set(m.spec.input_leads) <= set(leads)]
+    if not fitting:
+        check_leads(models[0].spec, leads)
+        raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", "ecg-edge info lists the shipped models")
+    return max(fitting, key=lambda m: (len(m.spec.input_leads), m.spec.precision == "int8", m.path.name))
+
+
+def _monitor(options: Options) -> tuple[SinkThread, Callable[[], None]]:
+    """Return the monitor, and what tells its address once it is open."""
+    from ecg_edge.device.monitor import MonitorSink
+
+    monitor = MonitorSink(options.host, options.port, options.token)
+    return SinkThread(monitor, lossless=False, warn=hint), lambda: hint(f"monitor: {monitor.url}")
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _next(summary: Summary) -> str:
+    if isinstance(summary.error, UsageError):
+        return "ecg-edge run -h"
+    if summary.error:
+        return "ecg-edge doctor"
+    if summary.recording:
+        return f"ecg-edge run replay:{summary.recording}_measured --monitor"
+    return f"ecg-edge run {summary.source} --out recordings"
+
+
+def _text(d: dict[str, Any]) -> str:
+    """Render a summary for people."""
+    by: dict[str, list[str]] = {}
+    for lead, kind in d["provenance"].items():
+        by.setdefault(kind, []).append(lead)
+    latency = d["latency_ms"]
+    rate = d["heart_rate_bpm"]
+    lines = [
+        f"samples    {d['samples_in']} in at {d['fs_in']:g} Hz, {d['samples_lost']} lost, "
+        f"{d['samples_out']} out at {d['fs_out']} Hz, {d['dropped_blocks']} blocks dropped",
+        *(f"{kind:<13} {' '.join(leads)}" for kind, leads in by.items()),
+        f"latency    host p50 {latency['p50']:g} ms, p99 {latency['p99']:g} ms, max {latency['max']:g} ms",
+        "           " + ", ".join(f"{k} {v:g} ms" for k, v in latency["terms"].items()),
+        f"heart      {rate:.0f}/min" if rate is not None else "heart      no rate",
+        f"model      {d['model']['name']} ({d['model']['precision']})",
+    ]
+    if d["recording"]:
+        lines.append(f"recording  {d['recording']}")
+    return "\n".join(lines)

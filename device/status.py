@@ -1,0 +1,91 @@
+"""The terminal's status line: one a second on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from ecg_edge.device.console import one_line
+from ecg_edge.device.sink import Note, RunHeader, Status
+from ecg_edge.device.stream import LeadBlock
+from ecg_edge.firmware_bridge.samples import SampleBlock
+
+
+class StatusLine:
+    """A sink that shows the figures of the run; redrawn in place on a terminal, else a line each.
+
+    Parameters
+    ----------
+    stream : file, optional
+        stderr by default.
+    """
+
+    name = "status"
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._out = stream or sys.stderr
+        self._tty = self._out.isatty()
+        self._drawn = False
+        self._said: set[str] = set()
+
+    def open(self, header: RunHeader) -> None:
+        """Say what runs."""
+        channels = ", ".join(header.info.leads)
+        self._line(f"{header.source}: {header.info.device}, {channels} at {float(header.info.fs):g} Hz")
+        self._line(f"model {header.model_name} ({header.spec.precision}); reconstructed leads are not for diagnosis")
+
+    def native(self, block: SampleBlock) -> None:
+        """Nothing."""
+
+    def leads(self, block: LeadBlock) -> None:
+        """Nothing."""
+
+    def note(self, note: Note) -> None:
+        """Say it on a line of its own; held gaps, and what comes by the dozen, only count as lost."""
+        if note.kind == "held" or note.kind in self._said:
+            return
+        self._said.add(note.kind)
+        self._line(f"{note.kind} at sample {note.index}: {note.text}")
+
+    def status(self, status: Status) -> None:
+        """Show the figures."""
+        self._said.clear()
+        text = status_text(status)
+        if self._tty:
+            self._out.write(f"\r{text}\x1b[K")
+            self._out.flush()
+            self._drawn = True
+        else:
+            self._line(text)
+
+    def close(self) -> None:
+        """Leave the last figures standing."""
+        if self._drawn:
+            self._line("")
+
+    def _line(self, text: str) -> None:
+        if self._drawn:
+            self._out.write("\r\x1b[K" if text else "\n")
+            self._drawn = False
+        if text:
+            self._out.write(one_line(text) + "\n")
+        self._out.flush()
+
+
+def status_text(status: Status) -> str:
+    """One line of figures."""
+    rate = f"{status.heart_rate_bpm:.0f}/min" if status.heart_rate_bpm is not None else "--/min"
+    parts = [
+        f"{status.elapsed_s:.0f} s",
+        f"{status.rate_hz:.1f} Hz" if status.connected else "disconnected",
+        f"lost {status.samples_lost}",
+        f"latency {status.latency_p50_ms:.1f}/{status.latency_p99_ms:.1f} ms",
+        f"heart {rate}",
+    ]
+    if status.lead_off:
+        parts.append("off: " + " ".join(status.lead_off))
+    if status.dropped_blocks:
+        parts.append(f"dropped {status.dropped_blocks}")
+    if status.battery_percent is not None:
+        parts.append(f"battery {status.battery_percent} %")
+    return "  ".join(parts)

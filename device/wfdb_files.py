@@ -1,0 +1,84 @@
+"""Files that a killed process or a full disk leaves readable: appended, or replaced as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
+
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into ours.
+
+    Raises
+    ------
+    DiskFullError
+        No space, quota used up, or the file may not grow further.
+    RecordingError
+        Any other reason why the file cannot be written.
+    """
+    try:
+        yield
+    except OSError as e:
+        if e.errno in _FULL:
+            raise DiskFullError(
+                f"no space left for the recording {path}: {e.strerror}",
+                "free space or record to another disk with --out; what was written before stays readable",
+            ) from e
+        raise RecordingError(
+            f"cannot write the recording {path}: {e.strerror or e}", "name a folder you may write to with --out"
+        ) from e
+
+
+class AppendFile:
+    """A new file to append to, without a buffer: what was written is in the system's hands.
+
+    Parameters
+    ----------
+    path : Path
+        Must not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with disk_errors(path):
+            self._file = path.open("xb", buffering=0)
+
+    def write(self, data: bytes, back: int = 0) -> None:
+        """Append all of `data`, overwriting the last `back` bytes."""
+        with disk_errors(self.path):
+            if back:
+                self._file.seek(-back, os.SEEK_END)
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) :]
+
+    def durable(self) -> None:
+        """Wait until the disk itself has it."""
+        with disk_errors(self.path):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close; a second time does nothing."""
+        with disk_errors(self.path):
+            self._file.close()
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees the old one or the new one, never a part."""
+    fresh = path.with_name(f".{path.name}.new")
+    with disk_errors(path):
+        try:
+            fresh.write_text(text, "utf-8")
+            fresh.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+            raise

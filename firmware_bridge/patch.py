@@ -1,0 +1,312 @@
+"""A virtual patch: a device that speaks EcgLink, for tests, demonstrations and firmware authors."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from ecg_edge.firmware_bridge.clock import Clock, SystemClock
+from ecg_edge.firmware_bridge.ecglink_commands import CommandParser
+from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.ecglink_frames import MAX_FRAME, AckCode, Command, CommandCode, samples_size
+from ecg_edge.firmware_bridge.faults import DUPLICATED, FaultDice, FaultLog, Faults
+from ecg_edge.firmware_bridge.link import Link
+from ecg_edge.firmware_bridge.sample_source import SampleSource
+from ecg_edge.firmware_bridge.samples import DeviceStatus
+
+_BEACON_S = 1.0
+_IDLE_S = 0.01
+_ROOM_S = 0.05
+
+
+@dataclass(frozen=True)
+class PatchOptions:
+    """How a virtual patch behaves.
+
+    Attributes
+    ----------
+    frame_s : float
+        Most signal in one frame, in seconds.
+    fast : bool
+        Send as fast as the reader takes it and lose nothing; otherwise at the pace of
+        the clock, dropping whole frames where there is no room.
+    free_run : bool
+        Send samples without being asked, and go on when the reader goes.
+    max_samples : int or None
+        End after so many.
+    boot : int
+        Number of this boot, 0 for none.
+    faults, seed
+        What goes wrong, and the seed of the dice.
+    battery_percent : int or None
+        As told in the status.
+    """
+
+    frame_s: float = 0.01
+    fast: bool = False
+    free_run: bool = False
+    max_samples: int | None = None
+    boot: int = 0
+    faults: Faults = field(default_factory=Faults)
+    seed: int = 0
+    battery_percent: int | None = 100
+
+
+@dataclass
+class PatchTally:
+    """What a patch did, in samples per channel unless the name says otherwise."""
+
+    taken: int = 0
+    sent: int = 0
+    dropped: int = 0
+    frames_sent: int = 0
+    bytes_sent: int = 0
+    commands: int = 0
+
+
+@dataclass(frozen=True)
+class _Packet:
+    """Bytes on their way; of a sample frame also its range and whether it is an extra copy."""
+
+    wire: bytes
+    span: tuple[int, int] | None = None
+    copy: bool = False
+
+
+class VirtualPatch:
+    """A device with a source of samples and a link; one thread calls `run` or `step`.
+
+    Samples flow between START and STOP, and no longer than the reader keeps the port
+    open. The sample index counts sampling instants, also those while stopped, so that
+    a receiver sees every pause as a gap of known length; the source itself waits.
+
+    Parameters
+    ----------
+    source : SampleSource
+        What is measured.
+    link : Link
+        Where it goes.
+    options : PatchOptions
+    clock : Clock, optional
+        Paces the samples unless ``options.fast``.
+
+    Attributes
+    ----------
+    log : FaultLog
+        Which samples were lost, and why, by device index.
+    tally : PatchTally
+    ended : bool
+        The source is exhausted, or `max_samples` taken.
+    """
+
+    def __init__(
+        self,
+        source: SampleSource,
+        link: Link,
+        options: PatchOptions | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.options = options or PatchOptions()
+        self._source, self._link, self._clock = source, link, clock or SystemClock()
+        self._fs = source.info.fs
+        self._per_frame = _samples_per_frame(self._fs, self.options.frame_s, len(source.info.channels))
+        self._tick_hz = source.info.tick_hz or Fraction(32768)
+        self.info = replace(source.info, samples_per_frame=self._per_frame, tick_hz=self._tick_hz)
+        self._encoder = EcgLinkEncoder(self.info, self.options.boot)
+        self._parser = CommandParser()
+        self._dice = FaultDice(self.options.faults, self.options.seed)
+        self._queue: deque[_Packet] = deque()
+        self.log, self.tally, self.ended = FaultLog(), PatchTally(), False
+        self._booted, self._virtual, self._next_beacon = self._clock.monotonic(), 0.0, 0.0
+        self._reader, self._unplugged, self._live = 0, False, False
+        self._index, self._origin = 0, 0.0
+        if self.options.free_run:
+            self._begin()
+
+    def run(self, stop: threading.Event) -> None:
+        """Be a patch until `stop` is set or the samples end; then let the reader take all of them.
+
+        Parameters
+        ----------
+        stop : threading.Event
+            Looked at every 10 ms.
+        """
+        while not self.ended and not stop.is_set():
+            self.step(stop)
+        if not stop.is_set():
+            self.finish(stop)
+
+    def step(self, stop: threading.Event) -> None:
+        """Do what is due now, and wait for what is due next, at most 10 ms."""
+        self._listen()
+        self._beacon()
+        # In fast mode samples wait for a reader, but time goes on while the plug is out.
+        flowing = self._live and (not self.options.fast or bool(self._reader) or self._unplugged)
+        if flowing and self.options.fast:
+            self._frame(stop)
+        while flowing and not self.options.fast and not self.ended and self._due() <= self._now():
+            self._frame(stop)
+        self._release(stop)
+        if flowing and self.options.fast:
+            return
+        pause = min(_IDLE_S, max(0.0, self._due() - self._now())) if flowing else _IDLE_S
+        self._clock.wait(stop, pause)
+        self._virtual += pause
+
+    def finish(self, stop: threading.Event) -> None:
+        """Send what a stall still holds back and a last status, and wait until the reader has it."""
+        self._release(stop, whatever=True)
+        self._send(_Packet(self._status()), stop)
+        self._link.drain(stop)
+
+    def _now(self) -> float:
+        """Return seconds since boot; in fast mode as many as the samples sent are worth."""
+        return self._virtual if self.options.fast else self._clock.monotonic() - self._booted
+
+    def _stream_time(self) -> float:
+        return float(self._index / self._fs)
+
+    def _due(self) -> float:
+        return self._origin + float((self._index + self._per_frame) / self._fs)
+
+    def _listen(self) -> None:
+        if self._unplugged:
+            return
+        heard, reader = self._link.read(), self._link.poll()
+        if reader != self._reader:
+            self._change_reader(reader)
+        # Whoever has gone leaves no wishes behind.
+        for command in self._parser.feed(heard) if reader else ():
+            self._obey(command)
+
+    def _change_reader(self, reader: int) -> None:
+        if self._reader and not self.options.free_run:
+            self._live = False
+        self._reader, self._parser = reader, CommandParser()
+        if reader:
+            self._put(b"\0" + self._encoder.describe())
+
+    def _obey(self, command: Command) -> None:
+        self.tally.commands += 1
+        if command.code == CommandCode.START:
+            self._begin()
+        if command.code == CommandCode.STOP:
+            self._live = False
+        code = AckCode.OK if command.code in tuple(CommandCode) else AckCode.UNKNOWN_COMMAND
+        echo = command.data if command.code == CommandCode.PING else b""
+        self._put(self._encoder.ack(command, code, echo))
+        if command.code in (CommandCode.START, CommandCode.DESCRIBE):
+            self._put(self._encoder.describe())
+
+    def _begin(self) -> None:
+        """Start sampling: at index 0 the first time, later where the index would be by now."""
+        if self._live:
+            return
+        self._live = True
+        if self.tally.taken == 0:
+            self._origin = self._now()
+        elapsed = math.ceil(round((self._now() - self._origin) * float(self._fs), 6))
+        resumed = max(self._index, elapsed)
+        self.log.add("stopped", self._index, resumed)
+        self._index = resumed
+
+    def _beacon(self) -> None:
+        if self._now() < self._next_beacon:
+            return
+        self._next_beacon = max(self._next_beacon + _BEACON_S, self._now())
+        if self._reader:
+            self._put(self._encoder.describe())
+            self._put(self._status())
+
+    def _status(self) -> bytes:
+        return self._encoder.status(
+            DeviceStatus(self.tally.dropped, self.options.battery_percent, round(self._now(), 1))
+        )
+
+    def _frame(self, stop: threading.Event) -> None:
+        """Take one frame's samples and send them on their way."""
+        most = self.options.max_samples
+        wanted = self._per_frame if most is None else min(self._per_frame, most - self.tally.taken)
+        counts, lead_off = self._source.read(wanted)
+        n = len(counts)
+        self.ended = n < wanted or self.tally.taken + n == most
+        if n == 0:
+            return
+        self._plug(self._stream_time())
+        ticks = round((self._origin + self._stream_time()) * float(self._tick_hz))
+        wire = self._encoder.samples(counts, self._index, ticks, lead_off)
+        span = (self._index, self._index + n)
+        self._index += n
+        self.tally.taken += n
+        self._virtual = max(self._virtual, self._origin + self._stream_time())
+        self._meet_fate(wire, span)
+        self._release(stop)
+
+    def _plug(self, t: float) -> None:
+        down = self.options.faults.unplugged(t)
+        if down and not self._unplugged:
+            self._link.hang_up()
+            self._reader = 0
+            for packet in self._queue:
+                self._lose(packet, "unplug")
+            self._queue.clear()
+        if self._unplugged and not down:
+            self._link.plug_in()
+        self._unplugged = down
+
+    def _meet_fate(self, wire: bytes, span: tuple[int, int]) -> None:
+        fate = self._dice.fate()
+        if self._unplugged:
+            self.log.add("unplug", *span)
+        elif fate == "drop":
+            self.log.add("drop", *span)
+        elif fate == "corrupt":
+            self.log.add("corrupt", *span)
+            self._put(self._dice.damage(wire))
+        else:
+            self._put(wire, span)
+            if fate == "dup":
+                self._put(wire, span, copy=True)
+
+    def _put(self, wire: bytes, span: tuple[int, int] | None = None, copy: bool = False) -> None:
+        self._queue.append(_Packet(wire, span, copy))
+
+    def _release(self, stop: threading.Event, whatever: bool = False) -> None:
+        """Send what is waiting, unless a stall holds it back."""
+        if self._unplugged or (self.options.faults.stalled(self._stream_time()) and not whatever):
+            return
+        while self._queue:
+            self._send(self._queue.popleft(), stop)
+
+    def _send(self, packet: _Packet, stop: threading.Event) -> None:
+        sent = bool(self._reader) and self._link.send(packet.wire)
+        while not sent and self.options.fast and not stop.is_set() and self._link.poll() == self._reader != 0:
+            self._link.wait(_ROOM_S)
+            sent = self._link.send(packet.wire)
+        if not sent:
+            there = bool(self._reader) and self._link.poll() == self._reader
+            self._lose(packet, "full" if there else "no_reader")
+            return
+        self.tally.bytes_sent += len(packet.wire)
+        if packet.span is None:
+            return
+        self.tally.frames_sent += 1
+        if packet.copy:
+            self.log.add(DUPLICATED, *packet.span)
+        else:
+            self.tally.sent += packet.span[1] - packet.span[0]
+
+    def _lose(self, packet: _Packet, kind: str) -> None:
+        if packet.span is None or packet.copy:
+            return
+        self.log.add(kind, *packet.span)
+        if kind != "unplug":
+            self.tally.dropped += packet.span[1] - packet.span[0]
+
+
+def _samples_per_frame(fs: Fraction, frame_s: float, n_channels: int) -> int:
+    room = (MAX_FRAME - samples_size(0, n_channels)) // (3 * max(1, n_channels))
+    return max(1, min(int(float(fs) * frame_s + 1e-9), 255, room))

@@ -1,0 +1,32 @@
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+# The helpers beside the tests must be found also by a plain `pytest`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+with warnings.catch_warnings():  # wfdb uses a pandas call that is on its way out
+    warnings.simplefilter("ignore")
+    import wfdb  # noqa: F401
+
+from tests.device.tiny_model import tiny_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    return tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    folder = os.environ.get("ECG_EDGE_DATA")
+    if not folder:
+        pytest.skip("ECG_EDGE_DATA is not set: no real records")
+    return Path(folder)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", "ignore:The inplace keyword")  # pandas, when wfdb reads notes

@@ -1,0 +1,149 @@
+import os
+from datetime import datetime, timezone
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_edge.device.wfdb_files import disk_errors
+from ecg_edge.device.wfdb_writer import Signal, WfdbWriter, recover_record
+from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
+
+STARTED = datetime(2024, 2, 29, 23, 59, 58, 250000, tzinfo=timezone.utc)
+WIDE = {16: 32767, 24: 2**23 - 1, 32: 2**31 - 1}
+
+
+def fits(record):
+    return [c % 65536 for c in record.checksum] == [int(c) % 65536 for c in record.calc_checksum()]
+
+
+def writer(folder, name="r", fmt=16, n=2, fs=Fraction(250), comments=()):
+    signals = [Signal(f"lead {k}", 200.0 * (k + 1), 7 * k) for k in range(n)]
+    return WfdbWriter(folder, name, fs, signals, fmt, STARTED, comments)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([16, 24, 32]),
+    st.integers(1, 4),
+    st.lists(st.integers(0, 50), min_size=1, max_size=5),
+    st.integers(0, 99),
+)
+def test_everything_reads_back(tmp_path_factory, fmt, n, parts, seed):
+    folder = tmp_path_factory.mktemp("w")
+    rng = np.random.default_rng(seed)
+    w = writer(folder, fmt=fmt, n=n)
+    rows, flags = [np.zeros((0, n), int)], [np.zeros((0, n), bool)]
+    for part in parts:
+        x = rng.integers(-WIDE[fmt], WIDE[fmt], (part, n), endpoint=True)
+        ok = rng.random((part, n)) > 0.2
+        w.append(x, ok)
+        rows.append(x)
+        flags.append(ok)
+    w.close()
+    x, ok = np.concatenate(rows), np.concatenate(flags)
+    if not len(x):
+        return  # wfdb cannot read a record without samples
+    record = wfdb.rdrecord(str(w.path), physical=False)
+    assert (record.d_signal[ok] == x[ok]).all()
+    assert fits(record)
+    mv = wfdb.rdrecord(str(w.path)).p_signal
+    assert np.isnan(mv[~ok]).all()
+    gain, baseline = np.array([200.0 * (k + 1) for k in range(n)]), np.array([7 * k for k in range(n)])
+    assert np.allclose(mv[ok], ((x - baseline) / gain)[ok])
+
+
+def test_header_says_when_how_fast_and_what(tmp_path):
+    w = writer(tmp_path, fs=Fraction(40201, 4), comments=["a: b", "evil\nline"])
+    w.append(np.ones((3, 2), int), np.ones((3, 2), bool))
+    w.close()
+    h = wfdb.rdheader(str(w.path))
+    assert (h.fs, h.sig_len, h.base_datetime) == (10050.25, 3, STARTED.replace(tzinfo=None))
+    assert h.sig_name == ["lead 0", "lead 1"] and h.comments == ["a: b", "evil line"]
+    assert h.units == ["mV", "mV"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 5, 1023, 1024, 70_000, 10**9]), st.text(max_size=300)), max_size=6))
+def test_notes_read_back(tmp_path_factory, notes):
+    w = writer(tmp_path_factory.mktemp("n"))
+    w.annotate(0, "start")
+    at, want = 0, [(0, "start")]
+    for step, text in notes:
+        at += step
+        w.annotate(at, "x" + text)
+        want.append((at, "x" + text))
+    got = wfdb.rdann(str(w.path), "atr")  # not closed: the file is whole at any moment
+    w.close()
+    assert got.sample.tolist() == [a for a, _ in want] and set(got.symbol) == {"~"}
+    for said, (_, text) in zip(got.aux_note, want, strict=True):
+        plain = "".join(c if c.isprintable() else " " for c in text).encode("ascii", "replace").decode()[:255]
+        assert said == plain
+
+
+def test_extremes_stay_samples_and_overflow_does_not_wrap(tmp_path):
+    w = writer(tmp_path, n=1)
+    w.append(np.array([[-32768], [32767], [40000], [-40000]]), np.ones((4, 1), bool))
+    w.close()
+    assert wfdb.rdrecord(str(w.path), physical=False).d_signal[:, 0].tolist() == [-32767, 32767, -32768, -32768]
+
+
+def test_skipping_keeps_the_time_axis(tmp_path):
+    w = writer(tmp_path)
+    w.append(np.ones((5, 2), int), np.ones((5, 2), bool))
+    w.skip(100_000)
+    w.append(np.full((1, 2), 9), np.ones((1, 2), bool))
+    w.close()
+    mv = wfdb.rdrecord(str(w.path)).p_signal
+    assert len(mv) == 100_006 and np.isnan(mv[5:-1]).all() and mv[-1, 0] == 9 / 200
+
+
+def test_readable_at_every_moment(tmp_path):
+    w = writer(tmp_path)
+    for k in range(1, 6):
+        w.append(np.full((10, 2), k), np.ones((10, 2), bool))
+        if k > 1:
+            assert len(wfdb.rdrecord(str(w.path)).p_signal) == 10 * (k - 1)
+        w.sync()
+        assert len(wfdb.rdrecord(str(w.path)).p_signal) == 10 * k
+    w.close()
+
+
+@pytest.mark.parametrize("fmt", [16, 24, 32])
+def test_a_record_cut_at_any_byte_is_recovered(tmp_path, fmt):
+    rng = np.random.default_rng(fmt)
+    x = rng.integers(-30000, 30000, (40, 3))
+    w = writer(tmp_path, fmt=fmt, n=3)
+    w.append(x, np.ones(x.shape, bool))
+    w.close()
+    data, frame = w.path.with_suffix(".dat"), 3 * fmt // 8
+    for size in sorted(rng.integers(frame, 40 * frame, 25), reverse=True):
+        os.truncate(data, size)
+        assert recover_record(w.path.with_suffix(".hea")) == size // frame
+        record = wfdb.rdrecord(str(w.path), physical=False)
+        assert (record.d_signal == x[: size // frame]).all()
+        assert fits(record)
+
+
+def test_recovering_what_is_not_ours_is_refused(tmp_path):
+    (tmp_path / "x.hea").write_text("nothing of use\n")
+    (tmp_path / "x.dat").write_bytes(b"123")
+    with pytest.raises(RecordingError, match="no header written by ecg-edge"):
+        recover_record(tmp_path / "x.hea")
+    with pytest.raises(RecordingError, match=r"y\.hea"):
+        recover_record(tmp_path / "y.hea")
+
+
+def test_an_existing_record_is_never_overwritten(tmp_path):
+    writer(tmp_path).close()
+    with pytest.raises(RecordingError, match="File exists"):
+        writer(tmp_path)
+
+
+def test_full_device_is_told_as_such(tmp_path):
+    with pytest.raises(DiskFullError, match="--out"), disk_errors(tmp_path), Path("/dev/full").open("wb", 0) as f:
+        f.write(b"x")
