@@ -44,9 +44,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--tcp", metavar="HOST:PORT", help="listen on TCP instead (port 0: any)")
     how.add_argument("--fast", action="store_true", help="as fast as the reader takes it, losing nothing")
     how.add_argument("--free-run", action="store_true", help="send without being asked to START")
-    how.add_argument(
-        "--frame-ms", type=float, default=10.0, metavar="MS", help="signal per frame (default 10)"
-    )
+    how.add_argument("--frame-ms", type=float, default=10.0, metavar="MS", help="signal per frame (default 10)")
     wrong = parser.add_argument_group("what goes wrong")
     wrong.add_argument(
         "--fault",
@@ -56,9 +54,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="drop=1%%,corrupt=0.1%%,dup=1%%,stall=T/D,unplug=T/D (chances per frame, times in s)",
     )
     wrong.add_argument("--fault-log", type=Path, metavar="FILE", help="write what was really lost, as JSON")
-    wrong.add_argument(
-        "--seed", type=int, default=0, help="of the faults and the synthetic heart (default 0)"
-    )
+    wrong.add_argument("--seed", type=int, default=0, help="of the faults and the synthetic heart (default 0)")
     parser.add_argument("--json", action="store_true", help="end stdout with one JSON document")
 
 

@@ -140,6 +140,4 @@ class PtyLink:
             fresh.symlink_to(self.port)
             fresh.replace(path)
         except OSError as error:
-            raise UsageError(
-                f"cannot make the link {path}: {error.strerror}", "choose another --link"
-            ) from error
+            raise UsageError(f"cannot make the link {path}: {error.strerror}", "choose another --link") from error

@@ -143,9 +143,7 @@ def _pick(base: str, names: list[str], leads: Sequence[str]) -> list[int]:
         return [by_name["i"], by_name["ii"]] if {"i", "ii"} <= by_name.keys() else list(range(len(names)))
     absent = [lead for lead in leads if lead.strip().lower() not in by_name]
     if absent:
-        raise UsageError(
-            f"{base} has no signal {absent[0]!r}", f"use --leads with some of {', '.join(names)}"
-        )
+        raise UsageError(f"{base} has no signal {absent[0]!r}", f"use --leads with some of {', '.join(names)}")
     return [by_name[lead.strip().lower()] for lead in leads]
 
 

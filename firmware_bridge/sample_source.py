@@ -111,9 +111,7 @@ class SyntheticSource:
         Millivolts per count.
     """
 
-    def __init__(
-        self, heart: Heart, leads: tuple[str, ...], fs: Fraction, lsb_mv: float = DEFAULT_LSB_MV
-    ) -> None:
+    def __init__(self, heart: Heart, leads: tuple[str, ...], fs: Fraction, lsb_mv: float = DEFAULT_LSB_MV) -> None:
         self.info = replace(plain_info("ecg-edge virtual patch", fs, leads, lsb_mv), firmware="synthetic")
         self._heart = heart
         self._lsb_mv = lsb_mv

@@ -102,12 +102,8 @@ def test_faults_over_tcp_with_a_plug_pulled_are_accounted_for_exactly(kit, seed)
     events += decoder.close()
     log, tally = running.patch.log, decoder.tally
     assert log.count("unplug") == 5 * FS
-    index = np.concatenate(
-        [np.arange(e.index, e.index + len(e)) for e in events if isinstance(e, SampleBlock)]
-    )
-    first = (
-        len(running.counts) - 1 - index[-1] - sum(b - a for a, b in log.lost() if b == len(running.counts))
-    )
+    index = np.concatenate([np.arange(e.index, e.index + len(e)) for e in events if isinstance(e, SampleBlock)])
+    first = len(running.counts) - 1 - index[-1] - sum(b - a for a, b in log.lost() if b == len(running.counts))
     np.testing.assert_array_equal(received(events), running.counts[index + first])
     assert tally.lost_ranges == log.lost_between(first, first + index[-1] + 1)
     assert tally.duplicates == log.count("dup")

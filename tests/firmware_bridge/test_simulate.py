@@ -110,9 +110,7 @@ def test_tcp_free_running_for_so_many_seconds(record):
         code, out, err = simulate.end()
     assert (code, out) == (0, "") and "sent 7500 of 7500" in err
     assert decoder.tally.samples == 7500
-    np.testing.assert_array_equal(
-        np.concatenate([b.counts for b in blocks]), np.resize(record[1][:, :2], (7500, 2))
-    )
+    np.testing.assert_array_equal(np.concatenate([b.counts for b in blocks]), np.resize(record[1][:, :2], (7500, 2)))
 
 
 def test_the_synthetic_heart_is_the_default():
