@@ -275,8 +275,9 @@ class VirtualPatch:
         self._queue.append(_Packet(wire, span, copy))
 
     def _release(self, stop: threading.Event, whatever: bool = False) -> None:
-        """Send what is waiting, unless a stall holds it back."""
-        if self._unplugged or (self.options.faults.stalled(self._stream_time()) and not whatever):
+        """Send what is waiting, unless a stall holds it back (its time runs only while samples flow)."""
+        stalled = self._live and self.options.faults.stalled(self._stream_time())
+        if self._unplugged or (stalled and not whatever):
             return
         while self._queue:
             self._send(self._queue.popleft(), stop)
