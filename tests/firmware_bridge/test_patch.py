@@ -118,6 +118,21 @@ def test_a_reader_gets_every_count_in_time_and_its_beacons(bench):
     assert b.patch.log.ranges == [] and b.patch.tally.sent == len(b.counts)
 
 
+def test_a_clock_that_moves_at_every_look_loses_nothing(bench):
+    b = bench(seconds=3)
+    look = b.clock.monotonic
+
+    def restless():
+        b.clock.advance(2e-6)
+        return look()
+
+    b.clock.monotonic = restless
+    b.start()
+    b.run_out()
+    np.testing.assert_array_equal(b.received(), b.counts)
+    assert b.patch.log.ranges == []
+
+
 def test_nothing_flows_before_start_but_descriptions(bench):
     b = bench()
     b.run(3)
