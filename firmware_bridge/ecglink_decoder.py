@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import numpy.typing as npt
 
@@ -160,7 +162,7 @@ class EcgLinkDecoder:
         self._hash, self._ask, self._asked_for = description_hash(body), False, -1
         if new == old:
             return []
-        renewed = old is not None and (new.boot != old.boot or new.info.fs != old.info.fs)
+        renewed = old is not None and _clocks(new) != _clocks(old)
         self._description, self._scale = new, _Scale(new.info.channels)
         self._sequence.describe(new.info.fs, new.info.tick_hz, renewed)
         return [new.info] if old is None or new.info != old.info else []
@@ -210,6 +212,11 @@ class _Scale:
             ticks=placed.ticks,
             arrival=placed.arrival,
         )
+
+
+def _clocks(description: Description) -> tuple[int, Fraction, Fraction | None]:
+    """Return what index and ticks are counted by; when it changes they cannot be compared."""
+    return description.boot, description.info.fs, description.info.tick_hz
 
 
 def _needs(channel: Channel) -> int:

@@ -145,7 +145,6 @@ class Sequence:
     def _restart(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
         lost = None if self._renewed else self._lost_by_ticks(here, frame)
         self._renewed = False
-        self._recent.clear()
         if lost is None:
             self._tally.loss_known = False
             self._here = None

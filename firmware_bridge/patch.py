@@ -205,10 +205,10 @@ class VirtualPatch:
         """Start sampling: at index 0 the first time, later where the index would be by now."""
         if self._live:
             return
-        self._live = True
+        self._live, now = True, self._now()
         if self.tally.taken == 0:
-            self._origin = self._now()
-        elapsed = math.ceil(round((self._now() - self._origin) * float(self._fs), 6))
+            self._origin = now
+        elapsed = math.ceil(round((now - self._origin) * float(self._fs), 6))
         resumed = max(self._index, elapsed)
         self.log.add("stopped", self._index, resumed)
         self._index = resumed
@@ -275,8 +275,9 @@ class VirtualPatch:
         self._queue.append(_Packet(wire, span, copy))
 
     def _release(self, stop: threading.Event, whatever: bool = False) -> None:
-        """Send what is waiting, unless a stall holds it back."""
-        if self._unplugged or (self.options.faults.stalled(self._stream_time()) and not whatever):
+        """Send what is waiting, unless a stall holds it back (its time runs only while samples flow)."""
+        stalled = self._live and self.options.faults.stalled(self._stream_time())
+        if self._unplugged or (stalled and not whatever):
             return
         while self._queue:
             self._send(self._queue.popleft(), stop)

@@ -108,7 +108,7 @@ def resample(mv: FloatArray, native: Fraction, rate: Fraction) -> FloatArray:
         raise UsageError(f"cannot resample {native} Hz to {rate} Hz", f"use --fs {native}, or a round rate")
     missing = np.isnan(mv)
     filled = np.apply_along_axis(_fill, 0, mv) if missing.any() else mv
-    # Reflecting at the edges spares the first samples the step from zero.
+    # Without the line through both ends taken off, the edges would see a step from zero.
     out = signal.resample_poly(filled, ratio.numerator, ratio.denominator, axis=0, padtype="line")
     nearest = np.minimum(np.arange(len(out)) * ratio.denominator // ratio.numerator, len(mv) - 1)
     return np.where(missing[nearest], np.nan, out)

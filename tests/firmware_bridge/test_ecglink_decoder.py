@@ -46,7 +46,7 @@ def mixed_stream(kit, rng):
                     wire.encoder.ack(Command(CommandCode.PING, 9), 0, b"hello"),
                     EcgLinkEncoder(replace(wire.info, firmware="2")).describe(),
                     kit.Wire(boot=rng.randrange(1, 4)).encoder.describe(),
-                    foreign(),
+                    foreign() + wire.encoder.status(DeviceStatus()),
                     b"\0\0Hello from the boot loader\r\n",
                 ]
             )
@@ -95,6 +95,17 @@ def test_noise_without_a_zero_is_not_kept(kit):
     assert decoder.feed(b"\0" + wire.encoder.describe()) == [wire.info]
     assert decoder.tally.skipped_bytes == 50_000
     assert decoder.tally.bad_frames == 0
+
+
+def test_a_frame_glued_to_overlong_noise_is_refused_for_every_cut(kit):
+    wire = kit.Wire()
+    for cuts in ((), (1100,), (600, 1100), (1100, 1150)):
+        events, decoder = kit.decode(b"U" * 1100 + wire.encoder.describe() + wire.frame(0), cuts)
+        assert events == []
+        assert (decoder.tally.undescribed, decoder.tally.skipped_bytes) == (
+            5,
+            1099 + len(wire.encoder.describe()),
+        )
 
 
 @given(st.integers(1, 16), st.data())

@@ -30,7 +30,7 @@ CHANNELS = st.builds(
 INFOS = st.builds(
     StreamInfo,
     device=TEXT,
-    fs=st.fractions(Fraction(1, 10), 10**5, max_denominator=10**5),
+    fs=st.fractions(Fraction(1, 10), 10**5, max_denominator=1000),
     channels=st.lists(CHANNELS, min_size=1, max_size=16).map(tuple),
     firmware=TEXT,
     serial=TEXT,

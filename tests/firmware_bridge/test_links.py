@@ -216,6 +216,7 @@ def test_tcp_drains_before_it_closes(tcp):
     waiter.join(10)
     assert not waiter.is_alive()
     assert got == FRAME * sent
+    assert tcp.poll() == 0  # it saw the reader go
 
 
 def test_tcp_unplugged_refuses_and_comes_back_on_the_same_port(tcp):
