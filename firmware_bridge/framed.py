@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -103,9 +103,9 @@ class FramedDecoder:
         """``(n_samples, n_channels)``, True where the device repeats an old value; None where it never says so."""
         return None
 
-    def select(self, run: Run) -> list[tuple[Frames, Ints]]:
-        """Frames with samples and their counters; a restart the device reports is `self.restarted()`."""
-        return [(run.rows(), run.counters)]
+    def select(self, run: Run) -> Iterator[tuple[Frames, Ints]]:
+        """Frames with samples and their counters, in order; between two of them `restarted` may be called."""
+        yield run.rows(), run.counters
 
     def restarted(self) -> None:
         """Note that the device said it restarted."""

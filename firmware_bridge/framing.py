@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ecg_edge.firmware_bridge.samples import Tally
 
 Bytes2D = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 NO_COUNTERS: Ints = np.empty(0, np.int64)
 
@@ -92,7 +93,7 @@ class FixedFormat:
     """
 
     nominal: int
-    good: Callable[[Bytes2D], npt.NDArray[np.bool_]]
+    good: Callable[[Bytes2D], Mask]
     counter: Callable[[Bytes2D], Ints] | None = None
     modulus: int = 0
     lock: int = 2
@@ -173,16 +174,20 @@ class VariableFormat:
         return np.array([self.count(frame) for frame in split(data, lengths)], np.int64)
 
 
-def pattern(constants: Mapping[int, int]) -> Callable[[Bytes2D], npt.NDArray[np.bool_]]:
+def pattern(constants: Mapping[int, int]) -> Callable[[Bytes2D], Mask]:
     """Return a check that frames hold these bytes at these offsets."""
     at = np.array(list(constants), np.intp)
     values = np.array(list(constants.values()), np.uint8)
 
-    def good(frames: Bytes2D) -> npt.NDArray[np.bool_]:
-        ok: npt.NDArray[np.bool_] = (frames[:, at] == values).all(axis=1)
-        return ok
+    def good(frames: Bytes2D) -> Mask:
+        return every(frames[:, at] == values)
 
     return good
+
+
+def every(condition: npt.NDArray[np.bool_]) -> Mask:
+    """Whether a condition on some bytes of each frame, ``(n, k)``, holds for all of them."""
+    return np.asarray(condition.all(axis=1), np.bool_)
 
 
 def split(data: bytes, lengths: Sequence[int]) -> list[bytes]:
@@ -349,7 +354,7 @@ class Scanner:
 
     def _continues(self, counters: Ints) -> bool:
         """Whether a lone frame among damaged ones carries on where the last good one stopped."""
-        if not self._ever or not counters.size:
+        if not self._ever or not counters.size or counters[0] < 0:
             return self._ever
         step = (int(counters[0]) - self._last) % self._fmt.modulus
         return 1 <= step <= math.ceil(self._skipped / self._fmt.nominal) + 1

@@ -113,7 +113,8 @@ class Sequencer:
         self._hold_s = hold_s if modulus and not timed else 0.0
         self._index = 0
         self._started = self._restarted = False
-        self._counter, self._second = 0, 0.0
+        self._counter = 0
+        self._second: float | None = None
         self._held: list[_Batch] = []
         self._earliest: float | None = None
         self._heard = 0.0
@@ -211,8 +212,7 @@ class Sequencer:
         self._restarted, self._started = False, True
         if batch.counters.size:
             self._counter = int(batch.counters[-1])
-        if batch.seconds is not None:
-            self._second = float(batch.seconds[-1])
+        self._second = None if batch.seconds is None else float(batch.seconds[-1])
         return out
 
     def _segment(self, batch: _Batch, start: int, stop: int, step: int) -> list[Placed | Gap]:
@@ -235,7 +235,9 @@ class Sequencer:
         none = np.empty(0, np.int64)
         elapsed = None
         if batch.seconds is not None:
-            elapsed = np.rint(np.diff(batch.seconds, prepend=self._second) / self._period).astype(np.int64)
+            # without a time before it the first packet's step is the counter's alone
+            before = batch.seconds[0] if self._second is None else self._second
+            elapsed = np.rint(np.diff(batch.seconds, prepend=before) / self._period).astype(np.int64)
         if self._modulus:
             return self._counted(batch, elapsed, wraps)
         if elapsed is not None:
