@@ -64,16 +64,18 @@ class FramedDecoder:
         )
         self._opening, self._closing = opening, closing
         self._announced = False
+        self._arrival = 0.0
         self._lsb = np.array([c.lsb_mv for c in info.channels], np.float64)
         self._zero = np.array([c.offset for c in info.channels], np.float64)
 
     def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
         """Take the next bytes and return what they complete (`decoder.Decoder.feed`)."""
-        return self._take(self._scanner.feed(data), arrival)
+        self._arrival = arrival
+        return self._take(self._scanner.feed(data))
 
     def close(self) -> list[Event]:
         """End of stream: return what can still be told."""
-        return self._take(self._scanner.close(), 0.0) + self._emit(self._sequencer.close())
+        return self._take(self._scanner.close()) + self._emit(self._sequencer.close())
 
     def opening(self) -> bytes:
         """Bytes to write when the port is opened."""
@@ -111,13 +113,13 @@ class FramedDecoder:
         """Note that the device said it restarted."""
         self._sequencer.restart()
 
-    def _take(self, runs: Sequence[Run], arrival: float) -> list[Event]:
+    def _take(self, runs: Sequence[Run]) -> list[Event]:
         events: list[Event] = []
         for run in runs:
             bad, skipped = run.bad, run.skipped
             for frames, counters in self.select(run):
                 seconds = self.seconds(frames) if len(frames) else None
-                events += self._emit(self._sequencer.place(frames, counters, seconds, arrival, bad, skipped))
+                events += self._emit(self._sequencer.place(frames, counters, seconds, self._arrival, bad, skipped))
                 bad = skipped = 0
         return events
 
