@@ -60,7 +60,7 @@ _Numbers = TypeVar("_Numbers", Ints, Seconds)
 
 def _differences(values: _Numbers, before: float) -> _Numbers:
     """``np.diff(values, prepend=before)`` without its overhead: this runs for every few packets."""
-    out = values.copy()
+    out: _Numbers = values.copy()
     out[1:] -= values[:-1]
     out[0] -= before
     return out
