@@ -19,7 +19,7 @@ Seconds = npt.NDArray[np.float64]
 _NONE: Ints = np.empty(0, np.int64)
 _RESTART_MODULUS = 1 << 16
 """From this modulus on, a counter that seems to leap over half its range has restarted."""
-_MOST_HELD = 256
+_MOST_HELD = 4096
 """Batches held at most, whatever the arrival times say."""
 _LEAK = 0.01
 """How fast the earliest arrival may drift later, in s/s: bounds the error of the device's clock."""
