@@ -101,6 +101,13 @@ def test_counter_that_leaps_and_returns_is_a_bad_frame():
     assert _scan(COUNTED, _frames("0128901"))[0] == _frames("0128901")
 
 
+def test_counter_that_leaps_without_a_successor_is_not_believed():
+    # the frame after it is damaged: believing the leap would cost a wrap if the counter is wrong
+    assert _scan(COUNTED, _frames("0128") + b"#4x?" + _frames("5678"))[0] == _frames("0125678")
+    # at the very end nothing can follow
+    assert _scan(COUNTED, _frames("0128"))[0] == _frames("0128")
+
+
 @given(st.binary(max_size=300), st.integers(1, 9))
 def test_cuts_do_not_matter_to_the_scanner(noise, size):
     soup = noise.replace(b"\x00", b"#").replace(b"\x01", _frames("456")).replace(b"\x02", b"!")
