@@ -24,8 +24,8 @@ _BOOT = pattern({3: 0, 16: _REBOOTED} | {k: 0x02 if k % 2 == 0 else 0x00 for k i
 
 
 def _good(frames: Bytes2D) -> Mask:
-    in_range = every(frames[:, 4:16:2] <= 3)
-    return _FRAMED(frames) & in_range & ((frames[:, 16] == _DATA) | _BOOT(frames))
+    known: Mask = (frames[:, 16] == _DATA) | _BOOT(frames)
+    return _FRAMED(frames) & every(frames[:, 4:16:2] <= 3) & known
 
 
 def _counter(frames: Bytes2D) -> Ints:
