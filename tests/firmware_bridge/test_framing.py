@@ -94,6 +94,12 @@ def test_frozen_counter_drops_the_lock():
     assert tally.skipped_bytes == 4 * 4
 
 
+def test_frozen_candidate_is_refused_even_where_it_would_carry_on():
+    data, tally, _ = _scan(COUNTED, _frames("0123") + b"????" + _frames("555678"))
+    assert data == _frames("01235678")
+    assert tally.skipped_bytes == 12
+
+
 def test_counter_that_leaps_and_returns_is_a_bad_frame():
     data, tally, _ = _scan(COUNTED, _frames("0128456"))
     assert data == _frames("012456")

@@ -79,6 +79,12 @@ def test_shared_counter_leaves_the_number_to_the_time():
     assert tally.lost == 32
 
 
+def test_shared_counter_bounds_what_a_leaping_clock_claims():
+    sequencer = Sequencer(tally := Tally(), Fraction(500), 16, 1 << 32, shared=True, timed=True)
+    _place(sequencer, [0, 1, 4], [0.0, 0.032, 3600.0])
+    assert tally.lost_ranges == [(32, 64)]
+
+
 def test_without_counter_and_time_only_broken_frames_are_seen():
     sequencer = Sequencer(tally := Tally(), Fraction(125))
     assert not tally.loss_known
@@ -121,6 +127,13 @@ def test_stalled_link_that_catches_up_has_lost_nothing():
     out = _feed(sequencer, range(2000), late=lambda k: max(0.0, (1000 - k) / 250 + (k - 500) / 5000) if k >= 500 else 0)
     assert tally.lost == 0
     assert sum(len(i.frames) for i in out if isinstance(i, Placed)) == 2000
+
+
+def test_loss_is_told_from_the_stall_that_hides_it():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    # a wrap is lost, and what follows comes 0.9 s late until the link has caught up
+    _feed(sequencer, [*range(500), *range(756, 1500)], late=lambda k: max(0.0, 0.9 - (k - 756) / 50) if k > 755 else 0)
+    assert tally.lost_ranges == [(500, 756)]
 
 
 def test_slow_clock_of_the_device_is_no_loss():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ecg_edge.firmware_bridge.devices import DEVICES, find_device
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
-from ecg_edge.firmware_bridge.samples import SampleBlock, lead_off_leads
+from ecg_edge.firmware_bridge.samples import ELECTRODES, SampleBlock, lead_off_leads
 from tests.firmware_bridge import wire
 from tests.firmware_bridge.wire import as_summary, decode, injured, streams
 
@@ -221,6 +221,13 @@ def test_lead_off_makes_the_leads_that_need_the_electrode_invalid(device, frame,
     for block in blocks:
         assert {leads[k] for k in np.flatnonzero(~block.valid.all(axis=0))} == gone
         assert gone <= lead_off_leads(block.lead_off)
+
+
+@pytest.mark.parametrize(("status", "electrode"), [(0b00100, "LL"), (0b01000, "RA"), (0b10000, "RL")])
+def test_healthypi4_names_the_electrode(status, electrode):
+    decoder = find_device("healthypi4").decoder()
+    (block,) = (e for e in decoder.feed(wire.healthypi(0, 4, status) * 2) if isinstance(e, SampleBlock))
+    assert block.lead_off == 1 << ELECTRODES.index(electrode)
 
 
 @pytest.mark.parametrize(
