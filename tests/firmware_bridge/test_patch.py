@@ -254,9 +254,7 @@ def test_what_a_stall_held_back_is_lost_when_the_plug_is_pulled(bench, tmp_path)
     b.close_port()
     b.start()
     b.run_out()
-    assert (
-        b.decoder.tally.lost_ranges == b.patch.log.lost() == [(998, 1500)]
-    )  # from the frame that ends at 4 s
+    assert b.decoder.tally.lost_ranges == b.patch.log.lost() == [(998, 1500)]  # from the frame that ends at 4 s
     assert b.patch.log.count("unplug") == 502
     np.testing.assert_array_equal(b.received(), b.counts[b.places()])
 
