@@ -39,6 +39,10 @@ class Decoder(Protocol):
         """Bytes to write when the port is opened (describe yourself, start), or nothing."""
         ...
 
+    def request(self) -> bytes:
+        """Bytes to write after a `feed` (ask for a description that is missing), or nothing."""
+        ...
+
     def closing(self) -> bytes:
         """Bytes to write before the port is closed (stop), or nothing."""
         ...

@@ -87,6 +87,10 @@ class FramedDecoder(ABC):
         """Bytes to write when the port is opened."""
         return self._opening
 
+    def request(self) -> bytes:
+        """Nothing: these devices cannot be asked while they send."""
+        return b""
+
     def closing(self) -> bytes:
         """Bytes to write before the port is closed."""
         return self._closing

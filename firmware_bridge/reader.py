@@ -198,6 +198,7 @@ class Reader:
             arrival = self._clock.monotonic()
             if data:
                 recognised = self._feed(data, arrival) or recognised
+                _write(transport, self._decoder.request())
             if not recognised:
                 trial.judge(data, arrival)
         with contextlib.suppress(DeviceLostError):

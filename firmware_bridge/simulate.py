@@ -58,9 +58,7 @@ def build_source(options: SourceOptions) -> SampleSource:
 
         leads = tuple(filter(None, (lead.strip() for lead in options.leads.split(","))))
         return record_source(options.record, leads, options.fs, options.lsb_mv, options.loop)
-    from ecg_edge.firmware_bridge.synthetic import (  # type: ignore[import-not-found, unused-ignore]
-        SyntheticHeart,
-    )
+    from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 
     fs, chosen = options.fs or _SYNTHETIC_FS, parse_leads(options.leads or _SYNTHETIC_LEADS)
     heart = SyntheticHeart(fs, chosen, heart_rate_bpm=options.heart_rate_bpm, seed=options.seed)

@@ -38,6 +38,7 @@ class ToyDecoder:
         self._rest = b""
         self._next = 0
         self._fed = 0
+        self.wants = b""
         self._changed = threading.Condition()
 
     def has_been_fed(self, n: int) -> None:
@@ -78,6 +79,10 @@ class ToyDecoder:
 
     def opening(self) -> bytes:
         return b"?"
+
+    def request(self) -> bytes:
+        asked, self.wants = self.wants, b""
+        return asked
 
     def closing(self) -> bytes:
         return b"!"
@@ -203,6 +208,16 @@ def test_the_opening_is_repeated_each_second_until_the_device_answers(
     assert device.hears_no_more()
     device.send(samples(1, 2)[3:])
     assert values(take(reader, SampleBlock)) == [1, 2]
+
+
+def test_what_the_decoder_asks_for_is_written(device: Device, decoder: ToyDecoder, make: ReaderMaker) -> None:
+    make()
+    assert device.hears(1) == b"?"
+    decoder.wants = b"d"
+    device.send(frame(b"I"))
+    assert device.hears(1) == b"d"
+    device.send(samples(1))
+    assert device.hears_no_more()
 
 
 def test_stopping_says_goodbye_and_keeps_what_was_read(device: Device, decoder: ToyDecoder, make: ReaderMaker) -> None:

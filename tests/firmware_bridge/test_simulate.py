@@ -114,7 +114,6 @@ def test_tcp_free_running_for_so_many_seconds(record):
 
 
 def test_the_synthetic_heart_is_the_default():
-    pytest.importorskip("ecg_edge.firmware_bridge.synthetic")
     with Process("--fast", "--seconds", "5", "--fs", "500", "--json") as simulate:
         with serial.Serial(simulate.port, timeout=30) as port:
             blocks, _ = read_all(lambda: port.read(max(1, port.in_waiting)), port.write)
