@@ -103,7 +103,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """What the device says of itself: the event that precedes the first samples, and every change."""
+    """What the device says of itself: the event that precedes the first samples, and every change.
+
+    `sensed` is a bit mask over `ELECTRODES`: those whose loss the device can notice.
+    """
 
     device: str
     fs: Fraction
@@ -112,6 +115,7 @@ class StreamInfo:
     serial: str = ""
     tick_hz: Fraction | None = None
     samples_per_frame: int = 1
+    sensed: int = 0
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -191,7 +195,13 @@ Event = StreamInfo | SampleBlock | Gap | DeviceStatus | Ack
 
 @dataclass
 class Tally:
-    """What a decoder saw, in samples per channel unless the name says otherwise."""
+    """What a decoder saw, in samples per channel unless the name says otherwise.
+
+    `undescribed` counts samples that could not be decoded because no description, or
+    another one, was known. Those before the first accepted sample are not on the axis
+    and so not lost; later ones are also in `lost` once the next sample is accepted.
+    `stale` counts samples of which the device marked at least one channel as not valid.
+    """
 
     samples: int = 0
     lost: int = 0
@@ -201,6 +211,7 @@ class Tally:
     bad_frames: int = 0
     skipped_bytes: int = 0
     stale: int = 0
+    undescribed: int = 0
 
     def lose(self, start: int, stop: int) -> None:
         """Count the half-open range ``[start, stop)`` as lost, joining it to an adjacent one."""

@@ -1,0 +1,220 @@
+"""EcgLink v1 from the wire: bytes in, events out. See PROTOCOL.md."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.firmware_bridge.ecglink_description import Description, unpack_description
+from ecg_edge.firmware_bridge.ecglink_encoder import encode_command
+from ecg_edge.firmware_bridge.ecglink_frames import (
+    MAJOR,
+    MAX_FRAME,
+    NO_VALUE,
+    CommandCode,
+    FrameError,
+    FrameType,
+    description_hash,
+    peek_samples,
+    unpack_ack,
+    unpack_samples,
+    unpack_status,
+)
+from ecg_edge.firmware_bridge.ecglink_sequence import Placed, Sequence
+from ecg_edge.firmware_bridge.ecglink_splitter import FrameSplitter
+from ecg_edge.firmware_bridge.errors import ProtocolVersionError
+from ecg_edge.firmware_bridge.samples import (
+    ELECTRODES,
+    LEADS,
+    Channel,
+    Event,
+    Gap,
+    SampleBlock,
+    Tally,
+    electrodes_of,
+)
+
+_FOREIGN_FRAMES = 2  # one might be noise that passed the CRC
+
+
+class EcgLinkDecoder:
+    """Decoder of EcgLink v1: one event per frame, the same for every cut of the stream.
+
+    Samples that arrive before a description, or carry the hash of another one, are
+    dropped and counted in ``tally.undescribed``: they are never read by the wrong scale.
+
+    Attributes
+    ----------
+    name : str
+        ``"ecglink"``.
+    tally : Tally
+        See there; ``bad_frames`` are runs between two zeros that are no frame.
+    """
+
+    name = "ecglink"
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._splitter = FrameSplitter(MAX_FRAME)
+        self._sequence = Sequence(self.tally)
+        self._description: Description | None = None
+        self._hash = -1
+        self._scale: _Scale | None = None
+        self._ask = False
+        self._asked_for = -1
+        self._sent = 0
+        self._foreign = (0, 0)
+        self._error: ProtocolVersionError | None = None
+
+    def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
+        """Take the next bytes and return what they complete.
+
+        Parameters
+        ----------
+        data : bytes
+            Any number of bytes, any cut.
+        arrival : float
+            Host time at which they arrived; copied into the blocks they complete.
+
+        Raises
+        ------
+        ProtocolVersionError
+            Two frames with the right CRC speak another major version. What came before
+            them is returned first; the decoder is of no use afterwards.
+        """
+        self._raise_pending()
+        events: list[Event] = []
+        for body in self._splitter.feed(data):
+            try:
+                events += self._open(body, arrival)
+            except FrameError:
+                self._splitter.refuse(body)
+            if self._error:
+                break
+        self._count()
+        if not events:
+            self._raise_pending()
+        return events
+
+    def close(self) -> list[Event]:
+        """End of stream; a frame that waited for a second one to confirm it is refused."""
+        self._raise_pending()
+        self._splitter.close()
+        self._sequence.close()
+        self._count()
+        return []
+
+    def opening(self) -> bytes:
+        """Return a delimiter that ends whatever noise went before, DESCRIBE and START."""
+        return b"\0" + self._command(CommandCode.DESCRIBE) + self._command(CommandCode.START)
+
+    def closing(self) -> bytes:
+        """Return STOP."""
+        return b"\0" + self._command(CommandCode.STOP)
+
+    def request(self) -> bytes:
+        """Return DESCRIBE if samples came that cannot be read, once per new description; else nothing.
+
+        A reader that writes this after each `feed` spares itself up to a second of
+        samples; one that does not waits for the description that comes every second.
+        """
+        if not self._ask:
+            return b""
+        self._ask = False
+        return self._command(CommandCode.DESCRIBE)
+
+    def _command(self, code: CommandCode) -> bytes:
+        self._sent += 1
+        return encode_command(code, self._sent)
+
+    def _open(self, body: bytes, arrival: float) -> list[Event]:
+        kind, major = body[0] >> 4, body[0] & 0x0F
+        if major != MAJOR:
+            return self._refuse_major(major)
+        self._foreign = (0, 0)
+        if kind == FrameType.SAMPLES:
+            return self._samples(body, arrival)
+        if kind == FrameType.DESCRIPTION:
+            return self._describe(body)
+        if kind == FrameType.STATUS:
+            return [unpack_status(body)]
+        if kind == FrameType.ACK:
+            return [unpack_ack(body)]
+        return []  # A later minor version may send more kinds.
+
+    def _samples(self, body: bytes, arrival: float) -> list[Event]:
+        described_by, n = peek_samples(body)
+        if self._scale is None or described_by != self._hash:
+            self._ask = self._ask or described_by != self._asked_for
+            self._asked_for = described_by
+            self.tally.undescribed += n
+            return []
+        frame = unpack_samples(body, len(self._scale.channels))
+        return [
+            item if isinstance(item, Gap) else self._scale.block(item, self.tally)
+            for item in self._sequence.place(frame, arrival)
+        ]
+
+    def _describe(self, body: bytes) -> list[Event]:
+        new, old = unpack_description(body), self._description
+        self._hash, self._ask, self._asked_for = description_hash(body), False, -1
+        if new == old:
+            return []
+        renewed = old is not None and (new.boot != old.boot or new.info.fs != old.info.fs)
+        self._description, self._scale = new, _Scale(new.info.channels)
+        self._sequence.describe(new.info.fs, new.info.tick_hz, renewed)
+        return [new.info] if old is None or new.info != old.info else []
+
+    def _refuse_major(self, major: int) -> list[Event]:
+        seen = self._foreign[1] + 1 if self._foreign[0] == major else 1
+        self._foreign = (major, seen)
+        if seen >= _FOREIGN_FRAMES:
+            self._error = ProtocolVersionError(
+                f"the device speaks EcgLink {major}, this build speaks EcgLink {MAJOR}",
+                f"pip install -U ecg-edge, or flash a firmware that speaks EcgLink {MAJOR}",
+            )
+        return []
+
+    def _raise_pending(self) -> None:
+        if self._error:
+            raise self._error
+
+    def _count(self) -> None:
+        self.tally.skipped_bytes = self._splitter.skipped_bytes
+        self.tally.bad_frames = self._splitter.bad_frames + self._sequence.refused
+
+
+class _Scale:
+    """Counts to millivolts and validity, for the channels of one description."""
+
+    def __init__(self, channels: tuple[Channel, ...]) -> None:
+        self.channels = channels
+        self._lsb = np.array([c.lsb_mv for c in channels])
+        self._offset = np.array([c.offset for c in channels])
+        self._bit = np.arange(len(channels))
+        self._needs = np.array([_needs(c) for c in channels])
+
+    def block(self, placed: Placed, tally: Tally) -> SampleBlock:
+        """Return the samples of a placed frame, counting its stale ones."""
+        frame = placed.frame
+        stale = (frame.valid >> self._bit & 1 == 0) | (frame.counts == NO_VALUE)
+        tally.stale += int(stale.any(axis=1).sum())
+        off = (self._needs & frame.lead_off) != 0
+        mv: npt.NDArray[np.float32] = ((frame.counts - self._offset) * self._lsb).astype(np.float32)
+        return SampleBlock(
+            index=placed.index,
+            counts=frame.counts,
+            mv=mv,
+            valid=~(stale | off),
+            lead_off=frame.lead_off,
+            ticks=placed.ticks,
+            arrival=placed.arrival,
+        )
+
+
+def _needs(channel: Channel) -> int:
+    """Bit mask of the electrodes a channel cannot do without."""
+    names = tuple(name for name in (channel.positive, channel.negative) if name)
+    if not names and channel.lead in LEADS:
+        names = electrodes_of(channel.lead)
+    return sum(1 << k for k, name in enumerate(ELECTRODES) if name in names)
