@@ -59,7 +59,7 @@ static void put_bytes(writer *w, const uint8_t *bytes, size_t n) {
 }
 
 static void put_le(writer *w, uint32_t value, uint8_t n_bytes) {
-    for (uint8_t i = 0U; i < n_bytes; i++) { put(w, (uint8_t)((value >> (8U * i)) & 0xFFU)); }
+    for (uint32_t bit = 0U; bit < (8U * (uint32_t)n_bytes); bit += 8U) { put(w, (uint8_t)((value >> bit) & 0xFFU)); }
 }
 
 static void put_words(writer *w, const uint32_t *words, uint8_t n) {
@@ -164,13 +164,13 @@ ecglink_result ecglink_describe(ecglink_device *dev) {
 ecglink_result ecglink_init(ecglink_device *dev, const ecglink_description *description, uint32_t boot,
                             uint8_t *ring, uint16_t size) {
     *dev = (ecglink_device){.description = description, .boot = boot, .ring = ring, .size = size};
-    if (size > 1U) { ring[dev->head++] = 0U; }
+    if (size > 1U) { ring[0] = 0U; dev->head = 1U; }
     return ecglink_describe(dev);
 }
 
 static uint32_t limited(int32_t count) {
     const int32_t low = (count < -COUNT_LIMIT) ? -COUNT_LIMIT : count;
-    return (uint32_t)((count == ECGLINK_STALE) ? (-COUNT_LIMIT - 1) : ((low > COUNT_LIMIT) ? COUNT_LIMIT : low));
+    return (uint32_t)((count == ECGLINK_STALE) ? ((-COUNT_LIMIT) - 1) : ((low > COUNT_LIMIT) ? COUNT_LIMIT : low));
 }
 
 bool ecglink_samples(ecglink_device *dev, const int32_t *counts, uint8_t n, uint32_t ticks, uint16_t lead_off,

@@ -109,7 +109,7 @@ ecglink_result ecglink_describe(ecglink_device *dev);
 /** Answer a command that you parsed yourself. False: the ring had no room. */
 bool ecglink_ack(ecglink_device *dev, const ecglink_command *command, uint8_t result, const uint8_t *data, uint8_t n);
 /** Take one byte from the host. @return true if it completed a command */
-bool ecglink_parse(ecglink_parser *parser, uint8_t byte, ecglink_command *command);
+bool ecglink_parse(ecglink_parser *p, uint8_t byte, ecglink_command *command);
 /** Consumer: the bytes that wait, as one contiguous piece (for DMA). @param n how many of them */
 const uint8_t *ecglink_peek(const ecglink_device *dev, size_t *n);
 /** Consumer: release the first n of the bytes that ecglink_peek() showed. */

@@ -12,6 +12,7 @@ from ecg_edge.firmware_bridge.ecglink_encoder import encode_command
 from ecg_edge.firmware_bridge.samples import Ack, Channel, DeviceStatus, SampleBlock, StreamInfo
 
 EXAMPLES, STUBS = C / "examples", TESTS / "c_stubs"
+README = (C / "README.md").read_text(encoding="utf-8")
 WARN = ("-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{C}")
 TARGETS = {
     "gcc": [],
@@ -111,3 +112,34 @@ def test_the_uno_sketch_runs_and_is_understood(tmp_path):
     assert {b.lead_off for b in blocks} == {1}
     uptimes = [e.uptime_s for e in events if isinstance(e, DeviceStatus)]
     assert uptimes == pytest.approx([1, 2, 3, 4])
+
+
+def test_the_program_in_the_readme_compiles(tmp_path):
+    (block,) = re.findall(r"```c\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "readme.c").write_text(block)
+    run(compiler("gcc"), "-std=c99", "-pedantic", *WARN, tmp_path / "readme.c")
+    code = [line for line in block.splitlines() if line.strip()]
+    assert len(code) <= 20
+
+
+@pytest.mark.parametrize(
+    ("tool", "flags", "column"),
+    [
+        ("arm-none-eabi-gcc", ["-mcpu=cortex-m0plus", "-mthumb"], 1),
+        ("arm-none-eabi-gcc", ["-mcpu=cortex-m4", "-mthumb"], 2),
+        ("avr-gcc", ["-mmcu=atmega328p"], 3),
+    ],
+)
+def test_flash_and_ram_are_as_the_readme_says(tmp_path, tool, flags, column):
+    (tmp_path / "ram.c").write_text('#include "ecglink.h"\necglink_device dev;\n')
+    sizes = {}
+    for name, source in (("flash", C / "ecglink.c"), ("RAM", tmp_path / "ram.c")):
+        made = tmp_path / f"{name}.o"
+        run(compiler(tool), "-std=c99", "-Os", "-fno-common", *flags, f"-I{C}", "-c", source, "-o", made)
+        text, data, bss = map(int, run(compiler(tool.replace("gcc", "size")), made).splitlines()[1].split()[:3])
+        sizes[name] = text + data + bss
+    for name, measured in sizes.items():
+        row = next(line for line in README.splitlines() if line.startswith(f"| {name}, "))
+        said = int(row.split("|")[column + 1].split()[0])
+        # Another version of the compiler may differ by some instructions.
+        assert said == pytest.approx(measured, rel=0.05), name
