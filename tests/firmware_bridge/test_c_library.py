@@ -33,7 +33,7 @@ CHANNELS = st.builds(
 INFOS = st.builds(
     StreamInfo,
     device=TEXT,
-    fs=st.fractions(Fraction(1, 10), 10**5, max_denominator=10**5),
+    fs=st.fractions(Fraction(1, 10), 10**5, max_denominator=2**15),
     channels=st.lists(CHANNELS, min_size=1, max_size=16).map(tuple),
     firmware=TEXT,
     serial=TEXT,
@@ -84,22 +84,34 @@ def test_sample_frames_are_the_python_encoders(harness, info, data, index, ticks
     assert harness.state()["index"] == (index + n) % 2**32
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_every_place_of_a_zero_around_a_full_run(harness, kit, first):
-    # 254 bytes are what one code byte can announce: zeros and the end of the frame at and around that place.
+def test_stuffing_around_full_runs(harness, kit):
+    # One code byte can announce 254 bytes: runs that end before, at and behind one and two of these, by a zero
+    # or by the end of the frame. The header's last byte is a zero, the CRC's two bytes mostly are none.
     info = replace(kit.two_leads(), channels=(Channel("I", 0.001),), samples_per_frame=80)
     encoder = EcgLinkEncoder(info)
     harness.started(info)
-    index = first
-    for n in range(76, 84):
-        for zero in range(n + 1):
-            counts = np.full((n, 1), 0x111111)
-            counts[zero:] = 0x110011
-            counts[:zero:7] = -2
-            index_before, index = index, index + n
-            harness.ask("X", index_before)
-            assert harness.samples(counts, 0x01010101, 0x0101, 1)
-            assert harness.get() == encoder.samples(counts, index_before, 0x01010101, 0x0101)
+    for n in (83, 84, 85, 168, 169, 170):
+        for zero in {n, *range(80, 87), *range(n - 3, n)}:
+            for where in (0x111100, 0x110011, 0x001111):
+                counts = np.full((n, 1), 0x111111)
+                counts[zero : zero + 1] = where
+                index = harness.state()["index"]
+                assert harness.samples(counts, valid=1)
+                assert harness.get() == encoder.samples(counts, index)
+
+
+def test_a_frame_that_ends_with_a_full_run(harness, kit):
+    encoder = EcgLinkEncoder(kit.two_leads())
+    harness.started(kit.two_leads())
+    sizes = set()
+    for code in range(1, 40):
+        for n in (247, 248, 249):
+            data = b"\x01" * n
+            assert harness.ask("A", code, 1, 1, hexed(data)) == "1"
+            wire = harness.get()
+            assert wire == encoder.ack(f.Command(code, 1), 1, data)
+            sizes.add(len(wire) - n)
+    assert sizes == {8, 9}  # the code byte behind a full run is needed by some, not by all
 
 
 def test_counts_beyond_24_bits_are_limited_and_the_rail_is_no_stale_sample(harness, kit):
