@@ -18,7 +18,7 @@ from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamErr
 from ecg_edge.firmware_bridge.samples import ELECTRODES, LEADS, Event, Gap, SampleBlock, StreamInfo, lead_off_leads
 
 HOLD_S = 0.040
-"""A gap up to this long is bridged by holding the last value; a longer one resets the filters."""
+"""A gap up to this long is bridged by a straight line; a longer one resets the filters."""
 _GAP_ROWS = 4096
 _SANE_MV = 1e5
 """No electrode gives a hundred volts; what claims to is not a sample."""
@@ -118,8 +118,9 @@ class Pipeline:
     -----
     Row ``m`` shows the source at ``m / fs - delay`` (``delay`` is the resampler's). A row of a lead
     is invalid if any native sample under the resampler's kernel, ``support`` samples up to the row's
-    own instant, was lost, held, stale or taken with an electrode off. The tails of the recursive
-    filters beyond that are not counted.
+    own instant, was lost, stale or taken with an electrode off. A gap of up to 40 ms is bridged by a
+    straight line between its neighbours instead: the rows it touches stay valid and are flagged `held`.
+    The tails of the recursive filters beyond that are not counted.
     """
 
     def __init__(
@@ -146,6 +147,8 @@ class Pipeline:
         self._next = 0
         self._reset_at = 0
         self._gap: Gap | None = None
+        self._edge = (np.zeros(n), np.zeros(n, np.bool_))  # the newest native row and its flags
+        self._held: list[tuple[int, int]] = []
         self._off = 0
 
     @property
@@ -182,7 +185,7 @@ class Pipeline:
 
     def flush(self, arrival: float = 0.0) -> Iterator[LeadBlock | Note]:
         """End of stream: emit what is still inside."""
-        yield from self._bridge(arrival)
+        yield from self._bridge(arrival, *self._edge)
         yield from self._emit(self._reconstructor.flush(arrival))
 
     def _check(self, info: StreamInfo) -> None:
@@ -212,13 +215,13 @@ class Pipeline:
             return
         if block.index > reached:
             self._remember(Gap(reached, block.index))
-        yield from self._bridge(block.arrival)
-        yield from self._electrodes(block.lead_off)
         mv = block.mv[skip:, self._columns].astype(np.float64)
         valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
         for k in range(len(ELECTRODES)):
             if block.lead_off >> k & 1:
                 valid &= ~self._off_leads[k]
+        yield from self._bridge(block.arrival, np.where(valid[0], mv[0], 0.0), valid[0])
+        yield from self._electrodes(block.lead_off)
         self.counts.samples_in += len(mv)
         yield from self._rows(mv, valid, block.arrival)
 
@@ -238,12 +241,15 @@ class Pipeline:
                 self._conditioner.reseed(segment.back, segment.mv[0])
             parts.append(self._conditioner.feed(segment.mv))
         self._next += len(mv)
+        self._edge = (np.where(valid[-1], mv[-1], 0.0), valid[-1])
         flags = self._guard.valid(first, self._conditioner.next_output, self._step)
         if parts:
             yield from self._emit(self._reconstructor.feed(np.concatenate(parts), flags, arrival))
 
-    def _bridge(self, arrival: float) -> Iterator[LeadBlock | Note]:
-        """Lead the time axis over the gap remembered, if any."""
+    def _bridge(
+        self, arrival: float, after: npt.NDArray[np.float64], after_valid: BoolArray
+    ) -> Iterator[LeadBlock | Note]:
+        """Lead the time axis over the gap remembered, if any, to the native row `after`."""
         gap, self._gap = self._gap, None
         if gap is None:
             return
@@ -252,9 +258,12 @@ class Pipeline:
             self.counts.lose(gap.start, gap.stop)
         self.counts.loss_known &= gap.known
         if gap.known and n <= self._hold and self._next > self._reset_at:
-            yield Note("held", gap.start, gap.stop, f"{n} samples {gap.reason}, last value held")
-            shape = (n, len(self._columns))
-            yield from self._rows(np.zeros(shape), np.zeros(shape, np.bool_), arrival)
+            yield Note("held", gap.start, gap.stop, f"{n} samples {gap.reason}, bridged")
+            before, before_valid = self._edge
+            part = np.arange(1, n + 1)[:, None] / (n + 1)
+            both = np.broadcast_to(before_valid & after_valid, (n, len(self._columns)))
+            self._held.append((gap.start, gap.stop))
+            yield from self._rows(before + part * (after - before), both, arrival)
             return
         yield from self._restart(gap, arrival)
 
@@ -284,7 +293,19 @@ class Pipeline:
     def _emit(self, block: LeadBlock) -> Iterator[LeadBlock]:
         if len(block):
             self.counts.rows_out += len(block)
-            yield block
+            yield replace(block, held=self._bridged(block)) if self._held else block
+
+    def _bridged(self, block: LeadBlock) -> BoolArray:
+        """Rows whose resampler kernel touches a bridged gap; gaps that lie behind are forgotten."""
+        held = np.zeros(len(block), np.bool_)
+        rows = [
+            (-(-start // self._step) - block.index, -(-(stop + self.support - 1) // self._step) - block.index)
+            for start, stop in self._held
+        ]
+        for a, b in rows:
+            held[max(0, int(a)) : max(0, int(b))] = True
+        self._held = [gap for gap, (_, b) in zip(self._held, rows, strict=True) if b > len(block)]
+        return held
 
 
 def _electrodes(mask: int) -> tuple[str, ...]:

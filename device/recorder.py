@@ -149,7 +149,8 @@ def _comments(header: RunHeader) -> list[str]:
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
         f"alignment: sample m shows the instant m/{spec.fs} s - {delay:.4f} s",
         f"interval: the model states a {level} interval for its estimates while running; it is not in this record",
-        "invalid samples (lost, held, electrode off) read as NaN; notes say why, and where estimates warm up",
+        "invalid samples (lost, electrode off) read as NaN; notes say why, where short gaps were bridged (held), and "
+        "where estimates warm up",
     ]
 
 

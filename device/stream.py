@@ -34,6 +34,9 @@ class LeadBlock:
         zero for measured and derived leads.
     arrival : float
         Host time (``Clock.monotonic``) at which the sample that completed the block arrived.
+    held : ndarray of bool, shape (n_samples,), or None
+        True where a short gap in the input was bridged: the row is valid, but part of what it was
+        computed from is a straight line. None: nowhere.
     """
 
     index: int
@@ -43,6 +46,7 @@ class LeadBlock:
     warmup: npt.NDArray[np.bool_]
     sigma: npt.NDArray[np.float32]
     arrival: float = 0.0
+    held: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.mv)

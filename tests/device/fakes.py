@@ -41,7 +41,9 @@ def join(blocks):
         assert b.index == at, "blocks are not contiguous"
         at += len(b)
     fields = ("mv", "valid", "warmup", "sigma")
-    return blocks[0].index, {f: np.concatenate([getattr(b, f) for b in blocks]) for f in fields}
+    rows = {f: np.concatenate([getattr(b, f) for b in blocks]) for f in fields}
+    rows["held"] = np.concatenate([np.zeros(len(b), bool) if b.held is None else b.held for b in blocks])
+    return blocks[0].index, rows
 
 
 class ListSink:

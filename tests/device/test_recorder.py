@@ -77,8 +77,8 @@ def test_two_records_hold_what_went_through(model, tmp_path):
         said = [(s, a.split(":")[0]) for s, a in zip(read.sample.tolist(), read.aux_note, strict=True)]
         told = [(s, a) for s, a in said if a not in ("warm-up", "settled")]
         assert told == [(0, "start of recording"), *((int(n.index * ratio), n.kind) for n in notes)]
-        if name == path:  # settled 0.2 s after the start; disturbed by the hold, the stale samples, the gap
-            assert [x for x in said if x not in told][:3] == [(0, "warm-up"), (20, "settled"), (200, "warm-up")]
+        if name == path:  # settled 0.2 s after the start; disturbed by the stale samples, the gap
+            assert [x for x in said if x not in told][:3] == [(0, "warm-up"), (20, "settled"), (244, "warm-up")]
 
 
 @pytest.mark.parametrize(
