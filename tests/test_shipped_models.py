@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,20 @@ def test_int8_costs_at_most_one_percent(model: Model) -> None:
     tables = model.spec.accuracy
     for lead, row in tables["int8"]["leads"].items():
         assert row["rmse_mv"] <= 1.01 * tables["fp32"]["leads"][lead]["rmse_mv"], lead
+
+
+def test_the_readme_tells_the_committed_result() -> None:
+    root = Path(__file__).resolve().parents[1]
+    doc = json.loads((root / "docs/results/i-ii-int8.fold10.json").read_text())
+    rows = [
+        line.split("|") for line in (root / "README.md").read_text().splitlines() if line.startswith("| this model")
+    ]
+    for row, key, digits in zip(rows, ("r", "rmse_mv"), (3, 4), strict=True):
+        told = [float(cell.strip().strip("*")) for cell in row[2:-1]]
+        want = [*(doc["leads"][f"V{k}"][key] for k in range(1, 7)), doc["mean"][key]]
+        assert told == [round(w, digits) for w in want]
+    assert doc["mean"]["r"] >= 0.860
+    assert doc["mean"]["rmse_mv"] <= 0.118
 
 
 @pytest.mark.data
