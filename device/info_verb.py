@@ -77,26 +77,35 @@ def _text(m: dict[str, Any]) -> str:
         ["context", f"{m['receptive_field_s']:.2f} s; settled {m['settling_s']:g} s after a reset"],
         ["filters", ", ".join(f"{k} {v:g}" for k, v in m["conditioning"].items())],
         ["interval", f"{100 * m['interval_level']:g} %"],
-        *(["training", f"{k}: {v}"] for k, v in m["training"].items()),
+        *(["training", f"{k}: {_plain(v)}"] for k, v in m["training"].items()),
         ["licence", m["licence"]],
         ["sha256", m["sha256"]],
         ["model_id", m["model_id"]],
     ]
-    parts = [table(rows), *(f"\naccuracy, {k}\n{_figures(v)}" for k, v in m["accuracy"].items())]
-    return "\n".join([*parts, "\nreconstructed leads are estimates, not for diagnosis"])
+    return "\n".join(
+        [table(rows), "", *_accuracy(m["accuracy"]), "reconstructed leads are estimates, not for diagnosis"]
+    )
 
 
-def _figures(value: object) -> str:
-    """A table where the figures are leads by measures; whatever they are otherwise."""
-    if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
-        heads = list(dict.fromkeys(k for row in value.values() for k in row))
-        return table(
-            [["", *heads], *([str(name), *(_figure(row.get(h)) for h in heads)] for name, row in value.items())]
-        )
+def _plain(value: object) -> str:
+    """Settings as ``name value`` pairs; everything else as it is."""
     if isinstance(value, dict):
-        return "\n".join(f"{k}  {_figure(v)}" for k, v in value.items())
-    return _figure(value)
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return str(value)
+
+
+def _accuracy(accuracy: dict[str, Any]) -> list[str]:
+    """One table over all precisions, as `export` measured them."""
+    tables = {k: v for k, v in accuracy.items() if isinstance(v, dict) and isinstance(v.get("leads"), dict)}
+    if not tables:
+        return []
+    first = next(iter(tables.values()))
+    rows = [["lead", *(f"{k} {what}" for k in tables for what in ("RMSE mV", "r"))]]
+    for lead in (*first["leads"], "mean"):
+        cells = [(t["mean"] if lead == "mean" else t["leads"].get(lead, {})) for t in tables.values()]
+        rows.append([lead, *(_figure(c.get(key)) for c in cells for key in ("rmse_mv", "r"))])
+    return [f"accuracy on {first.get('set')}, {first.get('records')} records", table(rows), ""]
 
 
 def _figure(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)

@@ -219,7 +219,7 @@ def test_info_and_doctor_speak_json(model_file, capsys):
     assert d["size_bytes"] == Path(model_file).stat().st_size
     assert main(["info", model_file]) == 0
     out = capsys.readouterr().out
-    assert "90 ms" in out and "V1  0.5  0.2" in out and d["sha256"] in out
+    assert "90 ms" in out and "V1    0.2000        0.5000" in out and d["sha256"] in out
     assert main(["doctor", "--json"]) in (0, 1)
     found = {f["what"] for f in last_json(capsys)["findings"]}
     assert {"python", "numpy", "scipy", "onnxruntime", "pyserial", "extra web"} <= found

@@ -45,7 +45,14 @@ def tiny_spec(leads=("I", "II"), fs=100, hop=4, lookahead=6, lags=(-3, 2), seed=
         model_id=hashlib.sha256(repr((leads, seed)).encode()).hexdigest(),
         quantisation={"precision": "fp32"},
         training={"data": "none: made for tests"},
-        accuracy={"fp32": {"V1": {"r": 0.5, "rmse_mv": 0.2}}},
+        accuracy={
+            "fp32": {
+                "set": "a made-up set",
+                "records": 7,
+                "leads": {lead: {"r": 0.5, "rmse_mv": 0.2} for lead in ("V1", "V2", "V3", "V4", "V5", "V6")},
+                "mean": {"r": 0.5, "rmse_mv": 0.2},
+            }
+        },
     )
     return replace(spec, **changes)
 
