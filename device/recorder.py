@@ -61,8 +61,10 @@ class Recorder:
         self._ratio = spec.fs / info.fs
         self._second = spec.fs
         self._twelve = WfdbWriter(self._folder, stem, Fraction(spec.fs), signals, 16, header.started, said)
-        native = [_native_signal(c) for c in info.channels]
-        fmt = max(_format(c) for c in info.channels)
+        # Some devices send rates and flags beside voltages; those have no scale in mV.
+        self._volts = [k for k, c in enumerate(info.channels) if np.isfinite(c.lsb_mv)]
+        native = [_native_signal(info.channels[k]) for k in self._volts]
+        fmt = max(_format(info.channels[k]) for k in self._volts)
         device = f"device: {info.device} {info.firmware} {info.serial}".rstrip()
         self._measured = WfdbWriter(
             self._folder, f"{stem}_measured", info.fs, native, fmt, header.started, [device, f"source: {header.source}"]
@@ -77,7 +79,7 @@ class Recorder:
             return
         record.skip(block.index - record.n_samples)
         seen = record.n_samples - block.index
-        record.append(block.counts[seen:], block.valid[seen:])
+        record.append(block.counts[seen:][:, self._volts], block.valid[seen:][:, self._volts])
 
     def leads(self, block: LeadBlock) -> None:
         """Append rows of the twelve leads."""

@@ -41,9 +41,11 @@ class Options:
     seconds: float | None = None
     mains: str = "50"
     leads: str | None = None
-    baud: int = 115200
+    baud: int | None = None
     reconnect: bool = True
     fast: bool = False
+    device: str | None = None
+    gain: float | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     a = arguments
     options = Options(
         a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
-        not a.no_reconnect, a.fast,
+        not a.no_reconnect, a.fast, a.device, a.gain,
     )  # fmt: skip
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json)
 
@@ -95,7 +97,15 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
     leads = parse_leads(options.leads) if options.leads else None
     model = load_model(options.model) if options.model else None
-    url, source = open_source(options.source, clock, reconnect=options.reconnect, fast=options.fast, baud=options.baud)
+    url, source = open_source(
+        options.source,
+        clock,
+        reconnect=options.reconnect,
+        fast=options.fast,
+        baud=options.baud,
+        device=options.device,
+        gain=options.gain,
+    )
     recorder = Recorder(Path(options.out)) if options.out else None
     sinks = [SinkThread(StatusLine(), lossless=False, warn=hint, blocks=False)]
     opened: Callable[[], None] = _nothing

@@ -14,6 +14,8 @@ from urllib.parse import parse_qs
 import numpy as np
 
 from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.devices import find_device
 from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.errors import PortNotFoundError, UsageError
 from ecg_edge.firmware_bridge.reader import Reader, ReaderEvent
@@ -21,6 +23,7 @@ from ecg_edge.firmware_bridge.samples import Channel, SampleBlock, StreamInfo, p
 from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 from ecg_edge.firmware_bridge.transport import list_ports, open_transport
 
+_BAUD = 115200
 FRAME_S = 0.02
 """Length of the blocks of sources that are not devices."""
 
@@ -99,7 +102,14 @@ class PacedSource:
 
 
 def open_source(
-    url: str, clock: Clock, *, reconnect: bool = True, fast: bool = False, baud: int = 115200
+    url: str,
+    clock: Clock,
+    *,
+    reconnect: bool = True,
+    fast: bool = False,
+    baud: int | None = None,
+    device: str | None = None,
+    gain: float | None = None,
 ) -> tuple[str, Source]:
     """Make a source; nothing is opened before its `start`, except a record's header.
 
@@ -114,8 +124,12 @@ def open_source(
         Whether a device that was lost is waited for.
     fast : bool
         Play a record or the synthetic heart without pace.
-    baud : int
-        Of a serial port.
+    baud : int, optional
+        Of a serial port; the device's own by default, 115200 where it has none.
+    device : str, optional
+        What speaks at the port, a name of `firmware_bridge.devices`; EcgLink by default.
+    gain : float, optional
+        Gain in V/V of a device whose stream does not carry it.
 
     Returns
     -------
@@ -137,10 +151,26 @@ def open_source(
     if scheme == "synthetic":
         info, blocks = synthetic(rest)
         return url, PacedSource(info, blocks, clock, fast)
+    decoder, usual_baud = _decoder(device, gain)
     if fast:
         raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
     port = only_port() if url == "auto" else url
-    return port, Reader(partial(open_transport, port, baud=baud), EcgLinkDecoder(), clock, reconnect=reconnect)
+    return port, Reader(partial(open_transport, port, baud=baud or usual_baud), decoder, clock, reconnect=reconnect)
+
+
+def _decoder(device: str | None, gain: float | None) -> tuple[Decoder, int]:
+    """Decoder of a device, and the speed of its UART."""
+    if device is None or device == "ecglink":
+        if gain is not None:
+            raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
+        return EcgLinkDecoder(), _BAUD
+    if device == "auto":
+        raise UsageError(
+            "a live device must be named: asking it might stop it",
+            "capture some bytes and let `ecg-edge decode --as auto FILE` name it, then --as DEVICE",
+        )
+    found = find_device(device)
+    return found.decoder(gain=gain), found.baud or _BAUD
 
 
 def only_port() -> str:

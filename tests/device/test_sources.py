@@ -1,4 +1,9 @@
 import itertools
+import os
+import pty
+import threading
+import tty
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,8 +11,9 @@ import wfdb
 
 from ecg_edge.device import sources
 from ecg_edge.device.replay import read_record
+from ecg_edge.device.run_verb import Options, execute
 from ecg_edge.device.sources import PacedSource, only_port, open_source, synthetic
-from ecg_edge.firmware_bridge.clock import ManualClock
+from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
 from ecg_edge.firmware_bridge.errors import PortNotFoundError, RecordingError, UsageError
 from ecg_edge.firmware_bridge.reader import Reader
 from ecg_edge.firmware_bridge.samples import SampleBlock
@@ -131,3 +137,44 @@ def test_stopping_a_paced_source_wakes_it():
     source.get(0.2)
     source.stop()
     assert source.get(0.2) and source.dropped_blocks == 0
+
+
+def test_a_device_is_named_and_brings_its_decoder_and_speed():
+    _, source = open_source("/dev/none", ManualClock(), device="openbci-cyton", gain=12)
+    assert isinstance(source, Reader)
+    for device, gain, message in [
+        ("auto", None, "must be named"),
+        ("cytron", None, "cyton"),
+        (None, 5.0, "carries its own scale"),
+        ("cyton", -1.0, "must be positive"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            open_source("/dev/none", ManualClock(), device=device, gain=gain)
+
+
+@pytest.mark.data
+def test_a_real_devices_bytes_run_live(captures, tmp_path):
+    """OpenBCI Cyton at a serial port: its samples reach the recording count for count, its leads the network."""
+    name = captures / "openbci_cyton_plain"
+    truth = np.load(f"{name}.expected_counts.npy")[:5000]
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    data = Path(f"{name}.bin").read_bytes()[: 33 * 5100]
+
+    def board():
+        os.read(master, 1)  # it sends when it is told to start
+        for k in range(0, len(data), 990):
+            os.write(master, data[k : k + 990])
+
+    feeder = threading.Thread(target=board, daemon=True)
+    feeder.start()
+    options = Options(os.ttyname(slave), out=str(tmp_path), seconds=20, device="cyton", reconnect=False)
+    summary = execute(options, SystemClock(), threading.Event())
+    feeder.join(10)
+    os.close(slave)
+    os.close(master)
+    assert summary.error is None
+    assert summary.counts.samples_in == 5000 and summary.counts.samples_lost == 0
+    assert summary.info.leads[:3] == ("I", "II", "V1")
+    record = wfdb.rdrecord(f"{summary.recording}_measured", physical=False)
+    assert (record.d_signal == truth).all()
