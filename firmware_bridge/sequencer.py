@@ -1,0 +1,270 @@
+"""Place packets on the unbroken sample axis: counters, device time and arrival time say what is missing."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.firmware_bridge.samples import Gap, Tally
+
+Frames = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+Seconds = npt.NDArray[np.float64]
+
+_RESTART_MODULUS = 1 << 16
+"""From this modulus on, a counter that seems to leap over half its range has restarted."""
+_LEAK = 0.01
+"""How fast the earliest arrival may drift later, in s/s: bounds the error of the device's clock."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Packets without a gap between them.
+
+    Attributes
+    ----------
+    frames : ndarray of uint8, shape (n_packets, length)
+        The packets.
+    index : int
+        Index of the first sample of the first packet.
+    arrival : float
+        Host time of the batch.
+    """
+
+    frames: Frames
+    index: int
+    arrival: float
+
+
+@dataclass(frozen=True)
+class _Batch:
+    frames: Frames
+    counters: Ints
+    seconds: Seconds | None
+    arrival: float
+    bad: int = 0
+    skipped: int = 0
+
+
+class Unwrap:
+    """Unwrap a device time of `modulus` ticks into one that only grows."""
+
+    def __init__(self, modulus: int) -> None:
+        self._modulus = modulus
+        self._last: int | None = None
+
+    def __call__(self, ticks: Ints) -> Ints:
+        """Return `ticks` with the wraps added; a step of over half the range is a step back."""
+        if not ticks.size:
+            return ticks
+        base = int(ticks[0]) if self._last is None else self._last
+        steps = np.diff(ticks, prepend=base % self._modulus) % self._modulus
+        steps = np.where(steps > self._modulus // 2, steps - self._modulus, steps)
+        out = base + np.cumsum(steps)
+        self._last = int(out[-1])
+        return out.astype(np.int64)
+
+
+class Sequencer:
+    """Counter (and time) of each packet -> index of its samples, gaps, duplicates.
+
+    Parameters
+    ----------
+    tally : Tally
+        `lost`, `lost_ranges`, `loss_known` and `duplicates` are counted here.
+    fs : Fraction
+        Samples per second of one channel.
+    samples_per_packet : int
+        Samples of one channel in a packet.
+    modulus : int
+        Modulus of the packet counter; 0 where there is none.
+    shared : bool
+        The counter also counts packets of other kinds: device time decides how many of ours are missing.
+    timed : bool
+        `place` will be given device time.
+    hold_s : float
+        How long packets wait when they arrive so late that whole counter wraps may have been lost:
+        a stalled link catches up within that time, a loss does not. 0: arrival times are not used.
+
+    Notes
+    -----
+    Loss between two packets is ``(step - 1) * samples_per_packet`` with
+    ``step = delta + k * modulus``: delta from the counter, k >= 0 from the time.
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        fs: Fraction,
+        samples_per_packet: int = 1,
+        modulus: int = 0,
+        *,
+        shared: bool = False,
+        timed: bool = False,
+        hold_s: float = 0.2,
+    ) -> None:
+        self._tally, self._spp, self._modulus = tally, samples_per_packet, modulus
+        self._period = float(samples_per_packet / fs)
+        self._shared, self._timed = shared, timed
+        self._hold_s = hold_s if modulus and not timed else 0.0
+        self._index = 0
+        self._started = self._restarted = False
+        self._counter, self._second = 0, 0.0
+        self._held: list[_Batch] = []
+        self._earliest: float | None = None
+        self._heard = 0.0
+        self._lateness = 0.0
+        self._ahead = 0
+        if not modulus and not timed:
+            tally.loss_known = False
+
+    def place(
+        self,
+        frames: Frames,
+        counters: Ints,
+        seconds: Seconds | None = None,
+        arrival: float = 0.0,
+        bad: int = 0,
+        skipped: int = 0,
+    ) -> list[Placed | Gap]:
+        """Place a run of packets.
+
+        Parameters
+        ----------
+        frames : ndarray of uint8, shape (n, length)
+            The packets, in order of arrival.
+        counters : ndarray of int64, shape (n,)
+            Their counters, or empty.
+        seconds : ndarray of float64, shape (n,), optional
+            Their device time in seconds, unwrapped.
+        arrival : float
+            Host time at which the last of them was complete.
+        bad, skipped : int
+            Frames judged bad and bytes skipped just before them (`framing.Run`).
+        """
+        if not len(frames):
+            return []
+        batch = _Batch(frames, counters, seconds, arrival, bad, skipped)
+        if not self._hold_s:
+            return self._settle(batch, 0)
+        return self._weigh(batch)
+
+    def restart(self) -> None:
+        """The device said that it restarted: the loss up to the next packet is unknown."""
+        self._restarted = self._started
+
+    def close(self) -> list[Placed | Gap]:
+        """Release what was held."""
+        return self._release(self._wraps())
+
+    def _weigh(self, batch: _Batch) -> list[Placed | Gap]:
+        """Hold packets that arrive later than half a counter wrap explains."""
+        before = int(self._held[-1].counters[-1]) if self._held else self._counter
+        self._ahead += int(self._deltas(batch.counters, before, fresh=not self._held).sum())
+        self._held.append(batch)
+        offset = batch.arrival - (self._index / self._spp + self._ahead) * self._period
+        if self._earliest is None or self._restarted:
+            self._earliest, self._heard = offset, batch.arrival
+        envelope = self._earliest + _LEAK * max(0.0, batch.arrival - self._heard)
+        late = offset - envelope
+        if late <= self._modulus * self._period / 2:
+            self._earliest, self._heard = min(envelope, offset), batch.arrival
+            return self._release(0)
+        self._lateness = late if len(self._held) == 1 else min(self._lateness, late)
+        if batch.arrival - self._held[0].arrival < self._hold_s:
+            return []
+        self._earliest, self._heard = envelope, batch.arrival
+        return self._release(self._wraps())
+
+    def _wraps(self) -> int:
+        return round(self._lateness / (self._modulus * self._period)) if self._held else 0
+
+    def _release(self, wraps: int) -> list[Placed | Gap]:
+        out: list[Placed | Gap] = []
+        for k, batch in enumerate(self._held):
+            out += self._settle(batch, wraps if k == 0 else 0)
+        self._held, self._ahead = [], 0
+        return out
+
+    def _deltas(self, counters: Ints, before: int, *, fresh: bool = True) -> Ints:
+        """Counter steps, the first from `before`; the first packet after a (re)start follows nothing."""
+        deltas = np.diff(counters, prepend=before) % self._modulus
+        if fresh and (not self._started or self._restarted):
+            deltas[0] = 1
+        return deltas.astype(np.int64)
+
+    def _settle(self, batch: _Batch, wraps: int) -> list[Placed | Gap]:
+        out: list[Placed | Gap] = []
+        steps, unknown = self._steps(batch, wraps)
+        if unknown.size or self._restarted:
+            self._tally.loss_known = False
+        marks = {int(k) for k in np.flatnonzero(steps != 1)} | set(unknown.tolist()) | {0, len(steps)}
+        edges = sorted(marks)
+        for start, stop in itertools.pairwise(edges):
+            if start in unknown or (start == 0 and self._restarted):
+                out.append(Gap(self._index, self._index, "unknown", known=False))
+            out += self._segment(batch, start, stop, int(steps[start]))
+        self._restarted, self._started = False, True
+        if batch.counters.size:
+            self._counter = int(batch.counters[-1])
+        if batch.seconds is not None:
+            self._second = float(batch.seconds[-1])
+        return out
+
+    def _segment(self, batch: _Batch, start: int, stop: int, step: int) -> list[Placed | Gap]:
+        out: list[Placed | Gap] = []
+        if step > 1:
+            gap = Gap(self._index, self._index + (step - 1) * self._spp)
+            self._tally.lose(gap.start, gap.stop)
+            self._index = gap.stop
+            out.append(gap)
+        elif step == 0:
+            self._tally.duplicates += self._spp
+            start += 1
+        if stop > start:
+            out.append(Placed(batch.frames[start:stop], self._index, batch.arrival))
+            self._index += (stop - start) * self._spp
+        return out
+
+    def _steps(self, batch: _Batch, wraps: int) -> tuple[Ints, Ints]:
+        """Packets from each packet's predecessor to it, and where that number is unknown."""
+        none = np.empty(0, np.int64)
+        elapsed = None
+        if batch.seconds is not None:
+            elapsed = np.rint(np.diff(batch.seconds, prepend=self._second) / self._period).astype(np.int64)
+        if self._modulus:
+            return self._counted(batch, elapsed, wraps)
+        if elapsed is not None:
+            return self._first_is_one(np.maximum(elapsed, 0)), none
+        steps = np.ones(len(batch.frames), np.int64)
+        if not self._started:
+            return steps, none
+        steps[0] += batch.bad
+        return steps, np.zeros(int(batch.skipped > 0 and not batch.bad), np.int64)
+
+    def _counted(self, batch: _Batch, elapsed: Ints | None, wraps: int) -> tuple[Ints, Ints]:
+        deltas = self._deltas(batch.counters, self._counter)
+        back = np.zeros(len(deltas), bool)
+        if self._modulus >= _RESTART_MODULUS:
+            back = deltas > self._modulus // 2
+        if elapsed is None:
+            steps = np.where(back, 1, deltas)
+            steps[0] += wraps * self._modulus
+            return self._first_is_one(steps), np.flatnonzero(back)
+        if self._shared:
+            steps = np.where(deltas == 0, 0, np.clip(elapsed, 1, np.maximum(deltas, 1)))
+        else:
+            k = np.maximum(0, np.rint((elapsed - deltas) / self._modulus).astype(np.int64))
+            steps = deltas + k * self._modulus
+        told = back & (elapsed > 0)
+        steps = np.where(told, elapsed, np.where(back, 1, steps))
+        return self._first_is_one(steps), np.flatnonzero(back & ~told)
+
+    def _first_is_one(self, steps: Ints) -> Ints:
+        if not self._started or self._restarted:
+            steps[0] = 1
+        return steps
