@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-
 from typing import TYPE_CHECKING
 
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint

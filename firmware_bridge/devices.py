@@ -82,44 +82,65 @@ class Device:
         return decoder
 
 
+def _chords(
+    name: str, title: str, inputs: int, bits: int, rate: int, vref_mv: int, aliases: tuple[str, ...] = ()
+) -> Device:
+    options = (("name", name), ("inputs", inputs), ("bits", bits), ("vref_mv", vref_mv), ("rate", rate))
+    labels = ("I", "II", *(f"ch{k}" for k in range(3, inputs + 1)))
+    evidence = 24 + inputs * (16 - bits)
+    baud = 115200 if bits == 10 and inputs != 6 else 230400
+    title = f"Chords firmware on {title}"
+    return Device(
+        name, title, "chords", "chords", Fraction(rate), labels, baud, True, options, aliases, evidence, boot_s=2
+    )
+
+
+_HP34 = ("II", "resp")
+_SIX = ("I", "II", "ch3", "ch4", "ch5", "ch6")
+_CYTON = ("I", "II", "V1", "ch4", "ch5", "ch6", "ch7", "ch8")
+_R1292 = ("II", "resp", "resp_rate", "heart_rate")
+_R30003 = ("I", "RR_ms", "heart_rate")
+_HP6 = ("I", "II", "V1", "resp", "lead_off")
+_F = Fraction
+
+# fmt: off
 DEVICES: tuple[Device, ...] = (
-    Device(
-        "ads1292r",
-        "ProtoCentral ADS1292R shield or breakout",
-        "openview",
-        "ads1292r",
-        Fraction(125),
-        ("II", "resp", "resp_rate", "heart_rate"),
-        57600,
-        aliases=("protocentral-ads1292r",),
-        evidence=64,
-        boot_s=2,
-    ),
-    Device(
-        "ads1293",
-        "ProtoCentral ADS1293 breakout or shield",
-        "openview",
-        "ads1293",
-        Fraction(100),
-        ("I", "II", "V1"),
-        57600,
-        aliases=("protocentral-ads1293",),
-        evidence=80,
-        boot_s=2,
-    ),
-    Device(
-        "max30003",
-        "ProtoCentral MAX30003 breakout",
-        "openview",
-        "max30003",
-        Fraction(128),
-        ("I", "RR_ms", "heart_rate"),
-        57600,
-        aliases=("protocentral-max30003",),
-        evidence=102,
-        boot_s=2,
-    ),
+    Device("ads1292r", "ProtoCentral ADS1292R shield or breakout", "openview", "ads1292r", _F(125), _R1292, 57600,
+           aliases=("protocentral-ads1292r",), evidence=64, boot_s=2),
+    Device("ads1293", "ProtoCentral ADS1293 breakout or shield", "openview", "ads1293", _F(100), ("I", "II", "V1"),
+           57600, aliases=("protocentral-ads1293",), evidence=80, boot_s=2),
+    Device("max30003", "ProtoCentral MAX30003 breakout", "openview", "max30003", _F(128), _R30003, 57600,
+           aliases=("protocentral-max30003",), evidence=102, boot_s=2),
+    Device("healthypi3", "HealthyPi v3", "healthypi", "healthypi34", _F(125), _HP34, 57600,
+           options=(("version", 3),), aliases=("healthypi-v3",), evidence=70),
+    Device("healthypi4", "HealthyPi v4 in V3 mode", "healthypi", "healthypi34", _F(125), _HP34, 115200,
+           options=(("version", 4),), aliases=("healthypi-v4",), evidence=75),
+    Device("healthypi5", "HealthyPi 5, firmware 2", "healthypi", "healthypi5", _F(128), ("II", "bioz"),
+           aliases=("healthypi5-openview",), evidence=70),
+    Device("healthypi5-ov3", "HealthyPi 5, firmware 1", "healthypi", "healthypi5_ov3", _F(128), ("II",), evidence=160),
+    Device("healthypi6", "HealthyPi 6", "healthypi6", "healthypi6", _F(500), _HP6,
+           aliases=("healthypi6-dblk",), evidence=128),
+    Device("heartypatch", "HeartyPatch (TCP port 4567)", "healthypi", "heartypatch", _F(128), ("I",), evidence=56),
+    Device("cyton", "OpenBCI Cyton, by its dongle or its own UART", "cyton", "cyton", _F(250), _CYTON, 115200,
+           aliases=("openbci-cyton", "openbci-cyton-plain", "openbci-cyton-dongle"), evidence=20),
+    Device("olimex", "Olimex SHIELD-EKG-EMG, official demo", "olimex", "olimex", _F(250), _SIX, 57600,
+           aliases=("olimex-demo", "olimex-ekg-emg"), evidence=76, boot_s=2),
+    Device("olimex-logston", "Olimex SHIELD-EKG-EMG, logston sketch", "olimex", "olimex", _F(125), _SIX, 115200,
+           options=(("name", "olimex-logston"), ("rate", 125)), evidence=76, boot_s=2),
+    Device("ti-ads1x9x", "TI ADS1x9x ECG front-end board", "ti_evm", "ti_evm", _F(500), ("I", "II"),
+           aliases=("ads1x9x-evm", "ti-evm"), evidence=35),
+    _chords("chords-uno-r3", "Arduino UNO R3", 6, 10, 250, 5000, ("chords", "chords-uno")),
+    _chords("chords-uno-r4", "Arduino UNO R4", 6, 14, 500, 5000),
+    _chords("chords-giga", "Arduino GIGA R1", 6, 16, 500, 3300, ("chords-giga-r1",)),
+    _chords("chords-nano", "Arduino Nano", 8, 10, 250, 5000),
+    _chords("chords-mega", "Arduino MEGA 2560", 16, 10, 250, 5000),
+    _chords("chords-pico", "Raspberry Pi Pico", 3, 12, 500, 3300, ("chords-rpi-pico",)),
+    _chords("chords-npg-lite", "Neuro PlayGround Lite, 3 channels", 3, 12, 500, 2500, ("chords-npg-lite-3",)),
+    _chords("chords-npg-lite-6", "Neuro PlayGround Lite, 6 channels", 6, 12, 500, 2500),
+    _chords("chords-stm32f4", "STM32F4 Black Pill", 8, 12, 500, 3300),
+    _chords("chords-stm32g4", "STM32G4 core board or ESP32-S3", 16, 12, 500, 3300, ("chords-esp32-s3",)),
 )
+# fmt: on
 
 
 def find_device(name: str) -> Device:

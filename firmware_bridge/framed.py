@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -64,16 +64,18 @@ class FramedDecoder:
         )
         self._opening, self._closing = opening, closing
         self._announced = False
+        self._arrival = 0.0
         self._lsb = np.array([c.lsb_mv for c in info.channels], np.float64)
         self._zero = np.array([c.offset for c in info.channels], np.float64)
 
     def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
         """Take the next bytes and return what they complete (`decoder.Decoder.feed`)."""
-        return self._take(self._scanner.feed(data), arrival)
+        self._arrival = arrival
+        return self._take(self._scanner.feed(data))
 
     def close(self) -> list[Event]:
         """End of stream: return what can still be told."""
-        return self._take(self._scanner.close(), 0.0) + self._emit(self._sequencer.close())
+        return self._take(self._scanner.close()) + self._emit(self._sequencer.close())
 
     def opening(self) -> bytes:
         """Bytes to write when the port is opened."""
@@ -103,21 +105,21 @@ class FramedDecoder:
         """``(n_samples, n_channels)``, True where the device repeats an old value; None where it never says so."""
         return None
 
-    def select(self, run: Run) -> list[tuple[Frames, Ints]]:
-        """Frames with samples and their counters; a restart the device reports is `self.restarted()`."""
-        return [(run.rows(), run.counters)]
+    def select(self, run: Run) -> Iterator[tuple[Frames, Ints]]:
+        """Frames with samples and their counters, in order; between two of them `restarted` may be called."""
+        yield run.rows(), run.counters
 
     def restarted(self) -> None:
         """Note that the device said it restarted."""
         self._sequencer.restart()
 
-    def _take(self, runs: Sequence[Run], arrival: float) -> list[Event]:
+    def _take(self, runs: Sequence[Run]) -> list[Event]:
         events: list[Event] = []
         for run in runs:
             bad, skipped = run.bad, run.skipped
             for frames, counters in self.select(run):
                 seconds = self.seconds(frames) if len(frames) else None
-                events += self._emit(self._sequencer.place(frames, counters, seconds, arrival, bad, skipped))
+                events += self._emit(self._sequencer.place(frames, counters, seconds, self._arrival, bad, skipped))
                 bad = skipped = 0
         return events
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ecg_edge.firmware_bridge.samples import Tally
 
 Bytes2D = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 NO_COUNTERS: Ints = np.empty(0, np.int64)
 
@@ -92,7 +93,7 @@ class FixedFormat:
     """
 
     nominal: int
-    good: Callable[[Bytes2D], npt.NDArray[np.bool_]]
+    good: Callable[[Bytes2D], Mask]
     counter: Callable[[Bytes2D], Ints] | None = None
     modulus: int = 0
     lock: int = 2
@@ -173,16 +174,20 @@ class VariableFormat:
         return np.array([self.count(frame) for frame in split(data, lengths)], np.int64)
 
 
-def pattern(constants: Mapping[int, int]) -> Callable[[Bytes2D], npt.NDArray[np.bool_]]:
+def pattern(constants: Mapping[int, int]) -> Callable[[Bytes2D], Mask]:
     """Return a check that frames hold these bytes at these offsets."""
     at = np.array(list(constants), np.intp)
     values = np.array(list(constants.values()), np.uint8)
 
-    def good(frames: Bytes2D) -> npt.NDArray[np.bool_]:
-        ok: npt.NDArray[np.bool_] = (frames[:, at] == values).all(axis=1)
-        return ok
+    def good(frames: Bytes2D) -> Mask:
+        return every(frames[:, at] == values)
 
     return good
+
+
+def every(condition: npt.NDArray[np.bool_]) -> Mask:
+    """Whether a condition on some bytes of each frame, ``(n, k)``, holds for all of them."""
+    return np.asarray(condition.all(axis=1), np.bool_)
 
 
 def split(data: bytes, lengths: Sequence[int]) -> list[bytes]:
@@ -277,15 +282,16 @@ class Scanner:
             return None, False
         data = self._buf[pos : pos + sum(lengths)]
         counters = self._fmt.counters(data, lengths)
-        keep = self._unfrozen(counters) if counters.size else len(lengths)
-        going = closing or not starved or keep < len(lengths)
+        keep, broken = self._vet(counters, starved and not closing) if counters.size else (len(lengths), False)
+        waits = keep < len(lengths) and not broken
         lengths = lengths[:keep]
         run = self._deliver(data[: sum(lengths)], lengths, counters[:keep]) if keep else None
-        if going:
-            self._locked, self._skipped = False, 0
-            begun = bool(self._fmt.sync) and self._buf.startswith(self._fmt.sync, pos + sum(lengths))
-            self._begun = begun and not starved
-        return run, going
+        if waits or (starved and not broken and not closing):
+            return run, False
+        self._locked, self._skipped = False, 0
+        begun = bool(self._fmt.sync) and self._buf.startswith(self._fmt.sync, pos + sum(lengths))
+        self._begun = begun and (broken or not starved)
+        return run, True
 
     def _deliver(self, data: bytes, lengths: list[int], counters: Ints) -> Run:
         bad = self._bad(self._skipped) if self._ever and self._skipped else 0
@@ -300,19 +306,27 @@ class Scanner:
         """Frames' worth of skipped bytes; a frame that had begun is one at least."""
         return max(int(self._begun), round(skipped / self._fmt.nominal))
 
-    def _unfrozen(self, counters: Ints) -> int:
-        """How many frames to keep before the counter has stood still too long."""
+    def _vet(self, counters: Ints, more: bool) -> tuple[int, bool]:
+        """How many frames to believe, and whether the next one breaks the lock (else it waits for its successor).
+
+        A counter that stands still too long is payload taken for a frame. One that
+        leaps while its successor carries on from before the leap is itself damaged.
+        """
         before = np.concatenate(([self._last], counters[:-1]))
-        same = (counters == before) & (counters >= 0)
-        if not same.any():
+        steps = (counters - before) % self._fmt.modulus
+        steps[(counters < 0) | (before < 0)] = 1
+        if (steps == 1).all():
             self._repeats = 0
-            return len(counters)
-        for k, again in enumerate(same.tolist()):
-            self._repeats = self._repeats + 1 if again else 0
-            if self._repeats >= _FREEZE:
-                self._repeats = 0
-                return k
-        return len(counters)
+            return len(counters), False
+        for k, step in enumerate(steps.tolist()):
+            if step == 0 and self._repeats + 1 >= _FREEZE:
+                return k, True
+            if step > 1 and k + 1 == len(steps) and more:
+                return k, False
+            if step > 1 and k + 1 < len(steps) and (step + steps[k + 1]) % self._fmt.modulus == 2:
+                return k, True
+            self._repeats = self._repeats + 1 if step == 0 else 0
+        return len(counters), False
 
     def _hunt(self, pos: int, closing: bool) -> tuple[int, bool]:
         at, found = self._fmt.seek(self._buf, pos)
@@ -349,7 +363,7 @@ class Scanner:
 
     def _continues(self, counters: Ints) -> bool:
         """Whether a lone frame among damaged ones carries on where the last good one stopped."""
-        if not self._ever or not counters.size:
+        if not self._ever or not counters.size or counters[0] < 0:
             return self._ever
         step = (int(counters[0]) - self._last) % self._fmt.modulus
         return 1 <= step <= math.ceil(self._skipped / self._fmt.nominal) + 1

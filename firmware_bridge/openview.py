@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.framed import NOT_A_VOLTAGE, FramedDecoder, little_endian, stream_info
-from ecg_edge.firmware_bridge.framing import Bytes2D, FixedFormat, pattern
+from ecg_edge.firmware_bridge.framing import Bytes2D, FixedFormat, Mask, pattern
 from ecg_edge.firmware_bridge.samples import Channel
 from ecg_edge.firmware_bridge.sequencer import Frames
 
-Mask = npt.NDArray[np.bool_]
 SYNC = b"\x0a\xfa"
 
 
@@ -42,6 +41,11 @@ class Ads1292r(FramedDecoder):
         return np.hstack((signed, little_endian(frames, 9, 2, "<u2"))).astype(np.int32)
 
 
+def ads1292r_lsb(gain: float | None) -> float:
+    """MV per count of the ADS1292R sketches: 24 bits ``>> 8``, then ``>> 2``; 2.42 V reference, gain 12."""
+    return 4 * 256 * 2420 / (gain or 12) / (2**23 - 1)
+
+
 def ads1292r(
     leads: Sequence[str] | None = None, gain: float | None = None, fs: Fraction | None = None
 ) -> FramedDecoder:
@@ -53,8 +57,7 @@ def ads1292r(
     ``>> 2`` and low-passes with 161 taps at 40 Hz: 80 samples late, high-pass 0.16 Hz.
     A lifted electrode is sent as 0 and cannot be told from a flat line.
     """
-    lsb = 4 * 256 * 2420 / (gain or 12) / (2**23 - 1)
-    ecg = Channel("II", lsb, bits=16, highpass_hz=0.16, lowpass_hz=40, group_delay_s=80 / 125)
+    ecg = Channel("II", ads1292r_lsb(gain), bits=16, highpass_hz=0.16, lowpass_hz=40, group_delay_s=80 / 125)
     rest = [Channel(label, NOT_A_VOLTAGE, bits=16) for label in ("resp", "resp_rate", "heart_rate")]
     good = pattern(envelope(9, 2) | {13: 0})
     info = stream_info("ads1292r", fs or Fraction(125), [ecg, *rest], leads)

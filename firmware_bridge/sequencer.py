@@ -17,6 +17,8 @@ Seconds = npt.NDArray[np.float64]
 
 _RESTART_MODULUS = 1 << 16
 """From this modulus on, a counter that seems to leap over half its range has restarted."""
+_MOST_HELD = 256
+"""Batches held at most, whatever the arrival times say."""
 _LEAK = 0.01
 """How fast the earliest arrival may drift later, in s/s: bounds the error of the device's clock."""
 
@@ -46,8 +48,9 @@ class _Batch:
     counters: Ints
     seconds: Seconds | None
     arrival: float
-    bad: int = 0
-    skipped: int = 0
+    bad: int
+    skipped: int
+    restarted: bool
 
 
 class Unwrap:
@@ -113,7 +116,8 @@ class Sequencer:
         self._hold_s = hold_s if modulus and not timed else 0.0
         self._index = 0
         self._started = self._restarted = False
-        self._counter, self._second = 0, 0.0
+        self._counter = 0
+        self._second: float | None = None
         self._held: list[_Batch] = []
         self._earliest: float | None = None
         self._heard = 0.0
@@ -148,10 +152,14 @@ class Sequencer:
         """
         if not len(frames):
             return []
-        batch = _Batch(frames, counters, seconds, arrival, bad, skipped)
+        batch = _Batch(frames, counters, seconds, arrival, bad, skipped, self._restarted)
+        self._restarted = False
         if not self._hold_s:
             return self._settle(batch, 0)
-        return self._weigh(batch)
+        if not batch.restarted:
+            return self._weigh(batch)
+        self._earliest = None
+        return self._release(self._wraps()) + self._weigh(batch)
 
     def restart(self) -> None:
         """The device said that it restarted: the loss up to the next packet is unknown."""
@@ -164,10 +172,10 @@ class Sequencer:
     def _weigh(self, batch: _Batch) -> list[Placed | Gap]:
         """Hold packets that arrive later than half a counter wrap explains."""
         before = int(self._held[-1].counters[-1]) if self._held else self._counter
-        self._ahead += int(self._deltas(batch.counters, before, fresh=not self._held).sum())
+        self._ahead += int(self._deltas(batch, before).sum())
         self._held.append(batch)
         offset = batch.arrival - (self._index / self._spp + self._ahead) * self._period
-        if self._earliest is None or self._restarted:
+        if self._earliest is None:
             self._earliest, self._heard = offset, batch.arrival
         envelope = self._earliest + _LEAK * max(0.0, batch.arrival - self._heard)
         late = offset - envelope
@@ -175,7 +183,7 @@ class Sequencer:
             self._earliest, self._heard = min(envelope, offset), batch.arrival
             return self._release(0)
         self._lateness = late if len(self._held) == 1 else min(self._lateness, late)
-        if batch.arrival - self._held[0].arrival < self._hold_s:
+        if batch.arrival - self._held[0].arrival < self._hold_s and len(self._held) < _MOST_HELD:
             return []
         self._earliest, self._heard = envelope, batch.arrival
         return self._release(self._wraps())
@@ -190,29 +198,26 @@ class Sequencer:
         self._held, self._ahead = [], 0
         return out
 
-    def _deltas(self, counters: Ints, before: int, *, fresh: bool = True) -> Ints:
+    def _deltas(self, batch: _Batch, before: int) -> Ints:
         """Counter steps, the first from `before`; the first packet after a (re)start follows nothing."""
-        deltas = np.diff(counters, prepend=before) % self._modulus
-        if fresh and (not self._started or self._restarted):
-            deltas[0] = 1
-        return deltas.astype(np.int64)
+        deltas = np.diff(batch.counters, prepend=before) % self._modulus
+        return self._first_is_one(batch, deltas.astype(np.int64))
 
     def _settle(self, batch: _Batch, wraps: int) -> list[Placed | Gap]:
         out: list[Placed | Gap] = []
         steps, unknown = self._steps(batch, wraps)
-        if unknown.size or self._restarted:
+        if unknown.size or batch.restarted:
             self._tally.loss_known = False
         marks = {int(k) for k in np.flatnonzero(steps != 1)} | set(unknown.tolist()) | {0, len(steps)}
         edges = sorted(marks)
         for start, stop in itertools.pairwise(edges):
-            if start in unknown or (start == 0 and self._restarted):
+            if start in unknown or (start == 0 and batch.restarted):
                 out.append(Gap(self._index, self._index, "unknown", known=False))
             out += self._segment(batch, start, stop, int(steps[start]))
-        self._restarted, self._started = False, True
+        self._started = True
         if batch.counters.size:
             self._counter = int(batch.counters[-1])
-        if batch.seconds is not None:
-            self._second = float(batch.seconds[-1])
+        self._second = None if batch.seconds is None else float(batch.seconds[-1])
         return out
 
     def _segment(self, batch: _Batch, start: int, stop: int, step: int) -> list[Placed | Gap]:
@@ -235,11 +240,13 @@ class Sequencer:
         none = np.empty(0, np.int64)
         elapsed = None
         if batch.seconds is not None:
-            elapsed = np.rint(np.diff(batch.seconds, prepend=self._second) / self._period).astype(np.int64)
+            # without a time before it the first packet's step is the counter's alone
+            before = batch.seconds[0] if self._second is None else self._second
+            elapsed = np.rint(np.diff(batch.seconds, prepend=before) / self._period).astype(np.int64)
         if self._modulus:
             return self._counted(batch, elapsed, wraps)
         if elapsed is not None:
-            return self._first_is_one(np.maximum(elapsed, 0)), none
+            return self._first_is_one(batch, np.maximum(elapsed, 0)), none
         steps = np.ones(len(batch.frames), np.int64)
         if not self._started:
             return steps, none
@@ -247,14 +254,14 @@ class Sequencer:
         return steps, np.zeros(int(batch.skipped > 0 and not batch.bad), np.int64)
 
     def _counted(self, batch: _Batch, elapsed: Ints | None, wraps: int) -> tuple[Ints, Ints]:
-        deltas = self._deltas(batch.counters, self._counter)
+        deltas = self._deltas(batch, self._counter)
         back = np.zeros(len(deltas), bool)
         if self._modulus >= _RESTART_MODULUS:
             back = deltas > self._modulus // 2
         if elapsed is None:
             steps = np.where(back, 1, deltas)
             steps[0] += wraps * self._modulus
-            return self._first_is_one(steps), np.flatnonzero(back)
+            return self._first_is_one(batch, steps), np.flatnonzero(back)
         if self._shared:
             steps = np.where(deltas == 0, 0, np.clip(elapsed, 1, np.maximum(deltas, 1)))
         else:
@@ -262,9 +269,9 @@ class Sequencer:
             steps = deltas + k * self._modulus
         told = back & (elapsed > 0)
         steps = np.where(told, elapsed, np.where(back, 1, steps))
-        return self._first_is_one(steps), np.flatnonzero(back & ~told)
+        return self._first_is_one(batch, steps), np.flatnonzero(back & ~told)
 
-    def _first_is_one(self, steps: Ints) -> Ints:
-        if not self._started or self._restarted:
+    def _first_is_one(self, batch: _Batch, steps: Ints) -> Ints:
+        if batch.restarted or not self._started:
             steps[0] = 1
         return steps
