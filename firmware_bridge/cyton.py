@@ -38,7 +38,8 @@ class Cyton(FramedDecoder):
     def select(self, run: Run) -> Iterator[tuple[Frames, Ints]]:
         """Split where packets with and without time meet."""
         frames = run.rows()
-        edges = np.flatnonzero(np.diff(frames[:, 32] >= _TIMED_TYPE)) + 1
+        timed = frames[:, 32] >= _TIMED_TYPE
+        edges = (timed[1:] != timed[:-1]).nonzero()[0] + 1
         start = 0
         for stop in [*edges.tolist(), len(frames)]:
             yield frames[start:stop], run.counters[start:stop]

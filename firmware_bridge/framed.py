@@ -68,6 +68,11 @@ class FramedDecoder:
         self._lsb = np.array([c.lsb_mv for c in info.channels], np.float64)
         self._zero = np.array([c.offset for c in info.channels], np.float64)
 
+    @property
+    def buffered(self) -> int:
+        """Bytes kept for later: bounded, whatever is fed."""
+        return self._scanner.buffered
+
     def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
         """Take the next bytes and return what they complete (`decoder.Decoder.feed`)."""
         self._arrival = arrival

@@ -106,8 +106,9 @@ class FixedFormat:
         if n <= 0:
             return [], True
         ok = self.good(np.frombuffer(buf, np.uint8, n * self.nominal, pos).reshape(n, self.nominal))
-        bad = np.flatnonzero(~ok)
-        return ([self.nominal] * int(bad[0]), False) if bad.size else ([self.nominal] * n, n == whole)
+        if ok.all():
+            return [self.nominal] * n, n == whole
+        return [self.nominal] * int(ok.argmin()), False
 
     def seek(self, buf: bytes, pos: int) -> tuple[int, bool]:
         """See `FrameFormat.seek`: every offset is judged at once."""
@@ -312,9 +313,13 @@ class Scanner:
         A counter that stands still too long is payload taken for a frame. One that
         leaps while its successor carries on from before the leap is itself damaged.
         """
-        before = np.concatenate(([self._last], counters[:-1]))
-        steps = (counters - before) % self._fmt.modulus
-        steps[(counters < 0) | (before < 0)] = 1
+        steps = counters.copy()
+        steps[1:] -= counters[:-1]
+        steps[0] -= self._last
+        steps %= self._fmt.modulus
+        if self._last < 0 or (counters < 0).any():
+            marked = np.concatenate(([self._last], counters)) < 0
+            steps[marked[1:] | marked[:-1]] = 1
         if (steps == 1).all():
             self._repeats = 0
             return len(counters), False

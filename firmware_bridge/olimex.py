@@ -39,7 +39,7 @@ class Olimex(FramedDecoder):
     def select(self, run: Run) -> Iterator[tuple[Frames, Ints]]:
         """Leave out the frames that only say that the board has rebooted."""
         frames, booted = run.rows(), run.counters < 0
-        edges = [0, *(np.flatnonzero(np.diff(booted)) + 1).tolist(), len(booted)]
+        edges = [0, *((booted[1:] != booted[:-1]).nonzero()[0] + 1).tolist(), len(booted)]
         for start, stop in itertools.pairwise(edges):
             if booted[start]:
                 self.restarted()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ Frames = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Seconds = npt.NDArray[np.float64]
 
+_NONE: Ints = np.empty(0, np.int64)
 _RESTART_MODULUS = 1 << 16
 """From this modulus on, a counter that seems to leap over half its range has restarted."""
 _MOST_HELD = 256
@@ -51,6 +53,17 @@ class _Batch:
     bad: int
     skipped: int
     restarted: bool
+
+
+_Numbers = TypeVar("_Numbers", Ints, Seconds)
+
+
+def _differences(values: _Numbers, before: float) -> _Numbers:
+    """``np.diff(values, prepend=before)`` without its overhead: this runs for every few packets."""
+    out: _Numbers = values.copy()
+    out[1:] -= values[:-1]
+    out[0] -= before
+    return out
 
 
 class Unwrap:
@@ -200,15 +213,14 @@ class Sequencer:
 
     def _deltas(self, batch: _Batch, before: int) -> Ints:
         """Counter steps, the first from `before`; the first packet after a (re)start follows nothing."""
-        deltas = np.diff(batch.counters, prepend=before) % self._modulus
-        return self._first_is_one(batch, deltas.astype(np.int64))
+        return self._first_is_one(batch, _differences(batch.counters, before) % self._modulus)
 
     def _settle(self, batch: _Batch, wraps: int) -> list[Placed | Gap]:
         out: list[Placed | Gap] = []
         steps, unknown = self._steps(batch, wraps)
         if unknown.size or batch.restarted:
             self._tally.loss_known = False
-        marks = {int(k) for k in np.flatnonzero(steps != 1)} | set(unknown.tolist()) | {0, len(steps)}
+        marks = {0, len(steps), *(steps != 1).nonzero()[0].tolist(), *unknown.tolist()}
         edges = sorted(marks)
         for start, stop in itertools.pairwise(edges):
             if start in unknown or (start == 0 and batch.restarted):
@@ -237,31 +249,32 @@ class Sequencer:
 
     def _steps(self, batch: _Batch, wraps: int) -> tuple[Ints, Ints]:
         """Packets from each packet's predecessor to it, and where that number is unknown."""
-        none = np.empty(0, np.int64)
         elapsed = None
         if batch.seconds is not None:
             # without a time before it the first packet's step is the counter's alone
             before = batch.seconds[0] if self._second is None else self._second
-            elapsed = np.rint(np.diff(batch.seconds, prepend=before) / self._period).astype(np.int64)
+            elapsed = np.rint(_differences(batch.seconds, before) / self._period).astype(np.int64)
         if self._modulus:
             return self._counted(batch, elapsed, wraps)
         if elapsed is not None:
-            return self._first_is_one(batch, np.maximum(elapsed, 0)), none
+            return self._first_is_one(batch, np.maximum(elapsed, 0)), _NONE
         steps = np.ones(len(batch.frames), np.int64)
         if not self._started:
-            return steps, none
+            return steps, _NONE
         steps[0] += batch.bad
         return steps, np.zeros(int(batch.skipped > 0 and not batch.bad), np.int64)
 
     def _counted(self, batch: _Batch, elapsed: Ints | None, wraps: int) -> tuple[Ints, Ints]:
         deltas = self._deltas(batch, self._counter)
+        if elapsed is None and not wraps and (deltas == 1).all():
+            return deltas, _NONE
         back = np.zeros(len(deltas), bool)
         if self._modulus >= _RESTART_MODULUS:
             back = deltas > self._modulus // 2
         if elapsed is None:
             steps = np.where(back, 1, deltas)
             steps[0] += wraps * self._modulus
-            return self._first_is_one(batch, steps), np.flatnonzero(back)
+            return self._first_is_one(batch, steps), back.nonzero()[0]
         if self._shared:
             steps = np.where(deltas == 0, 0, np.clip(elapsed, 1, np.maximum(deltas, 1)))
         else:
@@ -269,7 +282,7 @@ class Sequencer:
             steps = deltas + k * self._modulus
         told = back & (elapsed > 0)
         steps = np.where(told, elapsed, np.where(back, 1, steps))
-        return self._first_is_one(batch, steps), np.flatnonzero(back & ~told)
+        return self._first_is_one(batch, steps), (back & ~told).nonzero()[0]
 
     def _first_is_one(self, batch: _Batch, steps: Ints) -> Ints:
         if batch.restarted or not self._started:
