@@ -162,17 +162,11 @@ class SerialTransport(_Stream):
     def __init__(self, path: str, baud: int = 115200, timeout: float = 0.2) -> None:
         self.url = path
         if baud <= 0:
-            raise UsageError(
-                f"cannot open {path!r} at {baud} baud", "use the rate the device sends at: 115200"
-            )
+            raise UsageError(f"cannot open {path!r} at {baud} baud", "use the rate the device sends at: 115200")
         try:
-            self._port = serial.Serial(
-                path, baud, timeout=timeout, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
-            )
+            self._port = serial.Serial(path, baud, timeout=timeout, write_timeout=_WRITE_TIMEOUT_S, exclusive=True)
         except ValueError as error:
-            raise UsageError(
-                f"cannot open {path!r} at {baud} baud: {error}", "check the name and the rate"
-            ) from None
+            raise UsageError(f"cannot open {path!r} at {baud} baud: {error}", "check the name and the rate") from None
         except _PORT_ERRORS as error:
             raise _open_error(path, error) from error
         self.description = f"serial port {path}, {baud} baud"
@@ -208,9 +202,7 @@ class SerialTransport(_Stream):
 
     def _lost(self, error: Exception) -> DeviceLostError:
         if isinstance(error, serial.SerialTimeoutException):
-            return DeviceLostError(
-                f"{self.url} has taken no bytes for {_WRITE_TIMEOUT_S:g} s", "restart the device"
-            )
+            return DeviceLostError(f"{self.url} has taken no bytes for {_WRITE_TIMEOUT_S:g} s", "restart the device")
         return DeviceLostError(f"{self.url} went away: {error}", "plug the device in again")
 
 
@@ -277,9 +269,7 @@ def _host_and_port(url: str) -> tuple[str, int]:
     except ValueError:
         host, port = None, None
     if not host or not port:
-        raise UsageError(
-            f"{url!r} names no host and port", "write tcp://host:port, such as tcp://10.0.0.7:4567"
-        )
+        raise UsageError(f"{url!r} names no host and port", "write tcp://host:port, such as tcp://10.0.0.7:4567")
     return host, port
 
 
@@ -292,9 +282,7 @@ def _open_error(path: str, error: Exception) -> EcgEdgeError:
             "join the port's group, then log in again: sudo usermod -aG dialout $USER (Arch: uucp)",
         )
     if code in (errno.EBUSY, errno.EAGAIN):
-        return PortBusyError(
-            f"another program holds {path}", f"close it (a serial monitor?); `fuser {path}` names it"
-        )
+        return PortBusyError(f"another program holds {path}", f"close it (a serial monitor?); `fuser {path}` names it")
     known = ", ".join(port.device for port in list_ports()) or "none"
     reason = "does not exist" if code == errno.ENOENT else f"is no usable serial port ({error})"
     return PortNotFoundError(
