@@ -88,8 +88,8 @@ class Shimmer(FramedDecoder):
             for narrow, _, at in self._fields
         ]
         columns += [(frames[:, at : at + 1] & 0x1F).astype(np.int32) for _, at in self._layout.status]
-        columns.append((~self._old(frames).any(axis=1, keepdims=True)).astype(np.int32))
-        return np.hstack(columns).astype(np.int32)
+        fresh = np.all(~self._old(frames), axis=1)
+        return np.column_stack([*columns, fresh]).astype(np.int32)
 
     def stale(self, frames: Frames) -> npt.NDArray[np.bool_]:
         """Where a chip had nothing new (status bit 7 is 0), or the packet was never stamped."""
