@@ -147,7 +147,7 @@ def read_times(path: Path, size: int) -> npt.NDArray[np.float64]:
             rows = np.load(path, allow_pickle=False)
         else:
             text = path.read_text(encoding="ascii").replace(",", " ")
-            rows = np.loadtxt(text.splitlines(), ndmin=2)
+            rows = np.loadtxt(text.splitlines(), ndmin=2) if text.strip() else np.empty(0)
         rows = np.asarray(rows, np.float64)
     except (OSError, ValueError) as e:
         raise UsageError(f"cannot read the arrival times in {path}: {e}", fix) from e

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -28,7 +29,7 @@ NOT_A_VOLTAGE = float("nan")
 """`Channel.lsb_mv` of a channel that carries no voltage: its mV are NaN, its counts are what the device sent."""
 
 
-class FramedDecoder:
+class FramedDecoder(ABC):
     """Base of the decoders whose packets all carry the same number of samples.
 
     A subclass gives `unpack`, and where the format has them `seconds`,
@@ -94,9 +95,9 @@ class FramedDecoder:
         """Bytes to write before the port is closed."""
         return self._closing
 
+    @abstractmethod
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
         """``(n, length)`` frames -> ``(n * samples_per_frame, n_channels)`` counts."""
-        raise TypeError(f"{type(self).__name__} must define unpack")
 
     def millivolts(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """Counts -> mV by each channel's `lsb_mv` and `offset`."""

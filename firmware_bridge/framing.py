@@ -242,7 +242,7 @@ class Scanner:
     def __init__(self, fmt: FrameFormat, tally: Tally) -> None:
         self._fmt, self._tally = fmt, tally
         self._buf = b""
-        self._locked = self._ever = self._begun = False
+        self._locked = self._fresh = self._ever = self._begun = False
         self._skipped = 0
         self._last, self._repeats = -1, 0
 
@@ -286,7 +286,7 @@ class Scanner:
             return None, False
         data = self._buf[pos : pos + sum(lengths)]
         counters = self._fmt.counters(data, lengths)
-        keep, broken = self._vet(counters, starved and not closing) if counters.size else (len(lengths), False)
+        keep, broken = self._vet(counters, starved, closing) if counters.size else (len(lengths), False)
         waits = keep < len(lengths) and not broken
         lengths = lengths[:keep]
         run = self._deliver(data[: sum(lengths)], lengths, counters[:keep]) if keep else None
@@ -301,7 +301,7 @@ class Scanner:
         bad = self._bad(self._skipped) if self._ever and self._skipped else 0
         run = Run(data, lengths, counters, self._skipped, bad)
         self._tally.bad_frames += bad
-        self._ever, self._skipped, self._begun = True, 0, False
+        self._ever, self._skipped, self._begun, self._fresh = True, 0, False, False
         if counters.size:
             self._last = int(counters[-1])
         return run
@@ -310,31 +310,41 @@ class Scanner:
         """Frames' worth of skipped bytes; a frame that had begun is one at least."""
         return max(int(self._begun), round(skipped / self._fmt.nominal))
 
-    def _vet(self, counters: Ints, more: bool) -> tuple[int, bool]:
+    def _vet(self, counters: Ints, starved: bool, closing: bool) -> tuple[int, bool]:
         """How many frames to believe, and whether the next one breaks the lock (else it waits for its successor).
 
         A counter that stands still too long is payload taken for a frame. One that
-        leaps while its successor carries on from before the leap is itself damaged.
+        leaps is believed when its successor goes on from there: a damaged counter
+        byte would otherwise read as the loss of nearly a whole wrap.
         """
-        steps = counters.copy()
+        steps = self._steps(counters)
+        if (steps == 1).all():
+            self._repeats = 0
+            return len(counters), False
+        vetted = int(self._fresh)  # the first frame after a hunt has been judged
+        for k, step in enumerate(steps.tolist()):
+            self._repeats = self._repeats + 1 if step == 0 else 0
+            if self._repeats >= _FREEZE:
+                return k, True
+            if step < 2 or k < vetted or self._fmt.lock == 1:  # one frame suffices: its checksum covers the counter
+                continue
+            if k + 1 < len(steps):
+                if (step + steps[k + 1]) % self._fmt.modulus == 2:
+                    return k, True
+            elif not (starved and closing):
+                return k, not starved
+        return len(counters), False
+
+    def _steps(self, counters: Ints) -> Ints:
+        """Step of each counter from the one before; 1 where a frame carries none."""
+        steps: Ints = counters.copy()
         steps[1:] -= counters[:-1]
         steps[0] -= self._last
         steps %= self._fmt.modulus
         if self._last < 0 or (counters < 0).any():
             marked = np.concatenate(([self._last], counters)) < 0
             steps[marked[1:] | marked[:-1]] = 1
-        if (steps == 1).all():
-            self._repeats = 0
-            return len(counters), False
-        for k, step in enumerate(steps.tolist()):
-            if step == 0 and self._repeats + 1 >= _FREEZE:
-                return k, True
-            if step > 1 and k + 1 == len(steps) and more:
-                return k, False
-            if step > 1 and k + 1 < len(steps) and (step + steps[k + 1]) % self._fmt.modulus == 2:
-                return k, True
-            self._repeats = self._repeats + 1 if step == 0 else 0
-        return len(counters), False
+        return steps
 
     def _hunt(self, pos: int, closing: bool) -> tuple[int, bool]:
         at, found = self._fmt.seek(self._buf, pos)
@@ -349,7 +359,7 @@ class Scanner:
         if verdict is None:
             return at, False
         if verdict:
-            self._locked, self._repeats = True, 0
+            self._locked, self._fresh, self._repeats = True, True, 0
             return at, True
         self._skip(1)
         return at + 1, True

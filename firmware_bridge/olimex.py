@@ -20,9 +20,12 @@ _DATA, _REBOOTED = 1, 2
 _FRAMED = pattern({0: 0xA5, 1: 0x5A, 2: 0x02})
 
 
+_BOOT = pattern({3: 0, 16: _REBOOTED} | {k: 0x02 if k % 2 == 0 else 0x00 for k in range(4, 16)})
+
+
 def _good(frames: Bytes2D) -> Mask:
-    kind: Mask = (frames[:, 16] == _DATA) | ((frames[:, 16] == _REBOOTED) & (frames[:, 3] == 0))
-    return _FRAMED(frames) & every(frames[:, 4:16:2] <= 3) & kind
+    known: Mask = (frames[:, 16] == _DATA) | _BOOT(frames)
+    return _FRAMED(frames) & every(frames[:, 4:16:2] <= 3) & known
 
 
 def _counter(frames: Bytes2D) -> Ints:

@@ -19,7 +19,7 @@ Seconds = npt.NDArray[np.float64]
 _NONE: Ints = np.empty(0, np.int64)
 _RESTART_MODULUS = 1 << 16
 """From this modulus on, a counter that seems to leap over half its range has restarted."""
-_MOST_HELD = 256
+_MOST_HELD = 4096
 """Batches held at most, whatever the arrival times say."""
 _FEW = 16
 """Up to this modulus a repeated counter is as often a wrap less one packet as a packet sent twice."""

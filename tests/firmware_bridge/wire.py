@@ -254,3 +254,6 @@ def injured(stream, garbage=b"\x88\xc4\x0a\xbb\xc7\xa5\x8b"):
     missing = {15, 16, 17, 45, 46, 47, 48}
     data = b"".join(f for k, f in enumerate(frames) if k not in missing)
     return data, [k for k in range(N) if k not in missing | {10, 22, 27, 42}], [37]
+
+
+STREAMS_BY_DEVICE = {stream.device: stream for stream in streams()}

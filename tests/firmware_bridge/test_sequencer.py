@@ -1,0 +1,162 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecg_edge.firmware_bridge.samples import Gap, Tally
+from ecg_edge.firmware_bridge.sequencer import Placed, Sequencer, Unwrap
+
+
+def _place(sequencer, counters, seconds=None, arrival=0.0, **seen):
+    counters = np.array(counters, np.int64)
+    frames = np.arange(len(counters), dtype=np.uint8)[:, None]
+    times = None if seconds is None else np.array(seconds, float)
+    return sequencer.place(frames, counters, times, arrival, **seen)
+
+
+def _shape(items):
+    return [(i.index, len(i.frames)) if isinstance(i, Placed) else (i.start, i.stop, i.known) for i in items]
+
+
+@pytest.mark.parametrize("modulus", [16, 256, 1 << 32])
+def test_gap_duplicate_and_wrap(modulus):
+    tally = Tally()
+    sequencer = Sequencer(tally, Fraction(250), 2, modulus)
+    start = modulus - 2
+    steps = [0, 1, 2, 3, 3, 4, 8, 9]
+    items = _place(sequencer, [(start + s) % modulus for s in steps])
+    assert _shape(items) == [(0, 4), (8, 1), (10, 16, True), (16, 2)]
+    assert (tally.lost_ranges, tally.duplicates, tally.loss_known) == ([(10, 16)], 2, True)
+
+
+@given(st.lists(st.integers(0, 15), min_size=1, max_size=60), st.integers(1, 7))
+def test_cutting_the_run_does_not_matter(counters, size):
+    def run(size):
+        sequencer = Sequencer(tally := Tally(), Fraction(100), 3, 16)
+        out = []
+        for start in range(0, len(counters), size):
+            for item in _place(sequencer, counters[start : start + size]):
+                rows = range(item.index, item.index + 3 * len(item.frames)) if isinstance(item, Placed) else []
+                out += [*rows] if isinstance(item, Placed) else [(item.start, item.stop)]
+        return out, vars(tally)
+
+    assert run(size) == run(len(counters))
+
+
+def test_restart_of_a_wide_counter_is_unknown_without_time_and_known_with_it():
+    tally = Tally()
+    sequencer = Sequencer(tally, Fraction(100), 1, 1 << 32)
+    assert _shape(_place(sequencer, [900, 901, 0, 1])) == [(0, 2), (2, 2, False), (2, 2)]
+    assert not tally.loss_known
+    tally = Tally()
+    sequencer = Sequencer(tally, Fraction(100), 1, 1 << 32, timed=True)
+    items = _place(sequencer, [900, 901, 0, 1], [5.00, 5.01, 5.06, 5.07])
+    assert _shape(items) == [(0, 2), (2, 6, True), (6, 2)]
+    assert tally.loss_known
+
+
+def test_device_time_resolves_whole_wraps():
+    sequencer = Sequencer(tally := Tally(), Fraction(1000), 1, 16, timed=True)
+    _place(sequencer, [3, 4], [1.000, 1.001])
+    assert _shape(_place(sequencer, [5], [1.001 + 0.129])) == [(2, 130, True), (130, 1)]
+    assert tally.lost == 128
+
+
+def test_time_alone_places_packets_that_have_no_counter():
+    sequencer = Sequencer(tally := Tally(), Fraction(512), timed=True)
+    ticks = np.array([0, 64, 128, 128, 320, 384]) / 32768
+    items = sequencer.place(np.zeros((6, 1), np.uint8), np.empty(0, np.int64), ticks)
+    assert _shape(items) == [(0, 3), (3, 5, True), (5, 2)]
+    assert (tally.lost, tally.duplicates, tally.loss_known) == (2, 1, True)
+
+
+def test_shared_counter_leaves_the_number_to_the_time():
+    sequencer = Sequencer(tally := Tally(), Fraction(500), 16, 1 << 32, shared=True, timed=True)
+    _place(sequencer, [0, 1], [0.0, 0.032])
+    assert _shape(_place(sequencer, [3, 7], [0.064, 0.160])) == [(32, 1), (48, 80, True), (80, 1)]
+    assert tally.lost == 32
+
+
+def test_shared_counter_bounds_what_a_leaping_clock_claims():
+    sequencer = Sequencer(tally := Tally(), Fraction(500), 16, 1 << 32, shared=True, timed=True)
+    _place(sequencer, [0, 1, 4], [0.0, 0.032, 3600.0])
+    assert tally.lost_ranges == [(32, 64)]
+
+
+def test_without_counter_and_time_only_broken_frames_are_seen():
+    sequencer = Sequencer(tally := Tally(), Fraction(125))
+    assert not tally.loss_known
+    _place(sequencer, [], bad=0)
+    frames, none = np.zeros((2, 1), np.uint8), np.empty(0, np.int64)
+    assert _shape(sequencer.place(frames, none, skipped=9, bad=0)) == [(0, 2)]  # text before the stream
+    assert _shape(sequencer.place(frames, none, skipped=16, bad=1)) == [(2, 3, True), (3, 2)]
+    assert _shape(sequencer.place(frames, none, skipped=7)) == [(5, 5, False), (5, 2)]
+    assert tally.lost_ranges == [(2, 3)]
+
+
+def test_announced_restart_makes_the_loss_unknown():
+    sequencer = Sequencer(tally := Tally(), Fraction(125), 1, 256)
+    sequencer.restart()
+    assert _shape(_place(sequencer, [7, 8])) == [(0, 2)]
+    assert tally.loss_known
+    sequencer.restart()
+    assert _shape(_place(sequencer, [0, 1])) == [(2, 2, False), (2, 2)]
+    assert not tally.loss_known
+
+
+def _feed(sequencer, packets, late=lambda k: 0.0):
+    """Feed packet numbers one at a time at the moment they were sent, plus a delay."""
+    out = []
+    for k in packets:
+        out += _place(sequencer, [k % 256], arrival=50 + k / 250 + late(k))
+    return out
+
+
+def test_whole_wrap_is_found_by_arrival():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    out = _feed(sequencer, [*range(500), *range(500 + 512, 1500)], late=lambda k: 0.03 * (k % 7) / 7)
+    assert tally.lost_ranges == [(500, 1012)]
+    assert sum(len(i.frames) for i in out if isinstance(i, Placed)) == 988
+
+
+def test_stalled_link_that_catches_up_has_lost_nothing():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    # two seconds of silence, then the backlog within 100 ms
+    out = _feed(sequencer, range(2000), late=lambda k: max(0.0, (1000 - k) / 250 + (k - 500) / 5000) if k >= 500 else 0)
+    assert tally.lost == 0
+    assert sum(len(i.frames) for i in out if isinstance(i, Placed)) == 2000
+
+
+def test_loss_is_told_from_the_stall_that_hides_it():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    # a wrap is lost, and what follows comes 0.9 s late until the link has caught up
+    _feed(sequencer, [*range(500), *range(756, 1500)], late=lambda k: max(0.0, 0.9 - (k - 756) / 50) if k > 755 else 0)
+    assert tally.lost_ranges == [(500, 756)]
+
+
+def test_slow_clock_of_the_device_is_no_loss():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    _feed(sequencer, range(30000), late=lambda k: 0.005 * k / 250)
+    assert tally.lost == 0
+
+
+def test_packets_in_doubt_are_released_at_the_end():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    _feed(sequencer, [*range(300), *range(300 + 256, 310 + 256)])
+    assert _shape(sequencer.close())[0] == (300, 556, True)
+    assert tally.lost == 256
+    assert sequencer.close() == []
+
+
+def test_unwrap_counts_through_wraps_and_small_steps_back():
+    unwrap = Unwrap(1 << 24)
+    assert unwrap(np.array([2**24 - 2, 1, 5])).tolist() == [2**24 - 2, 2**24 + 1, 2**24 + 5]
+    assert unwrap(np.array([4, 6])).tolist() == [2**24 + 4, 2**24 + 6]
+    assert unwrap(np.empty(0, np.int64)).size == 0
+
+
+def test_gap_of_nothing_is_no_gap():
+    assert Sequencer(Tally(), Fraction(1), 1, 256).close() == []
+    assert Gap(3, 3).known
