@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.chained import ChainFormat, Mask
 from ecg_edge.firmware_bridge.decoder import Decoder
-from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.finder import Finder
 from ecg_edge.firmware_bridge.framed import FramedDecoder, stream_info
 from ecg_edge.firmware_bridge.framing import Bytes2D, Ints
@@ -117,7 +116,7 @@ def bitalino(
     gain : float, optional
         Gain of the ECG sensor: ``mV = (count / 1024 - 0.5) * 3300 / gain``, 1100 by default.
     fs : Fraction, optional
-        1, 10, 100 or 1000 Hz.
+        Rate, 1000 Hz by default; the unit is asked for the nearest of 1, 10, 100 and 1000 Hz.
     channels : int, optional
         Analog channels that are sent; found out where not given. Five and six make the same
         frames but for zeros: a stream of five is then taken for six, the last of which is 0.
@@ -125,15 +124,15 @@ def bitalino(
     Raises
     ------
     UsageError
-        The rate is none of the four, or more leads than channels are named.
+        More leads than channels are named.
     """
     rate = fs or Fraction(1000)
-    if rate not in _RATES:
-        raise UsageError(f"BITalino samples at 1, 10, 100 or 1000 Hz, not {rate}", "--fs with one of these")
     # A1 to An; a board on which other inputs are wanted is started by its own software
-    wanted = channels or max(2, len(leads or ()))
+    wanted = channels or min(6, max(2, len(leads or ())))
     start = 0x01 | ((1 << wanted) - 1) << 2
-    opening = bytes([_RATES[int(rate)], start])
+    opening = bytes([_RATES[min(_RATES, key=lambda known: abs(known - rate))], start])
+
+    name = f"bitalino-{channels}" if channels else "bitalino"
 
     def make(n: int) -> Bitalino:
         lsb = 3300 / (gain or 1100)
@@ -143,9 +142,9 @@ def bitalino(
             Channel(label, lsb / scale, scale / 2, bits=scale.bit_length() - 1)
             for label, scale in zip(labels, full, strict=True)
         ]
-        return Bitalino(n, stream_info("bitalino", rate, inputs[:n], leads), opening)
+        return Bitalino(n, stream_info(name, rate, inputs[:n], leads), opening)
 
     if channels:
         return make(channels)
     attempts = [(BitalinoFormat(n, lock=8), functools.partial(make, n)) for n in (1, 2, 3, 4, 6)]
-    return Finder("bitalino", attempts, make(min(wanted, 6)).info, opening, b"\x00")
+    return Finder(name, attempts, make(wanted).info, opening, b"\x00")

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.chained import NO_STAMP, Mask
-from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.finder import Attempt, Finder
 from ecg_edge.firmware_bridge.framed import NOT_A_VOLTAGE, FramedDecoder, big_endian_24, stream_info
 from ecg_edge.firmware_bridge.framing import Ints, Run
@@ -122,6 +121,8 @@ class _Wishes:
 
     leads: Sequence[str] | None
     gain: float | None
+    fs: Fraction | None
+    period: int
 
     def decoder(self, layout: Layout, gains: dict[int, tuple[float, float]], opening: bytes) -> Shimmer:
         """Make the decoder of a layout; `gains` are those read back, of both inputs of each chip."""
@@ -137,7 +138,8 @@ class _Wishes:
         for chip, _ in layout.status:
             channels.append(Channel(f"lead_off_{chip + 1}", NOT_A_VOLTAGE, bits=5))
         channels.append(Channel("fresh", NOT_A_VOLTAGE, bits=1))
-        info = stream_info("shimmer3", Fraction(TICK_HZ, layout.period), channels, self.leads)
+        fs = self.fs if self.fs and layout.period == self.period else Fraction(TICK_HZ, layout.period)
+        info = stream_info("shimmer3", fs, channels, self.leads)
         return Shimmer(layout, info, opening)
 
 
@@ -192,14 +194,9 @@ def shimmer3(
     gain : float, optional
         Configured gain, 4 by default; the registers go before it where they were read back.
     fs : Fraction, optional
-        ``32768 / n`` Hz, 512 by default; the inquiry response goes before it.
+        Rate, 512 Hz by default; the unit itself has ``32768 / n`` Hz. The inquiry response goes before it.
     bits, crc : int, optional
         16 or 24, and 0, 1 or 2 bytes of CRC; found out where not given.
-
-    Raises
-    ------
-    UsageError
-        The rate is no whole fraction of 32768 Hz.
 
     Notes
     -----
@@ -207,11 +204,7 @@ def shimmer3(
     wrap above half the range. The clock of the converters is not that of the unit: a sample
     marked stale (`SampleBlock.valid`) repeats the one before it.
     """
-    rate = fs or Fraction(512)
-    if (TICK_HZ / rate).denominator != 1:
-        near = Fraction(TICK_HZ, max(1, round(TICK_HZ / rate)))
-        raise UsageError(f"Shimmer3 samples at 32768/n Hz, not {rate}", f"--fs {near}, the nearest")
-    period = int(TICK_HZ / rate)
+    period = max(1, min(0xFFFF, round(TICK_HZ / (fs or Fraction(512)))))
     widths = {24: _ECG_24, 16: _ECG_16}
     ids = [widths[bits]] if bits else list(widths.values())
     layouts = [Layout(i, c, period) for i in ids for c in ((2, 1, 0) if crc is None else (crc,))]
@@ -222,4 +215,4 @@ def shimmer3(
         + period.to_bytes(2, "little")
         + b"\x01\x63\x00\x00\x0a\x63\x01\x00\x0a\x07"
     )
-    return ShimmerFinder(_Wishes(leads, gain), layouts, opening)
+    return ShimmerFinder(_Wishes(leads, gain, fs, period), layouts, opening)

@@ -123,6 +123,7 @@ def spikerbox(
     fs: Fraction | None = None,
     channels: int = 1,
     bits: int = 10,
+    name: str = "spikerbox",
 ) -> SpikerBox:
     """Decode a SpikerBox.
 
@@ -136,6 +137,8 @@ def spikerbox(
         ``2000000 / 199 / channels`` Hz by default (the timer of the Uno: 10050.25 Hz, not 10000).
     channels, bits : int
         What the box sends; 14 bits on newer boxes, which leaves no range check.
+    name : str
+        Device name to announce.
 
     Raises
     ------
@@ -148,4 +151,4 @@ def spikerbox(
     labels = ["I", *(f"ch{k + 1}" for k in range(1, channels))]
     inputs = [Channel(label, lsb, 2 ** (bits - 1), bits) for label in labels]
     rate = fs or Fraction(_TIMER_HZ, _TIMER_TOP * channels)
-    return SpikerBox(channels, bits, stream_info("spikerbox", rate, inputs, leads))
+    return SpikerBox(channels, bits, stream_info(name, rate, inputs, leads))

@@ -205,9 +205,7 @@ def test_the_opening_is_repeated_each_second_until_the_device_answers(
     assert values(take(reader, SampleBlock)) == [1, 2]
 
 
-def test_stopping_says_goodbye_and_keeps_what_was_read(
-    device: Device, decoder: ToyDecoder, make: ReaderMaker
-) -> None:
+def test_stopping_says_goodbye_and_keeps_what_was_read(device: Device, decoder: ToyDecoder, make: ReaderMaker) -> None:
     reader = make()
     device.send(frame(b"I"))
     take(reader, StreamInfo)
@@ -237,9 +235,7 @@ def test_a_lost_device_ends_the_reader_with_its_error(device: Device, make: Read
     device.plug()
 
 
-def test_an_outage_is_marked_and_the_stream_goes_on(
-    device: Device, make: ReaderMaker, clock: ManualClock
-) -> None:
+def test_an_outage_is_marked_and_the_stream_goes_on(device: Device, make: ReaderMaker, clock: ManualClock) -> None:
     reader = make(reconnect=True)
     device.send(frame(b"I") + samples(1, 2))
     take(reader, SampleBlock)
@@ -289,9 +285,7 @@ def test_retries_slow_down_to_five_seconds(device: Device) -> None:
 
 def test_the_slow_down_starts_afresh_only_after_a_good_connection(device: Device) -> None:
     clock = RecordingClock(limit=40)
-    with Reader(
-        partial(open_transport, device.url, timeout=0.01), ToyDecoder(), clock, reconnect=True
-    ) as reader:
+    with Reader(partial(open_transport, device.url, timeout=0.01), ToyDecoder(), clock, reconnect=True) as reader:
         for talks in (False, False, True, False):
             if talks:
                 device.send(frame(b"I"))
@@ -346,9 +340,7 @@ def test_silence_is_told_from_noise(device: Device, make: ReaderMaker, clock: Ma
     assert device.url in caught.value.message
 
 
-def test_samples_without_a_description_are_not_enough(
-    device: Device, make: ReaderMaker, clock: ManualClock
-) -> None:
+def test_samples_without_a_description_are_not_enough(device: Device, make: ReaderMaker, clock: ManualClock) -> None:
     reader = make()
     device.send(samples(1, 2))
     take(reader, SampleBlock)
@@ -357,9 +349,7 @@ def test_samples_without_a_description_are_not_enough(
         reader.get(PATIENCE)
 
 
-def test_silence_after_an_outage_is_another_outage(
-    device: Device, make: ReaderMaker, clock: ManualClock
-) -> None:
+def test_silence_after_an_outage_is_another_outage(device: Device, make: ReaderMaker, clock: ManualClock) -> None:
     reader = make(reconnect=True)
     device.send(frame(b"I"))
     take(reader, StreamInfo)
