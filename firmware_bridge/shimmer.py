@@ -41,6 +41,13 @@ _SENSORS = {_ECG_24: b"\x18\x00\x00", _ECG_16: b"\x00\x00\x18"}
 _GAINS = (6, 1, 2, 3, 4, 8, 12)
 # status bits 0..4 are IN1P, IN1N, IN2P, IN2N, RLD; chip 1: LL-RA, LA-RA; chip 2, second input: V1
 _OFF = (("LL", "RA", "LA", "RA", "RL"), ("", "", "V1", "V1", "RL"))
+_MASKS = np.array(
+    [
+        [sum({1 << ELECTRODES.index(x) for k, x in enumerate(names) if x and bits >> k & 1}) for bits in range(32)]
+        for names in _OFF
+    ],
+    np.int64,
+)
 _INQUIRY = re.compile(rb"\xff\x02(..).{4}([\x01-\x28]).", re.DOTALL)
 _REGISTERS = re.compile(rb"\xff\x62\x0a(.{10})", re.DOTALL)
 _KNOWN = frozenset(range(0x29))
@@ -105,9 +112,7 @@ class Shimmer(FramedDecoder):
         """Lead-off mask from the status bytes."""
         mask = np.zeros(len(frames), np.int64)
         for chip, at in self._layout.status:
-            for bit, name in enumerate(_OFF[chip]):
-                if name:
-                    mask |= (frames[:, at].astype(np.int64) >> bit & 1) << ELECTRODES.index(name)
+            mask |= _MASKS[chip][frames[:, at] & 0x1F]
         return mask
 
     def _old(self, frames: Frames) -> Mask:

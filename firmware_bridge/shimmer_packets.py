@@ -42,8 +42,9 @@ def _crc16(size: int) -> LinearCrc:
 def crc16(messages: Bytes2D) -> npt.NDArray[np.uint16]:
     """CRC-16 of messages, ``(n, size)`` bytes: polynomial 0x1021, from 0xB0CA, zero-padded to an even length."""
     size = messages.shape[1]
-    padded = np.pad(messages, ((0, 0), (0, size % 2)))
-    return _crc16(size + size % 2)(padded)
+    if size % 2:
+        messages = np.hstack((messages, np.zeros((len(messages), 1), np.uint8)))
+    return _crc16(size + size % 2)(messages)
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,18 @@ class Layout:
     crc: int
     period: int
 
-    @property
+    @functools.cached_property
     def offsets(self) -> dict[int, int]:
         """Where each channel lies in the packet."""
         ends = itertools.accumulate(map(_width, self.ids), initial=4)
         return dict(zip(self.ids, ends, strict=False))
 
-    @property
+    @functools.cached_property
     def size(self) -> int:
         """Length of a packet in bytes."""
         return 4 + sum(map(_width, self.ids)) + self.crc
 
-    @property
+    @functools.cached_property
     def status(self) -> list[tuple[int, int]]:
         """Chip and place of each status byte."""
         return [(STATUS[i], at) for i, at in self.offsets.items() if i in STATUS]

@@ -85,11 +85,11 @@ def test_spikerbox_millivolts_follow_the_formula_and_its_message_is_kept():
 def test_cuts_do_not_matter(device, cut, which):
     truth = capture(ALL[device])
     data = getattr(truth, which)
-    if cut < 64:
-        # five injuries lie in the first half, two in the last eighth; the message lies in the middle
-        part = min(len(data) // 16, 12000 * cut)
-        places = [injury["damaged_offset"] for injury in truth.facts["damage"][1:]] if which == "damaged" else [part]
-        data = data[:200] + b"".join(data[max(0, at - 200) : at + part // len(places)] for at in places)
+    places = [len(data) // 2]  # a message of the SpikerBox lies there
+    if which == "damaged":
+        places = [injury["damaged_offset"] for injury in truth.facts["damage"][1:]]
+    around = min(600 * cut, 20000) // len(places)
+    data = data[:200] + b"".join(data[max(0, at - around) : at + around] for at in places)
     assert decode(device, data, cut) == as_summary(decode(device, data))
 
 
@@ -97,8 +97,8 @@ def test_cuts_do_not_matter(device, cut, which):
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("device", ["bitalino", "shimmer3", "spikerbox", "ad8232"])
 def test_random_cuts_do_not_matter(device, seed):
-    data = capture(ALL[device]).damaged
-    cuts = np.sort(np.random.default_rng(seed).integers(0, len(data), 600)).tolist()
+    data = capture(ALL[device]).damaged[:140000]
+    cuts = np.sort(np.random.default_rng(seed).integers(0, len(data), 300)).tolist()
     assert decode(device, data, cuts) == as_summary(decode(device, data))
 
 
@@ -188,8 +188,7 @@ def test_damaged_spikerbox_yields_what_is_there():
     got = decode("spikerbox", truth.damaged)
     # two-byte frames: "all but the first and last byte" takes nothing from packet 576000
     lost = truth.lost - {576000}
-    kept = np.array(sorted({*range(truth.facts["n_packets"])} - lost) + [371200])
-    kept.sort()
+    kept = np.array(sorted([*{*range(truth.facts["n_packets"])} - lost, 371200]))
     expected = truth.expected[kept]
     differs = np.flatnonzero((got.counts != expected).any(axis=1))
     assert set(kept[differs]) == {166400}  # the flip
