@@ -47,7 +47,7 @@ class Ad8232(TextDecoder):
                 return
             self._head, self._begun = b"", True
             first, second = (line + b"\n" for line in text.split(b"\n", 2)[:2])
-            if len(first) < len(second) and first != b"!\r\n":
+            if len(first) < len(second) and first != b"!\r\n" and _GOOD.fullmatch(second):
                 self.drop(first)
                 text = text[len(first) :]
         super().lines(text, events)

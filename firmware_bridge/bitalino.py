@@ -28,6 +28,7 @@ _POLYNOMIAL = 0x13
 _FIELDS = ((2, 1, 2, 0x3FF), (3, 2, 0, 0x3FF), (5, 4, 6, 0x3FF), (6, 5, 4, 0x3FF), (7, 6, 6, 0x3F), (7, 7, 0, 0x3F))
 # bits of the first byte that belong to a channel which is not sent
 _UNUSED = (0x03, 0x00, 0x3F, 0x0F, 0x3F, 0x00)
+_SCALES = np.array((1, 1, 1, 1, 16, 16))
 _RATES = {1: 0x03, 10: 0x43, 100: 0x83, 1000: 0xC3}
 
 
@@ -54,6 +55,7 @@ class BitalinoFormat(ChainFormat):
 
     def __init__(self, channels: int, lock: int = 4) -> None:
         super().__init__(_SIZES[channels - 1], modulus=16, lock=lock, relock=4, aligned=2)
+        self._channels = channels
         self._unused = _UNUSED[channels - 1]
 
     def good(self, frames: Bytes2D) -> Mask:
@@ -74,6 +76,24 @@ class BitalinoFormat(ChainFormat):
         """Whether the number has gone up by `step`."""
         return (stamp - before - step) % 16 == 0
 
+    def unlike(self, first: bytes, second: bytes) -> int:
+        """Changed digital lines, weighed as full scale, and steps of the signals (in 1/1024 of the range)."""
+        if not first or not second:
+            return 0
+        frames = np.frombuffer(first + second, np.uint8).reshape(2, -1)
+        steps = np.abs(np.diff(analog(frames, self._channels), axis=0)[0]) * _SCALES[: self._channels]
+        lines = int(frames[0, -2] ^ frames[1, -2]) >> 4
+        return int(steps.sum()) + 1024 * bin(lines).count("1")
+
+
+def analog(frames: Frames, channels: int) -> npt.NDArray[np.int32]:
+    """Counts of A1 to A6: four of 10 bits, two of 6."""
+    wide = frames.astype(np.int32)
+    fields = [
+        (wide[:, -1 - low] | wide[:, -1 - high] << 8) >> shift & mask for low, high, shift, mask in _FIELDS[:channels]
+    ]
+    return np.column_stack(fields).astype(np.int32)
+
 
 class Bitalino(FramedDecoder):
     """BITalino with a known number of channels."""
@@ -91,14 +111,8 @@ class Bitalino(FramedDecoder):
         return super().feed(data, arrival)
 
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
-        """Counts of A1 to A6: four of 10 bits, two of 6."""
-        wide = frames.astype(np.int32)
-        return np.column_stack(
-            [
-                (wide[:, -1 - low] | wide[:, -1 - high] << 8) >> shift & mask
-                for low, high, shift, mask in _FIELDS[: self._channels]
-            ]
-        ).astype(np.int32)
+        """See `analog`."""
+        return analog(frames, self._channels)
 
 
 def bitalino(

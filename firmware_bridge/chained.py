@@ -3,8 +3,9 @@
 A frame of such a format proves little (a random window passes BITalino's CRC-4
 once in sixteen times), a chain of frames whose stamps follow one another proves
 much. So the alignment is taken from a chain and kept while the chain goes on.
-After a break the next chain decides what lies before it: a frame that it
-overlaps was cut short, though it may have passed its own check.
+After a break the next chain decides what lies before it: of a frame that it
+overlaps and its own first one, one was made from the rests of a frame cut short,
+though both passed their check.
 
 As in `framing`, the content decides, never how the stream was cut.
 """
@@ -84,6 +85,10 @@ class ChainFormat:
         """Whether `stamp` is what the `step`-th frame after one stamped `before` carries."""
         return False
 
+    def unlike(self, first: bytes, second: bytes) -> int:
+        """How unlike two frames in a row are: of two that overlap, the one less like its neighbour is false."""
+        return 0
+
     def between(self, buf: bytes, pos: int, *, closing: bool) -> int:
         """Length of the message at `pos` that may lie between frames; 0: none, -1: more bytes are needed."""
         return 0
@@ -107,7 +112,7 @@ class ChainScanner:
         self._stamp = NO_STAMP
         self._arrival = 0.0
         self._held: float | None = None  # arrival of the frame at the front, where it waits for its successor
-        self._pending = b""
+        self._pending = self._before = b""
         self._since = 0.0
         self._gap = 0  # bytes from the end of the last good frame to where the search stands
         self._skipped = self._bad = 0
@@ -196,7 +201,7 @@ class ChainScanner:
         runs.append(Run(data, [self._fmt.size] * len(raw), counters, self._skipped, self._bad, arrival))
         self._tally.bad_frames += self._bad
         self._skipped = self._bad = 0
-        self._ever = True
+        self._ever, self._before = True, data[-self._fmt.size :]
 
     def _hunt(self, pos: int, closing: bool, runs: list[Run]) -> tuple[int, bool]:
         windows = max(0, len(self._buf) - pos - self._fmt.size + 1)
@@ -205,9 +210,7 @@ class ChainScanner:
                 verdict = self._proved(pos + at, self._gap + at, closing)
                 if verdict is None or verdict:
                     self._skip(at)
-                    if verdict:
-                        self._lock(runs)
-                    return pos + at, bool(verdict)
+                    return (self._lock(pos + at, runs), True) if verdict else (pos + at, False)
         rest = len(self._buf) - pos if closing else windows
         self._skip(rest)
         return pos + rest, False
@@ -256,17 +259,25 @@ class ChainScanner:
             return self._fmt.aligned
         return self._fmt.relock
 
-    def _lock(self, runs: list[Run]) -> None:
+    def _lock(self, pos: int, runs: list[Run]) -> int:
+        """Follow the chain from `pos` on, or from its second frame where the first is false; return which."""
+        size = self._fmt.size
         skipped = self._gap
         if skipped < 0:
-            # the chain overlaps the frame in doubt: that one was cut short
-            skipped += len(self._pending)
-            self._tally.skipped_bytes += skipped
-            self._pending = b""
+            # one of the two overlapping frames was made from the rests of a cut one
+            first, second = self._buf[pos : pos + size], self._buf[pos + size : pos + 2 * size]
+            if self._fmt.unlike(self._before, self._pending) < self._fmt.unlike(first, second):
+                self._skip(size)
+                skipped, pos = self._gap, pos + size
+            else:
+                skipped += size
+                self._tally.skipped_bytes += skipped
+                self._pending = b""
         self._release(runs)
         self._skipped = skipped
         self._bad = max(1, round(skipped / self._fmt.size)) if self._ever and skipped else 0
         self._locked, self._stamp, self._gap = True, NO_STAMP, 0
+        return pos
 
     def _release(self, runs: list[Run]) -> None:
         """Deliver the frame that was in doubt."""

@@ -81,9 +81,10 @@ class Plotter(TextDecoder):
             line, text = text[:stop], text[stop:]
             before = self._head[0] if self._head else b""
             self._head = []
-            if self._overlong or stop > LONGEST:
-                self._overlong = self._fresh = False
-                self.drop(before + line)
+            if stop > LONGEST:
+                self._fresh = False
+                self._pass(before)
+                self.drop(line)
             elif before and shape_of(before) == shape_of(line) is not None:
                 self._settle(shape_of(line) or ())
                 if self._fresh and not any(shape_of(line) or ()) and len(before) < len(line):

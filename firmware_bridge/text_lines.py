@@ -49,8 +49,8 @@ class TextDecoder:
         self.name, self.info = info.device, info
         self.tally = Tally(loss_known=False)
         self._rest = b""
-        self._overlong = self._announced = False
-        self._index = self._bytes = 0
+        self._announced = False
+        self._index = self._bytes = self._excess = 0
         self._last: npt.NDArray[np.float32] | None = None
         self._arrival = 0.0
 
@@ -68,16 +68,15 @@ class TextDecoder:
         self._rest = data[cut:]
         if cut:
             self.lines(data[:cut], events)
-        if len(self._rest) > LONGEST:
-            self._overlong = True
-            self._skip(len(self._rest))
-            self._rest = b""
+        # of a line without end just enough is kept to know it for too long
+        self._excess += len(self._rest[LONGEST + 1 :])
+        self._rest = self._rest[: LONGEST + 1]
         return events
 
     def close(self) -> list[Event]:
         """End of stream: a line without its end is no line."""
-        self._skip(len(self._rest))
-        self._rest = b""
+        self._skip(len(self._rest) + self._excess)
+        self._rest, self._excess = b"", 0
         return []
 
     def opening(self) -> bytes:
@@ -102,9 +101,20 @@ class TextDecoder:
 
     def lines(self, text: bytes, events: list[Event]) -> None:
         """Take whole lines."""
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
+        starts = np.concatenate(([0], ends[:-1]))
+        pos = 0
+        for k in np.flatnonzero(ends - starts > LONGEST):
+            self._some(text[pos : starts[k]], events)
+            self._damaged(text[starts[k] : ends[k]], events)
+            pos = int(ends[k])
+        self._some(text[pos:], events)
+
+    def _some(self, text: bytes, events: list[Event]) -> None:
+        """Take whole lines of acceptable length."""
         pattern, pos = self.good(), 0
         while pos < len(text):
-            run = None if self._overlong else pattern.match(text, pos)
+            run = pattern.match(text, pos)
             if run is not None:
                 self.accept(self.read(run[0]), events)
                 pos = run.end()
@@ -113,9 +123,9 @@ class TextDecoder:
             self._damaged(text[pos:stop], events)
             pos = stop
 
-    def drop(self, text: bytes) -> None:
-        """Pass over text that is neither sample nor damage."""
-        self._skip(len(text))
+    def drop(self, line: bytes) -> None:
+        """Pass over a line that is neither sample nor damage."""
+        self._skip_line(line)
 
     def accept(self, rows: Rows, events: list[Event]) -> None:
         """Give out rows, one block for each stretch of lines that take equally long and have the same leads off."""
@@ -138,10 +148,9 @@ class TextDecoder:
         self.tally.samples += len(counts)
 
     def _damaged(self, line: bytes, events: list[Event]) -> None:
-        overlong, self._overlong = self._overlong or len(line) > LONGEST, False
-        lost, rows = (1, None) if overlong else self.salvage(line)
+        lost, rows = (1, None) if len(line) > LONGEST else self.salvage(line)
         kept = 0 if rows is None else int(rows.lengths.sum())
-        self._skip(len(line) - kept)
+        self._skip_line(line, kept)
         if self._announced:
             self.tally.bad_frames += 1
             if lost:
@@ -150,6 +159,12 @@ class TextDecoder:
                 self._index += lost
         if rows is not None:
             self.accept(rows, events)
+
+    def _skip_line(self, line: bytes, kept: int = 0) -> None:
+        self._skip(len(line) - kept)
+        if len(line) > LONGEST:
+            self._skip(self._excess)
+            self._excess = 0
 
     def _skip(self, n: int) -> None:
         self.tally.skipped_bytes += n
@@ -160,9 +175,10 @@ class TextDecoder:
         lsb = np.array([c.lsb_mv for c in self.info.channels])
         zero = np.array([c.offset for c in self.info.channels])
         limit = np.iinfo(np.int32)
-        valid = np.isfinite(rows.values) & ~rows.off
+        scaled = (np.where(rows.off, np.nan, rows.values) - zero) * lsb
+        valid = np.abs(scaled) <= np.finfo(np.float32).max
         counts = np.rint(np.clip(np.where(valid, rows.values, -1), limit.min, limit.max)).astype(np.int32)
-        mv = ((np.where(valid, rows.values, 0) - zero) * lsb).astype(np.float32)
+        mv = np.where(valid, scaled, 0).astype(np.float32)
         before = np.zeros(len(lsb), np.float32) if self._last is None else self._last
         held = np.vstack((before, mv))
         source = np.where(valid, np.arange(1, len(mv) + 1)[:, None], 0)
