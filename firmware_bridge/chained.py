@@ -221,7 +221,8 @@ class ChainScanner:
         data = np.frombuffer(self._buf, np.uint8)[pos:]
         windows = np.lib.stride_tricks.sliding_window_view(data, size)
         ok = self._fmt.good(windows)
-        if min(self._fmt.lock, self._fmt.relock, self._fmt.aligned) > 1 and len(ok) > size:
+        least = min(self._fmt.relock, self._fmt.aligned) if self._ever else self._fmt.lock
+        if least > 1 and len(ok) > size:
             stamps = self._fmt.stamps(windows)
             paired = ok[size:] & self._fmt.pairs(stamps[:-size], stamps[size:])
             paired |= np.isin(data[size : size + len(paired)], np.frombuffer(self._fmt.marks, np.uint8))

@@ -18,6 +18,7 @@ _NUMBER = rb"(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[nN][aA][nN]|!)"
 _LABEL = rb"[^\s,:]+"
 _PART = re.compile(rb"(?:(" + _LABEL + rb"):)?(" + _NUMBER + rb")")
 _SPLIT = re.compile(rb"[ \t,]+")
+_END = re.compile(rb"\r?\n\Z")
 _TAG = re.compile(_LABEL + rb":")
 _MOST = 32
 """Channels of a line, at most."""
@@ -37,7 +38,7 @@ def shape_of(line: bytes) -> Shape | None:
 
 
 def _words(line: bytes) -> list[bytes]:
-    return [word for word in _SPLIT.split(line.strip()) if word]
+    return [word for word in _SPLIT.split(_END.sub(b"", line)) if word]
 
 
 @dataclass(frozen=True)
