@@ -20,7 +20,8 @@ from ecg_edge.firmware_bridge.samples import Tally
 
 Mask = npt.NDArray[np.bool_]
 NO_STAMP = -1
-_PIECE = 1 << 15
+_PIECE = 1 << 13
+"""Bytes taken at a time: after every break what is left of a piece is searched again."""
 
 
 class ChainFormat:
