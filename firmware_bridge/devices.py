@@ -101,6 +101,39 @@ _CYTON = ("I", "II", "V1", "ch4", "ch5", "ch6", "ch7", "ch8")
 _R1292 = ("II", "resp", "resp_rate", "heart_rate")
 _R30003 = ("I", "RR_ms", "heart_rate")
 _HP6 = ("I", "II", "V1", "resp", "lead_off")
+
+
+def _bitalino(channels: int) -> Device:
+    leads = ("I", "II", "A3", "A4", "A5", "A6")[:channels]
+    return Device(
+        f"bitalino-{channels}",
+        f"BITalino (r)evolution, {channels} channel(s)",
+        "bitalino",
+        "bitalino",
+        Fraction(1000),
+        leads,
+        115200,
+        options=(("channels", channels),),
+        evidence=8,
+    )
+
+
+def _spikerbox(name: str, title: str, channels: int, bits: int, aliases: tuple[str, ...] = ()) -> Device:
+    return Device(
+        name,
+        f"Backyard Brains SpikerBox, {title}",
+        "spikerbox",
+        "spikerbox",
+        Fraction(2_000_000, 199 * channels),
+        ("I", *(f"ch{k}" for k in range(2, channels + 1))),
+        230400,
+        options=(("channels", channels), ("bits", bits), ("name", name)),
+        aliases=aliases,
+        evidence=channels * (2 + 14 - bits),
+        boot_s=2,
+    )
+
+
 _F = Fraction
 
 # fmt: off
@@ -139,6 +172,20 @@ DEVICES: tuple[Device, ...] = (
     _chords("chords-npg-lite-6", "Neuro PlayGround Lite, 6 channels", 6, 12, 500, 2500),
     _chords("chords-stm32f4", "STM32F4 Black Pill", 8, 12, 500, 3300),
     _chords("chords-stm32g4", "STM32G4 core board or ESP32-S3", 16, 12, 500, 3300, ("chords-esp32-s3",)),
+    # one bit more than those of known width: they fit the same frames, this one also finds the width
+    Device("bitalino", "BITalino (r)evolution", "bitalino", "bitalino", _F(1000), ("I", "II"), 115200,
+           aliases=("bitalino-revolution",), evidence=9),
+    *(_bitalino(n) for n in range(1, 7)),
+    Device("shimmer3", "Shimmer3 ECG (LogAndStream)", "shimmer", "shimmer3", _F(512),
+           ("II", "I", "resp", "V1", "lead_off_1", "lead_off_2", "fresh"), 115200,
+           aliases=("shimmer", "shimmer3-ecg"), evidence=36),
+    _spikerbox("spikerbox", "Heart & Brain", 1, 10, ("spikerbox-heart-brain", "heart-and-brain-spikerbox")),
+    *(_spikerbox(f"spikerbox-{n}", f"{n} channels", n, 10) for n in range(2, 7)),
+    _spikerbox("spikerbox-14bit", "14-bit models", 1, 14),
+    Device("ad8232", "AD8232 with SparkFun's sketch", "ad8232", "ad8232", _F(192), ("I",), 9600,
+           aliases=("ad8232-sparkfun", "ad8232-sparkfun-ascii"), evidence=24, boot_s=2),
+    Device("plotter", "Arduino plotter text (give --fs)", "plotter", "plotter", _F(250), ("I",), 115200,
+           aliases=("arduino-plotter", "text"), evidence=12, boot_s=2),
 )
 # fmt: on
 

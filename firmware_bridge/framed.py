@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.chained import ChainFormat, ChainScanner
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.framing import FrameFormat, Run, Scanner
 from ecg_edge.firmware_bridge.samples import (
@@ -38,7 +39,7 @@ class FramedDecoder(ABC):
     ----------
     info : StreamInfo
         What the decoder announces before the first samples.
-    fmt : FrameFormat
+    fmt : FrameFormat or ChainFormat
         The frames.
     shared, timed : bool
         See `Sequencer`.
@@ -49,7 +50,7 @@ class FramedDecoder(ABC):
     def __init__(
         self,
         info: StreamInfo,
-        fmt: FrameFormat,
+        fmt: FrameFormat | ChainFormat,
         *,
         shared: bool = False,
         timed: bool = False,
@@ -59,7 +60,8 @@ class FramedDecoder(ABC):
         self.name = info.device
         self.info = info
         self.tally = Tally()
-        self._scanner = Scanner(fmt, self.tally)
+        self._scanner: Scanner | ChainScanner
+        self._scanner = ChainScanner(fmt, self.tally) if isinstance(fmt, ChainFormat) else Scanner(fmt, self.tally)
         self._sequencer = Sequencer(
             self.tally, info.fs, info.samples_per_frame, fmt.modulus, shared=shared, timed=timed
         )
@@ -77,6 +79,8 @@ class FramedDecoder(ABC):
     def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
         """Take the next bytes and return what they complete (`decoder.Decoder.feed`)."""
         self._arrival = arrival
+        if isinstance(self._scanner, ChainScanner):
+            return self._take(self._scanner.feed(data, arrival))
         return self._take(self._scanner.feed(data))
 
     def close(self) -> list[Event]:
@@ -127,9 +131,10 @@ class FramedDecoder(ABC):
         events: list[Event] = []
         for run in runs:
             bad, skipped = run.bad, run.skipped
+            arrival = self._arrival if run.arrival is None else run.arrival
             for frames, counters in self.select(run):
                 seconds = self.seconds(frames) if len(frames) else None
-                events += self._emit(self._sequencer.place(frames, counters, seconds, self._arrival, bad, skipped))
+                events += self._emit(self._sequencer.place(frames, counters, seconds, arrival, bad, skipped))
                 bad = skipped = 0
         return events
 

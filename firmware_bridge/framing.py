@@ -212,6 +212,8 @@ class Run:
     skipped, bad : int
         Bytes skipped and frames judged bad since the run before (0 and 0: it simply goes on).
         Before the first lock bytes are skipped, but no frame is called bad.
+    arrival : float or None
+        Host time at which they were complete, where that was before the last bytes came.
     """
 
     data: bytes
@@ -219,6 +221,7 @@ class Run:
     counters: Ints
     skipped: int = 0
     bad: int = 0
+    arrival: float | None = None
 
     def rows(self) -> Bytes2D:
         """Return the frames as rows, for formats of one length."""

@@ -21,6 +21,8 @@ _RESTART_MODULUS = 1 << 16
 """From this modulus on, a counter that seems to leap over half its range has restarted."""
 _MOST_HELD = 4096
 """Batches held at most, whatever the arrival times say."""
+_FEW = 16
+"""Up to this modulus a repeated counter is as often a wrap less one packet as a packet sent twice."""
 _LEAK = 0.01
 """How fast the earliest arrival may drift later, in s/s: bounds the error of the device's clock."""
 
@@ -129,7 +131,7 @@ class Sequencer:
         self._hold_s = hold_s if modulus and not timed else 0.0
         self._index = 0
         self._started = self._restarted = False
-        self._counter = 0
+        self._counter, self._frame = 0, np.empty(0, np.uint8)
         self._second: float | None = None
         self._held: list[_Batch] = []
         self._earliest: float | None = None
@@ -185,7 +187,8 @@ class Sequencer:
     def _weigh(self, batch: _Batch) -> list[Placed | Gap]:
         """Hold packets that arrive later than half a counter wrap explains."""
         before = int(self._held[-1].counters[-1]) if self._held else self._counter
-        self._ahead += int(self._deltas(batch, before).sum())
+        last = self._held[-1].frames[-1] if self._held else self._frame
+        self._ahead += int(self._deltas(batch, before, last).sum())
         self._held.append(batch)
         offset = batch.arrival - (self._index / self._spp + self._ahead) * self._period
         if self._earliest is None:
@@ -211,9 +214,14 @@ class Sequencer:
         self._held, self._ahead = [], 0
         return out
 
-    def _deltas(self, batch: _Batch, before: int) -> Ints:
+    def _deltas(self, batch: _Batch, before: int, last: Frames) -> Ints:
         """Counter steps, the first from `before`; the first packet after a (re)start follows nothing."""
-        return self._first_is_one(batch, _differences(batch.counters, before) % self._modulus)
+        deltas: Ints = _differences(batch.counters, before) % self._modulus
+        if self._modulus <= _FEW:
+            for k in np.flatnonzero(deltas == 0):
+                if not np.array_equal(batch.frames[k], batch.frames[k - 1] if k else last):
+                    deltas[k] = self._modulus
+        return self._first_is_one(batch, deltas)
 
     def _settle(self, batch: _Batch, wraps: int) -> list[Placed | Gap]:
         out: list[Placed | Gap] = []
@@ -228,7 +236,7 @@ class Sequencer:
             out += self._segment(batch, start, stop, int(steps[start]))
         self._started = True
         if batch.counters.size:
-            self._counter = int(batch.counters[-1])
+            self._counter, self._frame = int(batch.counters[-1]), batch.frames[-1]
         self._second = None if batch.seconds is None else float(batch.seconds[-1])
         return out
 
@@ -265,7 +273,7 @@ class Sequencer:
         return steps, np.zeros(int(batch.skipped > 0 and not batch.bad), np.int64)
 
     def _counted(self, batch: _Batch, elapsed: Ints | None, wraps: int) -> tuple[Ints, Ints]:
-        deltas = self._deltas(batch, self._counter)
+        deltas = self._deltas(batch, self._counter, self._frame)
         if elapsed is None and not wraps and (deltas == 1).all():
             return deltas, _NONE
         back = np.zeros(len(deltas), bool)

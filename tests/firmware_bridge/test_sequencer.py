@@ -11,7 +11,7 @@ from ecg_edge.firmware_bridge.sequencer import Placed, Sequencer, Unwrap
 
 def _place(sequencer, counters, seconds=None, arrival=0.0, **seen):
     counters = np.array(counters, np.int64)
-    frames = np.arange(len(counters), dtype=np.uint8)[:, None]
+    frames = (counters % 256).astype(np.uint8)[:, None]
     times = None if seconds is None else np.array(seconds, float)
     return sequencer.place(frames, counters, times, arrival, **seen)
 
@@ -29,6 +29,14 @@ def test_gap_duplicate_and_wrap(modulus):
     items = _place(sequencer, [(start + s) % modulus for s in steps])
     assert _shape(items) == [(0, 4), (8, 1), (10, 16, True), (16, 2)]
     assert (tally.lost_ranges, tally.duplicates, tally.loss_known) == ([(10, 16)], 2, True)
+
+
+@pytest.mark.parametrize(("modulus", "lost", "twice"), [(16, [(3, 18)], 0), (256, [], 1)])
+def test_few_bits_that_stand_still_over_other_contents_are_a_wrap_less_one(modulus, lost, twice):
+    sequencer = Sequencer(tally := Tally(), Fraction(100), 1, modulus)
+    frames = np.array([[0, 7], [1, 7], [2, 7], [2, 8], [3, 7]], np.uint8)
+    sequencer.place(frames, frames[:, 0].astype(np.int64))
+    assert (tally.lost_ranges, tally.duplicates) == (lost, twice)
 
 
 @given(st.lists(st.integers(0, 15), min_size=1, max_size=60), st.integers(1, 7))

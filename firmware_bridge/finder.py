@@ -1,0 +1,105 @@
+"""Find out which of a family's layouts a stream has: the first whose frames form a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ecg_edge.firmware_bridge.chained import ChainFormat, ChainScanner
+from ecg_edge.firmware_bridge.framed import FramedDecoder
+from ecg_edge.firmware_bridge.samples import Event, StreamInfo, Tally
+
+Attempt = tuple[ChainFormat, Callable[[], FramedDecoder]]
+_KEEP = 4096
+_STEP = 512
+
+
+class Finder:
+    """A decoder that becomes the one whose format the bytes fit.
+
+    Parameters
+    ----------
+    name : str
+        The device.
+    attempts : sequence of (ChainFormat, callable)
+        Formats and makers of their decoders. Their `lock` should leave no doubt.
+    info : StreamInfo
+        What to expect until the stream is known.
+    opening, closing : bytes
+        See `decoder.Decoder`.
+    """
+
+    def __init__(
+        self, name: str, attempts: Sequence[Attempt], info: StreamInfo, opening: bytes = b"", closing: bytes = b""
+    ) -> None:
+        self.name, self.tally = name, Tally()
+        self.seen = b""
+        self._expected = info
+        self._opening, self._closing = opening, closing
+        self._found: FramedDecoder | None = None
+        self._try(attempts)
+
+    @property
+    def info(self) -> StreamInfo:
+        """What the stream is found to be, or what is expected."""
+        return self._expected if self._found is None else self._found.info
+
+    @property
+    def buffered(self) -> int:
+        """Bytes kept for later: bounded."""
+        return len(self.seen) if self._found is None else self._found.buffered
+
+    def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
+        """Take the next bytes and return what they complete (`decoder.Decoder.feed`)."""
+        for start in range(0, len(data), _STEP):
+            if self._found is not None:
+                return self._found.feed(data, arrival)
+            self._look(data[start : start + _STEP])
+            if self._found is not None:
+                seen, self.seen = self.seen + data[start + _STEP :], b""
+                return self._found.feed(seen, arrival)
+        return []
+
+    def close(self) -> list[Event]:
+        """End of stream: return what can still be told."""
+        if self._found is not None:
+            return self._found.close()
+        self.tally.skipped_bytes += len(self.seen)
+        self.seen = b""
+        return []
+
+    def opening(self) -> bytes:
+        """Bytes to write when the port is opened."""
+        return self._opening
+
+    def request(self) -> bytes:
+        """Nothing: these devices cannot be asked while they send."""
+        return b""
+
+    def closing(self) -> bytes:
+        """Bytes to write before the port is closed."""
+        return self._closing
+
+    def learn(self, seen: bytes) -> Sequence[Attempt] | None:
+        """Other attempts, where the bytes before the stream say what it will be; None: nothing new."""
+        return None
+
+    def _try(self, attempts: Sequence[Attempt]) -> None:
+        self._attempts = [(ChainScanner(fmt, Tally()), make) for fmt, make in attempts]
+
+    def _look(self, data: bytes) -> None:
+        self.seen += data
+        learnt = self.learn(self.seen)
+        if learnt is not None:
+            self._try(learnt)
+            data = self.seen
+        for scanner, make in self._attempts:
+            if scanner.feed(data):
+                self._become(make())
+                return
+        spare = max(0, len(self.seen) - _KEEP)
+        self.tally.skipped_bytes += spare
+        self.seen = self.seen[spare:]
+
+    def _become(self, decoder: FramedDecoder) -> None:
+        decoder.tally.skipped_bytes += self.tally.skipped_bytes
+        self._found, self.tally = decoder, decoder.tally
