@@ -157,6 +157,7 @@ class _Builder:
         return f"state_{self._states - 1}"
 
     def conv(self, name: str, x: str, module: torch.nn.Module) -> str:
+        """Fold a convolution, with the memory it needs before it."""
         assert isinstance(module, CausalConv)
         weight, bias = fold(module)
         if module.memory:

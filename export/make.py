@@ -65,6 +65,24 @@ def make(
             done.append(check)
     ok = all(c.ok for c in done)
     files = [_name(exporter, precision, quant, out, ok, accuracy, made) for precision, quant in kinds.items()]
+    if ok:
+        card = model_card(
+            exporter.describe(None, made, accuracy), [(p.name, size, digest) for p, size, digest in files]
+        )
+        (out / f"{exporter.stem}.md").write_text(card)
+    return _report(exporter, out, ok, files, done, accuracy, budget)
+
+
+def _report(
+    exporter: Exporter,
+    out: Path,
+    ok: bool,
+    files: list[tuple[Path, int, str]],
+    done: list[checks.Check],
+    accuracy: dict[str, Any],
+    budget: checks.Budget,
+) -> dict[str, Any]:
+    """Write and return the report."""
     report = {
         "ok": ok,
         "model_id": exporter.spec.model_id,
@@ -74,11 +92,6 @@ def make(
         "budget": {"rmse": budget.rmse},
     }
     (out / f"{exporter.stem}.report.json").write_text(json.dumps(report, indent=2) + "\n")
-    if ok:
-        card = model_card(
-            exporter.describe(None, made, accuracy), [(p.name, size, digest) for p, size, digest in files]
-        )
-        (out / f"{exporter.stem}.md").write_text(card)
     return report
 
 

@@ -59,6 +59,7 @@ class _Writer:
             self.node("QuantizeLinear", [value, *self.params(name, p)], name)
 
     def emit(self, op: Op) -> None:
+        """Write the nodes of one operation."""
         if isinstance(op, Conv):
             self.conv(op)
         elif isinstance(op, Add):
@@ -76,6 +77,7 @@ class _Writer:
             self.memory(op)
 
     def conv(self, op: Conv) -> None:
+        """Convolution, its ReLU, and the rounding of the result, in the form runtimes fuse into one kernel."""
         attributes = {"strides": [op.stride], "dilations": [op.dilation], "kernel_shape": [op.weight.shape[2]]}
         x = self.floating(op.x)
         p = self.affine(op.x)
@@ -89,6 +91,7 @@ class _Writer:
         self.store(y, op.y)
 
     def quantised_weight(self, op: Conv, p: Affine) -> tuple[str, str]:
+        """Weight in int8 and bias in int32 (scale: input times weight), both dequantised."""
         q, scale = quantise_weight(op.weight)
         s = self.constant(f"{op.y}_w_scale", scale)
         w = self.node("DequantizeLinear", [self.constant(f"{op.y}_w", q), s], f"{op.y}_w_f", axis=0)

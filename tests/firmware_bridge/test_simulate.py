@@ -18,8 +18,10 @@ from ecg_edge.firmware_bridge.link_tcp import parse_host_port
 from ecg_edge.firmware_bridge.samples import SampleBlock
 
 FS, N = 250, 2500
+# A shell that starts the tests in the background leaves SIGINT ignored; a terminal does not.
 PROGRAM = """
-import argparse, sys
+import argparse, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ecg_edge.firmware_bridge.cli import SIMULATE
 parser = argparse.ArgumentParser()
 SIMULATE.configure(parser)
