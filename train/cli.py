@@ -31,6 +31,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
 def _train(args: argparse.Namespace) -> int:
     torch = _torch(args.threads)
     from ecg_edge.device.conditioning import ConditioningSpec
+    from ecg_edge.device.leads import BASIS
     from ecg_edge.firmware_bridge.samples import parse_leads
     from ecg_edge.train import ptbxl
     from ecg_edge.train.finalise import finalise
@@ -41,6 +42,8 @@ def _train(args: argparse.Namespace) -> int:
 
     net_settings, train_settings = _settings(args.set, NetSpec, TrainSpec)
     net = NetSpec(parse_leads(args.leads), **net_settings)
+    if odd := [lead for lead in net.input_leads if lead not in BASIS]:
+        raise UsageError(f"cannot train on {', '.join(odd)}", f"choose from {', '.join(BASIS)}")
     if not net.target_leads:
         raise UsageError("nothing is left to reconstruct from these leads", "name fewer leads")
     spec = TrainSpec(**train_settings)

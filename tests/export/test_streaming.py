@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +14,12 @@ from hypothesis import strategies as st
 from support.nets import noise
 
 from ecg_edge.device.leads import Provenance
-from ecg_edge.device.model import Model
+from ecg_edge.device.model import Model, load_model
 from ecg_edge.device.stream import LeadBlock, StreamReconstructor
 from ecg_edge.export.build import Exporter
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.train.network import NetSpec
 
 CUTS = st.lists(st.integers(0, 40), max_size=14)
 CHEST = [LEADS.index(f"V{k}") for k in range(1, 7)]
@@ -109,6 +112,27 @@ def test_limb_leads_are_algebra_of_what_is_measured(models: dict[str, Model]) ->
     assert (out.sigma[:, 6:] > 0).all()
     assert out.provenance[2] is Provenance.DERIVED
     assert out.provenance[6] is Provenance.RECONSTRUCTED
+
+
+@pytest.mark.parametrize("leads", [("aVR",), ("III", "V2"), ("II", "aVL", "V6")], ids=",".join)
+def test_any_measured_lead_comes_out_as_it_went_in(
+    make_models: Callable[[NetSpec], dict[str, Path]], leads: tuple[str, ...]
+) -> None:
+    spec = NetSpec(leads, channels=(4, 6), kernels=(5, 4), dilations=(1,), n_features=4)
+    model = load_model(make_models(spec)["int8"])
+    x = noise(60, len(leads))
+    out = stream(model, x, [7, 30])
+    for k, lead in enumerate(leads):
+        np.testing.assert_array_equal(out.mv[:, LEADS.index(lead)], x[:, k])
+    kinds = dict(zip(LEADS, out.provenance, strict=True))
+    assert all(kinds[lead] is Provenance.MEASURED for lead in leads)
+    if len(leads) == 3:
+        two, avl = x[:, 0], x[:, 1]
+        np.testing.assert_allclose(out.mv[:, 0], avl + two / 2, atol=1e-5)  # I from II and aVL
+        assert kinds["I"] is Provenance.DERIVED
+    else:
+        assert kinds["I"] is Provenance.RECONSTRUCTED
+        assert (out.sigma[:, LEADS.index("I")] > 0).all()
 
 
 def test_flush_returns_every_sample_and_starts_anew(models: dict[str, Model]) -> None:

@@ -58,6 +58,8 @@ def test_every_wrong_setting_is_told_at_once(ptbxl: Path, tmp_path: Path) -> Non
         call(TRAIN, "--leads", "I", "--out", str(tmp_path / "x"), "--set", "epochs=many", "--set", "colour=red")
     with pytest.raises(UsageError, match="unknown lead"):
         call(TRAIN, "--leads", "V9", "--out", str(tmp_path / "x"), "--data", str(ptbxl))
+    with pytest.raises(UsageError, match="cannot train on aVR"):
+        call(TRAIN, "--leads", "I,aVR", "--out", str(tmp_path / "x"), "--data", str(ptbxl))
     with pytest.raises(UsageError, match="nothing is left"):
         call(TRAIN, "--leads", "I,II,V1,V2,V3,V4,V5,V6", "--out", str(tmp_path / "x"), "--data", str(ptbxl))
 
