@@ -46,6 +46,7 @@ class Emulator(ABC):
         self.info = info
         self.streaming = False
         self.counter = 0
+        self._pending = b""
         self._column = _columns(info, source)
         self._measured = [k for k, column in enumerate(self._column) if column >= 0]
         from_lsb = np.array([source.channels[self._column[k]].lsb_mv for k in self._measured])
@@ -63,12 +64,8 @@ class Emulator(ABC):
 
     def greet(self) -> bytes:
         """Nothing, and nothing is remembered of who was there before."""
-        self.forget()
-        self.streaming = self.unasked
+        self._pending, self.streaming = b"", self.unasked
         return b""
-
-    def forget(self) -> None:
-        """Drop a command that came only in part."""
 
     def hear(self, data: bytes) -> list[Answer]:
         """Nothing: most of these devices listen to nobody."""

@@ -64,7 +64,7 @@ class Bitalino(Emulator):
         wide = [self._ten_bits(k, int(counts[k])) for k in self._inputs]
         a = [value if slot < 4 else value >> 4 for slot, value in enumerate(wide)] + [0] * (6 - n)
         bits = a[5] | a[4] << 6 | a[3] << 12 | a[2] << 22 | a[1] << 32 | a[0] << 42 | _LINES << 52
-        frame = (bits << 8 | (number & 15) << 4).to_bytes(8, "big")[8 - _SIZES[n - 1] :]
+        frame = (bits.to_bytes(7, "little") + bytes(((number & 15) << 4,)))[8 - _SIZES[n - 1] :]
         crc = int(crc4(np.frombuffer(frame, np.uint8)[None, :])[0])
         return frame[:-1] + bytes((frame[-1] | crc,))
 

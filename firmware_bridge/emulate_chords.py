@@ -32,18 +32,18 @@ class Chords(Emulator):
     def __init__(self, info: StreamInfo, source: StreamInfo) -> None:
         super().__init__(info, source)
         self.low, self.high = 0, 2 ** info.channels[0].bits - 1
-        self._line = b""
 
-    def forget(self) -> None:
-        """Drop a line without end; the board boots when its port is opened."""
-        self._line, self.counter = b"", 0
+    def greet(self) -> bytes:
+        """Nothing; the board boots when its port is opened."""
+        self.counter = 0
+        return super().greet()
 
     def hear(self, data: bytes) -> list[Answer]:
         """Obey lines."""
         answers = [Answer(streaming=False)] if self.streaming else []
         self.streaming = False
-        *lines, rest = (self._line + data).split(b"\n")
-        self._line = rest[-_LONGEST:]
+        *lines, rest = (self._pending + data).split(b"\n")
+        self._pending = rest[-_LONGEST:]
         return answers + [self._obey(line.strip().upper()) for line in lines]
 
     def _obey(self, command: bytes) -> Answer:

@@ -18,7 +18,8 @@ _RATES = (16000, 8000, 4000, 2000, 1000, 500, 250)
 _GAINS = (1, 2, 4, 6, 8, 12, 24)
 _DEFAULT_GAIN = 24
 _OFF, _ON = "12345678", "!@#$%^&*"
-_COMMAND = re.compile(r"x[^X]{0,16}X|~.|/.|[^x~/]", re.DOTALL)
+# what begins with `x` and has no `X` in time is dropped as a whole
+_COMMAND = re.compile(r"x[^X]{0,16}X|x[^X]{17}|~.|/.|[^x~/]", re.DOTALL)
 _SETTING = re.compile(r"x([1-8])([01])([0-6])([0-7])([01])([01])([01])X")
 _PLAIN, _TIMED_FIRST, _TIMED = 0xC0, 0xC3, 0xC4
 
@@ -35,7 +36,6 @@ class Cyton(Emulator):
 
     def __init__(self, info: StreamInfo, source: StreamInfo) -> None:
         super().__init__(info, source)
-        self._text = ""
         self._reset()
 
     def _reset(self) -> None:
@@ -44,19 +44,14 @@ class Cyton(Emulator):
         self._timed, self._first_timed = False, False
         self._sampled = 0
 
-    def forget(self) -> None:
-        """Drop a command that came only in part."""
-        self._text = ""
-
     def hear(self, data: bytes) -> list[Answer]:
         """Obey commands, also several in one write or one in several."""
-        self._text += data.decode("latin-1")
+        text = (self._pending + data).decode("latin-1")
         answers, at = [], 0
-        while found := _COMMAND.match(self._text, at):
+        while found := _COMMAND.match(text, at):
             answers.append(self._obey(found[0]))
             at = found.end()
-        # an `x` that no `X` follows in time is no command
-        self._text = self._text[at:] if len(self._text) - at <= 17 else self._text[at + 1 :]
+        self._pending = text[at:].encode("latin-1")
         return answers
 
     def _obey(self, command: str) -> Answer:

@@ -48,7 +48,6 @@ class Shimmer3(Emulator):
         self._config = bytes(4)
         self._crc = 0
         self._prefix = True
-        self._buffer = b""
         self._index = 0
         self._stale = [False, False]
 
@@ -61,22 +60,19 @@ class Shimmer3(Emulator):
             raise UsageError(f"Shimmer3 has no rate of {float(rate):g} Hz", f"--fs {nearest} is the nearest")
         return super().described(device, leads, fs)
 
-    def forget(self) -> None:
-        """Drop a command that came only in part."""
-        self._buffer = b""
-
     def hear(self, data: bytes) -> list[Answer]:
         """Obey commands, in any cut."""
-        self._buffer += data
+        heard = self._pending + data
         answers = []
-        while self._buffer:
-            size = 1 + _ARGUMENTS.get(self._buffer[0], 0)
-            if self._buffer[0] == 0x61 and len(self._buffer) >= 4:
-                size += self._buffer[3]
-            if len(self._buffer) < size:
+        while heard:
+            size = 1 + _ARGUMENTS.get(heard[0], 0)
+            if heard[0] == 0x61 and len(heard) >= 4:
+                size += heard[3]
+            if len(heard) < size:
                 break
-            answers.append(self._obey(self._buffer[0], self._buffer[1:size]))
-            self._buffer = self._buffer[size:]
+            answers.append(self._obey(heard[0], heard[1:size]))
+            heard = heard[size:]
+        self._pending = heard
         return answers
 
     def _obey(self, code: int, data: bytes) -> Answer:
@@ -121,7 +117,7 @@ class Shimmer3(Emulator):
 
     def ids(self) -> tuple[int, ...]:
         """Channels of a packet, as the inquiry tells them."""
-        chosen = []
+        chosen: list[int] = []
         for wide, narrow in zip(_SENSORS, _SENSORS_16, strict=True):
             for at, bit, channels in (wide, narrow):
                 if self._sensors[at] & bit:

@@ -36,11 +36,6 @@ class Emulated:
 
     device: Device
 
-    @property
-    def fs(self) -> Fraction:
-        """Its rate in Hz unless told otherwise."""
-        return self.device.fs
-
     def info(self, leads: Sequence[str] | None = None, fs: Fraction | None = None) -> StreamInfo:
         """Return what a decoder will announce.
 

@@ -16,6 +16,7 @@ from ecg_edge.firmware_bridge.simulate import parse_rate
 pytest.importorskip("brainflow", reason="needs the extra brainflow")
 
 # Before Python 3.12 BrainFlow finds its library with pkg_resources, which new setuptools no longer have.
+ECG_ROWS = slice(10, 14)
 DRIVER = """
 import json, pathlib, sys, threading, types
 import brainflow, numpy as np
@@ -78,3 +79,12 @@ def test_its_cyton_driver_gets_every_sample_and_sets_the_gain(tmp_path):
     expected[:, 6] = 0
     np.testing.assert_array_equal(got, expected)
     assert set(table[12]) == {0xC0}
+
+
+def test_its_shimmer3_driver_gets_every_sample_through_inquiry_and_acks(tmp_path):
+    counts = np.zeros((1024, 7), np.int32)
+    counts[:, :4] = np.random.default_rng(2).integers(-(2**23) + 1, 2**23, (1024, 4))
+    table, said = read_by_brainflow(tmp_path, 68, "shimmer3", counts, ["sensors:000018"], fs="1024")
+    assert "OK" in said and table.shape[1] == 1024
+    np.testing.assert_array_equal(table[0], np.arange(1024))
+    np.testing.assert_array_equal(table[ECG_ROWS].astype(int).T, counts[:, :4])
