@@ -21,7 +21,7 @@ from ecg_edge.firmware_bridge.faults import parse_faults
 from ecg_edge.firmware_bridge.link_pty import PtyLink
 from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
 from ecg_edge.firmware_bridge.sample_source import ArraySource
-from ecg_edge.firmware_bridge.samples import ELECTRODES, Channel, StreamInfo
+from ecg_edge.firmware_bridge.samples import ELECTRODES, Channel, Gap, StreamInfo
 
 NAMES = [device.name for device in DEVICES if device.factory in _BY_FACTORY]
 COUNTED = ["cyton", "shimmer3", "olimex", "chords-uno-r3"]
@@ -75,6 +75,10 @@ class Bench:
         for _ in range(times):
             self.patch.step(self.stop)
             self.pull()
+
+    def step_unread(self, times):
+        for _ in range(times):
+            self.patch.step(self.stop)
 
     def say(self, data):
         """Write, and return what comes back until the device has nothing more to say at once."""
@@ -208,6 +212,33 @@ def test_a_lead_off_is_told_as_the_device_tells_it(bench, name):
     assert not decoded.valid[:, lead].any()
     if name == "shimmer3":
         assert decoded.valid[:, decoded.info.leads.index("II")].all()
+
+
+def test_a_new_reader_has_to_start_the_stream_again(bench):
+    b = bench("cyton")
+    b.say(b"vb")
+    b.step(20)
+    assert b.heard.endswith(b"\xc0")
+    os.close(b.fd)
+    b.step_unread(20)
+    b.fd, taken = os.open(b.link.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK), b.patch.tally.taken
+    b.heard = b""
+    b.step(20)
+    assert b.heard == b"" and b.patch.tally.taken == taken
+    assert b.say(b"b")[:2] == b"\xa0\x00"
+
+
+def test_a_board_that_boots_begins_anew_with_every_reader(bench):
+    b = bench("olimex-logston")
+    b.step(20)
+    b.decoder.feed(b.heard)
+    os.close(b.fd)
+    b.step_unread(20)
+    b.fd, b.heard = os.open(b.link.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK), b""
+    b.step(20)
+    assert b.heard[:17].hex() == "a55a0200" + "0200" * 6 + "02"
+    events = b.decoder.feed(b.heard) + b.decoder.close()
+    assert [gap.known for gap in events if isinstance(gap, Gap)] == [False]
 
 
 def test_names_are_found_by_alias_and_wrong_ones_get_near_ones():
