@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from ecg_edge.firmware_bridge.faults import Faults
     from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
-    from ecg_edge.firmware_bridge.sample_source import SampleSource
+    from ecg_edge.firmware_bridge.simulate import SourceOptions
 
 _ABOUT = """\
 Be a device: stream a WFDB record or a synthetic heart over a pseudo-terminal or TCP,
-in EcgLink. The first line of stdout is the port to open. Samples flow when the reader
-sends START (or at once with --free-run) and stop when it closes the port.
+in EcgLink, or with --as in the protocol of a real device, its handshake included. The
+first line of stdout is the port to open. Samples flow when the reader sends START (or at
+once with --free-run, and from devices that ask nobody) and stop when it closes the port.
 """
 
 
@@ -40,11 +41,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--loop", action="store_true", help="begin the record again at its end")
     what.add_argument("--seconds", type=float, metavar="N", help="end after N seconds of samples")
     how = parser.add_argument_group("how it is sent")
+    how.add_argument("--as", dest="like", metavar="DEVICE", help="speak as this device: cyton, shimmer3, bitalino …")
     how.add_argument("--link", metavar="PATH", help="make a symbolic link to the pseudo-terminal")
     how.add_argument("--tcp", metavar="HOST:PORT", help="listen on TCP instead (port 0: any)")
     how.add_argument("--fast", action="store_true", help="as fast as the reader takes it, losing nothing")
     how.add_argument("--free-run", action="store_true", help="send without being asked to START")
-    how.add_argument("--frame-ms", type=float, default=10.0, metavar="MS", help="signal per frame (default 10)")
+    how.add_argument("--frame-ms", type=float, default=10.0, metavar="MS", help="signal per EcgLink frame (default 10)")
     wrong = parser.add_argument_group("what goes wrong")
     wrong.add_argument(
         "--fault",
@@ -66,13 +68,15 @@ def _simulate(args: argparse.Namespace) -> int:
     faults = parse_faults(",".join(args.fault))
     if args.fault_log:
         simulate.write_fault_log(args.fault_log)
-    source = _source(args)
+    what = _what(args)
+    source = simulate.build_source(what)
+    voice = simulate.build_voice(what, source)
     options = _options(args, source.info.fs, faults)
     link = simulate.build_link(args.link, args.tcp, faults)
     with contextlib.closing(link):
-        patch = VirtualPatch(source, link, options)
+        patch = VirtualPatch(source, link, options, voice=voice)
         print(link.address, flush=True)
-        hint(f"next: ecg-edge run {link.address}")
+        hint(f"next: ecg-edge run {link.address}" + (f" --as {what.like.device.name}" if what.like else ""))
         with _until_interrupted():
             patch.run(threading.Event())
     document = simulate.account(patch, link)
@@ -84,19 +88,19 @@ def _simulate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _source(args: argparse.Namespace) -> SampleSource:
+def _what(args: argparse.Namespace) -> SourceOptions:
     from ecg_edge.firmware_bridge import simulate
+    from ecg_edge.firmware_bridge.emulators import find_emulated
 
-    return simulate.build_source(
-        simulate.SourceOptions(
-            record=args.record,
-            leads=args.leads,
-            fs=simulate.parse_rate(args.fs),
-            seed=args.seed,
-            heart_rate_bpm=args.heart_rate,
-            lsb_mv=args.lsb_uv / 1000,
-            loop=args.loop,
-        )
+    return simulate.SourceOptions(
+        record=args.record,
+        leads=args.leads,
+        fs=simulate.parse_rate(args.fs),
+        seed=args.seed,
+        heart_rate_bpm=args.heart_rate,
+        lsb_mv=args.lsb_uv / 1000,
+        loop=args.loop,
+        like=find_emulated(args.like) if args.like else None,
     )
 
 

@@ -84,9 +84,9 @@ class FaultDice:
         return hit[0] if hit else ""
 
     def damage(self, wire: bytes) -> bytes:
-        """Return a frame with one to three bytes changed; the zero that ends it stays."""
+        """Return a frame with one to three bytes changed; the byte that ends it stays."""
         out = bytearray(wire)
-        for at in self._where.sample(range(len(out) - 1), self._where.randint(1, 3)):
+        for at in self._where.sample(range(len(out) - 1), min(self._where.randint(1, 3), len(out) - 1)):
             out[at] ^= self._where.randint(1, 255)
         return bytes(out)
 

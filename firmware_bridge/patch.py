@@ -1,4 +1,4 @@
-"""A virtual patch: a device that speaks EcgLink, for tests, demonstrations and firmware authors."""
+"""A virtual patch: a device that speaks EcgLink, or as another device does, for tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
-from ecg_edge.firmware_bridge.ecglink_commands import CommandParser
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
-from ecg_edge.firmware_bridge.ecglink_frames import MAX_FRAME, AckCode, Command, CommandCode, samples_size
+from ecg_edge.firmware_bridge.ecglink_frames import MAX_FRAME, samples_size
+from ecg_edge.firmware_bridge.ecglink_voice import EcgLinkVoice
 from ecg_edge.firmware_bridge.faults import DUPLICATED, FaultDice, FaultLog, Faults
 from ecg_edge.firmware_bridge.link import Link
 from ecg_edge.firmware_bridge.sample_source import SampleSource
-from ecg_edge.firmware_bridge.samples import DeviceStatus
+from ecg_edge.firmware_bridge.samples import DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.voice import Voice
 
 _BEACON_S = 1.0
 _IDLE_S = 0.01
@@ -29,7 +29,7 @@ class PatchOptions:
     Attributes
     ----------
     frame_s : float
-        Most signal in one frame, in seconds.
+        Most signal in one frame of EcgLink, in seconds; other devices have frames of their own size.
     fast : bool
         Send as fast as the reader takes it and lose nothing; otherwise at the pace of
         the clock, dropping whole frames where there is no room.
@@ -92,6 +92,8 @@ class VirtualPatch:
     options : PatchOptions
     clock : Clock, optional
         Paces the samples unless ``options.fast``.
+    voice : Voice, optional
+        How it speaks: EcgLink, or as one of `emulators`.
 
     Attributes
     ----------
@@ -108,15 +110,15 @@ class VirtualPatch:
         link: Link,
         options: PatchOptions | None = None,
         clock: Clock | None = None,
+        voice: Voice | None = None,
     ) -> None:
         self.options = options or PatchOptions()
         self._source, self._link, self._clock = source, link, clock or SystemClock()
         self._fs = source.info.fs
-        self._per_frame = _samples_per_frame(self._fs, self.options.frame_s, len(source.info.channels))
         self._tick_hz = source.info.tick_hz or Fraction(32768)
-        self.info = replace(source.info, samples_per_frame=self._per_frame, tick_hz=self._tick_hz)
-        self._encoder = EcgLinkEncoder(self.info, self.options.boot)
-        self._parser = CommandParser()
+        self._voice = voice or EcgLinkVoice(self._described(source.info), self.options.boot)
+        self.info = self._voice.info
+        self._per_frame = self.info.samples_per_frame
         self._dice = FaultDice(self.options.faults, self.options.seed)
         self._queue: deque[_Packet] = deque()
         self.log, self.tally, self.ended = FaultLog(), PatchTally(), False
@@ -159,8 +161,13 @@ class VirtualPatch:
     def finish(self, stop: threading.Event) -> None:
         """Send what a stall still holds back and a last status, and wait until the reader has it."""
         self._release(stop, whatever=True)
-        self._send(_Packet(self._status()), stop)
+        self._put(self._voice.farewell(self._status()))
+        self._release(stop, whatever=True)
         self._link.drain(stop)
+
+    def _described(self, info: StreamInfo) -> StreamInfo:
+        per_frame = _samples_per_frame(self._fs, self.options.frame_s, len(info.channels))
+        return replace(info, samples_per_frame=per_frame, tick_hz=self._tick_hz)
 
     def _now(self) -> float:
         """Return seconds since boot; in fast mode as many as the samples sent are worth."""
@@ -179,27 +186,26 @@ class VirtualPatch:
         if reader != self._reader:
             self._change_reader(reader)
         # Whoever has gone leaves no wishes behind.
-        for command in self._parser.feed(heard) if reader else ():
-            self._obey(command)
+        for answer in self._voice.hear(heard) if heard and reader else ():
+            self.tally.commands += 1
+            if answer.streaming is not None:
+                self._flow(answer.streaming)
+            self._put(answer.wire)
 
     def _change_reader(self, reader: int) -> None:
         if self._reader and not self.options.free_run:
             self._live = False
-        self._reader, self._parser = reader, CommandParser()
+        self._reader = reader
         if reader:
-            self._put(b"\0" + self._encoder.describe())
+            self._put(self._voice.greet())
+            if self._voice.unasked:
+                self._begin()
 
-    def _obey(self, command: Command) -> None:
-        self.tally.commands += 1
-        if command.code == CommandCode.START:
+    def _flow(self, on: bool) -> None:
+        if on:
             self._begin()
-        if command.code == CommandCode.STOP:
+        else:
             self._live = False
-        code = AckCode.OK if command.code in tuple(CommandCode) else AckCode.UNKNOWN_COMMAND
-        echo = command.data if command.code == CommandCode.PING else b""
-        self._put(self._encoder.ack(command, code, echo))
-        if command.code in (CommandCode.START, CommandCode.DESCRIBE):
-            self._put(self._encoder.describe())
 
     def _begin(self) -> None:
         """Start sampling: at index 0 the first time, later where the index would be by now."""
@@ -218,13 +224,10 @@ class VirtualPatch:
             return
         self._next_beacon = max(self._next_beacon + _BEACON_S, self._now())
         if self._reader:
-            self._put(self._encoder.describe())
-            self._put(self._status())
+            self._put(self._voice.beacon(self._status()))
 
-    def _status(self) -> bytes:
-        return self._encoder.status(
-            DeviceStatus(self.tally.dropped, self.options.battery_percent, round(self._now(), 1))
-        )
+    def _status(self) -> DeviceStatus:
+        return DeviceStatus(self.tally.dropped, self.options.battery_percent, round(self._now(), 1))
 
     def _frame(self, stop: threading.Event) -> None:
         """Take one frame's samples and send them on their way."""
@@ -237,7 +240,7 @@ class VirtualPatch:
             return
         self._plug(self._stream_time())
         ticks = round((self._origin + self._stream_time()) * float(self._tick_hz))
-        wire = self._encoder.samples(counts, self._index, ticks, lead_off)
+        wire = self._voice.frame(counts, self._index, ticks, lead_off)
         span = (self._index, self._index + n)
         self._index += n
         self.tally.taken += n
@@ -272,7 +275,8 @@ class VirtualPatch:
                 self._put(wire, span, copy=True)
 
     def _put(self, wire: bytes, span: tuple[int, int] | None = None, copy: bool = False) -> None:
-        self._queue.append(_Packet(wire, span, copy))
+        if wire:
+            self._queue.append(_Packet(wire, span, copy))
 
     def _release(self, stop: threading.Event, whatever: bool = False) -> None:
         """Send what is waiting, unless a stall holds it back (its time runs only while samples flow)."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.errors import UsageError
@@ -14,7 +14,11 @@ from ecg_edge.firmware_bridge.faults import Faults
 from ecg_edge.firmware_bridge.link import Link
 from ecg_edge.firmware_bridge.patch import VirtualPatch
 from ecg_edge.firmware_bridge.sample_source import DEFAULT_LSB_MV, SampleSource, SyntheticSource
-from ecg_edge.firmware_bridge.samples import parse_leads
+from ecg_edge.firmware_bridge.samples import LEADS, parse_leads
+
+if TYPE_CHECKING:
+    from ecg_edge.firmware_bridge.emulators import Emulated
+    from ecg_edge.firmware_bridge.voice import Voice
 
 _SYNTHETIC_FS = Fraction(250)
 _SYNTHETIC_LEADS = "I,II"
@@ -40,6 +44,8 @@ class SourceOptions:
         Millivolts per count.
     loop : bool
         Begin the record again at its end.
+    like : Emulated or None
+        The device to be: it gives rate and leads where they are not told.
     """
 
     record: str | None = None
@@ -49,20 +55,36 @@ class SourceOptions:
     heart_rate_bpm: float = 65.0
     lsb_mv: float = DEFAULT_LSB_MV
     loop: bool = False
+    like: Emulated | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Leads that are told."""
+        return tuple(filter(None, (lead.strip() for lead in self.leads.split(","))))
 
 
 def build_source(options: SourceOptions) -> SampleSource:
     """Return the source, reading the record or making the heart."""
+    fs, leads = options.fs, options.leads
+    if options.like is not None:
+        info = options.like.info(options.names or None, fs)
+        fs, leads = info.fs, leads or ",".join(lead for lead in info.leads if lead in LEADS)
     if options.record:
         from ecg_edge.firmware_bridge.record_source import record_source
 
-        leads = tuple(filter(None, (lead.strip() for lead in options.leads.split(","))))
-        return record_source(options.record, leads, options.fs, options.lsb_mv, options.loop)
+        return record_source(options.record, options.names, fs, options.lsb_mv, options.loop)
     from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 
-    fs, chosen = options.fs or _SYNTHETIC_FS, parse_leads(options.leads or _SYNTHETIC_LEADS)
+    fs, chosen = fs or _SYNTHETIC_FS, parse_leads(leads or _SYNTHETIC_LEADS)
     heart = SyntheticHeart(fs, chosen, heart_rate_bpm=options.heart_rate_bpm, seed=options.seed)
     return SyntheticSource(heart, chosen, fs, options.lsb_mv)
+
+
+def build_voice(options: SourceOptions, source: SampleSource) -> Voice | None:
+    """Return how the device to be speaks; None for EcgLink."""
+    if options.like is None:
+        return None
+    return options.like.voice(options.like.info(options.names or None, options.fs), source.info)
 
 
 def build_link(path: str | None, tcp: str | None, faults: Faults) -> Link:

@@ -101,3 +101,9 @@ def test_the_log_joins_neighbours_and_is_json():
             {"kind": "dup", "start": 20, "stop": 25},
         ],
     }
+
+
+def test_frames_of_a_few_bytes_can_be_damaged_and_keep_their_last():
+    dice = FaultDice(parse_faults("corrupt=100%"))
+    damaged = [dice.damage(b"7\r\n") for _ in range(50)]
+    assert all(len(d) == 3 and d[2:] == b"\n" and d != b"7\r\n" for d in damaged)
