@@ -32,6 +32,8 @@ CORPUS = Path(__file__).parent / "corpus"
 NAMES = (*(d.name for d in DEVICES), "ecglink")
 BUFFER = 1 << 17
 """Bytes a decoder may keep."""
+TRIES = 150
+"""Attempts to make a failing input smaller."""
 SECONDS_PER_BYTE, SECONDS = 40e-6, 0.05
 """Time a stream in one piece may take: a share for its bytes, a share for the start of a decoder."""
 
@@ -183,12 +185,13 @@ def smaller(device: str, data: bytes) -> bytes:
     """Cut a failing input while it still fails (in some of a few cuttings)."""
 
     def fails(candidate: bytes) -> bool:
-        return any(failure(device, candidate, random.Random(k)) for k in range(30))
+        return any(failure(device, candidate, random.Random(k)) for k in range(15))
 
-    step = len(data) // 2
+    step, tries = len(data) // 2, 0
     while step and fails(data):
         at = 0
-        while at < len(data):
+        while at < len(data) and tries < TRIES:
+            tries += 1
             shorter = data[:at] + data[at + step :]
             if fails(shorter):
                 data = shorter
