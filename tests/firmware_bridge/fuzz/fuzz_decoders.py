@@ -5,6 +5,7 @@ arrival times. What must hold: no exception, a bounded buffer, the same result f
 axis without a hole that no `Gap` tells, and bounded time per byte. With atheris installed its coverage
 leads the changes; without it they are random. A failing input is written beside the report, cut small.
 """
+# ruff: noqa: E402 - run as a script it must first be told where the tests lie
 
 from __future__ import annotations
 
@@ -93,7 +94,9 @@ def account(decoder: Decoder, events: Sequence[Event], size: int) -> tuple[objec
         raise Broken(f"{sum(map(len, rows))} samples and {lost} lost, but {tally}")
     if lost != sum(b - a for a, b in tally.lost_ranges) or not 0 <= tally.skipped_bytes <= size or (lost and not found):
         raise Broken(f"{tally} of {size} bytes")
-    parts = [(b.counts.tobytes(), b.mv.tobytes(), b.valid.tobytes(), np.full(len(b), b.lead_off).tobytes()) for b in rows]
+    parts = [
+        (b.counts.tobytes(), b.mv.tobytes(), b.valid.tobytes(), np.full(len(b), b.lead_off).tobytes()) for b in rows
+    ]
     others = [e for e in events if not isinstance(e, SampleBlock)]
     return (*(b"".join(column) for column in zip(*parts, strict=True)), repr(others), repr(tally))
 
@@ -206,7 +209,9 @@ def _guided(device: str, seconds: int) -> None:
     import atheris
 
     def one(data: bytes) -> None:
-        check(device, repaired(device, data, random.Random(0)) if data[:1] < b"\x80" else data, random.Random(len(data)))
+        check(
+            device, repaired(device, data, random.Random(0)) if data[:1] < b"\x80" else data, random.Random(len(data))
+        )
 
     atheris.instrument_all()
     atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=16384", str(CORPUS)], one)

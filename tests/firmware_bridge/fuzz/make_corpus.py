@@ -3,6 +3,7 @@
 Some clean frames of every device, the same injured, and frames with the extreme values that a random
 change hardly makes: counters and clocks about to wrap, wrong by half their range, or standing still.
 """
+# ruff: noqa: E402 - run as a script it must first be told where the tests lie
 
 import struct
 import sys
@@ -51,7 +52,9 @@ def _text(name, rng):
     counts = rng.integers(3, 1024, 2 * N).tolist()
     if name == "ad8232":
         return [unsynced.ad8232(-1 if 30 <= k < 34 else c) for k, c in enumerate(counts)]
-    return [b"I:%.3f,II:%.2e\r\n" % (c / 512 - 1, c / 700) if k % 9 else b"I:nan,II:!\r\n" for k, c in enumerate(counts)]
+    return [
+        b"I:%.3f,II:%.2e\r\n" % (c / 512 - 1, c / 700) if k % 9 else b"I:nan,II:!\r\n" for k, c in enumerate(counts)
+    ]
 
 
 def _frames(name):
@@ -127,7 +130,9 @@ def _extremes():
 
 
 def _shimmer_described():
-    inquiry = b"\xff\x02" + (64).to_bytes(2, "little") + bytes(4) + b"\x06\x01" + bytes([0x1D, 0x1E, 0x1F, 0x20, 0x21, 0x22])
+    inquiry = (
+        b"\xff\x02" + (64).to_bytes(2, "little") + bytes(4) + b"\x06\x01" + bytes([0x1D, 0x1E, 0x1F, 0x20, 0x21, 0x22])
+    )
     registers = b"\xff\x62\x0a" + bytes([0, 0x80, 0x10, 0x40, 0x40, 0x20, 0, 0, 2, 1])
     frames = _shimmer(3, 2)
     acks = unsynced.with_crc(b"\xff", 2), unsynced.with_crc(b"\xff\x8a\x71\x21", 2)
