@@ -5,15 +5,17 @@ arrival times. What must hold: no exception, a bounded buffer, the same result f
 axis without a hole that no `Gap` tells, and bounded time per byte. With atheris installed its coverage
 leads the changes; without it they are random. A failing input is written beside the report, cut small.
 """
-# ruff: noqa: E402 - run as a script it must first be told where the tests lie
 
 from __future__ import annotations
 
 import argparse
 import functools
 import random
+import shutil
 import sys
+import tempfile
 import time
+import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,18 +206,36 @@ def smaller(device: str, data: bytes) -> bytes:
     return data
 
 
-def _guided(device: str, seconds: int) -> None:
-    """Let atheris choose the inputs; it ends the process itself."""
+def _guided(device: str, seconds: int, folder: Path) -> None:
+    """Let atheris choose the inputs; it ends the process itself. A failing input lies in `folder`."""
     import atheris
 
     def one(data: bytes) -> None:
-        check(
-            device, repaired(device, data, random.Random(0)) if data[:1] < b"\x80" else data, random.Random(len(data))
-        )
+        rng = random.Random(len(data))
+        check(device, data if len(data) % 2 else repaired(device, data, rng), rng)
 
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=16384", str(CORPUS)], one)
-    atheris.Fuzz()
+    make(device)  # imports what is to be followed
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ecg_edge.firmware_bridge"):
+            _follow(atheris, module)
+    # what it finds worth keeping goes to the first folder, never among the seeds
+    with tempfile.TemporaryDirectory() as kept:
+        for path in CORPUS.glob(f"{device}.*.bin"):
+            shutil.copy(path, kept)
+        limits = [f"-max_total_time={seconds}", "-max_len=16384", "-timeout=20", f"-artifact_prefix={folder}/"]
+        atheris.Setup([sys.argv[0], *limits, kept], one)
+        atheris.Fuzz()
+
+
+def _follow(atheris: Any, module: Any) -> None:
+    """Instrument the functions and methods of a module."""
+    for owner in [
+        module,
+        *(v for v in vars(module).values() if isinstance(v, type) and v.__module__ == module.__name__),
+    ]:
+        for name, value in list(vars(owner).items()):
+            if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
+                setattr(owner, name, atheris.instrument_func(value))
 
 
 def has_atheris() -> bool:
@@ -246,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--random", action="store_true", help="do not use atheris, even where it is installed")
     given = parser.parse_args(arguments)
     if given.device and not given.random and has_atheris():
-        _guided(given.device, int(given.seconds))
+        _guided(given.device, max(1, int(given.seconds)), given.out)
     status = 0
     for device in [given.device] if given.device else NAMES:
         end = time.monotonic() + given.seconds
