@@ -71,14 +71,13 @@ class Finder:
 
     def close(self) -> list[Event]:
         """End of stream: return what can still be told."""
-        if self._found is None:
-            self._look(self._waiting)
-            self._waiting = b""
         if self._found is not None:
-            seen, self.seen = self.seen, b""
+            return self._found.close()
+        self._look(self._waiting)
+        seen, self.seen, self._waiting = self.seen, b"", b""
+        if self._found is not None:
             return self._found.feed(seen, self._arrival) + self._found.close()
-        self.tally.skipped_bytes += len(self.seen)
-        self.seen = b""
+        self.tally.skipped_bytes += len(seen)
         return []
 
     def opening(self) -> bytes:

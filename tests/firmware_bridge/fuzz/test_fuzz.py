@@ -126,3 +126,13 @@ def test_the_layout_that_is_found_does_not_depend_on_the_cutting():
     expected = as_summary(decode("shimmer3", SHORT_AND_LONG))
     for cut in range(1, len(SHORT_AND_LONG), 3):
         assert decode("shimmer3", SHORT_AND_LONG, [cut]) == expected
+
+
+def test_a_stream_shorter_than_a_look_is_told_at_its_end_with_its_time():
+    frames = (CORPUS / "bitalino.clean.bin").read_bytes()[: 4 * 12]
+    decoder = f.make("bitalino")
+    assert decoder.feed(frames, 3.5) == []
+    blocks = [e for e in decoder.close() if isinstance(e, SampleBlock)]
+    assert sum(map(len, blocks)) == 12
+    assert {b.arrival for b in blocks} == {3.5}
+    assert decoder.buffered == 0
