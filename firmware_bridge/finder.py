@@ -10,11 +10,15 @@ from ecg_edge.firmware_bridge.samples import Event, StreamInfo, Tally
 
 Attempt = tuple[ChainFormat, Callable[[], FramedDecoder]]
 _KEEP = 4096
-_STEP = 512
+_FIRST, _STEP = 64, 512
+"""Bytes looked at together, within the first `_KEEP` and later."""
 
 
 class Finder:
     """A decoder that becomes the one whose format the bytes fit.
+
+    Of two formats that both fit, the order of the attempts decides only if both have been given
+    the same bytes: so they look at pieces that lie where the stream, not its cutting, has them.
 
     Parameters
     ----------
@@ -32,7 +36,9 @@ class Finder:
         self, name: str, attempts: Sequence[Attempt], info: StreamInfo, opening: bytes = b"", closing: bytes = b""
     ) -> None:
         self.name, self.tally = name, Tally()
-        self.seen = b""
+        self.seen = self._waiting = b""
+        self._looked = 0
+        self._arrival = 0.0
         self._expected = info
         self._opening, self._closing = opening, closing
         self._found: FramedDecoder | None = None
@@ -46,25 +52,32 @@ class Finder:
     @property
     def buffered(self) -> int:
         """Bytes kept for later: bounded."""
-        return len(self.seen) if self._found is None else self._found.buffered
+        return len(self.seen) + len(self._waiting) if self._found is None else self._found.buffered
 
     def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
         """Take the next bytes and return what they complete (`decoder.Decoder.feed`)."""
-        for start in range(0, len(data), _STEP):
+        if self._found is not None:
+            return self._found.feed(data, arrival)
+        self._arrival = arrival
+        data, pos = self._waiting + data, 0
+        while len(data) - pos >= (size := _FIRST if self._looked < _KEEP else _STEP):
+            self._look(data[pos : pos + size])
+            pos += size
             if self._found is not None:
-                return self._found.feed(data, arrival)
-            self._look(data[start : start + _STEP])
-            if self._found is not None:
-                seen, self.seen = self.seen + data[start + _STEP :], b""
+                seen, self.seen, self._waiting = self.seen + data[pos:], b"", b""
                 return self._found.feed(seen, arrival)
+        self._waiting = data[pos:]
         return []
 
     def close(self) -> list[Event]:
         """End of stream: return what can still be told."""
         if self._found is not None:
             return self._found.close()
-        self.tally.skipped_bytes += len(self.seen)
-        self.seen = b""
+        self._look(self._waiting)
+        seen, self.seen, self._waiting = self.seen, b"", b""
+        if self._found is not None:
+            return self._found.feed(seen, self._arrival) + self._found.close()
+        self.tally.skipped_bytes += len(seen)
         return []
 
     def opening(self) -> bytes:
@@ -88,6 +101,7 @@ class Finder:
 
     def _look(self, data: bytes) -> None:
         self.seen += data
+        self._looked += len(data)
         learnt = self.learn(self.seen)
         if learnt is not None:
             self._try(learnt)

@@ -68,6 +68,7 @@ class FramedDecoder(ABC):
         self._opening, self._closing = opening, closing
         self._announced = False
         self._arrival = 0.0
+        self._bad = self._skipped = 0  # before the next frames with samples
         self._lsb = np.array([c.lsb_mv for c in info.channels], np.float64)
         self._zero = np.array([c.offset for c in info.channels], np.float64)
 
@@ -130,12 +131,14 @@ class FramedDecoder(ABC):
     def _take(self, runs: Sequence[Run]) -> list[Event]:
         events: list[Event] = []
         for run in runs:
-            bad, skipped = run.bad, run.skipped
+            self._bad += run.bad
+            self._skipped += run.skipped
             arrival = self._arrival if run.arrival is None else run.arrival
             for frames, counters in self.select(run):
                 seconds = self.seconds(frames) if len(frames) else None
-                events += self._emit(self._sequencer.place(frames, counters, seconds, arrival, bad, skipped))
-                bad = skipped = 0
+                placed = self._sequencer.place(frames, counters, seconds, arrival, self._bad, self._skipped)
+                self._bad = self._skipped = 0
+                events += self._emit(placed)
         return events
 
     def _emit(self, placed: Sequence[Placed | Gap]) -> list[Event]:
