@@ -57,7 +57,7 @@ class Resampler:
         if self._den > _MAX_PHASES:
             raise UsageError(
                 f"cannot resample {float(self.fs_in)} Hz to {float(self.fs_out)} Hz exactly",
-                "give the rate as a simple fraction, e.g. --fs 250 or --fs 40201/4",
+                "use a source whose rate is a simple fraction of Hz, such as 250 or 40201/4",
             )
         low = min(self.fs_in, self.fs_out)
         half = _HALF_WIDTH * self.fs_in / low

@@ -149,6 +149,7 @@ def bitalino(
     name = f"bitalino-{channels}" if channels else "bitalino"
 
     def make(n: int) -> Bitalino:
+        """Return the decoder of frames with `n` inputs."""
         lsb = 3300 / (gain or 1100)
         full = [1024] * 4 + [64] * 2
         labels = ("I", "II", "A3", "A4", "A5", "A6")

@@ -138,6 +138,7 @@ def healthypi5_ov3(
     checks = {3: (57, pattern(envelope(50, 3))), 4: (26, pattern(envelope(19, 4)))}
 
     def measure(buf: bytes, pos: int) -> int:
+        """Length of the frame at `pos`; 0 if there is none, -1 if more bytes must come."""
         if len(buf) - pos < 5:
             return -1 if buf.startswith(SYNC[: len(buf) - pos], pos) else 0
         length, check = checks.get(buf[pos + 4], (0, None))

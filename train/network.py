@@ -176,6 +176,7 @@ class Body(nn.Module):
         old, new = iter(states), list[Tensor]()
 
         def run(conv: nn.Module, v: Tensor) -> Tensor:
+            """Step one convolution, moving its state from `old` to `new`."""
             assert isinstance(conv, CausalConv)
             if not conv.memory:
                 return conv(v)  # type: ignore[no-any-return]
