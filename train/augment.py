@@ -84,7 +84,7 @@ def measured(x: Batch, leads: tuple[str, ...], n_inputs: int, fs: int, how: Augm
                 inputs[:, k] += share * (x[np.arange(len(x)), rng.choice(near, len(x))] - x[:, k])
     if how.noise_mv:
         inputs += noise(inputs.shape, fs, how, rng)
-    return inputs
+    return np.asarray(inputs)
 
 
 def filtered(x: Batch, fs: int, probability: float, rng: Rng) -> Batch:
@@ -93,7 +93,7 @@ def filtered(x: Batch, fs: int, probability: float, rng: Rng) -> Batch:
     f = np.fft.rfftfreq(samples, 1 / fs)
     low = rng.uniform(*_LOWPASS_HZ, (n, 1))
     order = rng.integers(1, 5, (n, 1))
-    high = np.exp(rng.uniform(*np.log(_HIGHPASS_HZ), (n, 1)))
+    high = np.exp(rng.uniform(math.log(_HIGHPASS_HZ[0]), math.log(_HIGHPASS_HZ[1]), (n, 1)))
     response = np.where(rng.random((n, 1)) < probability, 1 / np.sqrt(1 + (f / low) ** (2 * order)), 1).astype(complex)
     response *= np.where(rng.random((n, 1)) < probability, 1j * f / (1j * f + high), 1)
     spectrum = fft.rfft(x, axis=-1) * response[:, None].astype(np.complex64)
