@@ -65,10 +65,16 @@ def rows(study: str, epochs: int, smaller: bool = False) -> list[Row]:
             for ms in LOOKAHEADS_MS
         ]
         return [*delays, Row("lookahead-offline", "offline", "ours offline", base, spec)]
-    plain = {"all": {}, "no gain": {"gain": 0.0}, "no noise": {"noise_mv": 0.0}, "none": {"gain": 0.0, "noise_mv": 0.0}}
+    without: dict[str, dict[str, float]] = {
+        "all": {},
+        "no gain": {"gain": 0.0},
+        "no filters": {"band": 0.0},
+        "no noise": {"noise_mv": 0.0},
+        "none": {"gain": 0.0, "band": 0.0, "noise_mv": 0.0},
+    }
     return [
         Row(f"augmentation-{name.replace(' ', '-')}", name, "ours", base, replace(spec, **off))  # type: ignore[arg-type]
-        for name, off in plain.items()
+        for name, off in without.items()
     ]
 
 

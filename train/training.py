@@ -57,8 +57,8 @@ class TrainSpec:
     warmup_samples: int = 60
     r_weight: float = 0.15
     gain: float = 0.25
-    band: float = 0.35
-    noise_mv: float = 0.03
+    band: float = 0.25
+    noise_mv: float = 0.02
     colour: float = 1.0
     shift: float = 0.0
     ema: float = 0.999
