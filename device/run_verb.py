@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_edge.device.console import say
-from ecg_edge.device.model import Model, check_leads, load_model, shipped_models
+from ecg_edge.device.model import Model, load_model, shipped_models
 from ecg_edge.device.recorder import Recorder
 from ecg_edge.device.run import Runner, stop_on_signals
 from ecg_edge.device.sink_thread import SinkThread
@@ -142,14 +142,16 @@ def default_model(leads: tuple[str, ...]) -> Model:
     LeadMismatchError
         None fits the source's leads.
     """
-    models = [load_model(path) for path in shipped_models().values()]
-    if not models:
+    shipped = shipped_models()
+    if not shipped:
         raise ModelFileError("this build comes without a model", "name a model file with --model")
-    fitting = [m for m in models if set(m.spec.input_leads) <= set(leads)]
+    # Names say leads and precision, so that only the chosen file has to be opened.
+    reads = {name: tuple(name.upper().split("-")[:-1]) for name in shipped}
+    fitting = [name for name in shipped if set(reads[name]) <= {lead.upper() for lead in leads}]
     if not fitting:
-        check_leads(models[0].spec, leads)
         raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", "ecg-edge info lists the shipped models")
-    return max(fitting, key=lambda m: (len(m.spec.input_leads), m.spec.precision == "int8", m.path.name))
+    best = max(fitting, key=lambda name: (len(reads[name]), name.endswith("-int8"), name))
+    return load_model(shipped[best])
 
 
 def _monitor(options: Options) -> tuple[SinkThread, Callable[[], None]]:
