@@ -64,7 +64,7 @@ def flags(x: FloatArray) -> list[str]:
     """Signs of exchanged electrodes, in the conditioned leads."""
     out = []
     if limb_swap_score(x) > 0:
-        out.append("LA and RA look exchanged: lead I points down and aVR up")
+        out.append("LA and RA look exchanged: lead I runs against V5 and V6")
     if chest_swap_score(x) > 0:
         out.append("V1 and V2 look exchanged: V2 is more like the leads on V1's side than V1 is")
     return out
@@ -72,9 +72,8 @@ def flags(x: FloatArray) -> list[str]:
 
 def limb_swap_score(x: FloatArray) -> float:
     """Above zero where lead I runs against V5 and V6, which see the heart from the same side."""
-    i, avr = x[:, 0], x[:, 3]
     left = x[:, LEADS.index("V5")] + x[:, LEADS.index("V6")]
-    return min(-_correlation(i, left), _correlation(avr, left))
+    return -_correlation(x[:, 0], left)
 
 
 def chest_swap_score(x: FloatArray) -> float:
