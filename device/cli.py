@@ -24,6 +24,8 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         help="serial port, tcp://host:port, replay:RECORD or synthetic: (default: the one USB serial port)",
     )
     parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
+    parser.add_argument("--calibration", metavar="FILE", help="a person's calibration (ecg-edge calibrate)")
+    parser.add_argument("--patient", metavar="ID", help="who wears the device; another's calibration is refused")
     parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
     parser.add_argument("--monitor", action="store_true", help="show the leads in a browser")
     parser.add_argument("--host", default="127.0.0.1", help="address of the monitor (default: this machine only)")
@@ -83,7 +85,27 @@ def _demo(arguments: argparse.Namespace) -> int:
     return demo(arguments)
 
 
+def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="M", required=True, help="model file or name")
+    parser.add_argument(
+        "--reference", metavar="REC12", action="append", required=True, help="twelve-lead record; more than one may do"
+    )
+    parser.add_argument("--age", metavar="DAYS", type=float, action="append", help="age of each reference")
+    parser.add_argument("--patient", metavar="ID", required=True, help="whose references they are")
+    parser.add_argument("--out", metavar="FILE", required=True, help="the calibration file")
+    parser.add_argument("--fs", metavar="HZ", help="rate of a CSV file without a column of times")
+    parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
+    _output(parser)
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.calibrate_verb import calibrate
+
+    return calibrate(arguments)
+
+
 RUN = Verb("run", "twelve leads live from a device, a record or the synthetic heart", _run_arguments, _run)
+CALIBRATE = Verb("calibrate", "fit a model's head to one person's twelve-lead record", _calibrate_arguments, _calibrate)
 INFO = Verb("info", "what a model file is and how well it does", _info_arguments, _info)
 DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _doctor)
 DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _demo)

@@ -165,6 +165,7 @@ def header_message(header: RunHeader) -> str:
         fs=spec.fs,
         native_fs=float(header.info.fs),
         model={"name": header.model_name, "precision": spec.precision, "sha256": header.model_sha256},
+        calibration=header.calibration,
         interval_level=spec.head.interval_level,
         hop=spec.hop,
         algorithmic_ms=1000 * spec.algorithmic_latency_s,

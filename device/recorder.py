@@ -147,6 +147,7 @@ def _comments(header: RunHeader) -> list[str]:
         "reconstructed leads are estimates, not for diagnosis",
         *(f"{p.value}: {', '.join(leads) or 'none'}" for p, leads in by.items()),
         f"model: {header.model_name} sha256 {header.model_sha256} model_id {spec.model_id} {spec.precision}",
+        *([header.calibration] if header.calibration else []),
         f"source: {header.source}",
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
         f"alignment: sample m shows the instant m/{spec.fs} s - {delay:.4f} s",

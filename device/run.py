@@ -57,6 +57,8 @@ class Runner:
         Set by whoever wants the run to end.
     opened : callable, optional
         Called once the sinks are open.
+    calibration : str, optional
+        What is said of reconstructed leads where the model is fitted to a person.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class Runner:
         seconds: float | None = None,
         stop: threading.Event | None = None,
         opened: Callable[[], None] = lambda: None,
+        calibration: str = "",
     ) -> None:
         self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
         self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
         self._stop = stop or threading.Event()
         self._opened = opened
+        self._calibration = calibration
         self._open: list[SinkThread] = []
         self._stream: _Stream | None = None
         self._done = False
@@ -156,6 +160,7 @@ class Runner:
             pipeline.provenance,
             self._clock.now() - timedelta(seconds=age),
             pipeline.latency_terms,
+            self._calibration,
         )
         for sink in self._sinks:
             sink.open(header)

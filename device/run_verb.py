@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecg_edge.device.calibration_file import read_calibration
 from ecg_edge.device.console import say
-from ecg_edge.device.model import Model, check_leads, load_model, shipped_models
+from ecg_edge.device.model import Model, load_model, shipped_models
 from ecg_edge.device.recorder import Recorder
 from ecg_edge.device.run import Runner, stop_on_signals
 from ecg_edge.device.sink_thread import SinkThread
@@ -46,6 +47,8 @@ class Options:
     fast: bool = False
     device: str | None = None
     gain: float | None = None
+    calibration: str | None = None
+    patient: str | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     a = arguments
     options = Options(
         a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
-        not a.no_reconnect, a.fast, a.device, a.gain,
+        not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient,
     )  # fmt: skip
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json)
 
@@ -97,6 +100,14 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
     leads = parse_leads(options.leads) if options.leads else None
     model = load_model(options.model) if options.model else None
+    calibration = read_calibration(Path(options.calibration)) if options.calibration else None
+    if calibration and model:
+        calibration.apply(model, options.patient)  # refuse before anything is opened
+
+    def model_for(found: tuple[str, ...]) -> Model:
+        chosen = model or default_model(found)
+        return calibration.apply(chosen, options.patient) if calibration else chosen
+
     url, source = open_source(
         options.source,
         clock,
@@ -117,7 +128,7 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
     runner = Runner(
         source,
         url,
-        lambda found: model or default_model(found),
+        model_for,
         sinks,
         clock,
         mains_hz=None if options.mains == "off" else float(options.mains),
@@ -125,6 +136,7 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         seconds=options.seconds,
         stop=stop,
         opened=opened,
+        calibration=calibration.label if calibration else "",
     )
     with stop_on_signals(stop):
         summary = runner.run()
@@ -142,14 +154,16 @@ def default_model(leads: tuple[str, ...]) -> Model:
     LeadMismatchError
         None fits the source's leads.
     """
-    models = [load_model(path) for path in shipped_models().values()]
-    if not models:
+    shipped = shipped_models()
+    if not shipped:
         raise ModelFileError("this build comes without a model", "name a model file with --model")
-    fitting = [m for m in models if set(m.spec.input_leads) <= set(leads)]
+    # Names say leads and precision, so that only the chosen file has to be opened.
+    reads = {name: tuple(name.upper().split("-")[:-1]) for name in shipped}
+    fitting = [name for name in shipped if set(reads[name]) <= {lead.upper() for lead in leads}]
     if not fitting:
-        check_leads(models[0].spec, leads)
         raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", "ecg-edge info lists the shipped models")
-    return max(fitting, key=lambda m: (len(m.spec.input_leads), m.spec.precision == "int8", m.path.name))
+    best = max(fitting, key=lambda name: (len(reads[name]), name.endswith("-int8"), name))
+    return load_model(shipped[best])
 
 
 def _monitor(options: Options) -> tuple[SinkThread, Callable[[], None]]:

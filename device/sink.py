@@ -33,6 +33,8 @@ class RunHeader:
     latency_terms : dict of str to float
         The named terms of the latency a user sees, in seconds, as far as they are known in advance:
         ``device filter``, ``frame``, ``resampler``, ``algorithmic`` ….
+    calibration : str
+        ``reconstructed, calibrated <date> from <record>``; empty where the model is everybody's.
     """
 
     info: StreamInfo
@@ -43,6 +45,7 @@ class RunHeader:
     provenance: tuple[Provenance, ...]
     started: datetime
     latency_terms: dict[str, float] = field(default_factory=dict)
+    calibration: str = ""
 
 
 @dataclass(frozen=True)

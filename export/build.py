@@ -16,6 +16,7 @@ from ecg_edge.device.spec import Head, ModelSpec
 from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.quantise import Quantisation, calibrate
+from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train import finalise, training
 from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.run_folder import RunFolder
@@ -81,6 +82,8 @@ def open_run(run: RunFolder) -> Exporter:
     """
     config = run.read_config()
     network = training.load_model(run.path)
+    if network.spec.any_lead:
+        raise CheckpointError("any-lead networks cannot be exported yet", "export a run of fixed leads")
     calibration = finalise.Calibration.load(run.calibration_file)
     graph = from_body(network.body)
     mean, log_scale = finalise.head_weights(network)

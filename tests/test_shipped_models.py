@@ -33,12 +33,14 @@ def test_latency_size_and_identity(model: Model) -> None:
     assert spec.lookahead / spec.fs <= 0.120
     assert spec.settling_s <= 2.0
     size = model.path.stat().st_size
-    assert size <= (400_000 if spec.precision == "int8" else 1_500_000)
-    twin = load_model(model.path.stem.replace("int8", "fp32"))
-    assert twin.spec.model_id == spec.model_id
-    assert (
-        sum(p.stat().st_size for p in shipped_models().values() if p.stem.startswith(("i-ii-int8", "i-ii-fp32"))) < 3e6
-    )
+    int8 = 400_000 if len(spec.input_leads) <= 2 else 450_000
+    assert size <= (int8 if spec.precision == "int8" else 1_500_000)
+    twin = shipped_models().get(model.path.stem.replace("int8", "fp32"))
+    assert twin is None or load_model(twin).spec.model_id == spec.model_id
+
+
+def test_all_models_together_are_small() -> None:
+    assert sum(p.stat().st_size for p in shipped_models().values()) < 8e6
 
 
 def test_a_model_says_where_it_comes_from(model: Model) -> None:

@@ -11,9 +11,12 @@ from typing import Any
 from ecg_edge.firmware_bridge.errors import CheckpointError, MissingExtraError, UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
+_GIVEN_BY_LEADS = ("input_leads", "any_lead")
+
 
 def _configure_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--leads", required=True, help="measured leads, e.g. I,II")
+    parser.add_argument("--leads", required=True, help="measured leads, e.g. I,II; any: every subset of the basis")
+    parser.add_argument("--init", type=Path, metavar="RUN", help="start from this run's weights")
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
     parser.add_argument("--out", required=True, type=Path, help="run folder")
     parser.add_argument("--resume", action="store_true", help="continue from the run folder's last.pt")
@@ -41,7 +44,10 @@ def _train(args: argparse.Namespace) -> int:
     from ecg_edge.train.training import Trainer, TrainSpec, load_model
 
     net_settings, train_settings = _settings(args.set, NetSpec, TrainSpec)
-    net = NetSpec(parse_leads(args.leads), **net_settings)
+    if args.leads == "any":
+        net = NetSpec(BASIS, **{**net_settings, "any_lead": True})
+    else:
+        net = NetSpec(parse_leads(args.leads), **net_settings)
     if odd := [lead for lead in net.input_leads if lead not in BASIS]:
         raise UsageError(f"cannot train on {', '.join(odd)}", f"choose from {', '.join(BASIS)}")
     if not net.target_leads:
@@ -65,6 +71,8 @@ def _train(args: argparse.Namespace) -> int:
         }
     )
     trainer = Trainer(net, spec, train, validation, run.path)
+    if args.init and not last.exists():
+        trainer.start_from(load_model(args.init))
     if last.exists():
         trainer.load(last)
         hint(f"resumed after epoch {trainer.epoch}")
@@ -74,6 +82,9 @@ def _train(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         hint(f"\nstopped; last.pt holds epoch {trainer.epoch}\nnext: the same command with --resume")
         return 130
+    if net.any_lead:
+        hint("next: ecg-edge train --leads I,II --init RUN   (any-lead networks cannot be exported yet)")
+        return 0
     finalise(load_model(run.path), train, validation).save(run.calibration_file)
     hint(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
     return 0
@@ -96,7 +107,7 @@ def _settings(pairs: list[str], *kinds: type[Any]) -> tuple[dict[str, Any], ...]
         key, _, text = pair.partition("=")
         for kind, settings in zip(kinds, found, strict=True):
             field = kind.__dataclass_fields__.get(key)
-            if field is None or key == "input_leads":
+            if field is None or key in _GIVEN_BY_LEADS:
                 continue
             try:
                 settings[key] = _convert(text, field.default)
@@ -104,7 +115,7 @@ def _settings(pairs: list[str], *kinds: type[Any]) -> tuple[dict[str, Any], ...]
                 wrong.append(f"{key}: {text!r} is not a {type(field.default).__name__}")
             break
         else:
-            names = sorted(n for k in kinds for n in k.__dataclass_fields__ if n != "input_leads")
+            names = sorted(n for k in kinds for n in k.__dataclass_fields__ if n not in _GIVEN_BY_LEADS)
             wrong.append(f"unknown setting {key!r} (there are: {', '.join(names)})")
     if wrong:
         raise UsageError("; ".join(wrong), "write --set key=value, lists as 24,32,64,96")
@@ -174,6 +185,8 @@ def _from_run(path: Path) -> tuple[Any, ...]:
     model = load_model(path)
     ridges = Calibration.load(run.calibration_file).ridge if run.calibration_file.is_file() else {}
     spec = model.spec
+    if spec.any_lead:
+        raise UsageError("an any-lead run has no single table", "read its history.jsonl, which has one per lead set")
     how = "fp32 offline in torch (equals streamed)"
     return (
         spec.input_leads,

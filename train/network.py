@@ -8,14 +8,14 @@ are (1, k) in two dimensions: on CPUs the channels-last kernels are a quarter fa
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_edge.device.leads import missing_basis
+from ecg_edge.device.leads import BASIS, missing_basis
 from ecg_edge.firmware_bridge.errors import CheckpointError
 
 
@@ -43,6 +43,9 @@ class NetSpec:
         Width of the last decoder level: the features the head reads.
     taps_before : int
         Input taps of the head before the output instant; after it there are `lookahead`.
+    any_lead : bool
+        Accept every subset of `input_leads`, which are then the whole basis: a second row of inputs
+        says which leads are there (1) and which are not (0, their values 0 as well).
     """
 
     input_leads: tuple[str, ...]
@@ -54,6 +57,12 @@ class NetSpec:
     decoder_kernel: int = 5
     n_features: int = 24
     taps_before: int = 16
+    any_lead: bool = False
+
+    @property
+    def n_inputs(self) -> int:
+        """Channels of the graph's input: the leads, and for any-lead their masks."""
+        return len(self.input_leads) * (2 if self.any_lead else 1)
 
     @property
     def hop(self) -> int:
@@ -62,8 +71,8 @@ class NetSpec:
 
     @property
     def target_leads(self) -> tuple[str, ...]:
-        """Basis leads the head predicts."""
-        return missing_basis(self.input_leads)
+        """Basis leads the head predicts; for any-lead the whole basis, of which the measured are not used."""
+        return BASIS if self.any_lead else missing_basis(self.input_leads)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for a checkpoint."""
@@ -121,7 +130,7 @@ class Body(nn.Module):
         super().__init__()
         self.spec = spec
         c, k = spec.channels, spec.kernels
-        c_in = (len(spec.input_leads), *c[:-1])
+        c_in = (spec.n_inputs, *c[:-1])
         self.encoder = nn.ModuleList(CausalConv(c_in[i], c[i], k[i], stride=1 if i == 0 else 2) for i in range(len(c)))
         self.bottleneck = nn.ModuleList(CausalConv(c[-1], c[-1], 3, dilation=d, relu=False) for d in spec.dilations)
         self.levels = tuple(reversed(range(len(c) - 1)))
@@ -139,8 +148,8 @@ class Body(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (batch, lead, 1, time)
-            In mV; `time` a multiple of the hop.
+        x : Tensor of shape (batch, n_inputs, 1, time)
+            In mV (masks 0 or 1); `time` a multiple of the hop.
 
         Returns
         -------
@@ -237,8 +246,8 @@ class Reconstructor(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (batch, lead, time)
-            Conditioned input leads in mV; `time` a multiple of the hop.
+        x : Tensor of shape (batch, n_inputs, time)
+            Conditioned input leads in mV, then for any-lead their masks; `time` a multiple of the hop.
 
         Returns
         -------
@@ -248,7 +257,7 @@ class Reconstructor(nn.Module):
         """
         x4 = x[:, :, None, :].contiguous(memory_format=torch.channels_last)
         features = self.body(x4)
-        past = F.pad(x4, (self.n_taps - 1, 0))
+        past = F.pad(x4[:, : len(self.spec.input_leads)], (self.n_taps - 1, 0))
         mean = self.mean_features(features) + self.mean_taps(past)
         log_scale = self.scale_features(features.detach())
         return mean[:, :, 0], log_scale[:, :, 0].clamp(-6.0, 3.0)
@@ -256,3 +265,48 @@ class Reconstructor(nn.Module):
     def n_parameters(self) -> int:
         """Count of trained numbers."""
         return sum(p.numel() for p in self.parameters())
+
+
+@torch.no_grad()
+def adopt(model: Reconstructor, source: Reconstructor) -> None:
+    """Start `model` from a network trained on other leads of the same geometry.
+
+    Rows of leads that both have are taken over; an any-lead network's masks become a constant, which
+    goes into the first batch norm's mean. Rows that `source` lacks keep their fresh start.
+
+    Raises
+    ------
+    CheckpointError
+        The two networks differ in more than their leads.
+    """
+    mine, theirs = model.spec, source.spec
+    if replace(mine, input_leads=(), any_lead=False) != replace(theirs, input_leads=(), any_lead=False):
+        raise CheckpointError("the networks differ in more than their leads", "start from a run of the same settings")
+    weights = {k: v.clone() for k, v in source.state_dict().items()}
+    own = model.state_dict()
+    first = weights["body.encoder.0.conv.weight"]
+    inputs = [
+        (mine.input_leads.index(n), theirs.input_leads.index(n)) for n in mine.input_leads if n in theirs.input_leads
+    ]
+    targets = [
+        (mine.target_leads.index(n), theirs.target_leads.index(n))
+        for n in mine.target_leads
+        if n in theirs.target_leads
+    ]
+    if theirs.any_lead and not mine.any_lead:
+        there = [len(theirs.input_leads) + k for _, k in inputs]
+        weights["body.encoder.0.norm.running_mean"] -= first[:, there].sum(dim=(1, 2, 3))
+    for name in [n for n in weights if weights[n].shape != own[n].shape or n.startswith(("mean", "scale"))]:
+        old, new = weights[name], own[name].clone()
+        if name == "body.encoder.0.conv.weight":
+            for a, b in inputs:
+                new[:, a] = old[:, b]
+        else:
+            for a, b in targets:
+                if name == "mean_taps.weight":
+                    for c, d in inputs:
+                        new[a, c] = old[b, d]
+                else:
+                    new[a] = old[b]
+        weights[name] = new
+    model.load_state_dict(weights)

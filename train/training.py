@@ -17,11 +17,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ecg_edge.device.leads import BASIS
+from ecg_edge.device.leads import BASIS, missing_basis
 from ecg_edge.device.progress import Progress
 from ecg_edge.firmware_bridge.errors import CheckpointError, EcgEdgeError
-from ecg_edge.train import metrics
-from ecg_edge.train.network import NetSpec, Reconstructor
+from ecg_edge.train import augment, metrics, subsets
+from ecg_edge.train.augment import Augmentation
+from ecg_edge.train.network import NetSpec, Reconstructor, adopt
 from ecg_edge.train.prepare import Prepared
 
 SCORED_FROM_S = 2.0
@@ -41,10 +42,8 @@ class TrainSpec:
         Samples after the cold start that do not count in the loss.
     r_weight : float
         Weight of ``1 - r`` beside the RMSE.
-    gain : float
-        Each record is scaled by a factor between ``1 / (1 + gain)`` and ``1 + gain``.
-    noise_mv : float
-        White noise added to the inputs.
+    gain, band, noise_mv, colour, shift : float
+        See `augment.Augmentation`.
     ema : float
         Decay of the averaged weights that are validated and kept.
     """
@@ -58,8 +57,16 @@ class TrainSpec:
     warmup_samples: int = 60
     r_weight: float = 0.15
     gain: float = 0.25
-    noise_mv: float = 0.005
+    band: float = 0.25
+    noise_mv: float = 0.02
+    colour: float = 1.0
+    shift: float = 0.0
     ema: float = 0.999
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to each crop."""
+        return Augmentation(self.gain, self.band, self.noise_mv, self.colour, self.shift)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for a checkpoint."""
@@ -73,7 +80,26 @@ class TrainSpec:
         return cls(**d)
 
 
-def loss_of(mean: Tensor, log_scale: Tensor, truth: Tensor, r_weight: float) -> Tensor:
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from.
+
+    Attributes
+    ----------
+    inputs : Tensor of shape (batch, n_inputs, time)
+        What the network sees.
+    truth : Tensor of shape (batch, target, time)
+        Not yet delayed.
+    wanted : Tensor of shape (batch, target) or None
+        1 for the leads that count; None where all do.
+    """
+
+    inputs: Tensor
+    truth: Tensor
+    wanted: Tensor | None
+
+
+def loss_of(mean: Tensor, log_scale: Tensor, truth: Tensor, r_weight: float, wanted: Tensor | None = None) -> Tensor:
     """Training loss of one batch.
 
     Parameters
@@ -82,6 +108,8 @@ def loss_of(mean: Tensor, log_scale: Tensor, truth: Tensor, r_weight: float) -> 
         Aligned and cut to the scored stretch; mV.
     r_weight : float
         Weight of ``1 - r``.
+    wanted : Tensor of shape (batch, target), optional
+        Weight of each record's leads.
 
     Returns
     -------
@@ -90,11 +118,12 @@ def loss_of(mean: Tensor, log_scale: Tensor, truth: Tensor, r_weight: float) -> 
         the Gaussian negative log-likelihood of the scale with the mean held fixed.
     """
     error = mean - truth
-    rmse = (error.square().mean(-1) + 1e-6).sqrt().mean()
+    rmse = (error.square().mean(-1) + 1e-6).sqrt()
     tc, mc = truth - truth.mean(-1, keepdim=True), mean - mean.mean(-1, keepdim=True)
     r = (tc * mc).sum(-1) / (tc.square().sum(-1) * mc.square().sum(-1) + 1e-3).sqrt()
-    nll = (0.5 * (error.detach() * torch.exp(-log_scale)).square() + log_scale).mean()
-    return 10 * rmse + 10 * r_weight * (1 - r.mean()) + 0.1 * nll
+    nll = (0.5 * (error.detach() * torch.exp(-log_scale)).square() + log_scale).mean(-1)
+    each = 10 * rmse + 10 * r_weight * (1 - r) + 0.1 * nll
+    return each.mean() if wanted is None else (each * wanted).sum() / wanted.sum()
 
 
 class Trainer:
@@ -114,7 +143,8 @@ class Trainer:
     def __init__(self, net: NetSpec, spec: TrainSpec, train: Prepared, validation: Prepared, out: Path) -> None:
         self.net, self.spec, self.out = net, spec, out
         self._train, self._validation = train, validation
-        self._columns = [BASIS.index(lead) for lead in (*net.input_leads, *net.target_leads)]
+        self._leads = net.input_leads if net.any_lead else (*net.input_leads, *net.target_leads)
+        self._columns = [BASIS.index(lead) for lead in self._leads]
         torch.manual_seed(spec.seed)
         self.model = Reconstructor(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).eval()
@@ -127,6 +157,11 @@ class Trainer:
         self._steps_per_epoch = max(1, len(train) // spec.batch)
         self.epoch = 0
         self.best = math.inf
+
+    def start_from(self, source: Reconstructor) -> None:
+        """Take over the weights of a network trained on other leads."""
+        for model in (self.model, self.average):
+            adopt(model, source)
 
     def fit(self, report: Callable[[dict[str, Any]], None]) -> None:
         """Run the remaining epochs; call `report` with each epoch's figures.
@@ -168,25 +203,31 @@ class Trainer:
                 progress.step(note=f"loss {total / (k + 1):.4f}")
         return total / self._steps_per_epoch
 
-    def _batch(self, rows: npt.NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-        """Crops of the given records, shape (batch, lead, time), augmented."""
+    def _batch(self, rows: npt.NDArray[np.int64], rng: np.random.Generator) -> Batch:
+        """Crops of the given records, augmented."""
         crop = min(self.spec.crop, self._train.x.shape[1]) // self.net.hop * self.net.hop
         starts = rng.integers(0, self._train.x.shape[1] - crop + 1, len(rows))
         x = np.stack([self._train.x[r, s : s + crop] for r, s in zip(rows, starts, strict=True)])
-        gain = np.exp(rng.uniform(-1, 1, len(rows)) * math.log1p(self.spec.gain))
-        x = x[:, :, self._columns] * gain[:, None, None]
-        n_in = len(self.net.input_leads)
-        x[:, :, :n_in] += rng.normal(0, self.spec.noise_mv, x[:, :, :n_in].shape)
-        return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1), dtype=np.float32))
+        x = np.ascontiguousarray(x[:, :, self._columns].transpose(0, 2, 1), dtype=np.float32)
+        how, fs, n_in = self.spec.augmentation, self.net.fs, len(self.net.input_leads)
+        x = augment.recorded(x, fs, how, rng)
+        inputs = augment.measured(x, self._leads, n_in, fs, how, rng)
+        if self.net.any_lead:
+            drawn = subsets.draw(len(x), crop, rng)
+            inputs = np.concatenate([inputs * drawn.masks, drawn.masks], axis=1)
+            return Batch(torch.from_numpy(inputs), torch.from_numpy(x), torch.from_numpy(drawn.wanted))
+        return Batch(torch.from_numpy(inputs), torch.from_numpy(x[:, n_in:]), None)
 
-    def _step(self, batch: Tensor, step: int) -> float:
+    def _step(self, batch: Batch, step: int) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = self.spec.lr * self._rate(step)
-        n_in, late = len(self.net.input_leads), self.net.lookahead
-        mean, log_scale = self.model(batch[:, :n_in])
-        scored = slice(self.spec.warmup_samples, batch.shape[-1] - late)
-        shifted = slice(scored.start + late, batch.shape[-1])
-        loss = loss_of(mean[..., shifted], log_scale[..., shifted], batch[:, n_in:, scored], self.spec.r_weight)
+        late, n = self.net.lookahead, batch.inputs.shape[-1]
+        mean, log_scale = self.model(batch.inputs)
+        scored = slice(self.spec.warmup_samples, n - late)
+        shifted = slice(scored.start + late, n)
+        loss = loss_of(
+            mean[..., shifted], log_scale[..., shifted], batch.truth[..., scored], self.spec.r_weight, batch.wanted
+        )
         value = float(loss.detach())
         if not math.isfinite(value):
             raise EcgEdgeError(
@@ -218,14 +259,34 @@ class Trainer:
                 a.copy_(b)
 
     def validate(self) -> dict[str, Any]:
-        """Figures of the averaged weights on the validation records, from 2.0 s on."""
-        parts = []
-        n_in = len(self.net.input_leads)
+        """Figures of the averaged weights on the validation records, from 2.0 s on.
+
+        An any-lead network is validated on the specialists' lead sets; its mean is over those.
+        """
+        if not self.net.any_lead:
+            return self._figures(self.net.input_leads)
+        each = {"+".join(leads): self._figures(leads) for leads in subsets.SPECIALISTS}
+        mean = {k: float(np.mean([s["mean"][k] for s in each.values()])) for k in ("rmse_mv", "r", "mse_mv2")}
+        return {
+            "records": len(self._validation),
+            "leads": {name: s["mean"] for name, s in each.items()},
+            "mean": mean,
+            "subsets": each,
+        }
+
+    def _figures(self, leads: tuple[str, ...]) -> dict[str, Any]:
+        parts, mask = [], subsets.mask_of(leads)
+        scored = slice(round(SCORED_FROM_S * self.net.fs), None)
+        hidden = missing_basis(leads)
+        outputs = [self.net.target_leads.index(lead) for lead in hidden]
+        columns = [BASIS.index(lead) for lead in hidden]
         for k in range(0, len(self._validation), 256):
-            x = np.asarray(self._validation.x[k : k + 256])[:, :, self._columns]
-            estimate = reconstruct(self.average, x[:, :, :n_in])
-            scored = slice(round(SCORED_FROM_S * self.net.fs), estimate.shape[1])
-            parts.append(metrics.figures(x[:, scored, n_in:], estimate[:, scored], self.net.target_leads))
+            x = np.asarray(self._validation.x[k : k + 256])
+            seen = x[:, :, [BASIS.index(lead) for lead in self.net.input_leads]]
+            if self.net.any_lead:
+                seen = np.concatenate([seen * mask, np.broadcast_to(mask, seen.shape)], axis=2)
+            estimate = reconstruct(self.average, seen)[:, :, outputs]
+            parts.append(metrics.figures(x[:, : estimate.shape[1], columns][:, scored], estimate[:, scored], hidden))
         return metrics.concatenate(parts).summary()
 
     def save(self, path: Path) -> None:

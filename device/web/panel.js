@@ -22,8 +22,8 @@ export function showHeader(h) {
   say("device", h.device || h.source);
   $("device").title = `${h.source}${h.firmware ? `, firmware ${h.firmware}` : ""}`;
   say("model", h.model.name);
-  say("precision", `${h.model.precision} · ${h.inputs.join(" + ")} → 12`);
-  $("model").title = `sha256 ${h.model.sha256}`;
+  say("precision", `${h.model.precision} · ${h.inputs.join(" + ")} → 12${h.calibration ? " · calibrated" : ""}`);
+  $("model").title = `sha256 ${h.model.sha256}${h.calibration ? `; ${h.calibration}` : ""}`;
   say("interval", h.interval_level ? `${Math.round(100 * h.interval_level)} % interval` : "interval");
   say("algorithmic", `+ ${whole(h.algorithmic_ms)} ms algorithmic`);
   document.title = `${h.device || "ECG"} · ecg-edge`;

@@ -15,6 +15,7 @@ import wfdb
 
 from ecg_edge.device import main as command
 from ecg_edge.device.main import main
+from ecg_edge.device.model import load_model, shipped_models
 from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError
 from tests.device import fakes
@@ -182,17 +183,25 @@ def test_the_default_model_is_the_one_that_uses_most_leads_and_int8(tmp_path, mo
     from ecg_edge.device.run_verb import default_model
 
     int8 = {"quantisation": {"precision": "int8"}}
-    files = {
-        "one": write_tiny(tmp_path / "one.onnx", tiny_spec(("I",), **int8)),
-        "two": write_tiny(tmp_path / "two.onnx", tiny_spec(("I", "II"))),
-        "two8": write_tiny(tmp_path / "two8.onnx", tiny_spec(("I", "II"), **int8)),
-        "chest": write_tiny(tmp_path / "chest.onnx", tiny_spec(("I", "V2"), **int8)),
+    specs = {
+        "i-int8": tiny_spec(("I",), **int8),
+        "i-ii-fp32": tiny_spec(("I", "II")),
+        "i-ii-int8": tiny_spec(("I", "II"), **int8),
+        "i-v2-int8": tiny_spec(("I", "V2"), **int8),
     }
+    files = {name: write_tiny(tmp_path / f"{name}.onnx", spec) for name, spec in specs.items()}
+    files["v6-int8"] = tmp_path / "never-opened.onnx"
     monkeypatch.setattr("ecg_edge.device.run_verb.shipped_models", lambda: files)
-    assert default_model(("II", "I", "V5")).path == files["two8"]
-    assert default_model(("I",)).path == files["one"]
-    with pytest.raises(EcgEdgeError, match="missing"):
-        default_model(("V6",))
+    assert default_model(("II", "I", "V5")).path == files["i-ii-int8"]
+    assert default_model(("I",)).path == files["i-int8"]
+    with pytest.raises(EcgEdgeError, match="no shipped model for V5"):
+        default_model(("V5",))
+
+
+def test_the_name_of_a_shipped_model_tells_its_leads_and_precision() -> None:
+    for name, path in shipped_models().items():
+        spec = load_model(path).spec
+        assert name == "-".join((*spec.input_leads, spec.precision)).lower()
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

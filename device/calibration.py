@@ -1,0 +1,189 @@
+"""Personal calibration: the head refitted to one person, in closed form.
+
+The refitted weights minimise the squared error over the reference plus ``strength`` times the
+squared change of the output on the training population, which the model's second moments give:
+ridge regression toward the shipped head, or the mean of the posterior of a Gaussian prior around it
+(Bishop, Pattern Recognition and Machine Learning, 2006, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.model import Backend, Model, State
+from ecg_edge.device.spec import ModelSpec
+
+SKIP_S = 1.0
+"""Start of every reference that is not fitted: filters and network settle there."""
+BLOCK_S = 1.0
+"""Cross-validation leaves out stretches of about a beat."""
+STRENGTHS = (10.0, 30.0, 100.0, 300.0)
+"""Of the prior, in samples; tried by cross-validation inside the reference."""
+FLOOR = 1e-3
+"""mV²: added to the diagonal of the moments, so that no direction is free of the prior."""
+HALF_LIFE_DAYS = 365.0
+"""A reference so much older than the newest counts half."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What one reference says: regressors and truth of the same instants.
+
+    Attributes
+    ----------
+    regressors : ndarray of float64, shape (n_samples, n_regressors)
+        In the order of `spec.Head`.
+    truth : ndarray of float64, shape (n_samples, n_targets)
+        Conditioned target leads in mV.
+    weight : float
+        How much the reference counts, 0 to 1.
+    """
+
+    regressors: FloatArray
+    truth: FloatArray
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A head fitted to a person.
+
+    Attributes
+    ----------
+    mean : ndarray of float64, shape (n_regressors, n_targets)
+        Weights in mV per regressor.
+    interval_factors : ndarray of float64, shape (n_targets,)
+        The interval is mean ± factor × the model's scale.
+    strength : float
+        Weight of the prior in samples.
+    rmse_before, rmse_after : ndarray of float64, shape (n_targets,)
+        In mV, of the shipped head and of the refitted one on the stretches left out.
+    """
+
+    mean: FloatArray
+    interval_factors: FloatArray
+    strength: float
+    rmse_before: FloatArray
+    rmse_after: FloatArray
+
+
+def features(backend: Backend, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Stream inputs through the body from a cold start.
+
+    Parameters
+    ----------
+    backend : Backend
+        Any; its stream state stays here.
+    x : ndarray of float32, shape (n_samples, n_inputs)
+        Conditioned, in mV.
+
+    Returns
+    -------
+    ndarray of float32, shape (m_samples, n_features)
+        Row ``t`` belongs to the instant of input ``t``; the last rows, which lack their future, are left out.
+    """
+    spec = backend.spec
+    state: State = backend.initial_state()
+    rows = []
+    for at in range(0, len(x) - spec.hop + 1, spec.hop):
+        y, state = backend.step(np.ascontiguousarray(x[at : at + spec.hop]), state)
+        rows.append(y)
+    return np.concatenate([np.zeros((0, spec.n_features), np.float32), *rows])[spec.lookahead :]
+
+
+def regressors(spec: ModelSpec, body: npt.NDArray[np.float32], x: npt.NDArray[np.float32]) -> FloatArray:
+    """Design matrix of all rows of `features`, in the order of `spec.Head`; zeros before the first sample."""
+    lags = np.array([0, *spec.head.lags])
+    back = max(0, int(-lags.min()))
+    padded = np.concatenate([np.zeros((back, x.shape[1]), np.float32), x])
+    taps = padded[np.arange(len(body))[:, None] + back + lags].reshape(len(body), -1)
+    return np.concatenate([body, taps, np.ones((len(body), 1))], axis=1).astype(np.float64)
+
+
+def design(backend: Backend, inputs: npt.NDArray[np.float32], truth: FloatArray, weight: float = 1.0) -> Design:
+    """Regressors and truth of a conditioned reference, its first second left out."""
+    body = features(backend, inputs)
+    first = round(SKIP_S * backend.spec.fs)
+    rows = regressors(backend.spec, body, inputs)
+    return Design(rows[first:], np.asarray(truth[first : len(body)], np.float64), weight)
+
+
+def fit(spec: ModelSpec, designs: Sequence[Design], strengths: Sequence[float] = STRENGTHS) -> Fit:
+    """Refit the head; the strength of the prior is chosen by leaving out stretches of a second.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Its head is the prior's mean, its moments the prior's precision.
+    designs : sequence of Design
+        At least one.
+    strengths : sequence of float
+        Candidates, in samples.
+    """
+    shipped = spec.head.mean.astype(np.float64)
+    prior = spec.head.moments.astype(np.float64) + FLOOR * np.eye(spec.n_regressors)
+    blocks = [block for d in designs for block in _blocks(d, round(BLOCK_S * spec.fs))]
+    sums = [(d.weight * d.regressors.T @ d.regressors, d.weight * d.regressors.T @ _rest(d, shipped)) for d in blocks]
+    gram, moment = sum(g for g, _ in sums), sum(m for _, m in sums)
+
+    def solve(strength: float, without: int | None = None) -> FloatArray:
+        g, m = (gram, moment) if without is None else (gram - sums[without][0], moment - sums[without][1])
+        return np.asarray(np.linalg.solve(g + strength * prior, m), np.float64)
+
+    left = {s: [_rest(d, shipped + solve(s, k)) for k, d in enumerate(blocks)] for s in strengths}
+    best = min(strengths, key=lambda s: float(_rmse(left[s]).mean()))
+    factors = _factors(spec, blocks, left[best])
+    before = _rmse([_rest(d, shipped) for d in blocks])
+    return Fit(shipped + solve(best), factors, best, before, _rmse(left[best]))
+
+
+def calibrated(model: Model, mean: npt.NDArray[np.floating], interval_factors: npt.NDArray[np.floating]) -> Model:
+    """Return the model with another head on the same body: as fast as before."""
+    head = replace(
+        model.spec.head,
+        mean=np.asarray(mean, np.float32),
+        interval_factors=np.asarray(interval_factors, np.float32),
+    )
+    spec = replace(model.spec, head=head)
+    return replace(model, spec=spec, backend=_Body(model.backend, spec))
+
+
+class _Body:
+    """A backend under another description; a body has no say in what its features mean."""
+
+    def __init__(self, backend: Backend, spec: ModelSpec) -> None:
+        self.name, self.spec, self._backend = backend.name, spec, backend
+
+    def initial_state(self) -> State:
+        return self._backend.initial_state()
+
+    def step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
+        return self._backend.step(x, state)
+
+
+def _blocks(d: Design, length: int) -> list[Design]:
+    n = max(2, len(d.truth) // length)
+    edges = np.linspace(0, len(d.truth), n + 1).astype(int)
+    return [Design(d.regressors[a:b], d.truth[a:b], d.weight) for a, b in pairwise(edges) if b > a]
+
+
+def _rest(d: Design, weights: FloatArray) -> FloatArray:
+    return np.asarray(d.truth - d.regressors @ weights, np.float64)
+
+
+def _rmse(parts: list[FloatArray]) -> FloatArray:
+    return np.asarray(np.sqrt((np.concatenate(parts) ** 2).mean(axis=0)), np.float64)
+
+
+def _factors(spec: ModelSpec, blocks: list[Design], left: list[FloatArray]) -> FloatArray:
+    """Factor at which the interval covers its level of the samples left out."""
+    log_scale = spec.head.log_scale.astype(np.float64)
+    scale = np.exp(np.clip(np.concatenate([d.regressors for d in blocks]) @ log_scale, -6.0, 3.0))
+    return np.asarray(np.quantile(np.abs(np.concatenate(left)) / scale, spec.head.interval_level, axis=0), np.float64)

@@ -1,0 +1,56 @@
+"""Studies: their rows, the designs they compare, and that a finished row is not done again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ecg_edge.train.network import NetSpec, Reconstructor
+from ecg_edge.train.prepare import Prepared
+from ecg_edge.train.reproduce import ordinal, run_row, with_leads
+from ecg_edge.train.reproduce_grid import STUDIES, configurations, rows
+from ecg_edge.train.seed_unet import SeedUNet, centred
+
+
+def test_fifteen_configurations_two_designs() -> None:
+    assert len(set(configurations())) == 15
+    assert [len(rows(s, 4)) for s in STUDIES] == [30, 7, 5]
+    assert all(len({r.name for r in rows(s, 4)}) == len(rows(s, 4)) for s in STUDIES)
+
+
+def test_the_seeds_network_sees_the_future_and_ours_only_its_lookahead(small: NetSpec) -> None:
+    x = torch.randn(1, 2, 160)
+    y = x.clone()
+    y[..., 150:] += 1.0
+    seed = SeedUNet(replace(small, lookahead=0)).eval()
+    with torch.no_grad():
+        assert not torch.equal(seed(x)[0][..., :140], seed(y)[0][..., :140])
+        net = Reconstructor(small).eval()
+        assert torch.equal(net(x)[0][..., :144], net(y)[0][..., :144])  # a hop of 8 is one step: it ends at 152
+        assert not torch.equal(centred(net)(x)[0][..., :144], centred(net)(y)[0][..., :144])
+
+
+def test_lead_three_takes_the_column_of_two(parts: tuple[Prepared, Prepared]) -> None:
+    data = parts[1]
+    np.testing.assert_allclose(with_leads(data, ("I", "III")).x[..., 1], data.x[..., 1] - data.x[..., 0])
+    assert with_leads(data, ("I", "II")) is data
+
+
+@pytest.mark.parametrize("study", ["gradowski2025", "lookahead"])
+def test_a_finished_row_is_not_done_again(study: str, parts: tuple[Prepared, Prepared], tmp_path: Path) -> None:
+    row = replace(rows(study, 1, smaller=True)[-1])
+    row = replace(row, train=replace(row.train, batch=8))
+    first = run_row(row, (*parts, parts[1]), tmp_path)
+    assert run_row(row, (*parts, parts[1]), tmp_path) == json.loads((tmp_path / f"{row.name}.json").read_text())
+    assert first["figures"]["records"] == len(parts[1])
+
+
+def test_the_two_findings_in_words() -> None:
+    said = ordinal({"V1": 0.01, "V2": 0.03, "V3": 0.04, "V4": 0.02, "V5": 0.015, "V6": 0.008})
+    assert said.startswith("V1 and V6 come back best, V3 comes back worst")
+    assert "do not come back best" in ordinal({"V1": 0.05, "V2": 0.03, "V3": 0.04, "V6": 0.008})

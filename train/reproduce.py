@@ -1,0 +1,173 @@
+"""Train and score the rows of a study one after the other; a finished row is one JSON file and is not done again."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ecg_edge.device.leads import BASIS
+from ecg_edge.firmware_bridge.verb import hint
+from ecg_edge.train import metrics
+from ecg_edge.train.network import Reconstructor
+from ecg_edge.train.prepare import Prepared
+from ecg_edge.train.reproduce_grid import Row
+from ecg_edge.train.run_folder import environment
+from ecg_edge.train.seed_unet import SeedUNet, centred
+from ecg_edge.train.training import SCORED_FROM_S, Trainer, reconstruct
+
+NOISE_MV = 0.05
+_BATCH = 128
+
+
+class StudyTrainer(Trainer):
+    """The training loop of the shipped models, around any design of a study."""
+
+    def __init__(self, row: Row, train: Prepared, validation: Prepared, out: Path) -> None:
+        super().__init__(row.net, row.train, train, validation, out)
+        if row.design == "ours":
+            return
+        torch.manual_seed(row.train.seed)
+        self.model = _offline(row).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.model).eval()
+        for group, matrices in zip(self._optimizer.param_groups, (True, False), strict=True):
+            group["params"] = [p for p in self.model.parameters() if (p.ndim > 1) == matrices]
+
+
+def _offline(row: Row) -> torch.nn.Module:
+    return SeedUNet(row.net) if row.design == "seed" else centred(Reconstructor(row.net))
+
+
+def with_leads(data: Prepared, leads: tuple[str, ...]) -> Prepared:
+    """Put III, where a row measures it, into the column of II: the basis has no column for it.
+
+    I and III give II exactly; III alone leaves I (and with it II) to be estimated.
+    """
+    if "III" not in leads:
+        return data
+    x = np.array(data.x)
+    column = BASIS.index("II")
+    x[..., column] = x[..., BASIS.index("II")] - x[..., BASIS.index("I")]
+    return replace(data, x=x)
+
+
+def quarter(data: Prepared, every: int = 4) -> Prepared:
+    """Every fourth record, in the order of the table."""
+    keep = range(0, len(data), every)
+    return Prepared(
+        np.ascontiguousarray(data.x[::every]),
+        [data.ids[k] for k in keep],
+        [data.patients[k] for k in keep],
+        [data.superclasses[k] for k in keep],
+        data.excluded,
+    )
+
+
+def run_row(row: Row, parts: tuple[Prepared, Prepared, Prepared], out: Path, noisy: bool = False) -> dict[str, Any]:
+    """Train one row (or continue it), score it on the test records, write ``<name>.json``.
+
+    Parameters
+    ----------
+    row : Row
+        What to train.
+    parts : tuple of Prepared
+        Training, validation and test records.
+    out : Path
+        Folder of the results; the checkpoint lies in ``<name>/`` below it.
+    noisy : bool
+        Also score with `NOISE_MV` of white noise on the inputs.
+
+    Returns
+    -------
+    dict
+        The document written.
+    """
+    done = out / f"{row.name}.json"
+    if done.is_file():
+        return dict(json.loads(done.read_text()))
+    folder = out / row.name
+    folder.mkdir(parents=True, exist_ok=True)
+    measured = row.net.input_leads
+    row = replace(row, net=replace(row.net, input_leads=_columns(measured)))
+    train, validation, test = (with_leads(p, measured) for p in parts)
+    start = time.monotonic()
+    trainer = StudyTrainer(row, train, validation, folder)
+    if (folder / "last.pt").is_file():
+        trainer.load(folder / "last.pt")
+    trainer.fit(lambda r: hint(f"{row.name} epoch {r['epoch']}: validation r {r['mean']['r']:.4f}"))
+    doc = {
+        "configuration": row.configuration,
+        "design": row.design,
+        "inputs": list(measured),
+        "figures": score(trainer.average, test, measured),
+        "parameters": trainer.model.n_parameters(),
+        "epochs": row.train.epochs,
+        "records": {"train": len(train), "validation": len(validation), "test": len(test)},
+        "settings": {"net": row.net.to_dict(), "train": row.train.to_dict()},
+        "seconds": round(time.monotonic() - start, 1),
+        **environment(),
+    }
+    if noisy:
+        doc["noisy"] = {"noise_mv": NOISE_MV, **score(trainer.average, test, measured, NOISE_MV)}
+    part = done.with_suffix(".part")
+    part.write_text(json.dumps(doc, indent=1) + "\n")
+    part.replace(done)
+    return doc
+
+
+def _columns(measured: tuple[str, ...]) -> tuple[str, ...]:
+    """The basis columns that hold the measured leads: III lies in the column of II."""
+    return tuple("II" if lead == "III" else lead for lead in measured)
+
+
+def score(model: Any, data: Prepared, measured: tuple[str, ...], noise_mv: float = 0.0) -> dict[str, Any]:
+    """Figures of the hidden leads on whole records, from 2.0 s on, in float32 (equal to streamed for ours)."""
+    inputs = _columns(measured)
+    targets = tuple(model.spec.target_leads)
+    cols_in, cols_out = [BASIS.index(n) for n in inputs], [BASIS.index(n) for n in targets]
+    rng = np.random.default_rng(0)
+    parts = []
+    for k in range(0, len(data), _BATCH):
+        x = np.asarray(data.x[k : k + _BATCH])
+        given: npt.NDArray[np.float32] = x[..., cols_in]
+        if noise_mv:
+            given = (given + rng.normal(0, noise_mv, given.shape)).astype(np.float32)
+        guess = reconstruct(model, given)
+        scored = slice(round(SCORED_FROM_S * model.spec.fs), guess.shape[1])
+        parts.append(metrics.figures(x[:, scored][..., cols_out], guess[:, scored], targets))
+    return metrics.concatenate(parts).summary()
+
+
+def words(docs: list[dict[str, Any]], measured: tuple[str, ...] = ("I", "II")) -> list[str]:
+    """Say for each design whether V1 and V6 come back best and V3 worst (by MSE, the seed's figure)."""
+    said = []
+    for doc in docs:
+        if tuple(doc["inputs"]) != measured:
+            continue
+        mse = {lead: row["mse_mv2"] for lead, row in doc["figures"]["leads"].items() if lead.startswith("V")}
+        said.append(f"{doc['design']}, {doc['configuration']}: {ordinal(mse)}")
+    return said
+
+
+def ordinal(mse: dict[str, float]) -> str:
+    """The seed's two findings as a sentence.
+
+    Parameters
+    ----------
+    mse : dict of str to float
+        MSE in mV² of each of V1 … V6.
+    """
+    order = sorted(mse, key=lambda lead: mse[lead] if math.isfinite(mse[lead]) else math.inf)
+    best, worst = set(order[:2]) == {"V1", "V6"}, order[-1] == "V3"
+    return (
+        f"V1 and V6 {'come' if best else 'do not come'} back best, V3 {'comes' if worst else 'does not come'} back "
+        f"worst (MSE in mV², ascending: {', '.join(f'{lead} {mse[lead]:.4f}' for lead in order)})"
+    )

@@ -1,0 +1,79 @@
+"""The verb `reproduce`: the seed's grid, the look-ahead table, what each augmentation is worth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
+
+_STUDIES = ("gradowski2025", "lookahead", "augmentation")  # as reproduce_grid.STUDIES, which imports torch
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", choices=_STUDIES)
+    parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
+    parser.add_argument("--out", type=Path, help="results and checkpoints (default: runs/STUDY)")
+    parser.add_argument("--epochs", type=int, default=4, help="of every row (default 4)")
+    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
+    parser.add_argument("--quick", action="store_true", help="try the machinery: thin networks, one epoch, 64 records")
+    parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    from ecg_edge.train.cli import _torch
+
+    _torch(args.threads)
+    from ecg_edge.device.conditioning import ConditioningSpec
+    from ecg_edge.train import ptbxl, reproduce, reproduce_grid
+    from ecg_edge.train.prepare import prepare
+    from ecg_edge.train.run_folder import data_root
+
+    out = args.out or Path("runs") / args.study
+    out.mkdir(parents=True, exist_ok=True)
+    root, spec = data_root(args.data), ConditioningSpec()
+    limit = 64 if args.quick and args.limit is None else args.limit
+    train, validation, test = (
+        prepare(root, folds, spec, limit, label)
+        for folds, label in (
+            (ptbxl.TRAIN_FOLDS, "training records"),
+            ((ptbxl.VALIDATION_FOLD,), "validation records"),
+            ((ptbxl.TEST_FOLD,), "test records"),
+        )
+    )
+    parts = (reproduce.quarter(train), validation, test)
+    rows = reproduce_grid.rows(args.study, 1 if args.quick else args.epochs, args.quick)
+    docs: list[dict[str, Any]] = []
+    try:
+        for k, row in enumerate(rows, 1):
+            hint(f"row {k} of {len(rows)}: {row.name}, {len(parts[0])} training records")
+            docs.append(reproduce.run_row(row, parts, out, noisy=args.study == "augmentation"))
+    except KeyboardInterrupt:
+        hint(f"\nstopped after {len(docs)} of {len(rows)} rows\nnext: the same command goes on where it stopped")
+        return 130
+    return _finish(args, out, docs)
+
+
+def _finish(args: argparse.Namespace, out: Path, docs: list[dict[str, Any]]) -> int:
+    from ecg_edge.train import reproduce
+    from ecg_edge.train.plots import information_matrix
+
+    said = reproduce.words(docs) if args.study == "gradowski2025" else []
+    for doc in docs:
+        mean = doc["figures"]["mean"]
+        name = f"{doc['configuration']}, {doc['design']}"
+        sys.stdout.write(f"{name:<28} r {mean['r']:.4f}  RMSE {mean['rmse_mv']:.4f} mV\n")
+    sys.stdout.write("".join(f"{line}\n" for line in said))
+    information_matrix(docs, out / f"{args.study}.png")
+    (out / "summary.json").write_text(json.dumps({"study": args.study, "words": said, "rows": docs}, indent=1) + "\n")
+    if args.json:
+        emit_json({"study": args.study, "words": said, "rows": docs})
+    hint(f"next: look at {out / f'{args.study}.png'}")
+    return 0
+
+
+REPRODUCE = Verb("reproduce", "train and score the rows of a published or own study", _configure, _reproduce)

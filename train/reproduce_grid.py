@@ -1,0 +1,88 @@
+"""The rows of each study: which networks, trained how. All rows of a study see the same records and epochs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ecg_edge.train.network import NetSpec
+from ecg_edge.train.training import TrainSpec
+
+LOOKAHEADS_MS = (0, 40, 80, 120, 240, 480)
+CHEST_PAIRS = (("V1", "V5"), ("V2", "V4"), ("V2", "V5"), ("V3", "V6"))
+STUDIES = ("gradowski2025", "lookahead", "augmentation")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network to train and score.
+
+    Attributes
+    ----------
+    name : str
+        File name of its result, without suffix.
+    configuration : str
+        What the row of the table is called.
+    design : {"seed", "ours", "ours offline"}
+        The seed's offline U-Net; ours; ours with convolutions that look both ways.
+    net, train : NetSpec, TrainSpec
+        Shape and training.
+    """
+
+    name: str
+    configuration: str
+    design: str
+    net: NetSpec
+    train: TrainSpec
+
+
+def configurations() -> tuple[tuple[str, ...], ...]:
+    """The fifteen sets of measured leads of the seed's kinds: limb leads, and one or two chest leads beside."""
+    limb: tuple[tuple[str, ...], ...] = (("I",), ("II",), ("III",), ("I", "II"), ("I", "III"))
+    one = tuple(("I", "II", f"V{k}") for k in range(1, 7))
+    return (*limb, *one, *(("I", "II", *pair) for pair in CHEST_PAIRS))
+
+
+def rows(study: str, epochs: int, smaller: bool = False) -> list[Row]:
+    """All rows of a study.
+
+    Parameters
+    ----------
+    study : str
+        One of `STUDIES`.
+    epochs : int
+        Of every row.
+    smaller : bool
+        Thin networks, to try the machinery.
+    """
+    spec = TrainSpec(epochs=epochs)
+    thin = {"channels": (8, 8, 12, 16), "dilations": (1, 2), "n_features": 8} if smaller else {}
+    base = NetSpec(("I", "II"), **thin)  # type: ignore[arg-type]
+    if study == "gradowski2025":
+        return [_design(leads, design, base, spec) for leads in configurations() for design in ("ours", "seed")]
+    if study == "lookahead":
+        delays = [
+            Row(f"lookahead-{ms}", f"{ms} ms", "ours", replace(base, lookahead=ms * base.fs // 1000), spec)
+            for ms in LOOKAHEADS_MS
+        ]
+        return [*delays, Row("lookahead-offline", "offline", "ours offline", base, spec)]
+    without: dict[str, dict[str, float]] = {
+        "all": {},
+        "no gain": {"gain": 0.0},
+        "no filters": {"band": 0.0},
+        "no noise": {"noise_mv": 0.0},
+        "none": {"gain": 0.0, "band": 0.0, "noise_mv": 0.0},
+    }
+    return [
+        Row(f"augmentation-{name.replace(' ', '-')}", name, "ours", base, replace(spec, **off))  # type: ignore[arg-type]
+        for name, off in without.items()
+    ]
+
+
+def _design(leads: tuple[str, ...], design: str, base: NetSpec, spec: TrainSpec) -> Row:
+    text = "+".join(leads)
+    if design == "seed":
+        net = replace(base, input_leads=leads, lookahead=0)
+        spec = replace(spec, crop=1000, warmup_samples=0)  # it sees whole records and knows no cold start
+    else:
+        net = replace(base, input_leads=leads)
+    return Row(f"{text.lower().replace('+', '-')}.{design}", text, design, net, spec)
