@@ -201,8 +201,9 @@ def _from_run(path: Path) -> tuple[Any, ...]:
 
 def _print_table(doc: dict[str, Any]) -> None:
     columns = {"model": doc, **doc["baselines"]}
+    where = doc.get("data") or f"fold {doc['fold']}"
     out = [
-        f"{doc['records']} records of {doc.get('data') or 'fold ' + str(doc['fold'])}, {doc['how']}; inputs {', '.join(doc['inputs'])}; "
+        f"{doc['records']} records of {where}, {doc['how']}; inputs {', '.join(doc['inputs'])}; "
         f"from {doc['scored_from_s']} s on; {len(doc['excluded'])} left out",
         "lead    " + "".join(f"{name:>22}" for name in columns),
         "        " + "".join(f"{'RMSE mV      r':>22}" for _ in columns),

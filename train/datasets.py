@@ -141,9 +141,7 @@ def recognise(root: Path) -> str:
 
 
 def _ptbxl(root: Path) -> list[Record]:
-    return [
-        Record(e.ecg_id, e.path.name, e.path, e.patient, e.superclass, e.fold) for e in ptbxl.read_database(root)
-    ]
+    return [Record(e.ecg_id, e.path.name, e.path, e.patient, e.superclass, e.fold) for e in ptbxl.read_database(root)]
 
 
 def _ptbxl_500(root: Path) -> list[Record]:

@@ -15,9 +15,9 @@ from ecg_edge.firmware_bridge.errors import DataFolderError, MissingExtraError
 from ecg_edge.firmware_bridge.samples import LEADS
 
 LUDB_MV_PER_COUNT = 1e-3
-"""LUDB's headers carry per-lead gains that scale each lead to 1.0 peak to peak. The counts keep the
-cardiograph's scale, taken as 1 µV: all leads share it, or else Einthoven's law would not hold in counts,
-which the screening checks for each record; the absolute value is not written in the distribution."""
+"""LUDB's headers carry per-lead gains that scale each lead to 1.0 peak to peak, so the counts are read.
+One count is taken as 1 µV, an assumption: r does not depend on it, figures in mV do. Limb leads in counts
+must obey Einthoven's law, which the screening checks for each record."""
 _MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
 _CANONICAL = {lead.lower(): lead for lead in LEADS}
 

@@ -96,7 +96,9 @@ def parse_sums(text: str) -> dict[str, str]:
         name = match.group(2).removeprefix("./") if match else ""
         path = PurePosixPath(name)
         if not match or path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise DataFolderError(f"bad line in {SUMS}: {line[:80]!r}", "the server answers with something else: try later")
+            raise DataFolderError(
+                f"bad line in {SUMS}: {line[:80]!r}", "the server answers with something else: try later"
+            )
         found[name] = match.group(1).lower()
     return found
 
@@ -124,7 +126,8 @@ def _fetch(url: str, path: Path, digest: str | None, sleep: Callable[[float], No
         trouble = "its bytes do not match the SHA-256 sum"
         part.unlink()
     raise DataFolderError(
-        f"cannot get {url}: {trouble} ({_TRIES} tries)", "check the network connection and give the same command: it resumes"
+        f"cannot get {url}: {trouble} ({_TRIES} tries)",
+        "check the network connection and give the same command: it resumes",
     )
 
 

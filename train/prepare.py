@@ -120,7 +120,8 @@ def prepare(
     if not index["ids"]:
         first = next(iter(index["excluded"].values()), "")
         raise DataFolderError(
-            f"every record of fold {folds} was screened out (the first: {first})", f"see the reasons: {folder}/index.json"
+            f"every record of fold {folds} was screened out (the first: {first})",
+            f"see the reasons: {folder}/index.json",
         )
     by_number = {r.number: r.name for r in records}
     return Prepared(

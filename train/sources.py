@@ -20,7 +20,7 @@ class Source:
     prefix : str
         Only files below it are fetched (a project may hold several data sets).
     licence, citation : str
-        As the project page states them.
+        For the user to find; the project's page on PhysioNet holds.
     """
 
     name: str
