@@ -141,7 +141,7 @@ def _torch(threads: int) -> Any:
 
 def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="run folder, model file, or the name of a shipped model")
-    parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
+    parser.add_argument("--data", help="DIR or KIND:DIR, e.g. ptbdb:DIR (default: $ECG_EDGE_DATA, PTB-XL)")
     parser.add_argument("--fold", type=int, default=10, help="official fold (default 10, the test fold)")
     parser.add_argument("--limit", type=int, metavar="N", help="score only the first N records")
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
@@ -150,6 +150,7 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
 def _evaluate(args: argparse.Namespace) -> int:
     from ecg_edge.device.model import load_model, resolve
     from ecg_edge.train import scoring
+    from ecg_edge.train.datasets import Dataset
     from ecg_edge.train.prepare import prepare
     from ecg_edge.train.run_folder import data_root
 
@@ -161,9 +162,12 @@ def _evaluate(args: argparse.Namespace) -> int:
         inputs, targets, fs, conditioning = spec.input_leads, spec.target_leads, spec.fs, spec.conditioning
         estimate, ridges = scoring.streamed(model.backend), spec.ridge
         how = f"{spec.precision} streamed hop by hop ({model.backend.name})"
-    data = prepare(data_root(args.data), (args.fold,), conditioning, args.limit, "records")
+    root = data_root(args.data)
+    data = prepare(root, (args.fold,), conditioning, args.limit, "records", fs)
     doc = scoring.report(data, inputs, targets, fs, estimate, ridges)
     doc |= {"model": str(args.model), "how": how, "fold": args.fold}
+    if isinstance(root, Dataset) and not root.has_folds:
+        doc |= {"fold": None, "data": root.kind}
     _print_table(doc)
     if args.json:
         emit_json(doc)
@@ -197,8 +201,9 @@ def _from_run(path: Path) -> tuple[Any, ...]:
 
 def _print_table(doc: dict[str, Any]) -> None:
     columns = {"model": doc, **doc["baselines"]}
+    where = doc.get("data") or f"fold {doc['fold']}"
     out = [
-        f"{doc['records']} records of fold {doc['fold']}, {doc['how']}; inputs {', '.join(doc['inputs'])}; "
+        f"{doc['records']} records of {where}, {doc['how']}; inputs {', '.join(doc['inputs'])}; "
         f"from {doc['scored_from_s']} s on; {len(doc['excluded'])} left out",
         "lead    " + "".join(f"{name:>22}" for name in columns),
         "        " + "".join(f"{'RMSE mV      r':>22}" for _ in columns),

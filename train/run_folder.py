@@ -13,6 +13,7 @@ from typing import Any
 
 from ecg_edge.device.conditioning import ConditioningSpec
 from ecg_edge.firmware_bridge.errors import CheckpointError, DataFolderError
+from ecg_edge.train.datasets import KINDS, Dataset, open_dataset, recognise
 
 DATASET = {
     "name": "PTB-XL 1.0.3, 100 Hz, folds 1-8 (training), 9 (validation)",
@@ -92,17 +93,27 @@ def environment() -> dict[str, Any]:
     return {"commit": commit, "python": platform.python_version(), "packages": packages}
 
 
-def data_root(given: str | None) -> Path:
-    """Find PTB-XL: ``--data``, else ``$ECG_EDGE_DATA``; the folder itself or ``ptb-xl`` inside it.
+def data_root(given: str | None) -> Path | Dataset:
+    """Find the data: ``--data``, else ``$ECG_EDGE_DATA``.
+
+    Returns
+    -------
+    Path or Dataset
+        A PTB-XL folder (the folder itself or ``ptb-xl`` inside it), or another data set,
+        named as ``KIND:DIR`` or recognised.
 
     Raises
     ------
     DataFolderError
-        Neither is set.
+        Neither is set, or no data set is there.
     """
     text = given or os.environ.get("ECG_EDGE_DATA")
     if not text:
         raise DataFolderError("where is PTB-XL?", "give --data DIR, or set ECG_EDGE_DATA")
     root = Path(text)
-    inner = root / "ptb-xl"
-    return inner if (inner / "ptbxl_database.csv").is_file() else root
+    for folder in (root / "ptb-xl", root):
+        if (folder / "ptbxl_database.csv").is_file():
+            return folder
+    if text.partition(":")[0] in KINDS or (root.is_dir() and recognise(root) != "wfdb"):
+        return open_dataset(text)
+    return root

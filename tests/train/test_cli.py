@@ -54,8 +54,8 @@ def test_train_refuses_to_overwrite_and_resumes(
 
 
 def test_every_wrong_setting_is_told_at_once(ptbxl: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"epochs.*not a int.*unknown setting 'colour'"):
-        call(TRAIN, "--leads", "I", "--out", str(tmp_path / "x"), "--set", "epochs=many", "--set", "colour=red")
+    with pytest.raises(UsageError, match=r"epochs.*not a int.*unknown setting 'colours'"):
+        call(TRAIN, "--leads", "I", "--out", str(tmp_path / "x"), "--set", "epochs=many", "--set", "colours=red")
     with pytest.raises(UsageError, match="unknown lead"):
         call(TRAIN, "--leads", "V9", "--out", str(tmp_path / "x"), "--data", str(ptbxl))
     with pytest.raises(UsageError, match="cannot train on aVR"):

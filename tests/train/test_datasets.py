@@ -1,0 +1,128 @@
+"""Data sets beside PTB-XL: whatever the names, order and units, twelve leads in mV, or a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecg_edge.device.conditioning import ConditioningSpec
+from ecg_edge.device.main import main
+from ecg_edge.firmware_bridge.errors import DataFolderError
+from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.train.datasets import open_dataset
+from ecg_edge.train.datasets_wfdb import LUDB_MV_PER_COUNT
+from ecg_edge.train.prepare import prepare
+
+FS = 500
+
+
+def truth(seconds: float = 12, fs: int = FS, seed: int = 0) -> np.ndarray:
+    """Twelve leads that obey Einthoven and Goldberger, in mV, shape (n, 12) as LEADS."""
+    t = np.arange(round(seconds * fs)) / fs
+    rng = np.random.default_rng(seed)
+    eight = np.stack([rng.uniform(0.3, 1) * np.sin(2 * np.pi * (1.2 * t + rng.uniform())) for _ in range(8)], axis=1)
+    i, ii = eight[:, 0], eight[:, 1]
+    limb = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2], axis=1)
+    return np.concatenate([limb, eight[:, 2:]], axis=1)
+
+
+def write(folder: Path, name: str, x: np.ndarray, leads: list[str], unit: str = "mV", fs: int = FS, **more) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    n = x.shape[1]
+    wfdb.wrsamp(
+        name, fs, [unit] * n, leads, p_signal=x, fmt=["16"] * n, write_dir=str(folder),
+        **{"adc_gain": [1000.0 if unit == "mV" else 1.0] * n, "baseline": [0] * n, **more},
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECG_EDGE_CACHE", str(tmp_path / "cache"))
+
+
+def test_names_order_and_units_do_not_matter(tmp_path: Path) -> None:
+    x = truth()
+    order = np.random.default_rng(1).permutation(12)
+    write(tmp_path / "w", "plain", x, list(LEADS))
+    write(tmp_path / "w", "odd", x[:, order] * 1000, [LEADS[k].upper() for k in order], "uV")
+    data = open_dataset(f"wfdb:{tmp_path / 'w'}")
+    for record in data.records:
+        signal = data.read(record)
+        assert signal.fs == FS
+        np.testing.assert_allclose(signal.x, x, atol=6e-4)
+
+
+def test_what_cannot_serve_is_listed_with_the_reason(tmp_path: Path) -> None:
+    x = truth()
+    flat, broken, holes = x.copy(), x.copy(), x.copy()
+    flat[:, 8] = 0
+    broken[:, 2] += 0.3 * np.sin(np.arange(len(x)) / 50)
+    holes[100:120, 4] = np.nan
+    w = tmp_path / "w"
+    write(w, "good", x, list(LEADS))
+    write(w, "flat", flat, list(LEADS))
+    write(w, "broken", broken, list(LEADS))
+    write(w, "holes", holes, list(LEADS))
+    write(w, "short", x[:1000], list(LEADS))
+    write(w, "eleven", x[:, :11], list(LEADS[:11]))
+    (w / "cut.hea").write_text((w / "good.hea").read_text().replace("good", "cut"))
+    (w / "cut.dat").write_bytes((w / "good.dat").read_bytes()[:100])
+    data = open_dataset(str(w))
+    got = prepare(data, (10,), ConditioningSpec())
+    why = {r.name: got.excluded.get(r.number, "") for r in data.records}
+    assert got.names == ["good"] and got.x.shape == (1, 1000, 8)
+    words = {
+        "flat": "flat",
+        "broken": "Einthoven",
+        "holes": "missing",
+        "short": "shorter",
+        "eleven": "V6",
+        "cut": "cut",
+    }
+    for name, word in words.items():
+        assert word in why[name], (name, why[name])
+
+
+def test_long_records_are_cut_after_conditioning(tmp_path: Path) -> None:
+    write(tmp_path / "w", "long", truth(35), list(LEADS))
+    got = prepare(open_dataset(f"wfdb:{tmp_path / 'w'}"), (10,), ConditioningSpec())
+    assert got.names == ["long", "long@10s", "long@20s"]
+    assert np.abs(got.x[1, :100].mean(axis=0)).max() < 0.2
+
+
+def test_ludb_is_read_from_its_counts(tmp_path: Path) -> None:
+    x = truth()
+    counts = np.round(x / LUDB_MV_PER_COUNT)
+    gains = [float(np.ptp(counts[:, k])) for k in range(12)]
+    write(tmp_path / "l", "1", counts / gains, [lead.lower() for lead in LEADS], adc_gain=gains)
+    data = open_dataset(f"ludb:{tmp_path / 'l'}")
+    np.testing.assert_allclose(data.read(data.records[0]).x, x, atol=1.1e-3)
+
+
+def test_training_folds_are_not_invented(tmp_path: Path) -> None:
+    write(tmp_path / "w", "r", truth(), list(LEADS))
+    with pytest.raises(DataFolderError, match="testing only"):
+        prepare(open_dataset(f"wfdb:{tmp_path / 'w'}"), (1, 2), ConditioningSpec())
+    with pytest.raises(DataFolderError, match="not a folder"):
+        open_dataset(f"wfdb:{tmp_path / 'nothing'}")
+
+
+def test_info_and_evaluate_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "w", "r", truth(), list(LEADS))
+    assert main(["data", "info", f"wfdb:{tmp_path / 'w'}", "--screen"]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 1 records" in out and "500 Hz" in out and "0 cannot serve" in out
+    assert main(["evaluate", "i-ii-int8", "--data", f"wfdb:{tmp_path / 'w'}"]) == 0
+    assert "1 records" in capsys.readouterr().out
+
+
+@pytest.mark.data
+def test_ptb_records_at_1000_hz_with_fifteen_leads(real_data: Path) -> None:
+    data = open_dataset(str(real_data / "ptbdb"))
+    assert data.kind == "ptbdb" and len(data.records) == 2
+    assert len({r.patient for r in data.records}) == 1
+    got = prepare(data, (10,), ConditioningSpec())
+    assert got.x.shape[1:] == (1000, 8) and len(got) >= 10 and not got.excluded
