@@ -103,6 +103,7 @@ def describe(data: Dataset, screening: bool = False) -> dict[str, Any]:
         "on_disk": len(there),
         "no_signal_file": [r.name for r in there if not any(with_suffix(r.path, s).is_file() for s in signal)],
         "patients": len({r.patient for r in data.records if r.patient}),
+        "headers_read": len(headers),
         "rates_hz": dict(Counter(f"{h.fs:g}" for h in headers)),
         "leads": dict(Counter(" ".join(h.leads) for h in headers)),
         "folds": {str(k): n for k, n in sorted(Counter(r.fold for r in there if r.fold is not None).items())},
@@ -135,6 +136,8 @@ def _print(doc: dict[str, Any]) -> None:
         f"{doc['folder']}: {doc['kind']}, {doc['on_disk']} of {doc['records']} records on disk, "
         f"{doc['patients']} patients known"
     ]
+    if doc["headers_read"] < doc["on_disk"]:
+        lines.append(f"  of the first {doc['headers_read']}:")
     lines += [f"  {n} records at {fs} Hz" for fs, n in doc["rates_hz"].items()]
     lines += [f"  {n} records with {leads}" for leads, n in doc["leads"].items()]
     if doc["folds"]:
