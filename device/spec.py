@@ -31,7 +31,7 @@ class StateSpec:
     Attributes
     ----------
     shape : tuple of int
-        (batch, channel, frame).
+        (batch, channel, frame) in ONNX, (batch, 1, frame, channel) in TFLite.
     dtype : str
         ``float32``, ``uint8`` or ``int8``.
     scale, zero_point : float, int
@@ -138,6 +138,11 @@ class ModelSpec:
         return (self.hop + self.lookahead - 1) / self.fs
 
     @property
+    def n_inputs(self) -> int:
+        """Channels of the graph's input."""
+        return len(self.input_leads)
+
+    @property
     def n_regressors(self) -> int:
         """Features, inputs at the output instant, taps, and one bias."""
         return self.n_features + len(self.input_leads) * (1 + len(self.head.lags)) + 1
@@ -176,7 +181,7 @@ class ModelSpec:
                 "lags": list(h.lags),
                 "mean": pack_array(h.mean),
                 "log_scale": pack_array(h.log_scale),
-                "moments": pack_array(h.moments),
+                "moments": pack_symmetric(h.moments),
                 "interval_level": h.interval_level,
                 "interval_factors": pack_array(h.interval_factors),
             },
@@ -238,7 +243,7 @@ def _parse(doc: dict[str, Any]) -> ModelSpec:
             tuple(int(n) for n in head["lags"]),
             unpack_array(head["mean"]),
             unpack_array(head["log_scale"]),
-            unpack_array(head["moments"]),
+            unpack_symmetric(head["moments"]),
             float(head["interval_level"]),
             unpack_array(head["interval_factors"]),
         ),
@@ -273,7 +278,7 @@ def _check(spec: ModelSpec) -> None:
     rules += [
         (
             s.dtype in _DTYPES
-            and len(s.shape) == 3
+            and len(s.shape) in (3, 4)
             and all(n > 0 for n in s.shape)
             and math.prod(s.shape) <= _MAX_STATE
             and math.isfinite(s.scale)
@@ -311,3 +316,27 @@ def unpack_array(d: dict[str, Any]) -> npt.NDArray[np.float32]:
     if not np.isfinite(x).all():
         raise ModelFileError("an array in the model's description holds NaN", "export the model again")
     return x
+
+
+def pack_symmetric(x: npt.NDArray[np.floating]) -> dict[str, Any]:
+    """Upper triangle of a symmetric matrix, row by row, as `pack_array`."""
+    return pack_array(x[np.triu_indices(len(x))])
+
+
+def unpack_symmetric(d: dict[str, Any]) -> npt.NDArray[np.float32]:
+    """Inverse of `pack_symmetric`; takes a whole matrix as well, as earlier files have it.
+
+    Raises
+    ------
+    ModelFileError
+        See `unpack_array`; or the length is not that of a triangle.
+    """
+    x = unpack_array(d)
+    if x.ndim == 2:
+        return x
+    n = (math.isqrt(8 * x.size + 1) - 1) // 2
+    if n * (n + 1) // 2 != x.size:
+        raise ModelFileError("a matrix in the model's description has the wrong length", "export the model again")
+    full = np.zeros((n, n), np.float32)
+    full[np.triu_indices(n)] = x
+    return np.asarray(full + np.triu(full, 1).T, np.float32)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.model import Model, load_model, seal
+from ecg_edge.device.model import seal
 from ecg_edge.device.spec import Head, ModelSpec
 from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.quantise import Quantisation, calibrate
-from ecg_edge.firmware_bridge.errors import CheckpointError
+from ecg_edge.export.target import Target
+from ecg_edge.firmware_bridge.errors import CheckpointError, MissingExtraError
 from ecg_edge.train import finalise, training
 from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.run_folder import RunFolder
-
-PRECISIONS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -51,25 +51,61 @@ class Exporter:
         """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
         return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
 
-    def describe(self, quant: Quantisation | None, calibration: dict[str, Any], accuracy: dict[str, Any]) -> ModelSpec:
-        """Return the description for one file."""
-        how: dict[str, Any] = {"precision": "fp32"}
-        if quant is not None:
-            how = {
-                "precision": "int8",
-                "activations": "uint8, per tensor, minimum and maximum merged over the calibration records",
+    def describe(
+        self, target: Target, quant: Quantisation | None, calibration: dict[str, Any], accuracy: dict[str, Any]
+    ) -> ModelSpec:
+        """Return the description for one file; `calibration` says what `quant` was chosen from."""
+        how: dict[str, Any] = {"precision": target.precision, "format": target.format}
+        if target.precision == "int8":
+            assert quant is not None
+            how |= {
+                "activations": "8 bits per tensor, minimum and maximum merged over the calibration records",
                 "weights": "int8, symmetric, per output channel",
                 "float_convolutions": sorted(quant.float_convs),
                 "calibration": calibration,
             }
-        return dataclasses.replace(
-            self.spec, states=onnx_writer.state_specs(self.graph, quant), quantisation=how, accuracy=accuracy
-        )
+        writer = onnx_writer if target.format == "onnx" else _tflite()
+        used = quant if target.precision == "int8" else None
+        states = () if target.offline else writer.state_specs(self.graph, used)
+        kind = "offline" if target.offline else "streaming"
+        return dataclasses.replace(self.spec, kind=kind, states=states, quantisation=how, accuracy=accuracy)
 
-    def write(self, path: Path, spec: ModelSpec, quant: Quantisation | None) -> Model:
-        """Write a sealed file and load it back as the device does."""
-        path.write_bytes(seal(onnx_writer.write_streaming(self.graph, spec, quant)))
-        return load_model(path)
+    def write(
+        self, path: Path, target: Target, spec: ModelSpec, quant: Quantisation | None = None, n_samples: int = 1000
+    ) -> Path:
+        """Write a sealed file.
+
+        Parameters
+        ----------
+        path : Path
+            Where to.
+        target : Target
+            What to write.
+        spec : ModelSpec
+            As `describe` makes it.
+        quant : Quantisation, optional
+            Needed for int8.
+        n_samples : int
+            Length of the records an offline TFLite file takes (its sizes are fixed); rounded down to hops.
+        """
+        used = quant if target.precision == "int8" else None
+        if target.format == "onnx":
+            blob = onnx_writer.write(self.graph, spec, used, not target.offline)
+        else:
+            length = n_samples // self.spec.hop * self.spec.hop if target.offline else None
+            weights = "fp32" if target.precision == "int8" else target.precision
+            blob = _tflite().write(self.graph, spec, used, weights, length)
+        path.write_bytes(seal(blob))
+        return path
+
+
+def _tflite() -> ModuleType:
+    """The TFLite writer, which needs the runtime's schema."""
+    try:
+        from ecg_edge.export import tflite_writer
+    except ImportError as e:
+        raise MissingExtraError(e.name or "ai-edge-litert", "export") from None
+    return tflite_writer
 
 
 def open_run(run: RunFolder) -> Exporter:
