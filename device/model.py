@@ -17,7 +17,7 @@ from ecg_edge.device.tflite_metadata import is_tflite, read_metadata
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
 
 _MAX_BYTES = 64_000_000
-_SUFFIXES = (".onnx", ".tflite")
+_SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_runtime")}
 _DIGEST = re.compile(rb"ecg_edge_sha256=([0-9a-f]{64})")
 State = list[npt.NDArray[Any]]
 
@@ -140,8 +140,12 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
 
         spec = _streaming(read_metadata(blob, file), file)
         return Model(file, spec, LiteRtBackend(open_interpreter(blob, file, threads), spec, file), digest)
-    from ecg_edge.device.onnx_backend import OnnxBackend, open_session
-
+    try:
+        from ecg_edge.device.onnx_backend import OnnxBackend, open_session
+    except ImportError:
+        raise ModelFileError(
+            f"{file} is an ONNX file, and onnxruntime is not installed", "give the .tflite file, or install onnxruntime"
+        ) from None
     session, metadata = open_session(blob, file, threads)
     spec = _streaming(metadata, file)
     return Model(file, spec, OnnxBackend(session, spec, file), digest)
@@ -180,9 +184,17 @@ def shipped_models() -> dict[str, Path]:
 
     Where both runtimes are installed ONNX is taken: onnxruntime is the one of the core.
     """
-    order = _SUFFIXES if find_spec("onnxruntime") is not None else _SUFFIXES[::-1]
-    files = sorted(shipped_files(), key=lambda p: order.index(p.suffix), reverse=True)
+    order = [s for s, runtimes in _SUFFIXES.items() if any(map(_installed, runtimes))] or list(_SUFFIXES)
+    files = [p for p in shipped_files() if p.suffix in order]
+    files.sort(key=lambda p: order.index(p.suffix), reverse=True)
     return dict(sorted({p.stem: p for p in files}.items()))
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
 
 
 def resolve(path: Path | str) -> Path:

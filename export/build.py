@@ -52,10 +52,21 @@ class Exporter:
         return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
 
     def describe(
-        self, target: Target, quant: Quantisation | None, calibration: dict[str, Any], accuracy: dict[str, Any]
+        self,
+        target: Target,
+        quant: Quantisation | None,
+        calibration: dict[str, Any],
+        accuracy: dict[str, Any],
+        self_test: dict[str, Any] | None = None,
     ) -> ModelSpec:
-        """Return the description for one file; `calibration` says what `quant` was chosen from."""
+        """Return the description for one file.
+
+        `calibration` says what `quant` was chosen from, `self_test` what the file answered to
+        `device.verify.stimulus`.
+        """
         how: dict[str, Any] = {"precision": target.precision, "format": target.format}
+        if self_test is not None:
+            how["self_test"] = self_test
         if target.precision == "int8":
             assert quant is not None
             how |= {

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.fiducials import Shift
 from ecg_edge.device.model import Model
-from ecg_edge.export.fiducials import Shift
 
 FP32_LIMIT_MV = 1e-5
 TWIN_LIMIT_STEPS = 1.0

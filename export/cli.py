@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from ecg_edge.export.budget import Budget
+from ecg_edge.device.budget import Budget
 from ecg_edge.firmware_bridge.errors import BudgetError, MissingExtraError, UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 

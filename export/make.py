@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device import fiducials, verify
+from ecg_edge.device.budget import Budget
 from ecg_edge.device.leads import BASIS
 from ecg_edge.device.model import load_model
-from ecg_edge.export import checks, estimates, fiducials
-from ecg_edge.export.budget import Budget
+from ecg_edge.export import checks, estimates
 from ecg_edge.export.build import Exporter
 from ecg_edge.export.card import model_card
 from ecg_edge.export.quantise import Quantisation
@@ -149,15 +150,18 @@ def make(
     return _report(proof, out, ok, files)
 
 
-def _write(proof: _Proof, target: Target, path: Path, accuracy: dict[str, Any]) -> None:
-    spec = proof.exporter.describe(target, proof.quant, proof.made, accuracy)
+def _write(
+    proof: _Proof, target: Target, path: Path, accuracy: dict[str, Any], self_test: dict[str, Any] | None = None
+) -> None:
+    spec = proof.exporter.describe(target, proof.quant, proof.made, accuracy, self_test)
     proof.exporter.write(path, target, spec, proof.quant, proof.validation.x.shape[1])
 
 
 def _name(proof: _Proof, target: Target, part: Path, ok: bool) -> tuple[Path, int, str]:
     """Write the file once more, now with its figures and its own checks inside, and give it its name."""
     own = [c.line() for c in proof.done if c.name.startswith(f"{target.label} ")]
-    _write(proof, target, part, {**proof.accuracy, "checks": own})
+    answer = None if target.offline else verify.self_test(load_model(part).backend)
+    _write(proof, target, part, {**proof.accuracy, "checks": own}, answer)
     _, _, digest = estimates.bodies(part)
     path = part.with_suffix("" if ok else ".rejected")
     part.replace(path)

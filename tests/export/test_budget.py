@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecg_edge.export import checks, fiducials
-from ecg_edge.export.budget import Budget
+from ecg_edge.device import fiducials
+from ecg_edge.device.budget import Budget
+from ecg_edge.export import checks
 from ecg_edge.export.target import Target, choose
 from ecg_edge.firmware_bridge.errors import UsageError
 

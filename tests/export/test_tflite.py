@@ -15,7 +15,7 @@ from support.nets import noise
 
 from ecg_edge.device import litert_backend, model, tflite_metadata
 from ecg_edge.device.model import Model, load_model, seal
-from ecg_edge.device.spec import METADATA_KEY, ModelSpec
+from ecg_edge.device.spec import ModelSpec
 from ecg_edge.export import estimates
 from ecg_edge.export.build import Exporter
 from ecg_edge.export.target import Target
@@ -180,10 +180,11 @@ def test_a_missing_runtime_names_the_extra(files: dict[str, Path], monkeypatch: 
 
 
 def test_names_of_shipped_models_fit_the_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    both = [tmp_path / "a-int8.onnx", tmp_path / "a-int8.tflite", tmp_path / "b-int8.tflite"]
-    monkeypatch.setattr(model, "shipped_files", lambda: both)
-    assert model.shipped_models() == {"a-int8": both[0], "b-int8": both[2]}
-    monkeypatch.setattr(model, "find_spec", lambda _: None)
-    assert model.shipped_models() == {"a-int8": both[1], "b-int8": both[2]}
-    assert model.resolve("a-int8.onnx") == both[0]
-    assert METADATA_KEY == "ecg_edge"
+    onnx, both, tflite = tmp_path / "a-int8.onnx", tmp_path / "a-int8.tflite", tmp_path / "b-int8.tflite"
+    monkeypatch.setattr(model, "shipped_files", lambda: [onnx, both, tflite, tmp_path / "c-fp32.onnx"])
+    assert model.shipped_models() == {"a-int8": onnx, "b-int8": tflite, "c-fp32": tmp_path / "c-fp32.onnx"}
+    monkeypatch.setattr(model, "find_spec", lambda name: name == "ai_edge_litert" or None)
+    assert model.shipped_models() == {"a-int8": both, "b-int8": tflite}
+    assert model.resolve("a-int8.onnx") == onnx
+    with pytest.raises(ModelFileError, match="cannot read model"):
+        load_model("c-fp32")

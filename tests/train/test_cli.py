@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ecg_edge.device.budget import Budget
 from ecg_edge.device.model import load_model
-from ecg_edge.export.budget import Budget
 from ecg_edge.export.cli import EXPORT
 from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.verb import Verb
@@ -120,7 +120,7 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
 ) -> None:
     (tmp_path / "i-ii-int8.onnx").write_bytes(b"an older file")
     # No 8-bit file is half as wrong as its fp32 twin: a budget that nothing can meet.
-    monkeypatch.setattr("ecg_edge.export.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
+    monkeypatch.setattr("ecg_edge.device.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
     args = [str(run), "--int8", "--data", str(ptbxl), "--out", str(tmp_path)]
     with pytest.raises(BudgetError, match="rejected") as caught:
         call(EXPORT, *args)
