@@ -18,8 +18,8 @@ from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.quantise import Quantisation, calibrate
 from ecg_edge.export.target import Target
-from ecg_edge.firmware_bridge.errors import CheckpointError, MissingExtraError
-from ecg_edge.train import finalise, training
+from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.train import finalise, finalise_any, training
 from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.run_folder import RunFolder
 
@@ -44,7 +44,9 @@ class Exporter:
 
     @property
     def stem(self) -> str:
-        """File name without precision and suffix: ``i-ii``."""
+        """File name without precision and suffix: ``i-ii``, or ``any``."""
+        if self.spec.any_lead:
+            return "any"
         return "-".join(self.spec.input_leads).lower()
 
     def quantise(self, x: npt.NDArray[np.float32]) -> Quantisation:
@@ -129,12 +131,9 @@ def open_run(run: RunFolder) -> Exporter:
     """
     config = run.read_config()
     network = training.load_model(run.path)
-    if network.spec.any_lead:
-        raise CheckpointError("any-lead networks cannot be exported yet", "export a run of fixed leads")
-    calibration = finalise.Calibration.load(run.calibration_file)
-    graph = from_body(network.body)
-    mean, log_scale = finalise.head_weights(network)
     net = network.spec
+    head, rest = _measured(run, network)
+    graph = from_body(network.body)
     history = run.history()
     best = min(history, key=lambda row: row["mean"]["rmse_mv"]) if history else {}
     spec = ModelSpec(
@@ -145,20 +144,11 @@ def open_run(run: RunFolder) -> Exporter:
         hop=net.hop,
         lookahead=net.lookahead,
         receptive_field=network.body.receptive_field(),
-        settling_s=calibration.settling_s,
         n_features=net.n_features,
         states=onnx_writer.state_specs(graph, None),
-        head=Head(
-            finalise.head_lags(net),
-            mean,
-            log_scale,
-            calibration.moments,
-            finalise.LEVEL,
-            calibration.interval_factors,
-        ),
+        head=head,
         conditioning=ConditioningSpec.from_dict(config["conditioning"]),
-        model_id=graph.digest(mean, log_scale),
-        ridge=calibration.ridge,
+        model_id=graph.digest(head.mean, head.log_scale),
         training={
             "dataset": config["dataset"],
             "records": config["records"],
@@ -171,5 +161,20 @@ def open_run(run: RunFolder) -> Exporter:
             "commit": config["commit"],
             "packages": config["packages"],
         },
+        **rest,
     )
     return Exporter(network, graph, spec)
+
+
+def _measured(run: RunFolder, network: Reconstructor) -> tuple[Head, dict[str, Any]]:
+    """Head, and the fields of the description that were measured after training."""
+    mean, log_scale = finalise.head_weights(network)
+    lags, n_out = finalise.head_lags(network.spec), mean.shape[1]
+    if network.spec.any_lead:
+        subsets, settling = finalise_any.load(run.calibration_file)
+        nothing, ones = np.zeros((0, 0), np.float32), np.ones(n_out, np.float32)
+        head = Head(lags, mean, log_scale, nothing, finalise.LEVEL, ones)
+        return head, {"any_lead": True, "subsets": subsets, "settling_s": settling}
+    found = finalise.Calibration.load(run.calibration_file)
+    head = Head(lags, mean, log_scale, found.moments, finalise.LEVEL, found.interval_factors)
+    return head, {"ridge": found.ridge, "settling_s": found.settling_s}

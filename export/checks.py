@@ -88,11 +88,11 @@ def against_fp32(
     return out
 
 
-def twins(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], step: float) -> Check:
+def twins(leads: str, a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], step: float) -> Check:
     """Features of the int8 ONNX and TFLite files, in steps of 8 bits over the features' range."""
     rms = float(np.sqrt(np.mean((a.astype(np.float64) - b) ** 2))) / step
     return Check(
-        "int8 ONNX against TFLite",
+        f"int8 ONNX against TFLite {leads}".rstrip(),
         rms <= TWIN_LIMIT_STEPS,
         f"features differ by {rms:.2f} steps RMS over {len(a)} records (limit {TWIN_LIMIT_STEPS:g})",
     )

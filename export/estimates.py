@@ -103,6 +103,8 @@ def means(spec: ModelSpec, body: Body, x: Floats, label: str) -> tuple[Floats, F
             record = np.ascontiguousarray(record, np.float32)
             y = body(record)
             all_features.append(y)
-            all_means.append((calibration.regressors(spec, y, record) @ head).astype(np.float32))
+            all_means.append(
+                (calibration.regressors(spec, y, record[:, : len(spec.input_leads)]) @ head).astype(np.float32)
+            )
             progress.step()
     return np.stack(all_features), np.stack(all_means)

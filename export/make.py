@@ -13,16 +13,15 @@ import numpy.typing as npt
 
 from ecg_edge.device import fiducials, verify
 from ecg_edge.device.budget import Budget
-from ecg_edge.device.leads import BASIS
 from ecg_edge.device.model import load_model
 from ecg_edge.export import checks, estimates
 from ecg_edge.export.build import Exporter
 from ecg_edge.export.card import model_card
+from ecg_edge.export.cases import Case, calibration_inputs, cases
 from ecg_edge.export.quantise import Quantisation
 from ecg_edge.export.target import Target
-from ecg_edge.train import metrics, training
+from ecg_edge.train import training
 from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.scoring import SCORED_FROM_S
 
 _FEW = 24
 _BATCH = 128
@@ -34,35 +33,24 @@ class _Proof:
     """What the files of one run are held against, and what came of it."""
 
     exporter: Exporter
-    validation: Prepared
+    cases: list[Case]
     budget: Budget
     quant: Quantisation | None
     made: dict[str, Any]
     say: Callable[[checks.Check], None]
     done: list[checks.Check] = field(default_factory=list)
     accuracy: dict[str, Any] = field(default_factory=dict)
-    streamed: dict[str, Floats] = field(default_factory=dict)
-    features: dict[str, Floats] = field(default_factory=dict)
+    reference: dict[str, Floats] = field(default_factory=dict)
+    streamed: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    features: dict[tuple[str, str], Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        spec = self.exporter.spec
-        self.x = np.asarray(self.validation.x)[:, :, [BASIS.index(lead) for lead in spec.input_leads]]
-        self.truth = np.asarray(self.validation.x)[:, :, [BASIS.index(lead) for lead in spec.target_leads]]
-        parts = [
-            training.reconstruct(self.exporter.network, self.x[k : k + _BATCH]) for k in range(0, len(self.x), _BATCH)
-        ]
-        self.reference = np.concatenate(parts)
-        self.accuracy["fp32"] = self.score(self.reference)
-
-    def score(self, estimate: Floats) -> dict[str, Any]:
-        """Figures of an estimate of the validation records."""
-        spec = self.exporter.spec
-        scored = slice(round(SCORED_FROM_S * spec.fs), estimate.shape[1])
-        parts = [
-            metrics.figures(self.truth[k : k + _BATCH, scored], estimate[k : k + _BATCH, scored], spec.target_leads)
-            for k in range(0, len(estimate), _BATCH)
-        ]
-        return {"set": "PTB-XL fold 9 (validation)", **metrics.concatenate(parts).summary()}
+        network = self.exporter.network
+        for c in self.cases:
+            batches = [c.x[k : k + _BATCH] for k in range(0, len(c.x), _BATCH)]
+            whole = np.concatenate([training.reconstruct(network, x) for x in batches])
+            self.reference[c.name] = whole[:, :, c.outputs]
+            self.accuracy[_table("fp32", c)] = c.score(self.reference[c.name])
 
     def add(self, *made: checks.Check) -> None:
         for check in made:
@@ -74,26 +62,38 @@ class _Proof:
         if not target.offline:
             self.add(*checks.structure(load_model(path), target.label))
         spec, body, _ = estimates.bodies(path)
-        if target.precision == "fp32":
-            _, few = estimates.means(spec, body, self.x[:_FEW], target.label)
-            self.add(checks.equal(f"{target.label} against torch", few, self.reference[:_FEW]))
+        for case in self.cases:
+            label = f"{target.label} {case.name}".rstrip()
+            if target.precision == "fp32":
+                _, few = estimates.means(spec, body, case.x[:_FEW], label)
+                reference = self.reference[case.name][:_FEW]
+                self.add(checks.equal(f"{label} against torch", few[:, :, case.outputs], reference))
+            else:
+                self._prove_smaller(target, case, label, *estimates.means(spec, body, case.x, label))
+
+    def _prove_smaller(self, target: Target, case: Case, label: str, features: Floats, whole: Floats) -> None:
+        mean = whole[:, :, case.outputs]
+        key = (target.label.removesuffix(" offline"), case.name)
+        if target.offline and key in self.streamed and target.precision != "dynamic":
+            self.add(checks.equal(f"{label} against streaming", mean, self.streamed[key]))
+        figures, fp32 = case.score(mean), self.accuracy[_table("fp32", case)]
+        shift = fiducials.compare(self.reference[case.name], mean, case.measured, case.fs, case.first)
+        self.add(*checks.against_fp32(label, figures, fp32, shift, self.budget.limits()))
+        if target.offline:
             return
-        features, mean = estimates.means(spec, body, self.x, target.label)
-        twin = self.streamed.get(target.label.removesuffix(" offline"))
-        if target.offline and twin is not None and target.precision != "dynamic":
-            self.add(checks.equal(f"{target.label} against streaming", mean, twin))
-        figures = self.score(mean)
-        first = round(SCORED_FROM_S * spec.fs)
-        shift = fiducials.compare(self.reference, mean, self.x[:, :, 0], spec.fs, first)
-        self.add(*checks.against_fp32(target.label, figures, self.accuracy["fp32"], shift, self.budget.limits()))
-        if not target.offline:
-            self.streamed[target.label] = mean
-            self.accuracy[target.precision + ("" if target.format == "onnx" else " tflite")] = figures
-        if target.precision == "int8" and not target.offline:
-            self.features[target.format] = features
-            if len(self.features) == 2:
+        self.streamed[key] = mean
+        self.accuracy[_table(target.precision + ("" if target.format == "onnx" else " tflite"), case)] = figures
+        if target.precision == "int8":
+            self.features[target.format, case.name] = features
+            twin = self.features.get(("onnx", case.name))
+            if target.format == "tflite" and twin is not None:
                 assert self.quant is not None
-                self.add(checks.twins(self.features["onnx"], self.features["tflite"], self.quant.feature_step))
+                self.add(checks.twins(case.name, twin, features, self.quant.feature_step))
+
+
+def _table(precision: str, case: Case) -> str:
+    """Name of a table of figures: ``int8``, or ``int8 I+II``."""
+    return f"{precision} {case.name}".rstrip()
 
 
 def make(
@@ -130,14 +130,13 @@ def make(
     dict
         The report, also written to ``<stem>.report.json``.
     """
-    columns = [BASIS.index(lead) for lead in exporter.spec.input_leads]
     needed = any(t.precision == "int8" for t in targets)
-    quant = exporter.quantise(calibration.x[:, :, columns]) if needed else None
+    quant = exporter.quantise(calibration_inputs(exporter.spec, calibration)) if needed else None
     made = {"set": "PTB-XL, training folds", "records": len(calibration), "ecg_id": calibration.ids}
     parts = {t: out / f"{t.file_name(exporter.stem)}.part" for t in targets}
     for t in targets:
         (out / t.file_name(exporter.stem)).unlink(missing_ok=True)
-    proof = _Proof(exporter, validation, budget, quant, made, say)
+    proof = _Proof(exporter, cases(exporter.spec, validation), budget, quant, made, say)
     for target, part in parts.items():
         _write(proof, target, part, {})
         proof.prove(target, part)
@@ -154,7 +153,7 @@ def _write(
     proof: _Proof, target: Target, path: Path, accuracy: dict[str, Any], self_test: dict[str, Any] | None = None
 ) -> None:
     spec = proof.exporter.describe(target, proof.quant, proof.made, accuracy, self_test)
-    proof.exporter.write(path, target, spec, proof.quant, proof.validation.x.shape[1])
+    proof.exporter.write(path, target, spec, proof.quant, proof.cases[0].x.shape[1])
 
 
 def _name(proof: _Proof, target: Target, part: Path, ok: bool) -> tuple[Path, int, str]:

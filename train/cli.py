@@ -38,6 +38,7 @@ def _train(args: argparse.Namespace) -> int:
     from ecg_edge.firmware_bridge.samples import parse_leads
     from ecg_edge.train import ptbxl
     from ecg_edge.train.finalise import finalise
+    from ecg_edge.train.finalise_any import finalise_any
     from ecg_edge.train.network import NetSpec
     from ecg_edge.train.prepare import prepare
     from ecg_edge.train.run_folder import DATASET, RunFolder, data_root
@@ -83,7 +84,8 @@ def _train(args: argparse.Namespace) -> int:
         hint(f"\nstopped; last.pt holds epoch {trainer.epoch}\nnext: the same command with --resume")
         return 130
     if net.any_lead:
-        hint("next: ecg-edge train --leads I,II --init RUN   (any-lead networks cannot be exported yet)")
+        finalise_any(load_model(run.path), train, validation, run.calibration_file)
+        hint(f"next: ecg-edge export {run.path} --int8   or   ecg-edge train --leads I,II --init {run.path}")
         return 0
     finalise(load_model(run.path), train, validation).save(run.calibration_file)
     hint(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
@@ -141,6 +143,7 @@ def _torch(threads: int) -> Any:
 
 def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="run folder, model file, or the name of a shipped model")
+    parser.add_argument("--leads", metavar="L", help="lead set an any-lead model is scored on: I,II")
     parser.add_argument("--data", help="DIR or KIND:DIR, e.g. ptbdb:DIR (default: $ECG_EDGE_DATA, PTB-XL)")
     parser.add_argument("--fold", type=int, default=10, help="official fold (default 10, the test fold)")
     parser.add_argument("--limit", type=int, metavar="N", help="score only the first N records")
@@ -148,7 +151,9 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from ecg_edge.device.model import load_model, resolve
+    from ecg_edge.device.any_lead import for_leads
+    from ecg_edge.device.model import load_model
+    from ecg_edge.firmware_bridge.samples import parse_leads
     from ecg_edge.train import scoring
     from ecg_edge.train.datasets import Dataset
     from ecg_edge.train.prepare import prepare
@@ -157,7 +162,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     if (Path(args.model) / "config.json").is_file() or Path(args.model).suffix == ".pt":
         inputs, targets, fs, conditioning, estimate, ridges, how = _from_run(Path(args.model))
     else:
-        model = load_model(resolve(args.model))
+        model = for_leads(load_model(args.model), parse_leads(args.leads) if args.leads else ())
         spec = model.spec
         inputs, targets, fs, conditioning = spec.input_leads, spec.target_leads, spec.fs, spec.conditioning
         estimate, ridges = scoring.streamed(model.backend), spec.ridge

@@ -72,8 +72,8 @@ def test_each_limit_can_break(limit: dict, ok: bool) -> None:
 
 def test_files_that_compute_apart_are_told(exporter) -> None:
     a = np.random.default_rng(0).normal(size=(3, 50, 4)).astype(np.float32)
-    assert checks.twins(a, a + 0.009, 0.01).ok
-    assert not checks.twins(a, a + 0.011, 0.01).ok
+    assert checks.twins("", a, a + 0.009, 0.01).ok
+    assert not checks.twins("", a, a + 0.011, 0.01).ok
     assert not checks.equal("x", a, a + 2e-5).ok
 
 

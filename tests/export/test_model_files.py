@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from support.nets import noise
 
 from ecg_edge.device.model import Model, check_leads, load_model, seal
-from ecg_edge.device.spec import METADATA_KEY, ModelSpec, pack_array, unpack_array
+from ecg_edge.device.spec import METADATA_KEY, ModelSpec
+from ecg_edge.device.spec_arrays import pack_array, unpack_array
 from ecg_edge.export import interpreter
 from ecg_edge.export.build import Exporter
 from ecg_edge.export.graph import from_body
