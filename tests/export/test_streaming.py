@@ -16,6 +16,7 @@ from support.nets import noise
 from ecg_edge.device.leads import Provenance
 from ecg_edge.device.model import Model, load_model
 from ecg_edge.device.stream import LeadBlock, StreamReconstructor
+from ecg_edge.export import estimates
 from ecg_edge.export.build import Exporter
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.samples import LEADS
@@ -196,3 +197,15 @@ def test_streams_share_a_session_without_touching_each_other(models: dict[str, M
     mixed = [(a.feed(x[k : k + 16]), b.feed(y[k : k + 16])) for k in range(0, 160, 16)]
     alone = StreamReconstructor(models[kind].backend).feed(x)
     np.testing.assert_array_equal(np.concatenate([m[0].mv for m in mixed]), alone.mv)
+
+
+@pytest.mark.parametrize("kind", ["int8", "tflite-int8"])
+def test_an_hour_leaves_no_drift(models: dict[str, Model], files: dict[str, Path], kind: str) -> None:
+    """The error against fp32 in the last ten minutes is that of the first ten."""
+    x = np.tile(noise(6000, 2, 11), (60, 1))
+    x[:, 0] += 0.2 * np.sin(np.arange(len(x)) / 7919)  # never twice the same minute
+    _, offline, _ = estimates.offline(files["fp32-offline"])
+    error = (estimates.streaming(models[kind])(x) - offline(x)).astype(np.float64)
+    first, last = (np.sqrt((error[part] ** 2).mean()) for part in (slice(0, 60_000), slice(-60_000, None)))
+    assert first > 0
+    assert abs(last / first - 1) < 0.02
