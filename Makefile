@@ -13,7 +13,7 @@ venv = $(PYTHON) -m venv $(1)
 pip = $(1)/bin/python -m pip install -q --disable-pip-version-check
 endif
 
-.PHONY: demo test dev lint clean
+.PHONY: demo test dev lint bench clean
 
 demo: .venv-demo/.installed
 	@.venv-demo/bin/ecg-edge demo $(ARGS)
@@ -47,6 +47,11 @@ dev:
 	@rm -rf build
 	@.venv/bin/python -m pip install -q --disable-pip-version-check -e ".[web,wfdb,train,export,dev,plot]" --config-settings editable_mode=strict
 	@echo "next: . .venv/bin/activate && ecg-edge -h" >&2
+
+# Every figure of docs/benchmarks.md, from nothing but the repository: some minutes.
+bench: .venv-test/.installed
+	@$(call pip,.venv-test) matplotlib
+	.venv-test/bin/ecg-edge bench --suite --out docs $(ARGS)
 
 lint: .venv-test/.installed
 	.venv-test/bin/ruff check . && .venv-test/bin/ruff format --check . && .venv-test/bin/mypy

@@ -1,0 +1,108 @@
+"""How cost grows: hop, width, rate, outputs, and concurrent patches that share one session."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecg_edge.benchmarks.timing import compare
+from ecg_edge.device.leads import missing_basis
+from ecg_edge.device.model import Model, load_model
+from ecg_edge.device.progress import Progress
+from ecg_edge.device.stream import StreamReconstructor
+
+HOPS = (8, 16, 32, 64)
+WIDTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
+STREAMS = (1, 2, 4, 8, 16, 32, 64)
+RATES = (100, 250, 500)
+_HOPS_TIMED = 25
+
+
+def measure(rounds: int = 5) -> dict[str, Any]:
+    """Share of a core per stream, in percent, for one property after another; fp32 graphs with random weights."""
+    with tempfile.TemporaryDirectory() as folder, Progress("growth", 4) as progress:
+        out: dict[str, Any] = {}
+        for name, plan in (("hop", _hops()), ("width", _widths()), ("fs", _rates()), ("outputs", _outputs())):
+            models = {
+                label: _file(net, hop, Path(folder) / f"{name}-{k}.onnx") for k, (label, net, hop) in enumerate(plan)
+            }
+            out[name] = _percent(models, rounds)
+            progress.step()
+    return out
+
+
+def gateway(model: Model, rounds: int = 3) -> list[dict[str, float]]:
+    """Cost of 1 to 64 streams, each with its own state, on one session: percent of a core together, and each."""
+    rows = []
+    for n in STREAMS:
+        streams = [StreamReconstructor(model.backend) for _ in range(n)]
+        x = np.random.default_rng(0).normal(0, 0.3, (model.spec.hop, model.spec.n_inputs)).astype(np.float32)
+
+        def work(streams: list[StreamReconstructor] = streams, x: Any = x) -> None:
+            for s in streams:
+                s.feed(x)
+
+        calls = max(2, 60 // n)
+        seconds = compare({"all": work}, rounds, {"all": calls})["all"]
+        percent = 100 * seconds * model.spec.fs / model.spec.hop
+        rows.append({"streams": n, "core_percent": percent, "each_percent": percent / n})
+    return rows
+
+
+def _base() -> Any:
+    from ecg_edge.train.network import NetSpec
+
+    return NetSpec(("I", "II"))
+
+
+def _hops() -> list[tuple[str, Any, int]]:
+    return [(f"{10 * h} ms", _base(), h) for h in HOPS]
+
+
+def _widths() -> list[tuple[str, Any, int]]:
+    base = _base()
+    return [
+        (f"x {w:g}", dataclasses.replace(base, channels=tuple(max(4, round(c * w)) for c in base.channels)), base.hop)
+        for w in WIDTHS
+    ]
+
+
+def _rates() -> list[tuple[str, Any, int]]:
+    """The same network at a higher rate, with a hop of 80 ms."""
+    base = _base()
+    return [(f"{fs} Hz", dataclasses.replace(base, fs=fs), base.hop * round(fs / 100)) for fs in RATES]
+
+
+def _outputs() -> list[tuple[str, Any, int]]:
+    sets = (("I", "II"), ("I", "II", "V2"), ("I", "II", "V2", "V5"), ("I", "II", "V1", "V2", "V3", "V4", "V5"))
+    base = _base()
+    return [(f"{len(missing_basis(s))} leads", dataclasses.replace(base, input_leads=s), base.hop) for s in sets]
+
+
+def _file(net: Any, hop: int, path: Path) -> Model:
+    """A streaming file of this shape whose graph takes `hop` samples at a time."""
+    import torch
+
+    from ecg_edge.benchmarks.made_up import exporter_of
+    from ecg_edge.export.target import Target
+    from ecg_edge.train.network import Reconstructor
+
+    torch.manual_seed(0)
+    exporter = exporter_of(Reconstructor(net).eval(), hop)
+    target = Target("onnx", "fp32")
+    return load_model(exporter.write(path, target, exporter.describe(target, None, {}, {})))
+
+
+def _percent(models: dict[str, Model], rounds: int) -> dict[str, float]:
+    works, calls = {}, {}
+    for name, model in models.items():
+        stream = StreamReconstructor(model.backend)
+        x = np.random.default_rng(0).normal(0, 0.3, (model.spec.hop, model.spec.n_inputs)).astype(np.float32)
+        works[name] = lambda stream=stream, x=x: stream.feed(x)
+        calls[name] = _HOPS_TIMED
+    seconds = compare(works, rounds, calls)
+    return {name: 100 * s * models[name].spec.fs / models[name].spec.hop for name, s in seconds.items()}

@@ -1,0 +1,49 @@
+"""A model file of any shape with random weights: for cost, never for a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ecg_edge.device.conditioning import ConditioningSpec
+from ecg_edge.device.spec import Head, ModelSpec
+from ecg_edge.export.build import Exporter
+from ecg_edge.export.graph import from_body
+from ecg_edge.export.onnx_writer import state_specs
+from ecg_edge.train.finalise import head_lags, head_weights
+from ecg_edge.train.network import Reconstructor
+
+
+def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
+    """What `export.build.open_run` returns for a trained run, for an untrained network.
+
+    Parameters
+    ----------
+    network : Reconstructor
+        In evaluation mode.
+    hop : int, optional
+        Samples per step: a multiple of the network's own, which is the default.
+    """
+    net = network.spec
+    graph = dataclasses.replace(from_body(network.body), hop=hop or net.hop)
+    mean, log_scale = head_weights(network)
+    n_reg, n_out = mean.shape
+    moments, factors = np.eye(n_reg, dtype=np.float32), np.ones(n_out, np.float32)
+    spec = ModelSpec(
+        kind="streaming",
+        input_leads=net.input_leads,
+        target_leads=net.target_leads,
+        fs=net.fs,
+        hop=graph.hop,
+        lookahead=net.lookahead,
+        receptive_field=network.body.receptive_field(),
+        settling_s=0.0,
+        n_features=net.n_features,
+        states=state_specs(graph, None),
+        head=Head(head_lags(net), mean, log_scale, moments, 0.9, factors),
+        conditioning=ConditioningSpec(),
+        model_id=graph.digest(mean, log_scale),
+        training={"network": net.to_dict(), "macs_per_hop": graph.macs_per_hop(), "weights": "random"},
+    )
+    return Exporter(network, graph, spec)
