@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,24 +70,3 @@ def score(
             parts.append(metrics.figures(truth[None], guess[None, first:], targets))
             progress.step()
     return metrics.concatenate(parts)
-
-
-def report(
-    data: Prepared,
-    inputs: tuple[str, ...],
-    targets: tuple[str, ...],
-    fs: int,
-    estimate: Estimator,
-    ridges: dict[str, npt.NDArray[np.float32]],
-) -> dict[str, Any]:
-    """Summary of a model with its baselines, as `evaluate --json` prints it."""
-    doc = score(data, inputs, targets, fs, estimate, "model").summary()
-    baselines = {"zero": zero(len(targets))}
-    baselines |= {f"ridge {taps}": linear(w) for taps, w in sorted(ridges.items(), key=lambda kv: int(kv[0]))}
-    doc["baselines"] = {
-        name: score(data, inputs, targets, fs, guess, name).summary() for name, guess in baselines.items()
-    }
-    doc["inputs"] = list(inputs)
-    doc["scored_from_s"] = SCORED_FROM_S
-    doc["excluded"] = {str(k): v for k, v in data.excluded.items()}
-    return doc
