@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.model import Backend, load_model, resolve
-from ecg_edge.device.stream import StreamReconstructor
+from ecg_edge.device.model import load_model, resolve
 from ecg_edge.firmware_bridge.errors import CheckpointError, LeadMismatchError, UsageError
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.train.scoring import Estimator
+from ecg_edge.train.scoring import Estimator, IntervalEstimator, streamed_with_interval
 
 if TYPE_CHECKING:
     from ecg_edge.train.network import NetSpec
 
 Samples = npt.NDArray[np.floating]
-WideEstimator = Callable[[npt.NDArray[np.float32]], tuple[Samples, Samples | None]]
-"""One record's inputs (n_samples, n_inputs) → its targets in mV (m_samples, n_targets), and the half-width of the
-stated interval (same shape; None where nothing is stated)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class Subject:
     targets: tuple[str, ...]
     fs: int
     conditioning: ConditioningSpec
-    estimate: WideEstimator
+    estimate: IntervalEstimator
     ridge: dict[str, npt.NDArray[np.float32]]
     level: float | None = None
     path: Path | None = None
@@ -90,25 +84,12 @@ def from_model(text: str) -> Subject:
         spec.target_leads,
         spec.fs,
         spec.conditioning,
-        streamed(model.backend),
+        streamed_with_interval(model.backend),
         dict(spec.ridge),
         spec.head.interval_level,
         model.path,
         {"model_id": spec.model_id, "file_sha256": model.file_sha256, "precision": spec.precision},
     )
-
-
-def streamed(backend: Backend) -> WideEstimator:
-    """Estimator that runs a model file hop by hop from a cold start, with the interval it states."""
-    columns = [LEADS.index(lead) for lead in backend.spec.target_leads]
-    reconstructor = StreamReconstructor(backend)
-
-    def estimate(x: npt.NDArray[np.float32]) -> tuple[Samples, Samples | None]:
-        reconstructor.reset()
-        out = reconstructor.feed(x)
-        return out.mv[:, columns], out.sigma[:, columns]
-
-    return estimate
 
 
 def twin_of(subject: Subject) -> Subject | None:
@@ -149,6 +130,7 @@ def from_run(path: Path) -> Subject:
     from ecg_edge.train.run_folder import RunFolder
     from ecg_edge.train.training import load_model as load_run
 
+    torch.set_num_threads(1)
     run = RunFolder(path if path.is_dir() else path.parent)
     model = load_run(path)
     spec = model.spec

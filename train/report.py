@@ -7,25 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from ecg_edge.train.evaluate import Evaluation
-from ecg_edge.train.report_tables import all_tables, headline
+from ecg_edge.train.report_tables import all_tables, footnotes, headline
 
 _DIGITS = 6
 
 
 def plain(doc: dict[str, Any]) -> str:
     """Everything for a terminal."""
-    return "\n".join([headline(doc) + "\n", *(t.plain() for t in all_tables(doc)), *_missing(doc)])
+    return "\n".join([headline(doc) + "\n", *(t.plain() for t in all_tables(doc)), *footnotes(doc)])
 
 
 def markdown(doc: dict[str, Any], plots: list[Path]) -> str:
     """Everything as Markdown; plots are linked by their file names."""
     parts = [f"# {doc['model']}\n", headline(doc) + "\n", *(t.markdown() for t in all_tables(doc))]
     parts += [f"![{p.stem}]({p.name})\n" for p in plots]
-    return "\n".join([*parts, *_missing(doc)])
-
-
-def _missing(doc: dict[str, Any]) -> list[str]:
-    return [f"Left out: {figures} ({why}).\n" for figures, why in doc["left_out"].items()]
+    return "\n".join([*parts, *footnotes(doc)])
 
 
 def rounded(x: Any) -> Any:

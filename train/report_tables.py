@@ -30,6 +30,15 @@ def headline(doc: Doc) -> str:
     )
 
 
+def footnotes(doc: Doc) -> list[str]:
+    """Records left out, and figures left out, each with its reason."""
+    notes = []
+    if doc["excluded"]:
+        listed = "; ".join(f"{number} ({why})" for number, why in doc["excluded"].items())
+        notes.append(f"Records left out: {listed}.\n")
+    return notes + [f"Left out: {figures} ({why}).\n" for figures, why in doc["left_out"].items()]
+
+
 def all_tables(doc: Doc) -> list[Table]:
     """Every table the document holds figures for."""
     found = [accuracy(doc), baselines(doc), superclasses(doc), amplitude(doc, "r"), amplitude(doc, "t")]

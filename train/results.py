@@ -9,7 +9,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.errors import DataFolderError
 from ecg_edge.train import results_tables as tables
 from ecg_edge.train.findings import words
-from ecg_edge.train.report_tables import all_tables, headline
+from ecg_edge.train.report_tables import all_tables, footnotes, headline
 
 FOLD10 = "fold10"
 STUDIES = ("gradowski2025", "lookahead", "augmentation")
@@ -113,6 +113,5 @@ def page(sets: dict[str, list[Doc]], studies: dict[str, list[Doc]], figures: tup
 
 def _details(doc: Doc) -> str:
     """Every table of one model."""
-    return "\n".join(
-        [f"## `{doc['model']}` in detail\n", headline(doc) + "\n", *(t.markdown(3) for t in all_tables(doc))]
-    )
+    head = [f"## `{doc['model']}` in detail\n", headline(doc) + "\n"]
+    return "\n".join([*head, *(t.markdown(3) for t in all_tables(doc)), *footnotes(doc)])

@@ -18,18 +18,29 @@ from ecg_edge.train.prepare import Prepared
 SCORED_FROM_S = 2.0
 Estimator = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
 """One record's inputs (n_samples, n_inputs) → its targets (m_samples, n_targets), m ≤ n, aligned at the start."""
+IntervalEstimator = Callable[
+    [npt.NDArray[np.float32]], tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]
+]
+"""The same, with the half-width of the stated interval in mV (same shape; None where nothing is stated)."""
 
 
-def streamed(backend: Backend) -> Estimator:
-    """Estimator that runs a model file hop by hop from a cold start."""
+def streamed_with_interval(backend: Backend) -> IntervalEstimator:
+    """Estimator that runs a model file hop by hop from a cold start, with the interval it states."""
     columns = [LEADS.index(lead) for lead in backend.spec.target_leads]
     reconstructor = StreamReconstructor(backend)
 
-    def estimate(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def estimate(x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]:
         reconstructor.reset()
-        return reconstructor.feed(x).mv[:, columns]
+        out = reconstructor.feed(x)
+        return out.mv[:, columns], out.sigma[:, columns]
 
     return estimate
+
+
+def streamed(backend: Backend) -> Estimator:
+    """The same without the interval."""
+    estimate = streamed_with_interval(backend)
+    return lambda x: estimate(x)[0]
 
 
 def linear(weights: npt.NDArray[np.float32]) -> Estimator:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, LeadMismatchError
-from ecg_edge.train import estimators, results, results_tables
+from ecg_edge.train import estimators, report, results, results_tables
 from ecg_edge.train.evaluate import evaluate
 from ecg_edge.train.evaluate_cli import EVALUATE
 from ecg_edge.train.measure import literature_band
@@ -170,6 +170,12 @@ def test_the_page_and_its_check(made: tuple[Path, dict[str, Any]], tmp_path: Pat
     assert "results/gradowski2025.png" in text
     assert "docs/results/MODEL.ludb.json" in text
     assert "older` in detail" not in text
+
+
+def test_records_left_out_are_listed(made: tuple[Path, dict[str, Any]]) -> None:
+    doc = {**made[1], "excluded": {"17": "flat lead V3"}, "left_out": {"coverage": "no interval"}}
+    text = report.plain(doc)
+    assert "Records left out: 17 (flat lead V3)." in text and "Left out: coverage (no interval)." in text
 
 
 def test_the_page_needs_a_model_and_sound_documents(tmp_path: Path) -> None:
