@@ -19,14 +19,12 @@ def headline(doc: Doc) -> str:
         if boot["resamples"]
         else f"Too few {boot['over']} ({boot['units']}) for intervals."
     )
-    patients = (
-        f"{doc['patients']} patient{'s' if doc['patients'] != 1 else ''}" if doc["patients"] else "patients unknown"
-    )
+    known = "" if boot["over"] == "patients" else "known "
+    patients = f"{doc['patients']} {known}patient{'s' if doc['patients'] != 1 else ''}"
     return (
         f"{doc['model']}: {doc['records']} records of {where}, {patients}; {doc['how']}; "
         f"inputs {', '.join(doc['inputs'])}; hidden leads only, from {doc['scored_from_s']} s on; "
-        f"{len(doc['excluded'])} records left out. "
-        f"{brackets}"
+        f"{len(doc['excluded'])} records left out. {brackets}"
     )
 
 
