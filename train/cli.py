@@ -1,15 +1,14 @@
-"""Verbs of the training side: train, evaluate."""
+"""The verb `train`."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from ecg_edge.firmware_bridge.errors import CheckpointError, MissingExtraError, UsageError
-from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
+from ecg_edge.firmware_bridge.verb import Verb, hint
 
 _GIVEN_BY_LEADS = ("input_leads", "any_lead")
 
@@ -141,85 +140,4 @@ def _torch(threads: int) -> Any:
     return torch
 
 
-def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="run folder, model file, or the name of a shipped model")
-    parser.add_argument("--leads", metavar="L", help="lead set an any-lead model is scored on: I,II")
-    parser.add_argument("--data", help="DIR or KIND:DIR, e.g. ptbdb:DIR (default: $ECG_EDGE_DATA, PTB-XL)")
-    parser.add_argument("--fold", type=int, default=10, help="official fold (default 10, the test fold)")
-    parser.add_argument("--limit", type=int, metavar="N", help="score only the first N records")
-    parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
-
-
-def _evaluate(args: argparse.Namespace) -> int:
-    from ecg_edge.device.any_lead import for_leads
-    from ecg_edge.device.model import load_model
-    from ecg_edge.firmware_bridge.samples import parse_leads
-    from ecg_edge.train import scoring
-    from ecg_edge.train.datasets import Dataset
-    from ecg_edge.train.prepare import prepare
-    from ecg_edge.train.run_folder import data_root
-
-    if (Path(args.model) / "config.json").is_file() or Path(args.model).suffix == ".pt":
-        inputs, targets, fs, conditioning, estimate, ridges, how = _from_run(Path(args.model))
-    else:
-        model = for_leads(load_model(args.model), parse_leads(args.leads) if args.leads else ())
-        spec = model.spec
-        inputs, targets, fs, conditioning = spec.input_leads, spec.target_leads, spec.fs, spec.conditioning
-        estimate, ridges = scoring.streamed(model.backend), spec.ridge
-        how = f"{spec.precision} streamed hop by hop ({model.backend.name})"
-    root = data_root(args.data)
-    data = prepare(root, (args.fold,), conditioning, args.limit, "records", fs)
-    doc = scoring.report(data, inputs, targets, fs, estimate, ridges)
-    doc |= {"model": str(args.model), "how": how, "fold": args.fold}
-    if isinstance(root, Dataset) and not root.has_folds:
-        doc |= {"fold": None, "data": root.kind}
-    _print_table(doc)
-    if args.json:
-        emit_json(doc)
-    hint("next: ecg-edge run --monitor   (the same model, live)")
-    return 0
-
-
-def _from_run(path: Path) -> tuple[Any, ...]:
-    _torch(1)
-    from ecg_edge.train.finalise import Calibration
-    from ecg_edge.train.run_folder import RunFolder
-    from ecg_edge.train.training import load_model, reconstruct
-
-    run = RunFolder(path if path.is_dir() else path.parent)
-    model = load_model(path)
-    ridges = Calibration.load(run.calibration_file).ridge if run.calibration_file.is_file() else {}
-    spec = model.spec
-    if spec.any_lead:
-        raise UsageError("an any-lead run has no single table", "read its history.jsonl, which has one per lead set")
-    how = "fp32 offline in torch (equals streamed)"
-    return (
-        spec.input_leads,
-        spec.target_leads,
-        spec.fs,
-        run.conditioning(),
-        lambda x: reconstruct(model, x[None])[0],
-        ridges,
-        how,
-    )
-
-
-def _print_table(doc: dict[str, Any]) -> None:
-    columns = {"model": doc, **doc["baselines"]}
-    where = doc.get("data") or f"fold {doc['fold']}"
-    out = [
-        f"{doc['records']} records of {where}, {doc['how']}; inputs {', '.join(doc['inputs'])}; "
-        f"from {doc['scored_from_s']} s on; {len(doc['excluded'])} left out",
-        "lead    " + "".join(f"{name:>22}" for name in columns),
-        "        " + "".join(f"{'RMSE mV      r':>22}" for _ in columns),
-    ]
-    for lead in (*doc["leads"], "mean"):
-        cells = [(c["mean"] if lead == "mean" else c["leads"][lead]) for c in columns.values()]
-        out.append(f"{lead:<8}" + "".join(f"{c['rmse_mv']:>15.4f} {c['r']:>6.3f}" for c in cells))
-    if "ridge 31" in columns:
-        out.append("ridge 31 sees 150 ms to both sides of each sample; its figures are offline ones.")
-    sys.stdout.write("\n".join(out) + "\n")
-
-
 TRAIN = Verb("train", "train a causal U-Net on PTB-XL", _configure_train, _train)
-EVALUATE = Verb("evaluate", "score a run or a model file against ridge baselines", _configure_evaluate, _evaluate)

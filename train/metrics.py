@@ -21,11 +21,15 @@ class LeadFigures:
         Mean square error of each record.
     r : ndarray of shape (n_records, n_leads)
         Pearson correlation; NaN where the truth (or the estimate) is flat.
+    variance_mv2, energy_mv2 : ndarray of shape (n_records, n_leads)
+        Mean square of the truth about its mean over the record, and about 0 mV.
     """
 
     leads: tuple[str, ...]
     mse_mv2: npt.NDArray[np.float64]
     r: npt.NDArray[np.float64]
+    variance_mv2: npt.NDArray[np.float64]
+    energy_mv2: npt.NDArray[np.float64]
 
     def summary(self) -> dict[str, Any]:
         """Means over records, per lead and over leads.
@@ -72,9 +76,15 @@ def figures(truth: Floats, estimate: Floats, leads: tuple[str, ...]) -> LeadFigu
     power = (tc**2).sum(axis=1) * (ec**2).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (tc * ec).sum(axis=1) / np.sqrt(power)
-    return LeadFigures(leads, mse, np.where(power > 1e-12, r, np.nan))
+    return LeadFigures(leads, mse, np.where(power > 1e-12, r, np.nan), (tc**2).mean(axis=1), (t**2).mean(axis=1))
 
 
 def concatenate(parts: list[LeadFigures]) -> LeadFigures:
     """Join the figures of several batches of records."""
-    return LeadFigures(parts[0].leads, np.concatenate([p.mse_mv2 for p in parts]), np.concatenate([p.r for p in parts]))
+    return LeadFigures(
+        parts[0].leads,
+        np.concatenate([p.mse_mv2 for p in parts]),
+        np.concatenate([p.r for p in parts]),
+        np.concatenate([p.variance_mv2 for p in parts]),
+        np.concatenate([p.energy_mv2 for p in parts]),
+    )

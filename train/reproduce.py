@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -144,30 +143,3 @@ def score(model: Any, data: Prepared, measured: tuple[str, ...], noise_mv: float
         scored = slice(round(SCORED_FROM_S * model.spec.fs), guess.shape[1])
         parts.append(metrics.figures(x[:, scored][..., cols_out], guess[:, scored], targets))
     return metrics.concatenate(parts).summary()
-
-
-def words(docs: list[dict[str, Any]], measured: tuple[str, ...] = ("I", "II")) -> list[str]:
-    """Say for each design whether V1 and V6 come back best and V3 worst (by MSE, the seed's figure)."""
-    said = []
-    for doc in docs:
-        if tuple(doc["inputs"]) != measured:
-            continue
-        mse = {lead: row["mse_mv2"] for lead, row in doc["figures"]["leads"].items() if lead.startswith("V")}
-        said.append(f"{doc['design']}, {doc['configuration']}: {ordinal(mse)}")
-    return said
-
-
-def ordinal(mse: dict[str, float]) -> str:
-    """The seed's two findings as a sentence.
-
-    Parameters
-    ----------
-    mse : dict of str to float
-        MSE in mV² of each of V1 … V6.
-    """
-    order = sorted(mse, key=lambda lead: mse[lead] if math.isfinite(mse[lead]) else math.inf)
-    best, worst = set(order[:2]) == {"V1", "V6"}, order[-1] == "V3"
-    return (
-        f"V1 and V6 {'come' if best else 'do not come'} back best, V3 {'comes' if worst else 'does not come'} back "
-        f"worst (MSE in mV², ascending: {', '.join(f'{lead} {mse[lead]:.4f}' for lead in order)})"
-    )

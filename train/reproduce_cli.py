@@ -59,10 +59,10 @@ def _reproduce(args: argparse.Namespace) -> int:
 
 
 def _finish(args: argparse.Namespace, out: Path, docs: list[dict[str, Any]]) -> int:
-    from ecg_edge.train import reproduce
+    from ecg_edge.train.findings import words
     from ecg_edge.train.plots import information_matrix
 
-    said = reproduce.words(docs) if args.study == "gradowski2025" else []
+    said = words(docs) if args.study == "gradowski2025" else []
     for doc in docs:
         mean = doc["figures"]["mean"]
         name = f"{doc['configuration']}, {doc['design']}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +18,29 @@ from ecg_edge.train.prepare import Prepared
 SCORED_FROM_S = 2.0
 Estimator = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
 """One record's inputs (n_samples, n_inputs) → its targets (m_samples, n_targets), m ≤ n, aligned at the start."""
+IntervalEstimator = Callable[
+    [npt.NDArray[np.float32]], tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]
+]
+"""The same, with the half-width of the stated interval in mV (same shape; None where nothing is stated)."""
 
 
-def streamed(backend: Backend) -> Estimator:
-    """Estimator that runs a model file hop by hop from a cold start."""
+def streamed_with_interval(backend: Backend) -> IntervalEstimator:
+    """Estimator that runs a model file hop by hop from a cold start, with the interval it states."""
     columns = [LEADS.index(lead) for lead in backend.spec.target_leads]
     reconstructor = StreamReconstructor(backend)
 
-    def estimate(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def estimate(x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]:
         reconstructor.reset()
-        return reconstructor.feed(x).mv[:, columns]
+        out = reconstructor.feed(x)
+        return out.mv[:, columns], out.sigma[:, columns]
 
     return estimate
+
+
+def streamed(backend: Backend) -> Estimator:
+    """The same without the interval."""
+    estimate = streamed_with_interval(backend)
+    return lambda x: estimate(x)[0]
 
 
 def linear(weights: npt.NDArray[np.float32]) -> Estimator:
@@ -71,24 +81,3 @@ def score(
             parts.append(metrics.figures(truth[None], guess[None, first:], targets))
             progress.step()
     return metrics.concatenate(parts)
-
-
-def report(
-    data: Prepared,
-    inputs: tuple[str, ...],
-    targets: tuple[str, ...],
-    fs: int,
-    estimate: Estimator,
-    ridges: dict[str, npt.NDArray[np.float32]],
-) -> dict[str, Any]:
-    """Summary of a model with its baselines, as `evaluate --json` prints it."""
-    doc = score(data, inputs, targets, fs, estimate, "model").summary()
-    baselines = {"zero": zero(len(targets))}
-    baselines |= {f"ridge {taps}": linear(w) for taps, w in sorted(ridges.items(), key=lambda kv: int(kv[0]))}
-    doc["baselines"] = {
-        name: score(data, inputs, targets, fs, guess, name).summary() for name, guess in baselines.items()
-    }
-    doc["inputs"] = list(inputs)
-    doc["scored_from_s"] = SCORED_FROM_S
-    doc["excluded"] = {str(k): v for k, v in data.excluded.items()}
-    return doc

@@ -13,7 +13,8 @@ from ecg_edge.device.model import load_model
 from ecg_edge.export.cli import EXPORT
 from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.verb import Verb
-from ecg_edge.train.cli import EVALUATE, TRAIN
+from ecg_edge.train.cli import TRAIN
+from ecg_edge.train.evaluate_cli import EVALUATE
 
 SMALL = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=8"]
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ecg_edge.device.leads import BASIS
 from ecg_edge.train import metrics, ridge
-from ecg_edge.train.finalise import Calibration, _settling, finalise, head_weights, regressors
+from ecg_edge.train.finalise import Calibration, finalise, head_weights, regressors, settling_of
 from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared
 from ecg_edge.train.training import loss_of, reconstruct
@@ -114,9 +114,9 @@ def test_no_gradient_of_the_scale_reaches_the_body(small: NetSpec) -> None:
 def test_settling_time_is_found() -> None:
     rms = np.full(1000, 0.1)
     rms[:70] = 0.4
-    assert 0.6 <= _settling(rms, 100) <= 1.25
-    assert _settling(np.full(1000, 0.1), 100) == 0.0
-    assert _settling(np.linspace(1, 0.1, 1000), 100) == 2.0
+    assert 0.6 <= settling_of(rms, 100) <= 1.25
+    assert settling_of(np.full(1000, 0.1), 100) == 0.0
+    assert settling_of(np.linspace(1, 0.1, 1000), 100) == 2.0
 
 
 def test_calibration_covers_what_it_says(small: NetSpec, parts: tuple[Prepared, Prepared], tmp_path) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from ecg_edge.train.findings import ordinal
 from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.reproduce import ordinal, run_row, with_leads
+from ecg_edge.train.reproduce import run_row, with_leads
 from ecg_edge.train.reproduce_grid import STUDIES, configurations, rows
 from ecg_edge.train.seed_unet import SeedUNet, centred
 
