@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from ecg_edge.device.calibration import calibrated
 from ecg_edge.device.model import Model
-from ecg_edge.device.spec import ModelSpec, pack_array, unpack_array
+from ecg_edge.device.spec import ModelSpec
+from ecg_edge.device.spec_arrays import pack_array, unpack_array
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, ModelFileError
 
 FORMAT = 1

@@ -1,4 +1,4 @@
-"""The verbs that run on the device: run, info, doctor, demo. Heavy imports belong into the verbs' own modules."""
+"""The verbs that run on the device. Heavy imports belong into the verbs' own modules."""
 
 from __future__ import annotations
 
@@ -59,6 +59,20 @@ def _info(arguments: argparse.Namespace) -> int:
     return info(arguments)
 
 
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="file or name")
+    parser.add_argument("--against", metavar="FILE", help="another file of the same run, e.g. the fp32 one")
+    parser.add_argument("--record", metavar="REC12", help="compare on this twelve-lead record (WFDB, CinC, CSV, EDF+)")
+    parser.add_argument("--budget", default="rmse=5%,st=20uV,rpeak=0ms", help="what it may cost there (%(default)s)")
+    _output(parser)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.verify_verb import verify
+
+    return verify(arguments)
+
+
 def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recover", metavar="RECORD", help="repair the header of a recording that was cut off")
     _output(parser)
@@ -107,5 +121,6 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 RUN = Verb("run", "twelve leads live from a device, a record or the synthetic heart", _run_arguments, _run)
 CALIBRATE = Verb("calibrate", "fit a model's head to one person's twelve-lead record", _calibrate_arguments, _calibrate)
 INFO = Verb("info", "what a model file is and how well it does", _info_arguments, _info)
+VERIFY = Verb("verify", "whether a model file does here what it did where it was made", _verify_arguments, _verify)
 DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _doctor)
 DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _demo)

@@ -132,6 +132,10 @@ class Conditioner:
         """Index on the model-rate grid of the next sample `feed` will return."""
         return self._resampler.next_output
 
+    def missing(self, rows: int) -> int:
+        """Count of further input samples that complete the next `rows` outputs (at least one)."""
+        return self._resampler.missing(rows)
+
     def reseed(self, columns: npt.NDArray[np.bool_], first: npt.NDArray[np.float64]) -> None:
         """Restart single leads (after an electrode came back).
 

@@ -81,8 +81,10 @@ def _core() -> list[Finding]:
             out.append(Finding(name, True, version(name)))
         except PackageNotFoundError:
             # onnxruntime-gpu and its like bring the same module under another name.
-            there = _importable(name.replace("-", "_").replace("pyserial", "serial"))
+            there: bool | None = _importable(name.replace("-", "_").replace("pyserial", "serial"))
             text, fix = ("another build", "") if there else ("missing", f"pip install {name}")
+            if not there and name == "onnxruntime" and _importable("ai_edge_litert"):
+                there, text = None, "missing; LiteRT is here and runs the .tflite models"
             out.append(Finding(name, there, text, fix))
     return out
 

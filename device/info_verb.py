@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ecg_edge.device.console import say, table
@@ -64,7 +65,7 @@ def _list(models: list[dict[str, Any]]) -> str:
     rows = [["name", "leads", "precision", "latency", "size"]]
     for m in models:
         size, latency = f"{m['size_bytes'] / 1024:.0f} KiB", f"{m['algorithmic_latency_ms']:.0f} ms"
-        rows.append([m["name"].removesuffix(".onnx"), "+".join(m["input_leads"]), m["precision"], latency, size])
+        rows.append([Path(m["name"]).stem, "+".join(m["input_leads"]), m["precision"], latency, size])
     return table(rows)
 
 

@@ -12,7 +12,7 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError
 from ecg_edge.firmware_bridge.verb import Verb, hint
 
 _GROUP = "ecg_edge.verbs"
-_ORDER = ("demo", "run", "info", "doctor", "ports", "simulate", "decode", "train", "evaluate", "export")
+_ORDER = ("demo", "run", "info", "verify", "doctor", "ports", "simulate", "decode", "train", "evaluate", "export")
 _EXTRA_OF = {
     "torch": "train",
     "wfdb": "wfdb",

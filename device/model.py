@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.spec import METADATA_KEY, ModelSpec
+from ecg_edge.device.tflite_metadata import is_tflite, read_metadata
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
 
 _MAX_BYTES = 64_000_000
+_SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_runtime")}
 _DIGEST = re.compile(rb"ecg_edge_sha256=([0-9a-f]{64})")
 State = list[npt.NDArray[Any]]
 
@@ -116,7 +119,7 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     Parameters
     ----------
     path : Path or str
-        An ONNX file written by ``ecg-edge export``, or the name of a shipped model.
+        An ONNX or TFLite file written by ``ecg-edge export``, or the name of a shipped model.
     threads : int
         Threads of the session.
 
@@ -126,32 +129,78 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
         Missing, truncated, damaged, not ours, or inconsistent.
     OfflineModelError
         The model is not a streaming one.
+    MissingExtraError
+        The file's runtime is not installed.
     """
-    from ecg_edge.device.onnx_backend import OnnxBackend, read_metadata
-
     file = resolve(path)
     blob = read_model_bytes(file)
     digest = check_seal(blob, file)
-    session, metadata = read_metadata(blob, file, threads)
+    if is_tflite(blob):
+        from ecg_edge.device.litert_backend import LiteRtBackend, open_interpreter
+
+        spec = _streaming(read_metadata(blob, file), file)
+        return Model(file, spec, LiteRtBackend(open_interpreter(blob, file, threads), spec, file), digest)
+    try:
+        from ecg_edge.device.onnx_backend import OnnxBackend, open_session
+    except ImportError:
+        raise ModelFileError(
+            f"{file} is an ONNX file, and onnxruntime is not installed", "give the .tflite file, or install onnxruntime"
+        ) from None
+    session, metadata = open_session(blob, file, threads)
+    spec = _streaming(metadata, file)
+    return Model(file, spec, OnnxBackend(session, spec, file), digest)
+
+
+def read_spec(metadata: dict[str, str], file: Path) -> ModelSpec:
+    """Parse the description in a file's metadata.
+
+    Raises
+    ------
+    ModelFileError
+        There is none, or it is damaged.
+    """
     if METADATA_KEY not in metadata:
         raise ModelFileError(f"{file} holds no description of itself", "use a file written by `ecg-edge export`")
-    spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    return ModelSpec.from_json(metadata[METADATA_KEY])
+
+
+def _streaming(metadata: dict[str, str], file: Path) -> ModelSpec:
+    spec = read_spec(metadata, file)
     if spec.kind != "streaming":
         raise OfflineModelError(
             f"{file} is an {spec.kind} model; this needs a streaming one", "export it again without --offline"
         )
-    return Model(file, spec, OnnxBackend(session, spec, file), digest)
+    return spec
+
+
+def shipped_files() -> list[Path]:
+    """Return every model file that comes with the package."""
+    folder = Path(__file__).resolve().parent / "models"
+    return sorted(p for p in folder.iterdir() if p.suffix in _SUFFIXES) if folder.is_dir() else []
 
 
 def shipped_models() -> dict[str, Path]:
-    """Return the models that come with the package, by name."""
-    folder = Path(__file__).resolve().parent / "models"
-    return {p.stem: p for p in sorted(folder.glob("*.onnx"))}
+    """Return the models that come with the package, by name, in the format this machine can run.
+
+    Where both runtimes are installed ONNX is taken: onnxruntime is the one of the core.
+    """
+    order = [s for s, runtimes in _SUFFIXES.items() if any(map(_installed, runtimes))] or list(_SUFFIXES)
+    files = [p for p in shipped_files() if p.suffix in order]
+    files.sort(key=lambda p: order.index(p.suffix), reverse=True)
+    return dict(sorted({p.stem: p for p in files}.items()))
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
 
 
 def resolve(path: Path | str) -> Path:
-    """Turn the name of a shipped model, or a path, into a path."""
-    return shipped_models().get(str(path), Path(path))
+    """Turn the name of a shipped model (``i-ii-int8`` or ``i-ii-int8.tflite``), or a path, into a path."""
+    by_file = {p.name: p for p in shipped_files()}
+    return shipped_models().get(str(path)) or by_file.get(str(path)) or Path(path)
 
 
 def check_leads(spec: ModelSpec, source_leads: tuple[str, ...]) -> list[int]:

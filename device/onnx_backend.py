@@ -27,7 +27,7 @@ _ORT_ERRORS = (
 )
 
 
-def read_metadata(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.InferenceSession, dict[str, str]]:
+def open_session(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.InferenceSession, dict[str, str]]:
     """Open a session on the bytes of an ONNX file and return it with the file's metadata.
 
     Raises
@@ -78,7 +78,7 @@ class OnnxBackend:
 
     def _check(self, path: Path) -> None:
         spec = self.spec
-        want_in = {"x": ("tensor(float)", [1, len(spec.input_leads), spec.hop])}
+        want_in = {"x": ("tensor(float)", [1, spec.n_inputs, spec.hop])}
         want_out = {"features": ("tensor(float)", [1, spec.n_features, spec.hop])}
         for s in spec.states:
             want_in[s.name] = want_out[s.out] = (_ORT_TYPES[s.dtype], list(s.shape))

@@ -162,6 +162,11 @@ class Pipeline:
         return self._gap.stop if self._gap else self._next
 
     @property
+    def missing(self) -> int:
+        """Native samples before whose arrival no further block can come out."""
+        return self._conditioner.missing(self._reconstructor.missing)
+
+    @property
     def latency_terms(self) -> dict[str, float]:
         """The terms of the latency that are known in advance, in seconds."""
         return {

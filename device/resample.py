@@ -93,6 +93,10 @@ class Resampler:
         """Index on the output grid of the next sample `feed` will return."""
         return self._n_out
 
+    def missing(self, rows: int) -> int:
+        """Count of further input samples that complete the next `rows` output samples (at least one)."""
+        return (self._n_out + rows - 1) * self._num // self._den + 1 - self._n_in
+
     def reseed(self, columns: npt.NDArray[np.bool_], first: npt.NDArray[np.float64]) -> None:
         """Restart some leads as if they had held the value `first`, shape (n_leads,), for ever."""
         if self._history is not None:

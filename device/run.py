@@ -13,6 +13,7 @@ from datetime import timedelta
 from types import FrameType
 
 from ecg_edge.device.coalesce import coalesce
+from ecg_edge.device.gather import Gatherer
 from ecg_edge.device.heart import BeatDetector
 from ecg_edge.device.latency import LatencyRecorder
 from ecg_edge.device.model import Model
@@ -27,7 +28,6 @@ from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.samples import LEADS, DeviceStatus, Event, Gap, SampleBlock, StreamInfo
 
-_POLL_S = 0.2
 _STATUS_EVERY_S = 1.0
 _RATE_OVER = 5
 
@@ -79,6 +79,7 @@ class Runner:
         self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
         self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
         self._stop = stop or threading.Event()
+        self._gatherer = Gatherer(source, clock, self._stop)
         self._opened = opened
         self._calibration = calibration
         self._open: list[SinkThread] = []
@@ -110,7 +111,7 @@ class Runner:
 
     def _loop(self) -> None:
         while not self._stop.is_set() and not self._done:
-            for event in coalesce(self._source.get(_POLL_S)):
+            for event in coalesce(self._gatherer.take(self._stream.pipeline if self._stream else None)):
                 self._take(event)
             self._tick()
             if self._source.ended:
@@ -213,6 +214,8 @@ class Runner:
         return self._source.dropped_blocks + sum(s.dropped_blocks for s in self._sinks)
 
     def _drain(self) -> None:
+        for event in coalesce(self._gatherer.rest()):
+            self._take(event)
         if self._stream is not None:
             for item in self._stream.pipeline.flush(self._clock.monotonic()):
                 self._pass_on(self._stream, item)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecg_edge.device.any_lead import for_leads
 from ecg_edge.device.calibration_file import read_calibration
 from ecg_edge.device.console import say
+from ecg_edge.device.leads import BASIS
 from ecg_edge.device.model import Model, load_model, shipped_models
 from ecg_edge.device.recorder import Recorder
 from ecg_edge.device.run import Runner, stop_on_signals
@@ -105,7 +107,7 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         calibration.apply(model, options.patient)  # refuse before anything is opened
 
     def model_for(found: tuple[str, ...]) -> Model:
-        chosen = model or default_model(found)
+        chosen = for_leads(model or default_model(found), found)
         return calibration.apply(chosen, options.patient) if calibration else chosen
 
     url, source = open_source(
@@ -145,7 +147,7 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
 
 
 def default_model(leads: tuple[str, ...]) -> Model:
-    """Return the shipped model for a source: the most leads it can use; int8 before fp32.
+    """Return the shipped model for a source: the one that uses most leads; int8 before fp32.
 
     Raises
     ------
@@ -157,12 +159,15 @@ def default_model(leads: tuple[str, ...]) -> Model:
     shipped = shipped_models()
     if not shipped:
         raise ModelFileError("this build comes without a model", "name a model file with --model")
+    # An any-lead model comes after one made for the very leads.
     # Names say leads and precision, so that only the chosen file has to be opened.
-    reads = {name: tuple(name.upper().split("-")[:-1]) for name in shipped}
-    fitting = [name for name in shipped if set(reads[name]) <= {lead.upper() for lead in leads}]
+    usable = {lead.upper() for lead in leads if lead in BASIS}
+    reads = {name: set(name.upper().split("-")[:-1]) for name in shipped}
+    reads |= {name: usable for name in shipped if name.startswith("any-") and 0 < len(usable) < len(BASIS)}
+    fitting = [name for name in shipped if reads[name] <= {lead.upper() for lead in leads}]
     if not fitting:
         raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", "ecg-edge info lists the shipped models")
-    best = max(fitting, key=lambda name: (len(reads[name]), name.endswith("-int8"), name))
+    best = max(fitting, key=lambda name: (len(reads[name]), name[:4] != "any-", name.endswith("-int8"), name))
     return load_model(shipped[best])
 
 

@@ -31,7 +31,15 @@ _FAST_BLOCKS = 25
 
 
 class Source(Protocol):
-    """What the run loop takes events from; `firmware_bridge.reader.Reader` is one."""
+    """What the run loop takes events from; `firmware_bridge.reader.Reader` is one.
+
+    Attributes
+    ----------
+    live : bool
+        Whether samples come at their own pace, whoever waits for them.
+    """
+
+    live: bool
 
     @property
     def ended(self) -> bool:
@@ -72,6 +80,7 @@ class PacedSource:
     """
 
     dropped_blocks = 0
+    live = False
 
     def __init__(self, info: StreamInfo, blocks: Iterator[SampleBlock], clock: Clock, fast: bool = False) -> None:
         self._info, self._blocks, self._clock, self._fast = info, blocks, clock, fast

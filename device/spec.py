@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 from dataclasses import dataclass, field
@@ -14,12 +12,12 @@ import numpy.typing as npt
 
 from ecg_edge.device.conditioning import ConditioningSpec
 from ecg_edge.device.leads import BASIS, missing_basis
+from ecg_edge.device.spec_arrays import pack_array, pack_symmetric, unpack_array, unpack_symmetric
 from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 from ecg_edge.firmware_bridge.samples import lead_name
 
 METADATA_KEY = "ecg_edge"
 FORMAT = 1
-_MAX_ARRAY = 4_000_000
 _MAX_STATE = 1_000_000
 _DTYPES = {"float32": np.float32, "uint8": np.uint8, "int8": np.int8}
 
@@ -31,7 +29,7 @@ class StateSpec:
     Attributes
     ----------
     shape : tuple of int
-        (batch, channel, frame).
+        (batch, channel, frame) in ONNX, (batch, 1, frame, channel) in TFLite.
     dtype : str
         ``float32``, ``uint8`` or ``int8``.
     scale, zero_point : float, int
@@ -87,6 +85,47 @@ class Head:
 
 
 @dataclass(frozen=True)
+class LeadSubset:
+    """What an any-lead model knows of one set of measured leads.
+
+    Attributes
+    ----------
+    leads : tuple of str
+        The set, in order.
+    moments : ndarray of float32, shape (n_regressors, n_regressors)
+        As `Head.moments`, of the regressors a model of these leads has.
+    interval_factors : ndarray of float32, shape (8,)
+        One per basis lead; those of the measured ones are not used.
+    ridge : dict of str to ndarray
+        As `ModelSpec.ridge`.
+    """
+
+    leads: tuple[str, ...]
+    moments: npt.NDArray[np.float32]
+    interval_factors: npt.NDArray[np.float32]
+    ridge: dict[str, npt.NDArray[np.float32]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for the model file."""
+        return {
+            "leads": list(self.leads),
+            "moments": pack_symmetric(self.moments),
+            "interval_factors": pack_array(self.interval_factors),
+            "ridge": {k: pack_array(v) for k, v in self.ridge.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> LeadSubset:
+        """Inverse of `to_dict`."""
+        return cls(
+            tuple(lead_name(x) for x in d["leads"]),
+            unpack_symmetric(d["moments"]),
+            unpack_array(d["interval_factors"]),
+            {str(k): unpack_array(v) for k, v in d["ridge"].items()},
+        )
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """Everything the device must know to run a model and to say what it is.
 
@@ -111,6 +150,12 @@ class ModelSpec:
         Free-form records of how the file was made and how well it does.
     model_id : str
         SHA-256 of the folded fp32 body and head: the same in every file made from one training run.
+    any_lead : bool
+        Accepts every set of basis leads; `device.any_lead.for_leads` makes a model of fixed leads of it.
+    subsets : tuple of LeadSubset
+        Lead sets of an any-lead model whose interval was calibrated.
+    interval_calibrated : bool
+        False for a view of an any-lead model on leads that are not listed. Not in the file.
     """
 
     kind: str
@@ -131,11 +176,19 @@ class ModelSpec:
     training: dict[str, Any] = field(default_factory=dict)
     accuracy: dict[str, Any] = field(default_factory=dict)
     licence: str = "Apache-2.0"
+    any_lead: bool = False
+    subsets: tuple[LeadSubset, ...] = ()
+    interval_calibrated: bool = True
 
     @property
     def algorithmic_latency_s(self) -> float:
         """(hop + lookahead - 1) / fs in seconds."""
         return (self.hop + self.lookahead - 1) / self.fs
+
+    @property
+    def n_inputs(self) -> int:
+        """Channels of the graph's input: the leads, and of an any-lead model their masks."""
+        return len(self.input_leads) * (2 if self.any_lead else 1)
 
     @property
     def n_regressors(self) -> int:
@@ -176,7 +229,7 @@ class ModelSpec:
                 "lags": list(h.lags),
                 "mean": pack_array(h.mean),
                 "log_scale": pack_array(h.log_scale),
-                "moments": pack_array(h.moments),
+                "moments": pack_symmetric(h.moments),
                 "interval_level": h.interval_level,
                 "interval_factors": pack_array(h.interval_factors),
             },
@@ -188,6 +241,8 @@ class ModelSpec:
             "licence": self.licence,
             "model_id": self.model_id,
         }
+        if self.any_lead:
+            doc |= {"any_lead": True, "subsets": [s.to_dict() for s in self.subsets]}
         return json.dumps(doc, sort_keys=True, allow_nan=False)
 
     @classmethod
@@ -238,7 +293,7 @@ def _parse(doc: dict[str, Any]) -> ModelSpec:
             tuple(int(n) for n in head["lags"]),
             unpack_array(head["mean"]),
             unpack_array(head["log_scale"]),
-            unpack_array(head["moments"]),
+            unpack_symmetric(head["moments"]),
             float(head["interval_level"]),
             unpack_array(head["interval_factors"]),
         ),
@@ -249,14 +304,18 @@ def _parse(doc: dict[str, Any]) -> ModelSpec:
         accuracy=dict(doc["accuracy"]),
         licence=str(doc["licence"]),
         model_id=str(doc["model_id"]),
+        any_lead=bool(doc.get("any_lead", False)),
+        subsets=tuple(LeadSubset.from_dict(s) for s in doc.get("subsets", [])),
     )
 
 
 def _check(spec: ModelSpec) -> None:
     n_reg, n_out = spec.n_regressors, len(spec.target_leads)
+    expected = BASIS if spec.any_lead and spec.input_leads == BASIS else missing_basis(spec.input_leads)
+    taps = 1 + len(spec.head.lags)
     rules = [
         (spec.kind in ("streaming", "offline"), f"unknown kind {spec.kind!r}"),
-        (spec.target_leads == missing_basis(spec.input_leads), "target leads are not the missing basis leads"),
+        (spec.target_leads == expected, "target leads are not the missing basis leads"),
         (0 < len(spec.input_leads) <= len(BASIS) and n_out > 0, "bad number of leads"),
         (10 <= spec.fs <= 10_000, f"rate {spec.fs} Hz out of range"),
         (1 <= spec.hop <= 4096 and 0 <= spec.lookahead <= 4096, "hop or look-ahead out of range"),
@@ -265,7 +324,10 @@ def _check(spec: ModelSpec) -> None:
         (all(-4096 <= lag <= spec.lookahead for lag in spec.head.lags), "an input tap lies beyond the look-ahead"),
         (spec.head.mean.shape == (n_reg, n_out), "head has the wrong shape"),
         (spec.head.log_scale.shape == (n_reg, n_out), "scale head has the wrong shape"),
-        (spec.head.moments.shape == (n_reg, n_reg), "second moments have the wrong shape"),
+        (
+            spec.head.moments.shape == ((0, 0) if spec.any_lead else (n_reg, n_reg)),
+            "second moments have the wrong shape",
+        ),
         (spec.head.interval_factors.shape == (n_out,), "interval factors have the wrong shape"),
         (len({s.name for s in spec.states}) == len(spec.states), "two states share a name"),
         (spec.conditioning.highpass_hz * 2 < spec.fs, "high-pass beyond half the rate"),
@@ -273,7 +335,7 @@ def _check(spec: ModelSpec) -> None:
     rules += [
         (
             s.dtype in _DTYPES
-            and len(s.shape) == 3
+            and len(s.shape) in (3, 4)
             and all(n > 0 for n in s.shape)
             and math.prod(s.shape) <= _MAX_STATE
             and math.isfinite(s.scale)
@@ -282,32 +344,16 @@ def _check(spec: ModelSpec) -> None:
         )
         for s in spec.states
     ]
+    rules += [
+        (
+            0 < len(s.leads) < len(BASIS)
+            and set(s.leads) <= set(BASIS)
+            and s.moments.shape == (spec.n_features + taps * len(s.leads) + 1,) * 2
+            and s.interval_factors.shape == (len(BASIS),),
+            f"lead set {'+'.join(s.leads)} is malformed",
+        )
+        for s in spec.subsets
+    ]
     for ok, what in rules:
         if not ok:
             raise ModelFileError(f"the model's description contradicts itself: {what}", "export the model again")
-
-
-def pack_array(x: npt.NDArray[np.floating]) -> dict[str, Any]:
-    """Array → shape and base64 of little-endian float32."""
-    return {"shape": list(x.shape), "f4": base64.b64encode(np.ascontiguousarray(x, "<f4").tobytes()).decode("ascii")}
-
-
-def unpack_array(d: dict[str, Any]) -> npt.NDArray[np.float32]:
-    """Inverse of `pack_array`.
-
-    Raises
-    ------
-    ModelFileError
-        Not base64, another length than the shape says, too large, or not finite.
-    """
-    shape = tuple(int(n) for n in d["shape"])
-    try:
-        raw = base64.b64decode(d["f4"], validate=True)
-    except (binascii.Error, ValueError) as e:
-        raise ModelFileError(f"an array in the model's description is damaged: {e}", "export the model again") from e
-    if min(shape, default=1) < 0 or math.prod(shape) > _MAX_ARRAY or len(raw) != 4 * math.prod(shape):
-        raise ModelFileError("an array in the model's description has the wrong length", "export the model again")
-    x = np.frombuffer(raw, "<f4").reshape(shape).astype(np.float32)
-    if not np.isfinite(x).all():
-        raise ModelFileError("an array in the model's description holds NaN", "export the model again")
-    return x

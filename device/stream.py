@@ -110,6 +110,11 @@ class StreamReconstructor:
         needs[self._guess] = True
         return np.asarray(needs, np.bool_)
 
+    @property
+    def missing(self) -> int:
+        """Samples that complete the next hop."""
+        return self._hop - self._pending
+
     def reset(self, index: int = 0) -> None:
         """Forget everything; the next sample fed has the given index. Warm-up begins."""
         self._state: State = self._backend.initial_state()

@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.model import Model, load_model, seal
+from ecg_edge.device.model import seal
 from ecg_edge.device.spec import Head, ModelSpec
 from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.quantise import Quantisation, calibrate
-from ecg_edge.firmware_bridge.errors import CheckpointError
-from ecg_edge.train import finalise, training
+from ecg_edge.export.target import Target
+from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.train import finalise, finalise_any, training
 from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.run_folder import RunFolder
-
-PRECISIONS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -44,32 +44,81 @@ class Exporter:
 
     @property
     def stem(self) -> str:
-        """File name without precision and suffix: ``i-ii``."""
+        """File name without precision and suffix: ``i-ii``, or ``any``."""
+        if self.spec.any_lead:
+            return "any"
         return "-".join(self.spec.input_leads).lower()
 
     def quantise(self, x: npt.NDArray[np.float32]) -> Quantisation:
         """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
         return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
 
-    def describe(self, quant: Quantisation | None, calibration: dict[str, Any], accuracy: dict[str, Any]) -> ModelSpec:
-        """Return the description for one file."""
-        how: dict[str, Any] = {"precision": "fp32"}
-        if quant is not None:
-            how = {
-                "precision": "int8",
-                "activations": "uint8, per tensor, minimum and maximum merged over the calibration records",
+    def describe(
+        self,
+        target: Target,
+        quant: Quantisation | None,
+        calibration: dict[str, Any],
+        accuracy: dict[str, Any],
+        self_test: dict[str, Any] | None = None,
+    ) -> ModelSpec:
+        """Return the description for one file.
+
+        `calibration` says what `quant` was chosen from, `self_test` what the file answered to
+        `device.verify.stimulus`.
+        """
+        how: dict[str, Any] = {"precision": target.precision, "format": target.format}
+        if self_test is not None:
+            how["self_test"] = self_test
+        if target.precision == "int8":
+            assert quant is not None
+            how |= {
+                "activations": "8 bits per tensor, minimum and maximum merged over the calibration records",
                 "weights": "int8, symmetric, per output channel",
                 "float_convolutions": sorted(quant.float_convs),
                 "calibration": calibration,
             }
-        return dataclasses.replace(
-            self.spec, states=onnx_writer.state_specs(self.graph, quant), quantisation=how, accuracy=accuracy
-        )
+        writer = onnx_writer if target.format == "onnx" else _tflite()
+        used = quant if target.precision == "int8" else None
+        states = () if target.offline else writer.state_specs(self.graph, used)
+        kind = "offline" if target.offline else "streaming"
+        return dataclasses.replace(self.spec, kind=kind, states=states, quantisation=how, accuracy=accuracy)
 
-    def write(self, path: Path, spec: ModelSpec, quant: Quantisation | None) -> Model:
-        """Write a sealed file and load it back as the device does."""
-        path.write_bytes(seal(onnx_writer.write_streaming(self.graph, spec, quant)))
-        return load_model(path)
+    def write(
+        self, path: Path, target: Target, spec: ModelSpec, quant: Quantisation | None = None, n_samples: int = 1000
+    ) -> Path:
+        """Write a sealed file.
+
+        Parameters
+        ----------
+        path : Path
+            Where to.
+        target : Target
+            What to write.
+        spec : ModelSpec
+            As `describe` makes it.
+        quant : Quantisation, optional
+            Needed for int8.
+        n_samples : int
+            Length of the records an offline TFLite file takes (its sizes are fixed); rounded down to hops.
+        """
+        used = quant if target.precision == "int8" else None
+        if target.format == "onnx":
+            blob = onnx_writer.write(self.graph, spec, used, not target.offline)
+        else:
+            length = n_samples // self.spec.hop * self.spec.hop if target.offline else None
+            weights = "fp32" if target.precision == "int8" else target.precision
+            blob = _tflite().write(self.graph, spec, used, weights, length)
+        path.write_bytes(seal(blob))
+        return path
+
+
+def _tflite() -> ModuleType:
+    """The TFLite writer, which needs the runtime's schema."""
+    try:
+        from ecg_edge.export import tflite_writer
+    except ImportError as e:
+        raise MissingExtraError(e.name or "ai-edge-litert", "export") from None
+    return tflite_writer
 
 
 def open_run(run: RunFolder) -> Exporter:
@@ -82,12 +131,9 @@ def open_run(run: RunFolder) -> Exporter:
     """
     config = run.read_config()
     network = training.load_model(run.path)
-    if network.spec.any_lead:
-        raise CheckpointError("any-lead networks cannot be exported yet", "export a run of fixed leads")
-    calibration = finalise.Calibration.load(run.calibration_file)
-    graph = from_body(network.body)
-    mean, log_scale = finalise.head_weights(network)
     net = network.spec
+    head, rest = _measured(run, network)
+    graph = from_body(network.body)
     history = run.history()
     best = min(history, key=lambda row: row["mean"]["rmse_mv"]) if history else {}
     spec = ModelSpec(
@@ -98,20 +144,11 @@ def open_run(run: RunFolder) -> Exporter:
         hop=net.hop,
         lookahead=net.lookahead,
         receptive_field=network.body.receptive_field(),
-        settling_s=calibration.settling_s,
         n_features=net.n_features,
         states=onnx_writer.state_specs(graph, None),
-        head=Head(
-            finalise.head_lags(net),
-            mean,
-            log_scale,
-            calibration.moments,
-            finalise.LEVEL,
-            calibration.interval_factors,
-        ),
+        head=head,
         conditioning=ConditioningSpec.from_dict(config["conditioning"]),
-        model_id=graph.digest(mean, log_scale),
-        ridge=calibration.ridge,
+        model_id=graph.digest(head.mean, head.log_scale),
         training={
             "dataset": config["dataset"],
             "records": config["records"],
@@ -124,5 +161,20 @@ def open_run(run: RunFolder) -> Exporter:
             "commit": config["commit"],
             "packages": config["packages"],
         },
+        **rest,
     )
     return Exporter(network, graph, spec)
+
+
+def _measured(run: RunFolder, network: Reconstructor) -> tuple[Head, dict[str, Any]]:
+    """Head, and the fields of the description that were measured after training."""
+    mean, log_scale = finalise.head_weights(network)
+    lags, n_out = finalise.head_lags(network.spec), mean.shape[1]
+    if network.spec.any_lead:
+        subsets, settling = finalise_any.load(run.calibration_file)
+        nothing, ones = np.zeros((0, 0), np.float32), np.ones(n_out, np.float32)
+        head = Head(lags, mean, log_scale, nothing, finalise.LEVEL, ones)
+        return head, {"any_lead": True, "subsets": subsets, "settling_s": settling}
+    found = finalise.Calibration.load(run.calibration_file)
+    head = Head(lags, mean, log_scale, found.moments, finalise.LEVEL, found.interval_factors)
+    return head, {"ridge": found.ridge, "settling_s": found.settling_s}

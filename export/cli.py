@@ -6,16 +6,21 @@ import argparse
 import os
 from pathlib import Path
 
+from ecg_edge.device.budget import Budget
 from ecg_edge.firmware_bridge.errors import BudgetError, MissingExtraError, UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="run folder written by `ecg-edge train`")
-    parser.add_argument("--int8", action="store_true", help="an 8-bit file beside the fp32 one")
+    parser.add_argument("--int8", action="store_true", help="8-bit files beside the fp32 ones")
+    parser.add_argument("--fp16", action="store_true", help="a TFLite file with 16-bit weights as well")
+    parser.add_argument("--dynamic", action="store_true", help="a TFLite file with dynamic-range int8 as well")
+    parser.add_argument("--offline", action="store_true", help="files for whole records as well")
+    parser.add_argument("--format", default="onnx,tflite", help="onnx, tflite, or both (default)")
     parser.add_argument("--out", type=Path, help="folder for the files (default: RUN/export)")
     parser.add_argument("--data", help="PTB-XL folder for calibration and verification (default: $ECG_EDGE_DATA)")
-    parser.add_argument("--budget", default="rmse=1%", help="what int8 may cost per lead (default rmse=1%%)")
+    parser.add_argument("--budget", default=str(Budget()), help="what a smaller file may cost per lead (%(default)s)")
     parser.add_argument("--calibration-records", type=int, default=512, metavar="N", help="from the training folds")
     parser.add_argument("--limit", type=int, metavar="N", help="verify on the first N validation records only")
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
@@ -30,13 +35,14 @@ def _export(args: argparse.Namespace) -> int:
         raise MissingExtraError(e.name or "torch", "export") from None
     torch.set_num_threads(1)
     from ecg_edge.export import build
-    from ecg_edge.export.checks import Budget
     from ecg_edge.export.make import make
+    from ecg_edge.export.target import choose
     from ecg_edge.train import ptbxl
     from ecg_edge.train.prepare import prepare
     from ecg_edge.train.run_folder import RunFolder, data_root
 
     budget = Budget.parse(args.budget)
+    targets = choose(args.format, args.int8, args.fp16, args.dynamic, args.offline)
     if args.calibration_records < 1:
         raise UsageError("calibration needs records", "--calibration-records 512")
     exporter = build.open_run(RunFolder(args.run))
@@ -45,7 +51,7 @@ def _export(args: argparse.Namespace) -> int:
     calibration = prepare(root, ptbxl.TRAIN_FOLDS, conditioning, args.calibration_records, "calibration records")
     out = args.out or args.run / "export"
     out.mkdir(parents=True, exist_ok=True)
-    report = make(exporter, validation, calibration, out, args.int8, budget, lambda c: hint(c.line()))
+    report = make(exporter, validation, calibration, out, targets, budget, lambda c: hint(c.line()))
     if args.json:
         emit_json(report)
     if not report["ok"]:
@@ -53,7 +59,7 @@ def _export(args: argparse.Namespace) -> int:
             f"rejected; see {out / exporter.stem}.report.json",
             "train longer, or widen --budget knowingly; the files are kept as *.rejected",
         )
-    best = report["files"][-1]["path"]
+    best = next(f["path"] for f in reversed(report["files"]) if "-offline." not in f["path"])
     hint(f"next: ecg-edge evaluate {best}   or   ecg-edge run --model {best}")
     return 0
 

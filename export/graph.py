@@ -190,7 +190,7 @@ class _Builder:
 
 def from_body(body: Body) -> Graph:
     """Fold a trained body (in evaluation mode) into a graph."""
-    g = _Builder(len(body.spec.input_leads))
+    g = _Builder(body.spec.n_inputs)
     x, skips = INPUT, []
     for k, conv in enumerate(body.encoder):
         x = g.conv(f"enc{k}", x, conv)

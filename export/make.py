@@ -4,16 +4,96 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.leads import BASIS
-from ecg_edge.export import checks
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device import fiducials, verify
+from ecg_edge.device.budget import Budget
+from ecg_edge.device.model import load_model
+from ecg_edge.export import checks, estimates
 from ecg_edge.export.build import Exporter
 from ecg_edge.export.card import model_card
+from ecg_edge.export.cases import Case, calibration_inputs, cases
 from ecg_edge.export.quantise import Quantisation
-from ecg_edge.train import scoring, training
+from ecg_edge.export.target import Target
+from ecg_edge.train import training
 from ecg_edge.train.prepare import Prepared
+
+_FEW = 24
+_BATCH = 128
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass
+class _Proof:
+    """What the files of one run are held against, and what came of it."""
+
+    exporter: Exporter
+    cases: list[Case]
+    budget: Budget
+    quant: Quantisation | None
+    made: dict[str, Any]
+    say: Callable[[checks.Check], None]
+    done: list[checks.Check] = field(default_factory=list)
+    accuracy: dict[str, Any] = field(default_factory=dict)
+    reference: dict[str, Floats] = field(default_factory=dict)
+    streamed: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    features: dict[tuple[str, str], Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        network = self.exporter.network
+        for c in self.cases:
+            batches = [c.x[k : k + _BATCH] for k in range(0, len(c.x), _BATCH)]
+            whole = np.concatenate([training.reconstruct(network, x) for x in batches])
+            self.reference[c.name] = whole[:, :, c.outputs]
+            self.accuracy[_table("fp32", c)] = c.score(self.reference[c.name])
+
+    def add(self, *made: checks.Check) -> None:
+        for check in made:
+            self.say(check)
+            self.done.append(check)
+
+    def prove(self, target: Target, path: Path) -> None:
+        """Check one file; its figures are added to `accuracy`."""
+        if not target.offline:
+            self.add(*checks.structure(load_model(path), target.label))
+        spec, body, _ = estimates.bodies(path)
+        for case in self.cases:
+            label = f"{target.label} {case.name}".rstrip()
+            if target.precision == "fp32":
+                _, few = estimates.means(spec, body, case.x[:_FEW], label)
+                reference = self.reference[case.name][:_FEW]
+                self.add(checks.equal(f"{label} against torch", few[:, :, case.outputs], reference))
+            else:
+                self._prove_smaller(target, case, label, *estimates.means(spec, body, case.x, label))
+
+    def _prove_smaller(self, target: Target, case: Case, label: str, features: Floats, whole: Floats) -> None:
+        mean = whole[:, :, case.outputs]
+        key = (target.label.removesuffix(" offline"), case.name)
+        if target.offline and key in self.streamed and target.precision != "dynamic":
+            self.add(checks.equal(f"{label} against streaming", mean, self.streamed[key]))
+        figures, fp32 = case.score(mean), self.accuracy[_table("fp32", case)]
+        shift = fiducials.compare(self.reference[case.name], mean, case.measured, case.fs, case.first)
+        self.add(*checks.against_fp32(label, figures, fp32, shift, self.budget.limits()))
+        if target.offline:
+            return
+        self.streamed[key] = mean
+        self.accuracy[_table(target.precision + ("" if target.format == "onnx" else " tflite"), case)] = figures
+        if target.precision == "int8":
+            self.features[target.format, case.name] = features
+            twin = self.features.get(("onnx", case.name))
+            if target.format == "tflite" and twin is not None:
+                assert self.quant is not None
+                self.add(checks.twins(case.name, twin, features, self.quant.feature_step))
+
+
+def _table(precision: str, case: Case) -> str:
+    """Name of a table of figures: ``int8``, or ``int8 I+II``."""
+    return f"{precision} {case.name}".rstrip()
 
 
 def make(
@@ -21,8 +101,8 @@ def make(
     validation: Prepared,
     calibration: Prepared,
     out: Path,
-    int8: bool,
-    budget: checks.Budget,
+    targets: list[Target],
+    budget: Budget,
     say: Callable[[checks.Check], None],
 ) -> dict[str, Any]:
     """Export one run.
@@ -38,10 +118,10 @@ def make(
         Records to verify on, and (training folds) to choose the 8-bit parameters from.
     out : Path
         Folder for the files, their report and the model card.
-    int8 : bool
-        Make the 8-bit file too.
+    targets : list of Target
+        Files to make.
     budget : Budget
-        What it may cost.
+        What files smaller than fp32 may cost.
     say : callable
         Called with every check as it is made.
 
@@ -50,98 +130,52 @@ def make(
     dict
         The report, also written to ``<stem>.report.json``.
     """
-    columns = [BASIS.index(lead) for lead in exporter.spec.input_leads]
-    kinds: dict[str, Quantisation | None] = {"fp32": None}
-    if int8:
-        kinds["int8"] = exporter.quantise(calibration.x[:, :, columns])
+    needed = any(t.precision == "int8" for t in targets)
+    quant = exporter.quantise(calibration_inputs(exporter.spec, calibration)) if needed else None
     made = {"set": "PTB-XL, training folds", "records": len(calibration), "ecg_id": calibration.ids}
-    for precision in kinds:
-        _final(out, exporter, precision).unlink(missing_ok=True)
-    done: list[checks.Check] = []
-    accuracy: dict[str, Any] = {}
-    for precision, quant in kinds.items():
-        for check in _prove(exporter, precision, quant, validation, out, budget, accuracy, made):
-            say(check)
-            done.append(check)
-    ok = all(c.ok for c in done)
-    files = [_name(exporter, precision, quant, out, ok, accuracy, made) for precision, quant in kinds.items()]
+    parts = {t: out / f"{t.file_name(exporter.stem)}.part" for t in targets}
+    for t in targets:
+        (out / t.file_name(exporter.stem)).unlink(missing_ok=True)
+    proof = _Proof(exporter, cases(exporter.spec, validation), budget, quant, made, say)
+    for target, part in parts.items():
+        _write(proof, target, part, {})
+        proof.prove(target, part)
+    ok = all(c.ok for c in proof.done)
+    files = [_name(proof, target, part, ok) for target, part in parts.items()]
     if ok:
-        card = model_card(
-            exporter.describe(None, made, accuracy), [(p.name, size, digest) for p, size, digest in files]
-        )
+        spec = exporter.describe(targets[-1], quant, made, proof.accuracy)
+        card = model_card(spec, [(p.name, size, digest) for p, size, digest in files])
         (out / f"{exporter.stem}.md").write_text(card)
-    return _report(exporter, out, ok, files, done, accuracy, budget)
+    return _report(proof, out, ok, files)
 
 
-def _report(
-    exporter: Exporter,
-    out: Path,
-    ok: bool,
-    files: list[tuple[Path, int, str]],
-    done: list[checks.Check],
-    accuracy: dict[str, Any],
-    budget: checks.Budget,
-) -> dict[str, Any]:
+def _write(
+    proof: _Proof, target: Target, path: Path, accuracy: dict[str, Any], self_test: dict[str, Any] | None = None
+) -> None:
+    spec = proof.exporter.describe(target, proof.quant, proof.made, accuracy, self_test)
+    proof.exporter.write(path, target, spec, proof.quant, proof.cases[0].x.shape[1])
+
+
+def _name(proof: _Proof, target: Target, part: Path, ok: bool) -> tuple[Path, int, str]:
+    """Write the file once more, now with its figures and its own checks inside, and give it its name."""
+    own = [c.line() for c in proof.done if c.name.startswith(f"{target.label} ")]
+    answer = None if target.offline else verify.self_test(load_model(part).backend)
+    _write(proof, target, part, {**proof.accuracy, "checks": own}, answer)
+    _, _, digest = estimates.bodies(part)
+    path = part.with_suffix("" if ok else ".rejected")
+    part.replace(path)
+    return path, path.stat().st_size, digest
+
+
+def _report(proof: _Proof, out: Path, ok: bool, files: list[tuple[Path, int, str]]) -> dict[str, Any]:
     """Write and return the report."""
     report = {
         "ok": ok,
-        "model_id": exporter.spec.model_id,
+        "model_id": proof.exporter.spec.model_id,
         "files": [{"path": str(path), "bytes": size, "sha256": digest} for path, size, digest in files],
-        "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in done],
-        "accuracy": accuracy,
-        "budget": {"rmse": budget.rmse},
+        "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in proof.done],
+        "accuracy": proof.accuracy,
+        "budget": proof.budget.limits(),
     }
-    (out / f"{exporter.stem}.report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (out / f"{proof.exporter.stem}.report.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
-
-
-def _final(out: Path, exporter: Exporter, precision: str) -> Path:
-    return out / f"{exporter.stem}-{precision}.onnx"
-
-
-def _part(out: Path, exporter: Exporter, precision: str) -> Path:
-    return out / f"{exporter.stem}-{precision}.onnx.part"
-
-
-def _prove(
-    exporter: Exporter,
-    precision: str,
-    quant: Quantisation | None,
-    validation: Prepared,
-    out: Path,
-    budget: checks.Budget,
-    accuracy: dict[str, Any],
-    made: dict[str, Any],
-) -> list[checks.Check]:
-    """Write one file and check it; its figures are added to `accuracy`."""
-    spec, network = exporter.spec, exporter.network
-    model = exporter.write(_part(out, exporter, precision), exporter.describe(quant, made, {}), quant)
-    done = checks.structure(model)
-    if quant is None:
-        # Streamed and offline agree to 1e-5 mV (checked here), so the whole fold may run offline.
-        done.append(checks.against_torch(model, network, validation))
-        estimate: scoring.Estimator = lambda x: training.reconstruct(network, x[None])[0]  # noqa: E731
-    else:
-        estimate = scoring.streamed(model.backend)
-    figures = scoring.score(validation, spec.input_leads, spec.target_leads, spec.fs, estimate, precision)
-    accuracy[precision] = {"set": "PTB-XL fold 9 (validation)", **figures.summary()}
-    if quant is not None:
-        done += checks.against_fp32(accuracy[precision], accuracy["fp32"], budget)
-    return done
-
-
-def _name(
-    exporter: Exporter,
-    precision: str,
-    quant: Quantisation | None,
-    out: Path,
-    ok: bool,
-    accuracy: dict[str, Any],
-    made: dict[str, Any],
-) -> tuple[Path, int, str]:
-    """Write the file once more, now with its figures inside, and give it its name."""
-    part, final = _part(out, exporter, precision), _final(out, exporter, precision)
-    model = exporter.write(part, exporter.describe(quant, made, accuracy), quant)
-    path = final if ok else final.with_suffix(".onnx.rejected")
-    part.replace(path)
-    return path, path.stat().st_size, model.file_sha256

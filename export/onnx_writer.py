@@ -1,4 +1,4 @@
-"""Streaming ONNX from the graph: float32, or 8-bit in QDQ form with 8-bit states."""
+"""ONNX from the graph, streaming or offline: float32, or 8-bit in QDQ form with 8-bit states."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _U8, _F32 = TensorProto.UINT8, TensorProto.FLOAT
 class _Writer:
     graph: Graph
     quant: Quantisation | None
+    streaming: bool
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
@@ -73,8 +74,10 @@ class _Writer:
                 "Resize", [op.x, "", scales], op.y, mode="nearest", nearest_mode="floor",
                 coordinate_transformation_mode="asymmetric",
             )  # fmt: skip
-        else:
+        elif self.streaming:
             self.memory(op)
+        else:
+            self.padding(op)
 
     def conv(self, op: Conv) -> None:
         """Convolution, its ReLU, and the rounding of the result, in the form runtimes fuse into one kernel."""
@@ -113,6 +116,17 @@ class _Writer:
         self.inputs.append(helper.make_tensor_value_info(op.state, kind, shape))
         self.outputs.append(helper.make_tensor_value_info(f"{op.state}_out", kind, shape))
 
+    def padding(self, op: Remember | Delay) -> None:
+        """Zeros before the record, where a streaming file has its state."""
+        p = self.affine(op.x)
+        value = np.array(p.zero_point, np.uint8) if p else np.array(0, np.float32)
+        zero = self.constant(f"{op.y}_before", value)
+        pads = self.constant(f"pad_{op.frames}", np.array([0, 0, op.frames, 0, 0, 0], np.int64))
+        joined = op.y if isinstance(op, Remember) else f"{op.y}_joined"
+        self.node("Pad", [op.x, pads, zero], joined)
+        if isinstance(op, Delay):
+            self.slice(joined, op.y, 0, -op.frames)
+
     def slice(self, x: str, y: str, start: int, stop: int) -> None:
         bounds = [self.constant(f"at_{n}", np.array([n], np.int64)) for n in (start, stop)]
         self.node("Slice", [x, *bounds, self.constant("time_axis", np.array([2], np.int64))], y)
@@ -128,8 +142,8 @@ def state_specs(graph: Graph, quant: Quantisation | None) -> tuple[StateSpec, ..
     return tuple(specs)
 
 
-def write_streaming(graph: Graph, spec: ModelSpec, quant: Quantisation | None = None) -> bytes:
-    """Serialise the streaming body with its description inside.
+def write(graph: Graph, spec: ModelSpec, quant: Quantisation | None = None, streaming: bool = True) -> bytes:
+    """Serialise the body with its description inside.
 
     Parameters
     ----------
@@ -139,17 +153,20 @@ def write_streaming(graph: Graph, spec: ModelSpec, quant: Quantisation | None = 
         Stored in the metadata; its states must be those of `state_specs`.
     quant : Quantisation, optional
         8-bit parameters; None writes float32.
+    streaming : bool
+        False: for whole records, any number of them and of any length that is a multiple of the hop.
 
     Returns
     -------
     bytes
         An ONNX file that carries the placeholder for its digest (see `device.model.seal`).
     """
-    w = _Writer(graph, quant)
+    w = _Writer(graph, quant, streaming)
     for op in graph.ops:
         w.emit(op)
-    x = helper.make_tensor_value_info(INPUT, _F32, [1, graph.channels[INPUT], graph.hop])
-    y = helper.make_tensor_value_info(FEATURES, _F32, [1, graph.channels[FEATURES], graph.hop])
+    batch, samples = (1, graph.hop) if streaming else ("batch", "samples")
+    x = helper.make_tensor_value_info(INPUT, _F32, [batch, graph.channels[INPUT], samples])
+    y = helper.make_tensor_value_info(FEATURES, _F32, [batch, graph.channels[FEATURES], samples])
     proto = helper.make_model(
         helper.make_graph(w.nodes, "ecg_edge_body", [x, *w.inputs], [y, *w.outputs], list(w.constants.values())),
         opset_imports=[helper.make_opsetid("", OPSET)],

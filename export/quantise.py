@@ -40,10 +40,13 @@ class Quantisation:
         Every tensor that is held in 8 bits; the others stay float32.
     float_convs : frozenset of str
         Outputs of the convolutions that are computed in float.
+    feature_step : float
+        Step that 8 bits would have over the range of the features: the unit in which two files are compared.
     """
 
     tensors: dict[str, Affine]
     float_convs: frozenset[str]
+    feature_step: float
 
 
 def groups(graph: Graph) -> dict[str, str]:
@@ -93,7 +96,8 @@ def calibrate(graph: Graph, x: npt.NDArray[np.float32], float_convs: frozenset[s
             interpreter.run(graph, torch.from_numpy(batch), watch)
     float_groups = {group[INPUT], group[FEATURES]}
     tensors = {name: affine(low[g], high[g]) for name, g in group.items() if g not in float_groups}
-    return Quantisation(tensors, float_convs)
+    features = affine(low[group[FEATURES]], high[group[FEATURES]])
+    return Quantisation(tensors, float_convs, features.scale)
 
 
 def affine(low: float, high: float) -> Affine:

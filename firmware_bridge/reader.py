@@ -58,7 +58,11 @@ class Reader:
         What ended the reader.
     bytes_read : int
         Bytes read so far.
+    live : bool
+        True: samples come at the device's pace.
     """
+
+    live = True
 
     def __init__(
         self,

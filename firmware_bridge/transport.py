@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import select
 import socket
 import sys
 from abc import ABC, abstractmethod
@@ -160,7 +162,7 @@ class SerialTransport(_Stream):
     """A serial port, held exclusively; see `open_transport` for parameters and errors."""
 
     def __init__(self, path: str, baud: int = 115200, timeout: float = 0.2) -> None:
-        self.url = path
+        self.url, self._timeout = path, timeout
         if baud <= 0:
             raise UsageError(f"cannot open {path!r} at {baud} baud", "use the rate the device sends at: 115200")
         try:
@@ -177,6 +179,22 @@ class SerialTransport(_Stream):
 
     def read(self, max_bytes: int = 4096) -> bytes:
         """See `Transport.read`."""
+        return self._read_at_once(max_bytes) if sys.platform != "win32" else self._read_by_pyserial(max_bytes)
+
+    def _read_at_once(self, max_bytes: int) -> bytes:
+        """One wait and one read; pyserial needs three calls and four times the processor time for the same bytes."""
+        try:
+            ready, _, _ = select.select([self._port], [], [], self._timeout)
+            if not ready:
+                return b""
+            data = os.read(self._port.fileno(), max_bytes)
+        except (*_PORT_ERRORS, ValueError, TypeError) as error:  # the last two: closed by another thread
+            raise self._lost(error) from error
+        if not data:
+            raise self._lost(OSError("the port is ready to be read, and there is nothing"))
+        return data
+
+    def _read_by_pyserial(self, max_bytes: int) -> bytes:
         try:
             first = bytes(self._port.read(1))
         except _PORT_ERRORS as error:

@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecg_edge.device import verify
+from ecg_edge.device.any_lead import for_leads
 from ecg_edge.device.leads import BASIS
-from ecg_edge.device.model import Model, load_model, shipped_models
+from ecg_edge.device.model import Model, load_model, shipped_files
 from ecg_edge.device.stream import StreamReconstructor
 from ecg_edge.firmware_bridge.samples import LEADS
 from ecg_edge.train import ptbxl, scoring
 from ecg_edge.train.prepare import prepare
 
-NAMES = sorted(shipped_models())
+NAMES = sorted(p.name for p in shipped_files())
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -24,7 +26,10 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 
 def test_the_default_model_is_there_in_both_precisions() -> None:
-    assert {"i-ii-int8", "i-ii-fp32"} <= set(NAMES)
+    assert {"i-ii-int8.onnx", "i-ii-int8.tflite", "i-ii-fp32.onnx"} <= set(NAMES)
+    assert {n.replace(".tflite", ".onnx") for n in NAMES if n.endswith(".tflite")} == {
+        n for n in NAMES if n.endswith("-int8.onnx")
+    }
 
 
 def test_latency_size_and_identity(model: Model) -> None:
@@ -33,30 +38,44 @@ def test_latency_size_and_identity(model: Model) -> None:
     assert spec.lookahead / spec.fs <= 0.120
     assert spec.settling_s <= 2.0
     size = model.path.stat().st_size
-    int8 = 400_000 if len(spec.input_leads) <= 2 else 500_000
+    int8 = 400_000 if len(spec.input_leads) <= 2 else 800_000
     assert size <= (int8 if spec.precision == "int8" else 1_500_000)
-    twin = shipped_models().get(model.path.stem.replace("int8", "fp32"))
-    assert twin is None or load_model(twin).spec.model_id == spec.model_id
+    twin = model.path.with_suffix(".tflite" if model.path.suffix == ".onnx" else ".onnx")
+    assert not twin.exists() or load_model(twin).spec.model_id == spec.model_id
 
 
 def test_all_models_together_are_small() -> None:
-    assert sum(p.stat().st_size for p in shipped_models().values()) < 8e6
+    assert sum(p.stat().st_size for p in shipped_files()) < 8e6
 
 
 def test_a_model_says_where_it_comes_from(model: Model) -> None:
     spec = model.spec
     assert spec.training["dataset"]["licence"] == "CC BY 4.0"
     assert "PTB-XL" in spec.training["dataset"]["citation"]
-    assert {"1", "31"} <= spec.ridge.keys()
-    assert np.linalg.eigvalsh(spec.head.moments.astype(np.float64)).min() > -1e-3
+    view = for_leads(model, ("I", "II")).spec
+    assert {"1", "31"} <= view.ridge.keys()
+    assert np.linalg.eigvalsh(view.head.moments.astype(np.float64)).min() > -1e-3
     card = model.path.parent / f"{model.path.stem.rsplit('-', 1)[0]}.md"
     assert model.file_sha256 in card.read_text()
 
 
-def test_int8_costs_at_most_one_percent(model: Model) -> None:
+def test_int8_costs_at_most_one_percent_and_5_uv(model: Model) -> None:
+    """As measured over the validation fold when the file was made; the file says so itself."""
     tables = model.spec.accuracy
-    for lead, row in tables["int8"]["leads"].items():
-        assert row["rmse_mv"] <= 1.01 * tables["fp32"]["leads"][lead]["rmse_mv"], lead
+    for name, table in tables.items():
+        if name.startswith("int8"):
+            fp32 = tables[name.replace("int8 tflite", "int8").replace("int8", "fp32")]
+            for lead, row in table["leads"].items():
+                assert row["rmse_mv"] <= 1.01 * fp32["leads"][lead]["rmse_mv"], (name, lead)
+    lines = tables["checks"]
+    assert all(line.startswith("✓") for line in lines)
+    if model.spec.precision == "int8":
+        assert sum("ST " in line and "R peak 0 ms" in line for line in lines) >= len(model.spec.target_leads)
+
+
+def test_it_does_here_what_it_did_where_it_was_made(model: Model) -> None:
+    assert "self_test" in model.spec.quantisation
+    assert not [f.line() for f in verify.checks(model) if not f.ok]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +96,7 @@ def test_the_readme_tells_the_committed_result(name: str, row: str, r: float, rm
 
 @pytest.mark.data
 def test_real_records_beat_the_linear_baseline(model: Model, real_data: Path) -> None:
+    model = for_leads(model, ("I", "II"))
     spec = model.spec
     data = prepare(real_data / "ptb-xl", (ptbxl.TEST_FOLD,), spec.conditioning, 40)
     args = (data, spec.input_leads, spec.target_leads, spec.fs)
@@ -90,6 +110,7 @@ def test_real_records_beat_the_linear_baseline(model: Model, real_data: Path) ->
 
 @pytest.mark.data
 def test_the_interval_covers_what_it_says(model: Model, real_data: Path) -> None:
+    model = for_leads(model, ("I", "II"))
     spec = model.spec
     data = prepare(real_data / "ptb-xl", (ptbxl.TEST_FOLD,), spec.conditioning, 40)
     columns = [LEADS.index(lead) for lead in spec.target_leads]

@@ -37,6 +37,7 @@ def _train(args: argparse.Namespace) -> int:
     from ecg_edge.firmware_bridge.samples import parse_leads
     from ecg_edge.train import ptbxl
     from ecg_edge.train.finalise import finalise
+    from ecg_edge.train.finalise_any import finalise_any
     from ecg_edge.train.network import NetSpec
     from ecg_edge.train.prepare import prepare
     from ecg_edge.train.run_folder import DATASET, RunFolder, data_root
@@ -82,7 +83,8 @@ def _train(args: argparse.Namespace) -> int:
         hint(f"\nstopped; last.pt holds epoch {trainer.epoch}\nnext: the same command with --resume")
         return 130
     if net.any_lead:
-        hint("next: ecg-edge train --leads I,II --init RUN   (any-lead networks cannot be exported yet)")
+        finalise_any(load_model(run.path), train, validation, run.calibration_file)
+        hint(f"next: ecg-edge export {run.path} --int8   or   ecg-edge train --leads I,II --init {run.path}")
         return 0
     finalise(load_model(run.path), train, validation).save(run.calibration_file)
     hint(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.any_lead import for_leads
 from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.model import load_model, resolve
+from ecg_edge.device.model import load_model
 from ecg_edge.firmware_bridge.errors import CheckpointError, LeadMismatchError, UsageError
 from ecg_edge.train.scoring import Estimator, IntervalEstimator, streamed_with_interval
 
@@ -61,21 +62,28 @@ class Subject:
     identity: dict[str, str] = field(default_factory=dict)
 
 
-def open_subject(text: str) -> Subject:
-    """Open a run folder, a checkpoint, a model file, or a shipped model by its name."""
+def open_subject(text: str, leads: tuple[str, ...] = ()) -> Subject:
+    """Open a run folder, a checkpoint, a model file, or a shipped model by its name; `leads` as in `from_model`."""
     path = Path(text)
-    return from_run(path) if (path / "config.json").is_file() or path.suffix == ".pt" else from_model(text)
+    return from_run(path) if (path / "config.json").is_file() or path.suffix == ".pt" else from_model(text, leads)
 
 
-def from_model(text: str) -> Subject:
+def from_model(text: str, leads: tuple[str, ...] = ()) -> Subject:
     """A model file, run hop by hop from a cold start.
+
+    Parameters
+    ----------
+    text : str
+        Path, or name of a shipped model.
+    leads : tuple of str
+        The set an any-lead model is scored on.
 
     Raises
     ------
     ModelFileError
         See `device.model.load_model`.
     """
-    model = load_model(resolve(text))
+    model = for_leads(load_model(text), leads)
     spec = model.spec
     return Subject(
         text,
@@ -100,7 +108,7 @@ def twin_of(subject: Subject) -> Subject | None:
     other = subject.path.with_name(f"{stem}-fp32.onnx")
     if not other.is_file():
         return None
-    twin = from_model(str(other))
+    twin = from_model(str(other), subject.inputs)
     return twin if twin.identity["model_id"] == subject.identity["model_id"] else None
 
 

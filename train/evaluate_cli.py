@@ -16,6 +16,7 @@ SEED_DESIGN = "seed's design"
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="run folder, model file, or the name of a shipped model")
+    parser.add_argument("--leads", metavar="L", help="lead set an any-lead model is scored on: I,II")
     parser.add_argument("--data", help="DIR or KIND:DIR, e.g. ptbdb:DIR (default: $ECG_EDGE_DATA, PTB-XL)")
     parser.add_argument("--fold", type=int, default=10, help="official fold (default 10, the test fold)")
     parser.add_argument("--limit", type=int, metavar="N", help="score only the first N records")
@@ -33,12 +34,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if args.resamples < 1:
         raise UsageError("--resamples must be at least 1", "leave it out for 1000")
+    from ecg_edge.firmware_bridge.samples import parse_leads
     from ecg_edge.train import estimators, report
     from ecg_edge.train.evaluate import evaluate
     from ecg_edge.train.run_folder import data_root
 
-    subject = estimators.open_subject(args.model)
-    twin = estimators.from_model(args.against) if args.against else estimators.twin_of(subject)
+    leads = parse_leads(args.leads) if args.leads else ()
+    subject = estimators.open_subject(args.model, leads)
+    twin = estimators.from_model(args.against, leads) if args.against else estimators.twin_of(subject)
     if twin is not None:
         estimators.check_same_leads(subject, twin)
     rivals: dict[str, Any] = {}

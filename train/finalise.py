@@ -19,8 +19,8 @@ from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared
 
 LEVEL = 0.9
-_BATCH = 128
-_SCORED_FROM_S = 2.0
+BATCH = 128
+SCORED_FROM_S = 2.0
 _MAX_SETTLING_S = 2.0
 
 
@@ -140,7 +140,7 @@ def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> Cal
 
 
 def _batches(data: Prepared) -> list[slice]:
-    return [slice(k, k + _BATCH) for k in range(0, len(data), _BATCH)]
+    return [slice(k, k + BATCH) for k in range(0, len(data), BATCH)]
 
 
 def _inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
@@ -150,7 +150,7 @@ def _inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
 
 
 def _moments(model: Reconstructor, data: Prepared) -> npt.NDArray[np.float32]:
-    skip = round(_SCORED_FROM_S * model.spec.fs) + model.spec.lookahead
+    skip = round(SCORED_FROM_S * model.spec.fs) + model.spec.lookahead
     total: npt.NDArray[np.float64] | None = None
     count = 0
     with Progress("second moments", len(data)) as progress:
@@ -159,7 +159,7 @@ def _moments(model: Reconstructor, data: Prepared) -> npt.NDArray[np.float32]:
             part = (a.T @ a).astype(np.float64)
             total = part if total is None else total + part
             count += len(a)
-            progress.step(min(_BATCH, len(data) - rows.start))
+            progress.step(min(BATCH, len(data) - rows.start))
     assert total is not None
     return (total / count).astype(np.float32)
 
@@ -180,14 +180,14 @@ def _interval_and_settling(model: Reconstructor, data: Prepared) -> tuple[npt.ND
         truth = data.x[rows, : x.shape[-1] - late][:, :, columns]
         error = mean.numpy().transpose(0, 2, 1)[:, late:] - truth
         ratio = np.abs(error) / np.exp(log_scale.numpy().transpose(0, 2, 1)[:, late:])
-        skip = round(_SCORED_FROM_S * spec.fs)
+        skip = round(SCORED_FROM_S * spec.fs)
         ratios.append(ratio[:, skip::4].reshape(-1, len(columns)))
         square.append((error.astype(np.float64) ** 2).mean(axis=2).sum(axis=0))
     factors = np.quantile(np.concatenate(ratios), LEVEL, axis=0).astype(np.float32)
-    return factors, _settling(np.sqrt(np.sum(square, axis=0) / len(data)), spec.fs)
+    return factors, settling_of(np.sqrt(np.sum(square, axis=0) / len(data)), spec.fs)
 
 
-def _settling(rms: npt.NDArray[np.float64], fs: int) -> float:
+def settling_of(rms: npt.NDArray[np.float64], fs: int) -> float:
     """First time after which the error, averaged over half a second, stays within 5 % of its later mean."""
     width = fs // 2
     smooth = np.sqrt(np.convolve(rms**2, np.ones(width) / width, mode="valid"))

@@ -77,7 +77,7 @@ class ListSource:
 
     def __init__(self, lists, error=None, dropped=0):
         self._lists, self._error = list(lists), error
-        self.dropped_blocks = dropped
+        self.dropped_blocks, self.live = dropped, False
         self.ended = self.started = self.stopped = False
 
     def start(self):

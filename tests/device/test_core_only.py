@@ -1,12 +1,15 @@
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.device.tiny_model import write_tiny
 
 CHILD = """
 import importlib, pkgutil, sys
 
-CORE = {"numpy", "scipy", "onnxruntime", "serial", "ecg_edge"}
+CORE = {"numpy", "scipy", "serial", "ecg_edge", *sys.argv[1].split(",")}
 OF_THE_CORE = {"flatbuffers", "google", "packaging", "coloredlogs", "humanfriendly", "sympy", "mpmath"}
 refused = set()
 
@@ -28,11 +31,12 @@ count = 0
 for folder in ("ecg_edge.firmware_bridge", "ecg_edge.device"):
     package = importlib.import_module(folder)
     for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{folder}.{module.name}")
-        count += 1
+        if module.name != "onnx_backend" or "onnxruntime" in CORE:
+            importlib.import_module(f"{folder}.{module.name}")
+            count += 1
 from ecg_edge.device.main import main
 
-model, folder = sys.argv[1:]
+model, folder = sys.argv[2:]
 run = ["run", "synthetic:", "--fast", "--seconds", "3", "--model", model, "--out", folder, "--json"]
 assert main(run) == 0
 assert main(["doctor"]) == 0
@@ -44,12 +48,34 @@ except ModuleNotFoundError:
 """
 
 
-def test_the_core_dependencies_are_enough(tmp_path):
-    model = write_tiny(tmp_path / "tiny.onnx")
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(model), str(tmp_path / "out")], capture_output=True, text=True, cwd=tmp_path
-    )
+def run_with(runtime, model, folder):
+    command = [sys.executable, "-c", CHILD, runtime, str(model), str(folder / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.splitlines()[-1].split()[1]) > 35
     assert 'pip install "ecg-edge[wfdb]"' in done.stderr
-    assert len(list((tmp_path / "out").glob("*.hea"))) == 2
+    assert len(list((folder / "out").glob("*.hea"))) == 2
+    return done
+
+
+def test_the_core_dependencies_are_enough(tmp_path):
+    run_with("onnxruntime", write_tiny(tmp_path / "tiny.onnx"), tmp_path)
+
+
+def test_a_device_with_litert_alone(tmp_path):
+    """No onnxruntime: the shipped models are found by the same names."""
+    done = run_with("ai_edge_litert,tqdm,backports,typing_extensions,ml_dtypes", "i-ii-int8", tmp_path)
+    assert "model i-ii-int8: I+II, int8" in done.stdout
+    assert "fp32" not in done.stdout  # shipped as ONNX only
+
+
+@pytest.mark.parametrize(("name", "runtime"), [("litert", "ai-edge-litert"), ("jetson", "onnxruntime-gpu")])
+def test_the_requirement_files_follow_the_core(name, runtime):
+    root = Path(__file__).resolve().parents[2]
+    listed = [x for x in (root / f"device/requirements-{name}.txt").read_text().splitlines() if not x.startswith("#")]
+    tomllib = pytest.importorskip("tomllib", reason="tomllib comes with Python 3.11")
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    core = [x for x in project["dependencies"] if not x.startswith("onnxruntime")]
+    assert [x for x in listed if not x.startswith(runtime)] == core
+    if runtime == "ai-edge-litert":
+        assert project["optional-dependencies"]["tflite"] == [x for x in listed if x.startswith(runtime)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from support.nets import SMALL, exporter_of, lively, noise
 
-from ecg_edge.device.model import Model
+from ecg_edge.device.model import Model, load_model
 from ecg_edge.export.build import Exporter
+from ecg_edge.export.target import Target
 from ecg_edge.train.network import NetSpec
 
 
@@ -19,15 +21,36 @@ def exporter() -> Exporter:
     return exporter_of(lively(NetSpec(("I", "II"), **SMALL)))
 
 
+KINDS = [
+    Target("onnx", "fp32"),
+    Target("onnx", "int8"),
+    *(Target("tflite", precision) for precision in ("fp32", "fp16", "dynamic", "int8")),
+]
+
+
+def written(e: Exporter, folder: Path, targets: list[Target], seeds: int) -> dict[str, Path]:
+    """Files of a network by format and precision: ``int8`` (ONNX), ``tflite-int8``, ``tflite-int8-offline``."""
+    n = len(e.spec.input_leads)
+    quant = e.quantise(np.stack([noise(400, n, s) for s in range(seeds)]))
+    out = {}
+    for t in targets:
+        name = ("" if t.format == "onnx" else "tflite-") + t.precision + ("-offline" if t.offline else "")
+        spec = e.describe(t, quant, {}, {})
+        out[name] = e.write(folder / t.file_name("m"), t, spec, quant, n_samples=400)
+    return out
+
+
 @pytest.fixture(scope="session")
-def models(exporter: Exporter, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
-    """fp32 and int8 files of the small network, loaded as the device does."""
-    folder = tmp_path_factory.mktemp("models")
-    quant = exporter.quantise(np.stack([noise(400, 2, s) for s in range(12)]))
-    return {
-        "fp32": exporter.write(folder / "a.onnx", exporter.describe(None, {}, {}), None),
-        "int8": exporter.write(folder / "b.onnx", exporter.describe(quant, {}, {}), quant),
-    }
+def files(exporter: Exporter, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every file the small network can become."""
+    targets = KINDS + [dataclasses.replace(t, offline=True) for t in KINDS]
+    return written(exporter, tmp_path_factory.mktemp("models"), targets, seeds=12)
+
+
+@pytest.fixture(scope="session")
+def models(files: dict[str, Path]) -> dict[str, Model]:
+    """The streaming ones, loaded as the device does."""
+    return {name: load_model(path) for name, path in files.items() if not name.endswith("offline")}
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +58,6 @@ def make_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[NetSpec],
     """Files of another network."""
 
     def make(spec: NetSpec) -> dict[str, Path]:
-        e = exporter_of(lively(spec, 3))
-        folder = tmp_path_factory.mktemp("more")
-        quant = e.quantise(np.stack([noise(400, len(spec.input_leads), s) for s in range(4)]))
-        e.write(folder / "fp32.onnx", e.describe(None, {}, {}), None)
-        e.write(folder / "int8.onnx", e.describe(quant, {}, {}), quant)
-        return {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}
+        return written(exporter_of(lively(spec, 3)), tmp_path_factory.mktemp("more"), KINDS, seeds=4)
 
     return make

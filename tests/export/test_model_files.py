@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from support.nets import noise
 
 from ecg_edge.device.model import Model, check_leads, load_model, seal
-from ecg_edge.device.spec import METADATA_KEY, ModelSpec, pack_array, unpack_array
+from ecg_edge.device.spec import METADATA_KEY, ModelSpec
+from ecg_edge.device.spec_arrays import pack_array, unpack_array
 from ecg_edge.export import interpreter
 from ecg_edge.export.build import Exporter
 from ecg_edge.export.graph import from_body
-from ecg_edge.export.onnx_writer import write_streaming
+from ecg_edge.export.onnx_writer import write
 from ecg_edge.export.quantise import affine, calibrate, fake, groups, quantise_weight
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
 from ecg_edge.train.network import NetSpec
@@ -56,15 +57,16 @@ def test_any_geometry_exports(make_models: Callable[[NetSpec], dict[str, Path]],
 
 def test_the_description_survives_the_file(models: dict[str, Model], exporter: Exporter) -> None:
     for precision, model in models.items():
-        assert model.spec.precision == precision
+        assert precision.endswith(model.spec.precision)
         assert model.spec.model_id == exporter.spec.model_id
         np.testing.assert_array_equal(model.spec.head.mean, exporter.spec.head.mean)
         np.testing.assert_array_equal(model.spec.ridge["1"], exporter.spec.ridge["1"])
         again = ModelSpec.from_json(model.spec.to_json())
         assert again.to_json() == model.spec.to_json()
     assert models["fp32"].file_sha256 != models["int8"].file_sha256
-    dtypes = {s.dtype for s in models["int8"].spec.states}
-    assert dtypes == {"float32", "uint8"}
+    assert {s.dtype for s in models["int8"].spec.states} == {"float32", "uint8"}
+    assert {s.dtype for s in models["tflite-int8"].spec.states} == {"float32", "int8"}
+    assert {s.dtype for s in models["tflite-dynamic"].spec.states} == {"float32"}
 
 
 def test_state_pairs_share_scale_in_the_graph(exporter: Exporter) -> None:
@@ -156,7 +158,7 @@ def test_files_that_are_not_ours(tmp_path: Path) -> None:
 
 def rewritten(exporter: Exporter, path: Path, **changes: object) -> Path:
     """A correctly sealed file whose description was changed."""
-    blob = write_streaming(exporter.graph, exporter.spec)
+    blob = write(exporter.graph, exporter.spec)
     proto = onnx.load_from_string(blob)
     for prop in proto.metadata_props:
         if prop.key == METADATA_KEY:

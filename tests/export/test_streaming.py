@@ -16,6 +16,7 @@ from support.nets import noise
 from ecg_edge.device.leads import Provenance
 from ecg_edge.device.model import Model, load_model
 from ecg_edge.device.stream import LeadBlock, StreamReconstructor
+from ecg_edge.export import estimates
 from ecg_edge.export.build import Exporter
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.samples import LEADS
@@ -51,11 +52,12 @@ def stream(model: Model, x: np.ndarray, sizes: list[int], ok: np.ndarray | None 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=CUTS, seed=st.integers(0, 50), n=st.integers(1, 260))
+@pytest.mark.parametrize("kind", ["fp32", "tflite-fp32"])
 def test_fp32_streamed_equals_torch_offline(
-    models: dict[str, Model], exporter: Exporter, sizes: list[int], seed: int, n: int
+    models: dict[str, Model], exporter: Exporter, kind: str, sizes: list[int], seed: int, n: int
 ) -> None:
     x = noise(n, 2, seed)
-    out = stream(models["fp32"], x, sizes)
+    out = stream(models[kind], x, sizes)
     assert out.mv.shape == (n, 12)
     hop, late = exporter.spec.hop, exporter.spec.lookahead
     padded = np.concatenate([x, np.repeat(x[-1:], -(-(n + late) // hop) * hop - n, axis=0)])
@@ -70,7 +72,7 @@ def test_fp32_streamed_equals_torch_offline(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=CUTS, seed=st.integers(0, 50), n=st.integers(1, 200), lost=st.integers(0, 150))
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "int8", "tflite-fp32", "tflite-int8"])
 def test_same_bytes_whatever_the_cut(
     models: dict[str, Model], precision: str, sizes: list[int], seed: int, n: int, lost: int
 ) -> None:
@@ -82,20 +84,24 @@ def test_same_bytes_whatever_the_cut(
         assert getattr(a, field).tobytes() == getattr(b, field).tobytes(), field
 
 
-def test_int8_is_close_to_fp32(models: dict[str, Model]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "least"), [("int8", 25), ("tflite-int8", 25), ("tflite-dynamic", 25), ("tflite-fp16", 55)]
+)
+def test_smaller_files_are_close_to_fp32(models: dict[str, Model], kind: str, least: float) -> None:
     x = noise(2000, 2, 7)
-    a, b = (stream(models[k], x, []).mv[:, CHEST] for k in ("fp32", "int8"))
+    a, b = (stream(models[k], x, []).mv[:, CHEST] for k in ("fp32", kind))
     snr = 10 * np.log10((a**2).mean() / ((a - b) ** 2).mean())
-    assert snr > 25, f"{snr:.1f} dB"
-    assert np.abs(a - b).max() > 1e-6, "the int8 file must really be quantised"
+    assert snr > least, f"{snr:.1f} dB"
+    assert np.abs(a - b).max() > 1e-6, "the file must really be smaller than fp32"
 
 
-def test_int8_does_not_drift(models: dict[str, Model]) -> None:
+@pytest.mark.parametrize("kind", ["int8", "tflite-int8"])
+def test_int8_does_not_drift(models: dict[str, Model], kind: str) -> None:
     """States are a finite history: after a minute of anything the network has forgotten it."""
     x, probe = noise(6000, 2, 1), noise(400, 2, 2)
-    r = StreamReconstructor(models["int8"].backend)
+    r = StreamReconstructor(models[kind].backend)
     r.feed(np.concatenate([x, probe]))
-    fresh = StreamReconstructor(models["int8"].backend)
+    fresh = StreamReconstructor(models[kind].backend)
     fresh.feed(probe)
     tail = noise(64, 2, 3)
     np.testing.assert_array_equal(r.feed(tail).mv, fresh.feed(tail).mv)
@@ -184,9 +190,22 @@ def test_bad_samples_are_refused(models: dict[str, Model]) -> None:
         r.feed(x)
 
 
-def test_streams_share_a_session_without_touching_each_other(models: dict[str, Model]) -> None:
-    a, b = (StreamReconstructor(models["int8"].backend) for _ in range(2))
+@pytest.mark.parametrize("kind", ["int8", "tflite-int8"])
+def test_streams_share_a_session_without_touching_each_other(models: dict[str, Model], kind: str) -> None:
+    a, b = (StreamReconstructor(models[kind].backend) for _ in range(2))
     x, y = noise(160, 2, 1), noise(160, 2, 2)
     mixed = [(a.feed(x[k : k + 16]), b.feed(y[k : k + 16])) for k in range(0, 160, 16)]
-    alone = StreamReconstructor(models["int8"].backend).feed(x)
+    alone = StreamReconstructor(models[kind].backend).feed(x)
     np.testing.assert_array_equal(np.concatenate([m[0].mv for m in mixed]), alone.mv)
+
+
+@pytest.mark.parametrize("kind", ["int8", "tflite-int8"])
+def test_an_hour_leaves_no_drift(models: dict[str, Model], files: dict[str, Path], kind: str) -> None:
+    """The error against fp32 in the last ten minutes is that of the first ten."""
+    x = np.tile(noise(6000, 2, 11), (60, 1))
+    x[:, 0] += 0.2 * np.sin(np.arange(len(x)) / 7919)  # never twice the same minute
+    _, offline, _ = estimates.offline(files["fp32-offline"])
+    error = (estimates.streaming(models[kind])(x) - offline(x)).astype(np.float64)
+    first, last = (np.sqrt((error[part] ** 2).mean()) for part in (slice(0, 60_000), slice(-60_000, None)))
+    assert first > 0
+    assert abs(last / first - 1) < 0.02

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ecg_edge.device.budget import Budget
 from ecg_edge.device.model import load_model
-from ecg_edge.export.checks import Budget
 from ecg_edge.export.cli import EXPORT
 from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.verb import Verb
@@ -79,14 +79,26 @@ def test_evaluate_prints_the_contract(run: Path, ptbxl: Path, capsys: pytest.Cap
 
 
 def test_export_proves_describes_and_names(run: Path, ptbxl: Path, tmp_path: Path, capsys) -> None:
-    args = [str(run), "--int8", "--data", str(ptbxl), "--out", str(tmp_path), "--budget", "rmse=20%"]
+    args = [
+        str(run),
+        "--int8",
+        "--data",
+        str(ptbxl),
+        "--out",
+        str(tmp_path),
+        "--budget",
+        "rmse=20%,st=100uV,rpeak=20ms",
+    ]
     assert call(EXPORT, *args, "--json") == 0
     out = capsys.readouterr()
     report = json.loads(out.out.splitlines()[-1])
     assert report["ok"]
     assert all(c["ok"] for c in report["checks"])
-    assert "✓ fp32 streamed against torch offline" in out.err
+    for line in ("✓ ONNX fp32 against torch", "✓ TFLite int8 V1: RMSE", "✓ int8 ONNX against TFLite"):
+        assert line in out.err
     int8, fp32 = (load_model(tmp_path / f"i-ii-{p}.onnx") for p in ("int8", "fp32"))
+    assert load_model(tmp_path / "i-ii-int8.tflite").spec.model_id == int8.spec.model_id
+    assert all(line.startswith("✓ ONNX int8 ") for line in int8.spec.accuracy["checks"])
     assert int8.spec.model_id == fp32.spec.model_id == report["model_id"]
     assert int8.spec.accuracy["int8"]["leads"].keys() == {"V1", "V2", "V3", "V4", "V5", "V6"}
     assert int8.path.stat().st_size < fp32.path.stat().st_size
@@ -109,20 +121,21 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
 ) -> None:
     (tmp_path / "i-ii-int8.onnx").write_bytes(b"an older file")
     # No 8-bit file is half as wrong as its fp32 twin: a budget that nothing can meet.
-    monkeypatch.setattr("ecg_edge.export.checks.Budget.parse", lambda text: Budget(rmse=-0.5))
+    monkeypatch.setattr("ecg_edge.device.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
     args = [str(run), "--int8", "--data", str(ptbxl), "--out", str(tmp_path)]
     with pytest.raises(BudgetError, match="rejected") as caught:
         call(EXPORT, *args)
     assert caught.value.exit_code == 3
     assert not list(tmp_path.glob("*.onnx"))
-    assert {p.name for p in tmp_path.glob("*.rejected")} == {"i-ii-int8.onnx.rejected", "i-ii-fp32.onnx.rejected"}
+    kinds = ("int8.onnx", "fp32.onnx", "int8.tflite", "fp32.tflite")
+    assert {p.name for p in tmp_path.glob("*.rejected")} == {f"i-ii-{kind}.rejected" for kind in kinds}
     report = json.loads((tmp_path / "i-ii.report.json").read_text())
     assert not report["ok"]
-    assert any(not c["ok"] and c["name"].startswith("int8 V") for c in report["checks"])
+    assert any(not c["ok"] and c["name"].startswith("ONNX int8 V") for c in report["checks"])
     assert "✗" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("budget", ["rmse", "rmse=x", "r=1%", "rmse=-1%"])
+@pytest.mark.parametrize("budget", ["rmse", "rmse=x", "r=1%", "rmse=-1%", "st=1mm", "rpeak=5000ms"])
 def test_bad_budgets(run: Path, ptbxl: Path, tmp_path: Path, budget: str) -> None:
     with pytest.raises(UsageError, match="--budget rmse=1%"):
         call(EXPORT, str(run), "--data", str(ptbxl), "--out", str(tmp_path), "--budget", budget)

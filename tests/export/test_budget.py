@@ -1,0 +1,87 @@
+"""What may be spent, and how what is read off a trace is compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecg_edge.device import fiducials
+from ecg_edge.device.budget import Budget
+from ecg_edge.export import checks
+from ecg_edge.export.target import Target, choose
+from ecg_edge.firmware_bridge.errors import UsageError
+
+FS = 100
+
+
+def beats(n_records: int = 3, st_mv: float = 0.0, late: int = 0) -> np.ndarray:
+    """Records of one lead, shape (n, 1000, 1): narrow QRS every 0.8 s, a plateau after it."""
+    x = np.zeros((n_records, 1000, 1))
+    for at in range(60, 960, 80):
+        x[:, at + late - 1 : at + late + 2, 0] = [0.5, 1.0, 0.5]
+        x[:, at + 6 : at + 16, 0] += st_mv
+    return x
+
+
+def test_budgets_read_back_as_written() -> None:
+    assert Budget.parse(str(Budget())) == Budget()
+    assert Budget.parse("rmse=2%,st=3uV") == Budget(0.02, 3.0, 0.0)
+    assert Budget.parse("st=3µV, rpeak=10ms") == Budget(0.01, 3.0, 10.0)
+    with pytest.raises(UsageError, match="bad budget"):
+        Budget.parse("speed=1")
+
+
+def test_equal_estimates_have_no_shift() -> None:
+    x = beats()
+    shift = fiducials.compare(x, x, x[:, :, 0], FS, 200)
+    assert shift.beats > 20
+    assert (shift.st_uv == 0).all()
+    assert (shift.rpeak_ms == 0).all()
+    assert (shift.moved == 0).all()
+
+
+def test_a_raised_st_segment_is_read_in_microvolts() -> None:
+    shift = fiducials.compare(beats(), beats(st_mv=0.02), beats()[:, :, 0], FS, 200)
+    np.testing.assert_allclose(shift.st_uv, 20, atol=0.5)
+    assert (shift.rpeak_ms == 0).all()
+
+
+def test_a_late_r_peak_is_read_in_milliseconds() -> None:
+    shift = fiducials.compare(beats(), beats(late=2), beats()[:, :, 0], FS, 200)
+    np.testing.assert_allclose(shift.rpeak_ms, 20)
+    assert (shift.moved == 1).all()
+
+
+def test_records_without_beats_spend_nothing() -> None:
+    flat = np.zeros((2, 1000, 3))
+    shift = fiducials.compare(flat, flat + 1, flat[:, :, 0], FS, 200)
+    assert shift.beats == 0
+    assert shift.st_uv.shape == (3,)
+
+
+@pytest.mark.parametrize(("limit", "ok"), [({"st": 19.0}, False), ({"st": 21.0}, True), ({"rmse": 0.0}, False)])
+def test_each_limit_can_break(limit: dict, ok: bool) -> None:
+    shift = fiducials.compare(beats(), beats(st_mv=0.02), beats()[:, :, 0], FS, 200)
+    row = {"leads": {"V1": {"rmse_mv": 0.1005, "r": 0.9}}}
+    fp32 = {"leads": {"V1": {"rmse_mv": 0.1000, "r": 0.9}}}
+    limits = {**Budget(st=100.0).limits(), **limit}
+    (check,) = checks.against_fp32("ONNX int8", row, fp32, shift, limits)
+    assert check.ok is ok
+    assert check.line().startswith("✓" if ok else "✗")
+
+
+def test_files_that_compute_apart_are_told(exporter) -> None:
+    a = np.random.default_rng(0).normal(size=(3, 50, 4)).astype(np.float32)
+    assert checks.twins("", a, a + 0.009, 0.01).ok
+    assert not checks.twins("", a, a + 0.011, 0.01).ok
+    assert not checks.equal("x", a, a + 2e-5).ok
+
+
+def test_targets_in_the_order_they_are_proved() -> None:
+    names = [t.file_name("i") for t in choose("tflite,onnx", int8=True, fp16=True, dynamic=False, offline=False)]
+    assert names == ["i-fp32.onnx", "i-int8.onnx", "i-fp32.tflite", "i-fp16.tflite", "i-int8.tflite"]
+    assert choose("onnx", int8=False, fp16=True, dynamic=True, offline=True) == [Target(), Target(offline=True)]
+    with pytest.raises(UsageError, match="unknown format in 'onnx,tf'"):
+        choose("onnx,tf", int8=True, fp16=False, dynamic=False, offline=False)
+    with pytest.raises(UsageError, match="unknown format"):
+        choose("", int8=True, fp16=False, dynamic=False, offline=False)
