@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.any_lead import for_leads
 from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.model import load_model, resolve
+from ecg_edge.device.model import load_model
 from ecg_edge.firmware_bridge.errors import CheckpointError, LeadMismatchError, UsageError
 from ecg_edge.train.scoring import Estimator, IntervalEstimator, streamed_with_interval
 
@@ -63,25 +63,27 @@ class Subject:
 
 
 def open_subject(text: str, leads: tuple[str, ...] = ()) -> Subject:
-    """Open a run folder, a checkpoint, a model file, or a shipped model by its name.
-
-    `leads` says which leads an any-lead file is given; others have their own.
-    """
+    """Open a run folder, a checkpoint, a model file, or a shipped model by its name; `leads` as in `from_model`."""
     path = Path(text)
     return from_run(path) if (path / "config.json").is_file() or path.suffix == ".pt" else from_model(text, leads)
 
 
 def from_model(text: str, leads: tuple[str, ...] = ()) -> Subject:
-    """A model file, run hop by hop from a cold start; see `open_subject`.
+    """A model file, run hop by hop from a cold start.
+
+    Parameters
+    ----------
+    text : str
+        Path, or name of a shipped model.
+    leads : tuple of str
+        The set an any-lead model is scored on.
 
     Raises
     ------
     ModelFileError
         See `device.model.load_model`.
-    LeadMismatchError
-        An any-lead file needs `leads`.
     """
-    model = for_leads(load_model(resolve(text)), leads)
+    model = for_leads(load_model(text), leads)
     spec = model.spec
     return Subject(
         text,
@@ -141,9 +143,7 @@ def from_run(path: Path) -> Subject:
     model = load_run(path)
     spec = model.spec
     if spec.any_lead:
-        raise UsageError(
-            "an any-lead run has no single table", "export it, then: ecg-edge evaluate any-int8.onnx --leads I,II"
-        )
+        raise UsageError("an any-lead run has no single table", "read its history.jsonl, which has one per lead set")
     calibration = Calibration.load(run.calibration_file) if run.calibration_file.is_file() else None
 
     def estimate(x: npt.NDArray[np.float32]) -> tuple[Samples, Samples | None]:
