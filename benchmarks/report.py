@@ -113,7 +113,13 @@ def _growth(d: Doc) -> str:
 
 def _front(d: Doc) -> str:
     rows = [
-        [p["name"], f"{p['latency_ms']:g}", f"{p['kb']:.0f}", f"{p['r']:.3f}", f"{p['rmse_mv']:.4f}"]
+        [
+            p["name"],
+            f"{p['latency_ms']:g}",
+            f"{p['kb']:.0f}" if p["kb"] else "–",
+            f"{p['r']:.3f}",
+            f"{p['rmse_mv']:.4f}",
+        ]
         for p in d["points"]
     ]
     return (
