@@ -21,7 +21,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="auto",
         metavar="SOURCE",
-        help="serial port, tcp://host:port, replay:RECORD or synthetic: (default: the one USB serial port)",
+        help="serial port, tcp://host:port, replay:RECORD, synthetic:, or auto: the USB port, named by listening",
     )
     parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
     parser.add_argument("--calibration", metavar="FILE", help="a person's calibration (ecg-edge calibrate)")
@@ -34,7 +34,9 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _length(parser)
     parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
     parser.add_argument("--leads", metavar="L", help="names of the source's channels, in order: I,II")
-    parser.add_argument("--as", dest="device", metavar="DEVICE", help="what speaks at the port (default: EcgLink)")
+    parser.add_argument(
+        "--as", dest="device", metavar="DEVICE", help="what speaks at the port; auto: listen (default: EcgLink)"
+    )
     parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, for devices that do not send theirs")
     parser.add_argument("--baud", type=int, help="rate of a serial port (default: the device's, else 115200)")
     parser.add_argument("--no-reconnect", action="store_true", help="end when the device is lost (exit status 4)")

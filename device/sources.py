@@ -18,10 +18,12 @@ from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.devices import find_device
 from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.errors import PortNotFoundError, UsageError
+from ecg_edge.firmware_bridge.listen import name_device
 from ecg_edge.firmware_bridge.reader import Reader, ReaderEvent
 from ecg_edge.firmware_bridge.samples import Channel, SampleBlock, StreamInfo, parse_leads
 from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 from ecg_edge.firmware_bridge.transport import list_ports, open_transport
+from ecg_edge.firmware_bridge.verb import hint
 
 _BAUD = 115200
 FRAME_S = 0.02
@@ -120,7 +122,7 @@ def open_source(
     device: str | None = None,
     gain: float | None = None,
 ) -> tuple[str, Source]:
-    """Make a source; nothing is opened before its `start`, except a record's header.
+    """Make a source; nothing is opened before its `start`, except a record's header, and a port to be listened to.
 
     Parameters
     ----------
@@ -136,7 +138,8 @@ def open_source(
     baud : int, optional
         Of a serial port; the device's own by default, 115200 where it has none.
     device : str, optional
-        What speaks at the port, a name of `firmware_bridge.devices`; EcgLink by default.
+        What speaks at the port, a name of `firmware_bridge.devices`, or ``auto`` to find out by
+        listening; EcgLink by default, and ``auto`` where the port is.
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
 
@@ -160,11 +163,21 @@ def open_source(
     if scheme == "synthetic":
         info, blocks = synthetic(rest)
         return url, PacedSource(info, blocks, clock, fast)
-    decoder, usual_baud = _decoder(device, gain)
     if fast:
         raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
     port = only_port() if url == "auto" else url
+    if device == "auto" or (url == "auto" and device is None):
+        device = recognise(port, clock, baud)
+    decoder, usual_baud = _decoder(device, gain)
     return port, Reader(partial(open_transport, port, baud=baud or usual_baud), decoder, clock, reconnect=reconnect)
+
+
+def recognise(port: str, clock: Clock, baud: int | None) -> str:
+    """Listen at a port and return the name of the device there, saying why; see `listen.name_device`."""
+    hint(f"listening at {port}")
+    match = name_device(lambda speed: open_transport(port, baud=baud or speed), port, clock)
+    hint(f"recognised {match.device.name}: {match.reason}")
+    return match.device.name
 
 
 def _decoder(device: str | None, gain: float | None) -> tuple[Decoder, int]:
@@ -173,11 +186,6 @@ def _decoder(device: str | None, gain: float | None) -> tuple[Decoder, int]:
         if gain is not None:
             raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
         return EcgLinkDecoder(), _BAUD
-    if device == "auto":
-        raise UsageError(
-            "a live device must be named: asking it might stop it",
-            "capture some bytes and let `ecg-edge decode --as auto FILE` name it, then --as DEVICE",
-        )
     found = find_device(device)
     return found.decoder(gain=gain), found.baud or _BAUD
 

@@ -188,6 +188,9 @@ DEVICES: tuple[Device, ...] = (
            aliases=("arduino-plotter", "text"), evidence=12, boot_s=2),
 )
 # fmt: on
+ECGLINK = Device("ecglink", "EcgLink patch", "ecglink_decoder", "ecglink", _F(250), ("I", "II"), 115200, evidence=128)
+"""Our own protocol: rate, leads and gain come from the stream, those here are the virtual patch's."""
+KNOWN = (ECGLINK, *DEVICES)
 
 
 def find_device(name: str) -> Device:
@@ -199,8 +202,8 @@ def find_device(name: str) -> Device:
         There is none; the nearest names are offered.
     """
     key = name.strip().lower().replace("_", "-")
-    known = {label: device for device in DEVICES for label in (device.name, *device.aliases)}
+    known = {label: device for device in KNOWN for label in (device.name, *device.aliases)}
     if key in known:
         return known[key]
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in DEVICES)
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in KNOWN)
     raise UsageError(f"unknown device {name!r}", f"--as one of: {', '.join(near)}, or --as auto")

@@ -24,7 +24,7 @@ from ecg_edge.firmware_bridge.ecglink_frames import (
 )
 from ecg_edge.firmware_bridge.ecglink_sequence import Placed, Sequence
 from ecg_edge.firmware_bridge.ecglink_splitter import FrameSplitter
-from ecg_edge.firmware_bridge.errors import ProtocolVersionError
+from ecg_edge.firmware_bridge.errors import ProtocolVersionError, UsageError
 from ecg_edge.firmware_bridge.samples import (
     ELECTRODES,
     LEADS,
@@ -184,6 +184,19 @@ class EcgLinkDecoder:
     def _count(self) -> None:
         self.tally.skipped_bytes = self._splitter.skipped_bytes
         self.tally.bad_frames = self._splitter.bad_frames + self._sequence.refused
+
+
+def ecglink(leads: object = None, gain: float | None = None, fs: object = None) -> EcgLinkDecoder:
+    """Make a decoder as `devices.Device.decoder` asks for one.
+
+    Raises
+    ------
+    UsageError
+        Something is given that the stream itself says.
+    """
+    if leads is not None or gain is not None or fs is not None:
+        raise UsageError("EcgLink carries its own leads, scale and rate", "leave --leads, --gain and --fs out")
+    return EcgLinkDecoder()
 
 
 class _Scale:

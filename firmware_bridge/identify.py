@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ecg_edge.firmware_bridge.devices import DEVICES, Device
+from ecg_edge.firmware_bridge.devices import KNOWN, Device
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.samples import Tally
 
@@ -40,7 +40,7 @@ class Match:
         return f"{self.share:.0%} of the bytes are frames of {self.device.title} ({self.tally.samples} samples)"
 
 
-def matches(data: bytes, devices: Sequence[Device] = DEVICES) -> list[Match]:
+def matches(data: bytes, devices: Sequence[Device] = KNOWN) -> list[Match]:
     """Let every decoder try the bytes; return those that recognise most of them, best first."""
     data = data[:LOOK]
     found = []
@@ -54,7 +54,7 @@ def matches(data: bytes, devices: Sequence[Device] = DEVICES) -> list[Match]:
     return sorted(found, key=lambda match: (-match.share, -match.device.evidence))
 
 
-def identify(data: bytes, devices: Sequence[Device] = DEVICES) -> Match:
+def identify(data: bytes, devices: Sequence[Device] = KNOWN) -> Match:
     """Return the device whose decoder recognises the bytes best.
 
     Of decoders that recognise about the same share, the one whose format fixes

@@ -123,6 +123,7 @@ def test_auto_takes_the_only_port(monkeypatch):
     with pytest.raises(PortNotFoundError, match="demo"):
         only_port()
     ports.append(PortInfo("/dev/ttyACM0", "board", 1, 2))
+    monkeypatch.setattr(sources, "recognise", lambda port, clock, baud: "cyton" if "ACM0" in port else "ecglink")
     url, source = open_source("auto", ManualClock())
     assert url == "/dev/ttyACM0" and isinstance(source, Reader)
     ports.append(PortInfo("/dev/ttyACM1", "other", 1, 2))
@@ -143,7 +144,6 @@ def test_a_device_is_named_and_brings_its_decoder_and_speed():
     _, source = open_source("/dev/none", ManualClock(), device="openbci-cyton", gain=12)
     assert isinstance(source, Reader)
     for device, gain, message in [
-        ("auto", None, "must be named"),
         ("cytron", None, "cyton"),
         (None, 5.0, "carries its own scale"),
         ("cyton", -1.0, "must be positive"),

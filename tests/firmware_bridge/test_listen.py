@@ -1,0 +1,128 @@
+"""Naming a device by listening, and by asking only where it is silent."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_edge.firmware_bridge.decode import decode_bytes, document
+from ecg_edge.firmware_bridge.devices import ECGLINK, KNOWN, find_device
+from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError, UsageError
+from ecg_edge.firmware_bridge.identify import identify
+from ecg_edge.firmware_bridge.listen import name_device
+from ecg_edge.firmware_bridge.samples import Channel, StreamInfo
+
+
+class Clock:
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+class Port:
+    """A device on a line: talks at one speed, at once or when it hears its cue; every read takes 0.2 s."""
+
+    def __init__(self, clock, data, baud=115200, cue=None, boot_s=0.0):
+        self.clock, self.data, self.baud, self.cue, self.boot_s = clock, data, baud, cue, boot_s
+        self.heard, self.at, self.opened, self.written = cue is None, 0, [], b""
+
+    def __call__(self, baud):
+        self.opened.append(baud)
+        self.speed, self.since = baud, self.clock.now
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def read(self, max_bytes=4096):
+        self.clock.now += 0.2
+        if not self.heard or self.clock.now - self.since < self.boot_s:
+            return b""
+        piece = self.data[self.at : self.at + 400]
+        self.at += len(piece)
+        if self.speed != self.baud:
+            return bytes(b ^ 0xA5 for b in piece)  # what a wrong speed makes of it is noise
+        return piece
+
+    def write(self, data):
+        self.written += data
+        if self.cue is not None and self.cue in data:
+            self.heard = True
+
+
+def ecglink(seconds=20):
+    encoder = EcgLinkEncoder(StreamInfo("patch", Fraction(250), (Channel("I", 0.001), Channel("II", 0.001))))
+    counts = np.cumsum(np.random.default_rng(0).integers(-9, 10, (250 * seconds, 2)), axis=0)
+    frames = [encoder.describe()] + [encoder.samples(counts[k : k + 5], k) for k in range(0, len(counts), 5)]
+    return b"".join(frames)
+
+
+def listen(data, **how):
+    clock = Clock()
+    port = Port(clock, data, **how)
+    return port, clock, lambda: name_device(port, "/dev/x", clock)
+
+
+def test_a_patch_that_talks_is_named_without_a_question():
+    port, clock, run = listen(ecglink())
+    match = run()
+    assert match.device is ECGLINK
+    assert "EcgLink patch" in match.reason
+    assert port.written == b""
+    assert clock.now < 2.6
+
+
+def test_a_silent_patch_is_asked_first_of_all():
+    cue = ECGLINK.decoder().opening()[1:6]
+    port, _, run = listen(ecglink(), cue=cue)
+    assert run().device is ECGLINK
+    assert port.opened == [115200]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("capture", "device", "baud", "cue"),
+    [
+        ("openbci_cyton_plain", "cyton", 115200, b"b"),
+        ("protocentral_ads1293", "ads1293", 57600, None),
+        ("spikerbox_heart_brain", "spikerbox", 230400, None),
+        ("ad8232_sparkfun_ascii", "ad8232", 9600, None),
+    ],
+)
+def test_real_bytes_name_their_device(captures: Path, capture, device, baud, cue):
+    data = (captures / f"{capture}.bin").read_bytes()[:40_000]
+    port, _, run = listen(data, baud=baud, cue=cue, boot_s=0.0 if cue else 1.6)
+    assert run().device.name == device
+    assert port.opened[-1] == baud
+
+
+def test_silence_ends_with_what_to_try():
+    port, clock, run = listen(b"", cue=b"never")
+    with pytest.raises(NotAnEcgStreamError, match=r"silent.*\n.*ecg-edge run /dev/x --as DEVICE"):
+        run()
+    assert clock.now < 120
+    assert port.written.startswith(ECGLINK.decoder().opening()[:1])
+
+
+def test_noise_ends_with_what_to_try():
+    noise = np.random.default_rng(1).integers(0, 256, 400_000, np.uint8).tobytes()
+    _, _, run = listen(noise)
+    with pytest.raises(NotAnEcgStreamError, match=r"no decoder recognises.*\n.*--as DEVICE"):
+        run()
+
+
+def test_captured_ecglink_decodes_as_any_other_device():
+    data = ecglink(4)
+    assert identify(data).device is ECGLINK
+    decoded = decode_bytes(find_device("EcgLink").decoder(), data)
+    assert document(decoded)["samples"] == 1000
+    assert document(decoded)["lost"] == 0
+    with pytest.raises(UsageError, match="carries its own"):
+        ECGLINK.decoder(gain=2.0)
+    assert KNOWN[0] is ECGLINK
