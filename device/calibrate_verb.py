@@ -36,10 +36,10 @@ def calibrate(arguments: argparse.Namespace) -> int:
     else:
         say(_text(document))
     hint(
-        "gain and interval hold while the electrodes stay where they are; put on again another day, about one "
-        "person in five did worse than uncalibrated and the 90 % interval covered 70 %: then record a new reference"
+        "gain and interval hold while the electrodes stay where they are (run --placement same); for electrodes put "
+        "on again the run takes a more careful head, which gains less: then a new reference is worth its ten seconds"
     )
-    hint(f"next: ecg-edge run SOURCE --model {arguments.model} --calibration {arguments.out}")
+    hint(f"next: ecg-edge run SOURCE --model {arguments.model} --calibration {arguments.out} --placement same")
     return 0
 
 
@@ -105,7 +105,8 @@ def make(model: Model, found: Fit, patient: str, references: tuple[str, ...], at
     }
     return Calibration(
         patient, at.isoformat(timespec="seconds"), references, spec.model_id, spec.input_leads, spec.target_leads,
-        found.strength, found.mean.astype(np.float32), found.interval_factors.astype(np.float32), expected,
+        found.strength, found.mean.astype(np.float32), found.interval_factors.astype(np.float32),
+        found.again.astype(np.float32), found.covariance.astype(np.float32), expected,
     )  # fmt: skip
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.calibration import calibrated
+from ecg_edge.device.calibration import DRIFT, calibrated
 from ecg_edge.device.model import Model
 from ecg_edge.device.spec import ModelSpec
 from ecg_edge.device.spec_arrays import pack_array, unpack_array
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, ModelFileError
 
-FORMAT = 1
+FORMAT = 2
 _MAX_BYTES = 4_000_000
 _AGAIN = "fit it again: ecg-edge calibrate"
 
@@ -42,7 +42,13 @@ class Calibration:
     model_id : str
         Of the model the head belongs to.
     mean : ndarray of float32, shape (n_regressors, n_targets)
+        The head for electrodes where they were in the reference.
     interval_factors : ndarray of float32, shape (n_targets,)
+        For that head; another day's keeps the model's own.
+    again : ndarray of float32, shape (n_regressors, n_targets)
+        The head for electrodes put on again.
+    covariance : ndarray of float32, shape (n_inputs, n_inputs)
+        Second moments of the measured leads in the references, mV²: what drift is told by.
     expected : dict of str to dict
         Per lead the error before and after in mV, by cross-validation inside the references.
     """
@@ -56,6 +62,8 @@ class Calibration:
     strength: float
     mean: npt.NDArray[np.float32]
     interval_factors: npt.NDArray[np.float32]
+    again: npt.NDArray[np.float32]
+    covariance: npt.NDArray[np.float32]
     expected: Mapping[str, Mapping[str, float]]
 
     @property
@@ -63,8 +71,13 @@ class Calibration:
         """What is said of every reconstructed lead."""
         return f"reconstructed, calibrated {self.made[:10]} from {', '.join(self.references)}"
 
-    def apply(self, model: Model, patient: str | None = None) -> Model:
+    def apply(self, model: Model, patient: str | None = None, placement: str = "again") -> Model:
         """Return the model with the person's head.
+
+        Parameters
+        ----------
+        placement : str
+            ``same``: the electrodes are where they were in the reference; ``again``: put on again.
 
         Raises
         ------
@@ -80,10 +93,14 @@ class Calibration:
             if mine != theirs:
                 raise CalibrationError(f"the calibration is of another {what}: {mine}, not {theirs}", _AGAIN)
         self._check_shape(spec)
-        return calibrated(model, self.mean, self.interval_factors)
+        same = placement == "same"
+        mean = self.mean if same else self.again
+        factors = self.interval_factors if same else spec.head.interval_factors
+        return calibrated(model, mean, factors, self.covariance, DRIFT[placement])
 
     def _check_shape(self, spec: ModelSpec) -> None:
-        fits = self.mean.shape == spec.head.mean.shape
+        n = len(spec.input_leads)
+        fits = self.mean.shape == self.again.shape == spec.head.mean.shape and self.covariance.shape == (n, n)
         if not fits or self.interval_factors.shape != spec.head.interval_factors.shape:
             raise CalibrationError("the calibration's weights do not fit the model", _AGAIN)
         if not (self.interval_factors > 0).all():
@@ -100,6 +117,7 @@ def write_calibration(path: Path, c: Calibration) -> None:
     """
     doc = {"ecg_edge_calibration": FORMAT} | vars(c)
     doc |= {"mean": pack_array(c.mean), "interval_factors": pack_array(c.interval_factors)}
+    doc |= {"again": pack_array(c.again), "covariance": pack_array(c.covariance)}
     part = ""
     try:
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")  # mode 0600
@@ -145,5 +163,7 @@ def _parse(doc: dict[str, Any]) -> Calibration:
         float(doc["strength"]),
         unpack_array(doc["mean"]),
         unpack_array(doc["interval_factors"]),
+        unpack_array(doc["again"]),
+        unpack_array(doc["covariance"]),
         {str(k): {str(n): float(x) for n, x in v.items()} for k, v in doc["expected"].items()},
     )

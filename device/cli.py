@@ -26,6 +26,10 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
     parser.add_argument("--calibration", metavar="FILE", help="a person's calibration (ecg-edge calibrate)")
     parser.add_argument("--patient", metavar="ID", help="who wears the device; another's calibration is refused")
+    parser.add_argument(
+        "--placement", choices=("same", "again"), default="again",
+        help="whether the electrodes are where they were when the calibration was made (default: put on again)",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
     parser.add_argument("--monitor", action="store_true", help="show the leads in a browser")
     parser.add_argument("--host", default="127.0.0.1", help="address of the monitor (default: this machine only)")

@@ -20,6 +20,9 @@ from ecg_edge.firmware_bridge.samples import ELECTRODES, LEADS, Event, Gap, Samp
 HOLD_S = 0.040
 """A gap up to this long is bridged by a straight line; a longer one resets the filters."""
 _GAP_ROWS = 4096
+_DRIFTED = "the calibration does not fit: the model's own head is used; check the electrodes or calibrate again"
+_UNFIT, _FIT = 0.5, 0.75
+"""Share of a refitted head below which it is said not to fit, and from which to fit again."""
 _SANE_MV = 1e5
 """No electrode gives a hundred volts; what claims to is not a sample."""
 _MAX_RANGES = 10_000
@@ -150,6 +153,7 @@ class Pipeline:
         self._edge = (np.zeros(n), np.zeros(n, np.bool_))  # the newest native row and its flags
         self._held: list[tuple[int, int]] = []
         self._off = 0
+        self._fits = True
 
     @property
     def lead_off(self) -> tuple[str, ...]:
@@ -237,7 +241,7 @@ class Pipeline:
                 yield Note(kind, self._next, self._next, f"{kind} {', '.join(names)}")
         self._off = mask
 
-    def _rows(self, mv: npt.NDArray[np.float64], valid: BoolArray, arrival: float) -> Iterator[LeadBlock]:
+    def _rows(self, mv: npt.NDArray[np.float64], valid: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
         """Condition and reconstruct native rows."""
         first = self._conditioner.next_output
         parts = []
@@ -295,10 +299,20 @@ class Pipeline:
         none = np.zeros((n, len(LEADS)), np.bool_)
         return LeadBlock(index, zero, self.provenance, none, np.ones(n, np.bool_), zero, arrival)
 
-    def _emit(self, block: LeadBlock) -> Iterator[LeadBlock]:
+    def _emit(self, block: LeadBlock) -> Iterator[LeadBlock | Note]:
         if len(block):
+            yield from self._calibration(block)
             self.counts.rows_out += len(block)
             yield replace(block, held=self._bridged(block)) if self._held else block
+
+    def _calibration(self, block: LeadBlock) -> Iterator[Note]:
+        """Notes of where a person's calibration ceases to fit, and fits again."""
+        for row, share in enumerate([] if block.share is None else block.share.tolist()):
+            if share < _UNFIT if self._fits else share >= _FIT:
+                self._fits = not self._fits
+                at = round((block.index + row) * self._step)
+                text = "the calibration fits again" if self._fits else _DRIFTED
+                yield Note("calibration", at, at, text)
 
     def _bridged(self, block: LeadBlock) -> BoolArray:
         """Rows whose resampler kernel touches a bridged gap; gaps that lie behind are forgotten."""

@@ -51,6 +51,7 @@ class Options:
     gain: float | None = None
     calibration: str | None = None
     patient: str | None = None
+    placement: str = "again"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     a = arguments
     options = Options(
         a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
-        not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient,
+        not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
     )  # fmt: skip
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json)
 
@@ -104,11 +105,11 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
     model = load_model(options.model) if options.model else None
     calibration = read_calibration(Path(options.calibration)) if options.calibration else None
     if calibration and model:
-        calibration.apply(model, options.patient)  # refuse before anything is opened
+        calibration.apply(model, options.patient, options.placement)  # refuse before anything is opened
 
     def model_for(found: tuple[str, ...]) -> Model:
         chosen = for_leads(model or default_model(found), found)
-        return calibration.apply(chosen, options.patient) if calibration else chosen
+        return calibration.apply(chosen, options.patient, options.placement) if calibration else chosen
 
     url, source = open_source(
         options.source,

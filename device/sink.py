@@ -55,7 +55,8 @@ class Note:
     Attributes
     ----------
     kind : str
-        ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``.
+        ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``,
+        ``calibration``.
     index, stop : int
         Half-open range on the native sample axis; ``stop == index`` for an instant.
     text : str

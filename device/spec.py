@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning import ConditioningSpec
+from ecg_edge.device.drift import Personal
 from ecg_edge.device.leads import BASIS, missing_basis
 from ecg_edge.device.spec_arrays import pack_array, pack_symmetric, unpack_array, unpack_symmetric
 from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
@@ -156,6 +157,8 @@ class ModelSpec:
         Lead sets of an any-lead model whose interval was calibrated.
     interval_calibrated : bool
         False for a view of an any-lead model on leads that are not listed. Not in the file.
+    personal : Personal or None
+        Where the head was refitted to a person: the model's own, and when to go back to it. Not in the file.
     """
 
     kind: str
@@ -179,6 +182,7 @@ class ModelSpec:
     any_lead: bool = False
     subsets: tuple[LeadSubset, ...] = ()
     interval_calibrated: bool = True
+    personal: Personal | None = None
 
     @property
     def algorithmic_latency_s(self) -> float:

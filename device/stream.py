@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.drift import DriftWatch
 from ecg_edge.device.leads import BASIS, Provenance, known_basis, provenance, twelve_from_basis
 from ecg_edge.device.model import Backend, State
 from ecg_edge.firmware_bridge.errors import UsageError
@@ -37,6 +38,8 @@ class LeadBlock:
     held : ndarray of bool, shape (n_samples,), or None
         True where a short gap in the input was bridged: the row is valid, but part of what it was
         computed from is a straight line. None: nowhere.
+    share : ndarray of float32, shape (n_samples,), or None
+        How much of a person's refitted head went into the row, 0 to 1. None: the model's own head alone.
     """
 
     index: int
@@ -47,6 +50,7 @@ class LeadBlock:
     sigma: npt.NDArray[np.float32]
     arrival: float = 0.0
     held: npt.NDArray[np.bool_] | None = None
+    share: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.mv)
@@ -61,6 +65,7 @@ class _Hop:
     sigma: npt.NDArray[np.float32]
     ok: npt.NDArray[np.bool_]
     clean: npt.NDArray[np.bool_]
+    share: float
 
 
 class StreamReconstructor:
@@ -96,6 +101,10 @@ class StreamReconstructor:
         self._mean = spec.head.mean.astype(np.float64)
         self._log_scale = spec.head.log_scale.astype(np.float64)
         self._factors = spec.head.interval_factors.astype(np.float64)
+        own = spec.personal or spec.head
+        self._own_mean = own.mean.astype(np.float64)
+        self._own_factors = own.interval_factors.astype(np.float64)
+        self._watch = DriftWatch(spec.personal, spec.fs) if spec.personal else None
         lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
         self._back = int(-lags.min())
         self._tap_rows = np.arange(self._hop)[:, None] + self._back + lags[None, :]
@@ -122,6 +131,8 @@ class StreamReconstructor:
         self._x = np.zeros((self._back, self._n_in), np.float32)  # history, then samples not yet consumed
         self._ok = np.ones((self._late, self._n_in), np.bool_)
         self._pending = 0
+        if self._watch:
+            self._watch.reset()
         self._clean_from = index  # first row from which a reconstruction is free of invalid inputs
 
     def feed(
@@ -177,6 +188,7 @@ class StreamReconstructor:
             tail.warmup[:keep],
             tail.sigma[:keep],
             arrival,
+            share=None if tail.share is None else tail.share[:keep],
         )
 
     def _step(self) -> _Hop:
@@ -189,8 +201,10 @@ class StreamReconstructor:
         basis = np.zeros((hop, len(BASIS)))
         width = np.zeros((hop, len(BASIS)))
         basis[:, self._known_columns] = now.astype(np.float64) @ self._known
-        basis[:, self._target_columns] = regressors @ self._mean
-        width[:, self._target_columns] = np.exp(np.clip(regressors @ self._log_scale, -6.0, 3.0)) * self._factors
+        share = self._watch.feed(window[back:], self._ok[self._late : self._late + hop]) if self._watch else 1.0
+        factors = self._own_factors + share * (self._factors - self._own_factors)
+        basis[:, self._target_columns] = regressors @ (self._own_mean + share * (self._mean - self._own_mean))
+        width[:, self._target_columns] = np.exp(np.clip(regressors @ self._log_scale, -6.0, 3.0)) * factors
         mv = (basis @ self._twelve).astype(np.float32)
         mv[:, self._measured] = now
         # Leads with independent uncertain ancestors add their widths in quadrature.
@@ -198,7 +212,7 @@ class StreamReconstructor:
         sigma[:, ~self._guess] = 0
         seen = np.asarray(np.all(self._ok[: self._late + hop], axis=1), np.bool_)
         clean = np.logical_and.accumulate(seen[::-1])[::-1][:hop]
-        done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], clean)
+        done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], clean, share)
         self._x, self._ok = self._x[hop:], self._ok[hop:]
         self._next += hop
         self._pending -= hop
@@ -215,7 +229,8 @@ class StreamReconstructor:
         if not hops:
             empty = np.zeros((0, len(LEADS)), np.float32)
             none = np.zeros((0, len(LEADS)), np.bool_)
-            return LeadBlock(self._emitted(), empty, self.provenance, none, none[:, 0], empty, arrival)
+            share = np.zeros(0, np.float32) if self._watch else None
+            return LeadBlock(self._emitted(), empty, self.provenance, none, none[:, 0], empty, arrival, share=share)
         first = hops[0].first
         skip = max(0, self._start - first)  # rows before the first sample
         valid, warmup = self._flags(hops)
@@ -227,6 +242,7 @@ class StreamReconstructor:
             warmup[skip:],
             np.concatenate([h.sigma for h in hops])[skip:],
             arrival,
+            share=np.repeat(np.array([h.share for h in hops], np.float32), self._hop)[skip:] if self._watch else None,
         )
 
     def _emitted(self) -> int:
