@@ -8,7 +8,7 @@ ridge regression toward the shipped head, or the mean of the posterior of a Gaus
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -27,9 +27,11 @@ STRENGTHS = (10.0, 30.0, 100.0, 300.0)
 """Of the prior, in samples; tried by cross-validation inside the reference."""
 FLOOR = 1e-3
 """mV²: added to the diagonal of the moments, so that no direction is free of the prior."""
+TAUGHT_STRENGTH = 100.0
+"""For electrodes put on again, where the model knows what lasts (`Head.shrink`)."""
 AGAIN_STRENGTH, AGAIN_SHARE = 2000.0, 0.8
-"""For electrodes put on again: a strong prior, and a step short of the fit; the least error on pairs of
-recordings of the training folds at which at most 2 % of the patients lose more than 5 %."""
+"""Where it does not: a strong prior, and a step short of the fit. Both, and what drift does: the least error on
+pairs of recordings of the training folds at which at most 2 % of the patients lose more than 5 %."""
 DRIFT = {"same": (1.5, 3.0), "again": (0.5, 3.0)}
 """Divergence of the measured leads (see `drift`) up to which the refitted head counts in full, and from
 which it does not. In fold 9, seconds 5-9 against 1-5 of a record stay below 1.5 in 98 % of the records."""
@@ -141,14 +143,14 @@ def fit(spec: ModelSpec, designs: Sequence[Design], strengths: Sequence[float] =
         Candidates, in samples.
     """
     shipped = spec.head.mean.astype(np.float64)
-    prior = spec.head.moments.astype(np.float64) + FLOOR * np.eye(spec.n_regressors)
+    precision = prior(spec.head.moments)
     blocks = [block for d in designs for block in _blocks(d, round(BLOCK_S * spec.fs))]
     sums = [(d.weight * d.regressors.T @ d.regressors, d.weight * d.regressors.T @ _rest(d, shipped)) for d in blocks]
     gram, moment = sum(g for g, _ in sums), sum(m for _, m in sums)
 
     def solve(strength: float, without: int | None = None) -> FloatArray:
         g, m = (gram, moment) if without is None else (gram - sums[without][0], moment - sums[without][1])
-        return np.asarray(np.linalg.solve(g + strength * prior, m), np.float64)
+        return np.asarray(np.linalg.solve(g + strength * precision, m), np.float64)
 
     left = {s: [_rest(d, shipped + solve(s, k)) for k, d in enumerate(blocks)] for s in strengths}
     best = min(strengths, key=lambda s: float(_rmse(left[s]).mean()))
@@ -159,12 +161,37 @@ def fit(spec: ModelSpec, designs: Sequence[Design], strengths: Sequence[float] =
     return Fit(
         shipped + solve(best),
         factors,
-        shipped + AGAIN_SHARE * solve(AGAIN_STRENGTH),
+        shipped + _lasting(spec, precision, solve),
         np.asarray(gram[inputs, inputs] / sum(d.weight * len(d.truth) for d in blocks), np.float64),
         best,
         before,
         _rmse(left[best]),
     )
+
+
+def prior(moments: npt.NDArray[np.floating]) -> FloatArray:
+    """Precision of the prior per sample of its strength, shape (n_regressors, n_regressors)."""
+    return np.asarray(moments.astype(np.float64) + FLOOR * np.eye(len(moments)), np.float64)
+
+
+def change(x: FloatArray, rest: FloatArray, precision: FloatArray, strength: float) -> FloatArray:
+    """Change of the head by ridge: `x` the regressors, `rest` what the shipped head leaves of the truth."""
+    return np.asarray(np.linalg.solve(x.T @ x + strength * precision, x.T @ rest), np.float64)
+
+
+def whitened(precision: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Directions in which the regressors are uncorrelated and of unit power, as columns; and the inverse."""
+    values, vectors = np.linalg.eigh(precision)
+    root = np.sqrt(values)
+    return vectors / root, (vectors * root).T
+
+
+def _lasting(spec: ModelSpec, precision: FloatArray, solve: Callable[[float], FloatArray]) -> FloatArray:
+    """The part of the change that is expected to hold on another day."""
+    if spec.head.shrink is None:
+        return AGAIN_SHARE * solve(AGAIN_STRENGTH)
+    basis, inverse = whitened(precision)
+    return basis @ (spec.head.shrink * (inverse @ solve(TAUGHT_STRENGTH)))
 
 
 def calibrated(

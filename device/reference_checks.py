@@ -6,11 +6,15 @@ other. Flagged is what may be true of a rare heart as well: exchanged electrodes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.calibration import Design, fit
 from ecg_edge.device.calibration_file import CalibrationError
 from ecg_edge.device.reference import Reference
+from ecg_edge.device.spec import ModelSpec
 from ecg_edge.firmware_bridge.samples import LEADS
 
 MIN_S = 10.0
@@ -51,6 +55,24 @@ def check(reference: Reference, conditioned: npt.NDArray[np.float32], fs: int) -
     if noisy := [lead for lead, s in zip(LEADS, noise, strict=True) if s > NOISE_MV]:
         raise CalibrationError(f"{name}: lead {', '.join(noisy)} is full of noise", "lie still and record again")
     return flags(x)
+
+
+def unlike(spec: ModelSpec, designs: Sequence[Design], which: int) -> bool:
+    """Whether a head fitted to the other references does worse on this one than the model's own.
+
+    So it is with another person's reference, and with electrodes put elsewhere.
+    """
+    others = [d for k, d in enumerate(designs) if k != which]
+    return bool(others) and worse(spec, fit(spec, others).again, designs[which])
+
+
+def worse(spec: ModelSpec, head: npt.NDArray[np.floating], d: Design) -> bool:
+    """Whether a head's error on a reference, averaged over the leads, exceeds that of the model's own."""
+    own, other = (
+        np.sqrt(((d.truth - d.regressors @ w.astype(np.float64)) ** 2).mean(axis=0)).mean()
+        for w in (spec.head.mean, head)
+    )
+    return bool(other > own)
 
 
 def algebra_error(x: FloatArray) -> float:

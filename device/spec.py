@@ -75,6 +75,9 @@ class Head:
         Probability the stated interval is calibrated for.
     interval_factors : ndarray of float32, shape (n_targets,)
         The interval is mean ± factor × scale.
+    shrink : ndarray of float32, shape (n_regressors, n_targets), or None
+        How much of what one recording of a person teaches holds on the next, per direction (an
+        eigenvector of the moments) and target: see `calibration.fit`.
     """
 
     lags: tuple[int, ...]
@@ -83,6 +86,7 @@ class Head:
     moments: npt.NDArray[np.float32]
     interval_level: float
     interval_factors: npt.NDArray[np.float32]
+    shrink: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,8 @@ class ModelSpec:
             "licence": self.licence,
             "model_id": self.model_id,
         }
+        if h.shrink is not None:
+            doc["head"] |= {"shrink": pack_array(h.shrink)}  # type: ignore[operator]
         if self.any_lead:
             doc |= {"any_lead": True, "subsets": [s.to_dict() for s in self.subsets]}
         return json.dumps(doc, sort_keys=True, allow_nan=False)
@@ -300,6 +306,7 @@ def _parse(doc: dict[str, Any]) -> ModelSpec:
             unpack_symmetric(head["moments"]),
             float(head["interval_level"]),
             unpack_array(head["interval_factors"]),
+            unpack_array(head["shrink"]) if "shrink" in head else None,
         ),
         ridge={str(k): unpack_array(v) for k, v in doc["ridge"].items()},
         conditioning=ConditioningSpec.from_dict(doc["conditioning"]),
@@ -327,6 +334,7 @@ def _check(spec: ModelSpec) -> None:
         (1 <= spec.n_features <= 1024, "number of features out of range"),
         (all(-4096 <= lag <= spec.lookahead for lag in spec.head.lags), "an input tap lies beyond the look-ahead"),
         (spec.head.mean.shape == (n_reg, n_out), "head has the wrong shape"),
+        (spec.head.shrink is None or spec.head.shrink.shape == (n_reg, n_out), "shrink factors have the wrong shape"),
         (spec.head.log_scale.shape == (n_reg, n_out), "scale head has the wrong shape"),
         (
             spec.head.moments.shape == ((0, 0) if spec.any_lead else (n_reg, n_reg)),

@@ -176,5 +176,5 @@ def _measured(run: RunFolder, network: Reconstructor) -> tuple[Head, dict[str, A
         head = Head(lags, mean, log_scale, nothing, finalise.LEVEL, ones)
         return head, {"any_lead": True, "subsets": subsets, "settling_s": settling}
     found = finalise.Calibration.load(run.calibration_file)
-    head = Head(lags, mean, log_scale, found.moments, finalise.LEVEL, found.interval_factors)
+    head = Head(lags, mean, log_scale, found.moments, finalise.LEVEL, found.interval_factors, found.shrink)
     return head, {"ridge": found.ridge, "settling_s": found.settling_s}

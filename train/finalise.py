@@ -38,21 +38,27 @@ class Calibration:
         Measured on the validation records.
     ridge : dict of str to ndarray
         Weights per number of taps, fitted on the training records.
+    shrink : ndarray of float32, shape (n_regressors, n_targets), or None
+        See `shrinkage.learn`.
     """
 
     moments: npt.NDArray[np.float32]
     interval_factors: npt.NDArray[np.float32]
     settling_s: float
     ridge: dict[str, npt.NDArray[np.float32]]
+    shrink: npt.NDArray[np.float32] | None = None
 
     def save(self, path: Path) -> None:
         """Write as npz."""
+        optional = {f"ridge_{k}": v for k, v in self.ridge.items()}
+        if self.shrink is not None:
+            optional["shrink"] = self.shrink
         np.savez(
             path,
             moments=self.moments,
             interval_factors=self.interval_factors,
             settling_s=np.float64(self.settling_s),
-            **{f"ridge_{k}": v for k, v in self.ridge.items()},  # type: ignore[arg-type]
+            **optional,  # type: ignore[arg-type]
         )
 
     @classmethod
@@ -72,6 +78,7 @@ class Calibration:
                     z["interval_factors"],
                     float(z["settling_s"]),
                     {k.removeprefix("ridge_"): z[k] for k in names},
+                    z["shrink"] if "shrink" in z.files else None,
                 )
         except (OSError, ValueError, KeyError) as e:
             raise CheckpointError(
@@ -132,18 +139,21 @@ def _bias(conv: torch.nn.Conv2d) -> npt.NDArray[np.float32]:
 
 def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> Calibration:
     """Measure everything a model file says beside the weights."""
+    from ecg_edge.train import shrinkage  # it needs the regressors above
+
     spec = model.spec
     weights = {str(t): ridge.fit(train, spec.input_leads, spec.target_leads, spec.fs, t) for t in ridge.TAPS}
     moments = _moments(model, train)
     factors, settling = _interval_and_settling(model, validation)
-    return Calibration(moments, factors, settling, weights)
+    return Calibration(moments, factors, settling, weights, shrinkage.learn(model, train, moments))
 
 
 def _batches(data: Prepared) -> list[slice]:
     return [slice(k, k + BATCH) for k in range(0, len(data), BATCH)]
 
 
-def _inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
+def inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
+    """Inputs of records as the network takes them, shape (batch, lead, time), time a multiple of the hop."""
     columns = [BASIS.index(lead) for lead in model.spec.input_leads]
     n = data.x.shape[1] // model.spec.hop * model.spec.hop
     return torch.from_numpy(np.ascontiguousarray(data.x[rows, :n][:, :, columns].transpose(0, 2, 1)))
@@ -155,7 +165,7 @@ def _moments(model: Reconstructor, data: Prepared) -> npt.NDArray[np.float32]:
     count = 0
     with Progress("second moments", len(data)) as progress:
         for rows in _batches(data):
-            a = regressors(model, _inputs(model, data, rows))[:, skip:].reshape(-1, _n_regressors(model)).numpy()
+            a = regressors(model, inputs(model, data, rows))[:, skip:].reshape(-1, _n_regressors(model)).numpy()
             part = (a.T @ a).astype(np.float64)
             total = part if total is None else total + part
             count += len(a)
@@ -175,7 +185,7 @@ def _interval_and_settling(model: Reconstructor, data: Prepared) -> tuple[npt.ND
     late, columns = spec.lookahead, [BASIS.index(lead) for lead in spec.target_leads]
     ratios, square = [], []
     for rows in _batches(data):
-        x = _inputs(model, data, rows)
+        x = inputs(model, data, rows)
         mean, log_scale = model(x)
         truth = data.x[rows, : x.shape[-1] - late][:, :, columns]
         error = mean.numpy().transpose(0, 2, 1)[:, late:] - truth

@@ -10,13 +10,14 @@ from typing import Any
 
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
-_STUDIES = ("gradowski2025", "lookahead", "augmentation")  # as reproduce_grid.STUDIES, which imports torch
+_STUDIES = ("gradowski2025", "lookahead", "augmentation", "calibration")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", choices=_STUDIES)
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
     parser.add_argument("--out", type=Path, help="results and checkpoints (default: runs/STUDY)")
+    parser.add_argument("--model", default="i-ii-int8", help="of the study calibration (default i-ii-int8)")
     parser.add_argument("--epochs", type=int, default=4, help="of every row (default 4)")
     parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
@@ -25,6 +26,27 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> int:
+    return _calibration(args) if args.study == "calibration" else _networks(args)
+
+
+def _calibration(args: argparse.Namespace) -> int:
+    from ecg_edge.train.calibration_report import report
+    from ecg_edge.train.calibration_tables import tables
+    from ecg_edge.train.run_folder import data_root
+
+    out = args.out or Path("runs") / args.study
+    out.mkdir(parents=True, exist_ok=True)
+    doc = report(args.model, data_root(args.data), 64 if args.quick and args.limit is None else args.limit)
+    (out / "calibration.json").write_text(json.dumps(doc, indent=1) + "\n")
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write("\n".join(t.plain() for t in tables(doc)))
+    hint(f"wrote {out / 'calibration.json'}\nnext: ecg-edge results --from {out}")
+    return 0
+
+
+def _networks(args: argparse.Namespace) -> int:
     from ecg_edge.train.cli import _torch
 
     _torch(args.threads)

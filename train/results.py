@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ecg_edge.firmware_bridge.errors import DataFolderError
+from ecg_edge.train import calibration_tables
 from ecg_edge.train import results_tables as tables
 from ecg_edge.train.findings import words
 from ecg_edge.train.report_tables import all_tables, footnotes, headline
 
 FOLD10 = "fold10"
 STUDIES = ("gradowski2025", "lookahead", "augmentation")
+CALIBRATION = "calibration"
 Doc = dict[str, Any]
 
 _HEAD = """# Results
@@ -56,6 +58,8 @@ def load(folder: Path) -> tuple[dict[str, list[Doc]], dict[str, list[Doc]]]:
             continue
         if {"leads", "mean", "model"} <= doc.keys():
             sets.setdefault(path.stem.partition(".")[2] or FOLD10, []).append(doc)
+        elif doc.get("study") == CALIBRATION:
+            studies[CALIBRATION] = [doc]
         elif doc.get("study") in STUDIES:
             studies.setdefault(doc["study"], []).extend(doc["rows"])
         elif {"configuration", "design", "figures"} <= doc.keys():
@@ -67,7 +71,7 @@ def load(folder: Path) -> tuple[dict[str, list[Doc]], dict[str, list[Doc]]]:
         )
     for docs in sets.values():
         docs.sort(key=lambda d: (len(d["inputs"]), d["model"]))
-    return sets, {name: _once(rows) for name, rows in studies.items()}
+    return sets, {name: rows if name == CALIBRATION else _once(rows) for name, rows in studies.items()}
 
 
 def _study_of(path: Path) -> str:
@@ -102,6 +106,8 @@ def page(sets: dict[str, list[Doc]], studies: dict[str, list[Doc]], figures: tup
         tables.cross_database({k: v for k, v in sets.items() if k != FOLD10}, docs),
     ]
     parts = [_HEAD, *(t.markdown() for t in across if t is not None)]
+    for doc in studies.get(CALIBRATION, []):
+        parts += [t.markdown() for t in calibration_tables.tables(doc)]
     for name in STUDIES:
         if rows := studies.get(name):
             parts.append(tables.study(name, rows).markdown())
