@@ -98,6 +98,13 @@ class Calibration:
         factors = self.interval_factors if same else spec.head.interval_factors
         return calibrated(model, mean, factors, self.covariance, DRIFT[placement])
 
+    def fits(self, model: Model) -> bool:
+        """Whether it is of this model and lead set."""
+        spec = model.spec
+        return (self.model_id, self.input_leads, self.target_leads) == (
+            spec.model_id, spec.input_leads, spec.target_leads,
+        )  # fmt: skip
+
     def _check_shape(self, spec: ModelSpec) -> None:
         n = len(spec.input_leads)
         fits = self.mean.shape == self.again.shape == spec.head.mean.shape and self.covariance.shape == (n, n)

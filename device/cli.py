@@ -93,6 +93,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one)")
     _length(parser)
+    parser.add_argument("--calibrated", action="store_true", help="calibrate to the patient while it runs")
     parser.add_argument("--headless", action="store_true", help="without the monitor")
     parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
     parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
@@ -108,8 +109,15 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", required=True, help="model file or name")
     parser.add_argument(
-        "--reference", metavar="REC12", action="append", required=True, help="twelve-lead record; more than one may do"
+        "--reference", metavar="REC12", action="append", default=[], help="twelve-lead record; more than one may do"
     )
+    parser.add_argument("--live", metavar="SOURCE", help="take a reference from a running twelve-lead device")
+    parser.add_argument("--seconds", metavar="N", type=float, default=12.0, help="of --live (default: 12)")
+    parser.add_argument("--channels", metavar="L", help="names of the channels of --live, in order")
+    parser.add_argument("--as", dest="device", metavar="DEVICE", help="what speaks at --live (default: EcgLink)")
+    parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, for devices that do not send theirs")
+    parser.add_argument("--baud", type=int, help="rate of a serial port")
+    parser.add_argument("--leads", metavar="L", help="the measured leads, for a model that takes any")
     parser.add_argument("--age", metavar="DAYS", type=float, action="append", help="age of each reference")
     parser.add_argument("--patient", metavar="ID", required=True, help="whose references they are")
     parser.add_argument("--out", metavar="FILE", required=True, help="the calibration file")

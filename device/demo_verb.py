@@ -6,16 +6,23 @@ import argparse
 import contextlib
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
-from ecg_edge.device.run_verb import Options, execute, report
+from ecg_edge.device.calibration_file import Calibration, read_calibration
+from ecg_edge.device.console import say, table
+from ecg_edge.device.leads import BASIS
+from ecg_edge.device.run_verb import Options, default_model, execute, report
 from ecg_edge.device.summary import Summary
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.verb import hint
 
 _LEADS, _FS = "I,II", "250"
+_PATIENT = "demo"
+_TWELVE_PACE: tuple[str, ...] = ()
 _PATIENCE_S = 5.0
 
 
@@ -25,23 +32,36 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 def _demo(a: argparse.Namespace) -> Summary:
-    with virtual_patch() as port:
+    with contextlib.ExitStack() as ends:
+        port = ends.enter_context(virtual_patch(_LEADS))
         hint(f"a virtual patch on {port}: synthetic heart, leads {_LEADS} at {_FS} Hz")
+        model = a.model or str(default_model(tuple(_LEADS.split(","))).path)
+        file = Path(ends.enter_context(tempfile.TemporaryDirectory())) / f"{_PATIENT}.calibration"
+        if a.calibrated:
+            twelve = ends.enter_context(virtual_patch(",".join(BASIS), _TWELVE_PACE))
+            hint(f"a virtual twelve-lead device on {twelve}: the same patient; the calibration comes in a while")
+            ends.enter_context(_calibrating(model, twelve, file))
         options = Options(
             port,
-            model=a.model,
+            model=model,
             out=a.out,
             monitor=not a.headless,
             port=a.port,
             seconds=a.seconds,
             mains="off",
             reconnect=False,
+            calibration=str(file) if a.calibrated else None,
+            patient=_PATIENT if a.calibrated else None,
+            placement="same",
         )
-        return execute(options, SystemClock(), threading.Event())
+        summary = execute(options, SystemClock(), threading.Event())
+        if a.calibrated and not a.json:
+            say(_worth(read_calibration(file)) if file.exists() else "the run ended before the calibration came")
+        return summary
 
 
 @contextlib.contextmanager
-def virtual_patch() -> Iterator[str]:
+def virtual_patch(leads: str = _LEADS, pace: tuple[str, ...] = ()) -> Iterator[str]:
     """Run ``ecg-edge simulate`` in a child process; gives the port to open.
 
     Raises
@@ -49,9 +69,11 @@ def virtual_patch() -> Iterator[str]:
     EcgEdgeError
         The child did not come up.
     """
-    command = [sys.executable, "-m", "ecg_edge.device.main", "simulate", "--leads", _LEADS, "--fs", _FS]
     # A session of its own: Ctrl-C is for the run, which says farewell to the patch afterwards.
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    child = subprocess.Popen(
+        _command("simulate", "--leads", leads, "--fs", _FS, *pace),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
     with child:
         try:
             port = child.stdout.readline().strip() if child.stdout else ""
@@ -63,12 +85,38 @@ def virtual_patch() -> Iterator[str]:
             _end(child)
 
 
+@contextlib.contextmanager
+def _calibrating(model: str, port: str, out: Path) -> Iterator[None]:
+    """Run ``ecg-edge calibrate`` beside the run; its hints are for those who run it themselves."""
+    command = _command(
+        "calibrate", "--model", model, "--live", port, "--patient", _PATIENT, "--out", str(out), "--mains", "off"
+    )
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                             start_new_session=True)  # fmt: skip
+    with child:
+        try:
+            yield
+        finally:
+            _end(child)
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "ecg_edge.device.main", *words]
+
+
 def _end(child: subprocess.Popen[str]) -> None:
     child.terminate()
     try:
         child.communicate(timeout=_PATIENCE_S)
     except subprocess.TimeoutExpired:
         child.kill()
+
+
+def _worth(c: Calibration) -> str:
+    """What the calibration expects to gain, by cross-validation inside its reference."""
+    rows = [["lead", "model's own head", "calibrated"]]
+    rows += [[lead, f"{e['rmse_before_mv']:.3f} mV", f"{e['rmse_after_mv']:.3f} mV"] for lead, e in c.expected.items()]
+    return f"{c.label}; error on stretches left out:\n{table(rows)}"
 
 
 def _next(summary: Summary) -> str:

@@ -155,6 +155,16 @@ class Pipeline:
         self._off = 0
         self._fits = True
 
+    def refit(self, model: Model) -> None:
+        """Use a person's head, or another one, of the same model from the next hop on."""
+        self._reconstructor.refit(model.spec)
+        self._fits = True
+
+    @property
+    def calibration_fits(self) -> bool:
+        """False while a person's head gives way to the model's own."""
+        return self._fits
+
     @property
     def lead_off(self) -> tuple[str, ...]:
         """Electrodes that are off now."""

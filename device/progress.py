@@ -58,6 +58,11 @@ class Progress:
             self._out.write(self._line(now, note) + "\n")
         self._out.flush()
 
+    def to(self, done: int, note: str = "") -> None:
+        """Say that `done` steps are done, which may be fewer than before."""
+        if done != self._done:
+            self.step(done - self._done, note)
+
     def _line(self, now: float, note: str) -> str:
         part = min(1.0, self._done / self._total)
         bar = ("#" * round(20 * part)).ljust(20, ".")

@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 from types import FrameType
 
+from ecg_edge.device.calibration_file import CalibrationError
+from ecg_edge.device.calibration_watch import CalibrationWatch
 from ecg_edge.device.coalesce import coalesce
 from ecg_edge.device.gather import Gatherer
 from ecg_edge.device.heart import BeatDetector
@@ -57,8 +59,8 @@ class Runner:
         Set by whoever wants the run to end.
     opened : callable, optional
         Called once the sinks are open.
-    calibration : str, optional
-        What is said of reconstructed leads where the model is fitted to a person.
+    calibration : CalibrationWatch, optional
+        Fits the model to a person; looked at once a second.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Runner:
         seconds: float | None = None,
         stop: threading.Event | None = None,
         opened: Callable[[], None] = lambda: None,
-        calibration: str = "",
+        calibration: CalibrationWatch | None = None,
     ) -> None:
         self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
         self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
@@ -122,7 +124,9 @@ class Runner:
         if isinstance(event, StreamInfo):
             event = rename_leads(event, self._leads) if self._leads else event
             if self._stream is None:
-                self._stream = _Stream(self._model_for(event.leads), event, self._mains_hz, self._seconds)
+                model = self._model_for(event.leads)
+                personal = self._calibration.apply(model) if self._calibration else model
+                self._stream = _Stream(model, personal, event, self._mains_hz, self._seconds)
         stream = self._stream
         if stream is None or self._done:
             return
@@ -161,7 +165,7 @@ class Runner:
             pipeline.provenance,
             self._clock.now() - timedelta(seconds=age),
             pipeline.latency_terms,
-            self._calibration,
+            self._label,
         )
         for sink in self._sinks:
             sink.open(header)
@@ -189,8 +193,27 @@ class Runner:
         if self._stream is None or now - self._status_at < _STATUS_EVERY_S:
             return
         self._status_at = now
+        self._recalibrate(self._stream)
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
         self._put(self._figures(self._stream))
+
+    def _recalibrate(self, stream: _Stream) -> None:
+        """Take up a calibration that has come since; one that cannot be used changes nothing."""
+        if self._calibration is None:
+            return
+        try:
+            if not self._calibration.renewed():
+                return
+            stream.pipeline.refit(self._calibration.apply(stream.model))
+            text = self._label
+        except CalibrationError as e:
+            text = f"not used: {e.message}"
+        here = stream.pipeline.next_index
+        self._note(Note("calibration", here, here, text))
+
+    @property
+    def _label(self) -> str:
+        return self._calibration.label if self._calibration else ""
 
     def _figures(self, stream: _Stream) -> Status:
         (t0, n0), (t1, n1) = self._taken[0], self._taken[-1]
@@ -208,6 +231,8 @@ class Runner:
             dropped_blocks=self._dropped(),
             connected=self._connected,
             battery_percent=self._battery,
+            calibration=self._label,
+            calibration_fits=pipeline.calibration_fits,
         )
 
     def _dropped(self) -> int:
@@ -245,9 +270,11 @@ class Runner:
 class _Stream:
     """What is known once the source has described itself."""
 
-    def __init__(self, model: Model, info: StreamInfo, mains_hz: float | None, seconds: float | None) -> None:
+    def __init__(
+        self, model: Model, personal: Model, info: StreamInfo, mains_hz: float | None, seconds: float | None
+    ) -> None:
         self.model = model
-        self.pipeline = Pipeline(model, info, mains_hz=mains_hz)
+        self.pipeline = Pipeline(personal, info, mains_hz=mains_hz)
         self.beats = BeatDetector(model.spec.fs)
         leads = model.spec.input_leads
         self._beat_column = LEADS.index("II" if "II" in leads else leads[0])

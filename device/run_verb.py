@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_edge.device.any_lead import for_leads
-from ecg_edge.device.calibration_file import read_calibration
+from ecg_edge.device.calibration_watch import CalibrationWatch
 from ecg_edge.device.console import say
 from ecg_edge.device.leads import BASIS
 from ecg_edge.device.model import Model, load_model, shipped_models
@@ -103,13 +103,12 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
     leads = parse_leads(options.leads) if options.leads else None
     model = load_model(options.model) if options.model else None
-    calibration = read_calibration(Path(options.calibration)) if options.calibration else None
-    if calibration and model:
-        calibration.apply(model, options.patient, options.placement)  # refuse before anything is opened
+    calibration = _calibration(options)
+    if calibration and model and not model.spec.any_lead:
+        calibration.apply(model)  # refuse before anything is opened
 
     def model_for(found: tuple[str, ...]) -> Model:
-        chosen = for_leads(model or default_model(found), found)
-        return calibration.apply(chosen, options.patient, options.placement) if calibration else chosen
+        return for_leads(model or default_model(found), found)
 
     url, source = open_source(
         options.source,
@@ -139,12 +138,22 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         seconds=options.seconds,
         stop=stop,
         opened=opened,
-        calibration=calibration.label if calibration else "",
+        calibration=calibration,
     )
     with stop_on_signals(stop):
         summary = runner.run()
     summary.recording = recorder.path if recorder else None
     return summary
+
+
+def _calibration(options: Options) -> CalibrationWatch | None:
+    if not options.calibration:
+        return None
+    path = Path(options.calibration)
+    found = CalibrationWatch(path, options.patient, options.placement)
+    if not found.label:
+        hint(f"{path} is not there yet: the model's own head is used until it is")
+    return found
 
 
 def default_model(leads: tuple[str, ...]) -> Model:

@@ -89,6 +89,10 @@ class Status:
         Electrodes that are off.
     dropped_blocks : int
         Blocks dropped because a queue was full.
+    calibration : str
+        As in `RunHeader`, now: a calibration may come while the run goes on.
+    calibration_fits : bool
+        False while the model's own head is used because the measured leads have drifted.
     """
 
     elapsed_s: float
@@ -103,6 +107,8 @@ class Status:
     dropped_blocks: int = 0
     connected: bool = True
     battery_percent: int | None = None
+    calibration: str = ""
+    calibration_fits: bool = True
 
 
 class Sink(Protocol):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ecg_edge.device.drift import DriftWatch
 from ecg_edge.device.leads import BASIS, Provenance, known_basis, provenance, twelve_from_basis
 from ecg_edge.device.model import Backend, State
+from ecg_edge.device.spec import ModelSpec
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.samples import LEADS
 
@@ -98,6 +99,16 @@ class StreamReconstructor:
         self._measured = [LEADS.index(lead) for lead in spec.input_leads]
         self._guess = np.array([p is Provenance.RECONSTRUCTED for p in self.provenance])
         self._needs = self._dependencies(matrix)
+        self.refit(spec)
+        lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
+        self._back = int(-lags.min())
+        self._tap_rows = np.arange(self._hop)[:, None] + self._back + lags[None, :]
+        self._ones = np.ones((self._hop, 1), np.float32)
+        self._settle = round(spec.settling_s * spec.fs)
+        self.reset()
+
+    def refit(self, spec: ModelSpec) -> None:
+        """Use the head of another description of the same model from the next hop on."""
         self._mean = spec.head.mean.astype(np.float64)
         self._log_scale = spec.head.log_scale.astype(np.float64)
         self._factors = spec.head.interval_factors.astype(np.float64)
@@ -105,12 +116,6 @@ class StreamReconstructor:
         self._own_mean = own.mean.astype(np.float64)
         self._own_factors = own.interval_factors.astype(np.float64)
         self._watch = DriftWatch(spec.personal, spec.fs) if spec.personal else None
-        lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
-        self._back = int(-lags.min())
-        self._tap_rows = np.arange(self._hop)[:, None] + self._back + lags[None, :]
-        self._ones = np.ones((self._hop, 1), np.float32)
-        self._settle = round(spec.settling_s * spec.fs)
-        self.reset()
 
     def _dependencies(self, known: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Shape (12, n_inputs): which inputs each lead is computed from (a guess: from all)."""

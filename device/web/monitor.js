@@ -37,7 +37,9 @@ function onClose() {
 const TEXT = {
   header: onHeader,
   status(message) {
+    const calibrated = calibration();
     run.status = message;
+    if (calibration() !== calibrated && !view.frozen) relabel();
     panel.showStatus(message, run.header, run.playout.delayMs);
   },
   note(message) {
@@ -135,8 +137,13 @@ function currentState(now) {
 
 function relabel() {
   if (!run.header || !scope.scene) return;
-  panel.showLabels(scope.scene, run.provenance, run.header.st_weak);
+  panel.showLabels(scope.scene, run.provenance, run.header.st_weak, calibration());
   view.warming = null;
+}
+
+/** What is said of reconstructed leads now: nothing where the model's own head speaks. */
+function calibration() {
+  return run.status ? (run.status.calibration_fits ? run.status.calibration : "") : run.header?.calibration ?? "";
 }
 
 /** Redraw everything that is on the screen. */

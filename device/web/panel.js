@@ -22,15 +22,23 @@ export function showHeader(h) {
   say("device", h.device || h.source);
   $("device").title = `${h.source}${h.firmware ? `, firmware ${h.firmware}` : ""}`;
   say("model", h.model.name);
-  say("precision", `${h.model.precision} · ${h.inputs.join(" + ")} → 12${h.calibration ? " · calibrated" : ""}`);
-  $("model").title = `sha256 ${h.model.sha256}${h.calibration ? `; ${h.calibration}` : ""}`;
+  showCalibration(h, h.calibration, true);
   say("interval", h.interval_level ? `${Math.round(100 * h.interval_level)} % interval` : "interval");
   say("algorithmic", `+ ${whole(h.algorithmic_ms)} ms algorithmic`);
   document.title = `${h.device || "ECG"} · ecg-edge`;
 }
 
+/** Whose head the estimates come from: everybody's, this person's, or everybody's again where that does not fit. */
+function showCalibration(h, calibration, fits) {
+  const word = !calibration ? "" : fits ? " · calibrated" : " · calibration does not fit";
+  say("precision", `${h.model.precision} · ${h.inputs.join(" + ")} → 12${word}`);
+  $("precision").classList.toggle("unfit", Boolean(calibration) && !fits);
+  $("model").title = `sha256 ${h.model.sha256}${calibration ? `; ${calibration}` : ""}`;
+}
+
 export function showStatus(s, h, displayMs) {
   say("hr", whole(s.heart_rate_bpm));
+  showCalibration(h, s.calibration, s.calibration_fits);
   const total = s.samples_in + s.samples_lost;
   say("loss", total ? `${((100 * s.samples_lost) / total).toFixed(2)} %` : DASH);
   say("lost", `${s.samples_lost} sample${s.samples_lost === 1 ? "" : "s"}`);
@@ -91,7 +99,7 @@ export function clearEvents() {
 }
 
 /** Name every strip, with where its values come from. */
-export function showLabels(scene, provenance, stWeak) {
+export function showLabels(scene, provenance, stWeak, calibration) {
   const box = $("labels");
   const chestMeasured = LEADS.some((lead, k) => lead[0] === "V" && kindOf(provenance, k) === 0);
   const nodes = [];
@@ -101,12 +109,12 @@ export function showLabels(scene, provenance, stWeak) {
         const kind = KINDS[kindOf(provenance, cell.k)];
         const weak = kind === "reconstructed" && !chestMeasured && stWeak.includes(cell.lead);
         const narrow = column.width / scene.dpr < 230;
-        nodes.push(label(cell, column, scene, kind, weak, narrow));
+        nodes.push(label(cell, column, scene, kind, weak, narrow, kind === "reconstructed" && calibration));
       }
   box.replaceChildren(...nodes);
 }
 
-function label(cell, column, scene, kind, weak, narrow) {
+function label(cell, column, scene, kind, weak, narrow, calibration) {
   const { dpr } = scene;
   const node = document.createElement("div");
   node.className = `label ${kind}`;
@@ -116,9 +124,9 @@ function label(cell, column, scene, kind, weak, narrow) {
   node.dataset.lead = cell.lead;
   node.append(part("b", cell.lead));
   const { word, short } = STYLES[kind];
-  if (word) node.append(part("span", narrow ? short : word, "badge"));
+  if (word) node.append(part("span", `${narrow ? short : word}${calibration ? (narrow ? " cal." : ", calibrated") : ""}`, "badge"));
   if (weak) node.append(part("span", narrow ? "ST n. i." : "ST not identifiable", "weak"));
-  const spoken = `${cell.lead} ${kind}${weak ? ", ST not identifiable" : ""}`;
+  const spoken = `${cell.lead} ${calibration || kind}${weak ? ", ST not identifiable" : ""}`;
   node.setAttribute("role", "img");
   node.setAttribute("aria-label", spoken);
   node.title = spoken;

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device.calibrate_verb import make, read_design
+from ecg_edge.device.calibrate_verb import make, make_design
 from ecg_edge.device.calibration import design, fit
 from ecg_edge.device.calibration_file import CalibrationError, read_calibration, write_calibration
 from ecg_edge.device.model import load_model
@@ -39,7 +39,10 @@ def twelve():
 
 def test_the_head_comes_nearer_on_samples_it_has_not_seen_and_streams_the_same(tmp_path, twelve):
     model = load_model("i-ii-int8")
-    d, name, _ = read_design(model, write_csv(tmp_path / "a.csv", twelve), None)
+    reference = read_reference(write_csv(tmp_path / "a.csv", twelve))
+    d, doubts = make_design(model, reference, None)
+    name = reference.name
+    assert doubts == []
     c = make(model, fit(model.spec, [d]), "p", (name,), datetime(2026, 1, 2, tzinfo=timezone.utc))
     write_calibration(tmp_path / "p.calibration", c)
     assert stat.S_IMODE((tmp_path / "p.calibration").stat().st_mode) == 0o600

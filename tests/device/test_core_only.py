@@ -40,6 +40,14 @@ model, folder = sys.argv[2:]
 run = ["run", "synthetic:", "--fast", "--seconds", "3", "--model", model, "--out", folder, "--json"]
 assert main(run) == 0
 assert main(["doctor"]) == 0
+if model == "i-ii-int8":
+    from ecg_edge.firmware_bridge.samples import LEADS
+    from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+
+    rows = [",".join(LEADS), *(",".join(f"{v:.4f}" for v in row) for row in SyntheticHeart(100).read(1200))]
+    open(folder + ".csv", "w").write(chr(10).join(rows))
+    fit = ["calibrate", "--model", model, "--reference", folder + ".csv", "--fs", "100", "--patient", "p"]
+    assert main([*fit, "--out", folder + ".calibration"]) == 0
 assert main(["run", "replay:" + model, "--model", model]) == 1
 try:
     import wfdb

@@ -4,13 +4,17 @@ import json
 import re
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import wfdb
 
+from ecg_edge.device.conditioning import Conditioner
 from ecg_edge.device.demo_verb import virtual_patch
 from ecg_edge.device.main import main
+from ecg_edge.device.model import load_model
+from ecg_edge.device.stream import StreamReconstructor
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 from tests.device.tiny_model import write_tiny
@@ -71,3 +75,28 @@ def test_a_patch_that_does_not_start_says_why(monkeypatch):
     monkeypatch.setattr("ecg_edge.device.demo_verb._FS", "not-a-rate")
     with pytest.raises(EcgEdgeError, match=r"did not start: .*not-a-rate"), virtual_patch():
         pass
+
+
+def test_the_demo_calibrates_to_its_patient_while_it_runs(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ecg_edge.device.demo_verb._TWELVE_PACE", ("--fast",))  # the reference comes at once
+    command = ["demo", "--headless", "--calibrated", "--seconds", "8", "--model", "i-ii-int8", "--out", str(tmp_path)]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    errors = [
+        [float(x) for x in re.findall(r"(\d\.\d+) mV", line)] for line in out.splitlines() if line.startswith("V")
+    ]
+    assert len(errors) == 6 and all(after < before for before, after in errors)
+    record = re.search(r"recording\s+(\S+)", out)[1]
+    notes = wfdb.rdann(record, "atr")
+    (at,) = (s for s, text in zip(notes.sample, notes.aux_note, strict=True) if "calibration: reconstructed" in text)
+    measured, mine = wfdb.rdrecord(record + "_measured").p_signal, wfdb.rdrecord(record).p_signal
+    heart = SyntheticHeart(250, seed=0).read(5000)
+    first = next(k for k in range(3000) if np.abs(heart[k : k + 500, :2] - measured[:500]).max() < 0.001)
+    model = load_model("i-ii-int8")
+    seen = heart[first : first + len(measured)]
+    truth = Conditioner(Fraction(250), 100, 12, model.spec.conditioning, None).feed(seen)
+    own = StreamReconstructor(model.backend).feed(truth[:, :2]).mv
+    rows = slice(max(200, at) + 50, 780)
+    errors = [np.sqrt(((x[rows, 6:] - truth[rows, 6:]) ** 2).mean()) for x in (own, mine)]
+    assert rows.start < 700
+    assert errors[1] < 0.5 * errors[0]

@@ -336,3 +336,19 @@ def test_a_picture_can_be_taken_and_failures_are_told(scene, tmp_path):
     scene.sink.close()
     with pytest.raises(BrowserError, match="REFUSED"):
         scene.browser.goto(nobody)
+
+
+def test_the_trace_says_whose_head_its_estimates_come_from(scene):
+    label = "reconstructed, calibrated 2026-01-02 from rec <b>"
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    badge = "[...document.querySelectorAll('.label.reconstructed .badge')].map((b) => b.textContent)"
+    spoken = "document.querySelector('.label.reconstructed').getAttribute('aria-label')"
+    assert "calibrated" not in scene.text("precision") + " ".join(scene.js(badge))
+    for fits, word in ((True, "· calibrated"), (False, "· calibration does not fit"), (True, "· calibrated")):
+        scene.sink.status(make_status(calibration=label, calibration_fits=fits))
+        scene.browser.wait_for(f"document.getElementById('precision').textContent.endsWith('{word}')")
+        assert all(("calibrated" in text) is fits for text in scene.js(badge))
+        assert (label in scene.js(spoken)) is fits
+    assert label in scene.js("document.getElementById('model').title")
