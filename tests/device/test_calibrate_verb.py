@@ -190,7 +190,7 @@ def test_a_calibration_that_cannot_be_used_changes_nothing_but_says_so(tmp_path)
 @pytest.fixture
 def record(data_folder):
     """A real twelve-lead record, as its path."""
-    return str(data_folder / "ptb-xl/records100/09000/09001_lr")
+    return str(data_folder / "ptb-xl/records100/00000/00009_lr")
 
 
 @pytest.mark.data
@@ -223,8 +223,8 @@ def test_a_real_record_is_accepted_and_what_is_done_to_it_is_seen(tmp_path, reco
 @pytest.mark.data
 def test_a_real_record_cut_off_in_the_middle_is_refused(tmp_path, record):
     for suffix in (".hea", ".dat"):
-        (tmp_path / f"09001_lr{suffix}").write_bytes(Path(record + suffix).read_bytes())
-    data = tmp_path / "09001_lr.dat"
+        (tmp_path / f"00009_lr{suffix}").write_bytes(Path(record + suffix).read_bytes())
+    data = tmp_path / "00009_lr.dat"
     data.write_bytes(data.read_bytes()[:9000])
     with pytest.raises((CalibrationError, RecordingError)):
-        read_reference(str(tmp_path / "09001_lr"))
+        read_reference(str(tmp_path / "00009_lr"))
