@@ -48,6 +48,50 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _output(parser)
 
 
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    _run_arguments(parser)
+    (source,) = (action for action in parser._actions if action.dest == "source")
+    source.nargs, source.metavar, source.default = None, "RECORD", None
+    source.help = "recording; of two that belong together, the measured one is played"
+    parser.set_defaults(no_reconnect=True)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.run_verb import replay
+
+    return replay(arguments)
+
+
+def _convert_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="RECORD", help="finished or recovered WFDB recording")
+    parser.add_argument("--out", metavar="FILE", help="EDF+ file (default: beside the record)")
+    parser.add_argument("--patient", metavar="ID", default="", help="for the header")
+    parser.add_argument("--force", action="store_true", help="replace the file where it is there")
+    _output(parser)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.convert_verb import convert
+
+    return convert(arguments)
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="RECORD", help="twelve-lead recording")
+    parser.add_argument("--at", type=float, metavar="S", help="second at which the page begins (default: the last ten)")
+    parser.add_argument("--out", metavar="FILE", help="PDF or PNG file (default: a PDF beside the record)")
+    parser.add_argument("--patient", metavar="ID", help="for the head of the page")
+    parser.add_argument("--speed", type=int, choices=(25, 50), default=25, help="mm/s (default: 25)")
+    parser.add_argument("--gain", type=int, choices=(5, 10, 20), default=10, help="mm/mV (default: 10)")
+    _output(parser)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.report_verb import report
+
+    return report(arguments)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from ecg_edge.device.run_verb import run
 
@@ -138,3 +182,6 @@ INFO = Verb("info", "what a model file is and how well it does", _info_arguments
 VERIFY = Verb("verify", "whether a model file does here what it did where it was made", _verify_arguments, _verify)
 DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _doctor)
 DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _demo)
+REPLAY = Verb("replay", "play a recording through the same path as a device", _replay_arguments, _replay)
+CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _convert)
+REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _report)

@@ -56,11 +56,11 @@ def read_record(path: str) -> tuple[StreamInfo, Iterator[SampleBlock]]:
     RecordingError
         The record is missing or unreadable, or has no signals.
     """
-    wfdb = _import_wfdb()
+    wfdb = import_wfdb()
     name = path.removesuffix(".hea").removesuffix(".dat")
     if not path or not Path(name + ".hea").is_file():
         raise RecordingError(f"there is no record {name!r}: {name}.hea is missing", "give the path of a WFDB header")
-    header = _read(wfdb, name)
+    header = read(wfdb, name)
     if not header.n_sig or not header.fs or not header.sig_len:
         raise RecordingError(f"record {name} holds no signals", "choose a record with ECG leads")
     fs = Fraction(header.fs).limit_denominator(4096)
@@ -82,7 +82,7 @@ def _blocks(
     step = frame * max(1, round(_READ_S * header.fs / frame))
     gain, baseline = np.array(header.adc_gain), np.array(header.baseline)
     for start in range(0, header.sig_len, step):
-        physical = _read(wfdb, name, start, min(start + step, header.sig_len)).p_signal
+        physical = read(wfdb, name, start, min(start + step, header.sig_len)).p_signal
         valid = np.isfinite(physical)
         plain = np.where(valid, physical, 0.0)
         counts = np.rint(plain * gain + baseline).astype(np.int32)
@@ -92,7 +92,7 @@ def _blocks(
             yield SampleBlock(start + a, counts[a:b], mv[a:b], valid[a:b])
 
 
-def _read(wfdb: ModuleType, name: str, start: int = 0, stop: int = 0) -> _Record:
+def read(wfdb: ModuleType, name: str, start: int = 0, stop: int = 0) -> _Record:
     """Read samples ``start`` to ``stop``, or the header alone where there are none."""
     try:
         record: _Record = wfdb.rdrecord(name, sampfrom=start, sampto=stop) if stop else wfdb.rdheader(name)
@@ -112,7 +112,8 @@ def _lead(label: str) -> str:
     return label
 
 
-def _import_wfdb() -> ModuleType:
+def import_wfdb() -> ModuleType:
+    """Return the package wfdb, or say how to get it (`MissingExtraError`)."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of wfdb's own dependencies: nothing a user can act on

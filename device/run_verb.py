@@ -20,6 +20,7 @@ from ecg_edge.device.run import Runner, stop_on_signals
 from ecg_edge.device.sink_thread import SinkThread
 from ecg_edge.device.sources import open_source
 from ecg_edge.device.status import StatusLine
+from ecg_edge.device.stored import record_name
 from ecg_edge.device.summary import Summary
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, LeadMismatchError, ModelFileError, UsageError
@@ -62,6 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
         not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
     )  # fmt: skip
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json)
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Do what ``ecg-edge replay`` says; return the exit status."""
+    name = record_name(arguments.source)
+    measured = name if name.endswith("_measured") or not Path(f"{name}_measured.hea").is_file() else f"{name}_measured"
+    arguments.source = f"replay:{measured}"
+    return run(arguments)
 
 
 def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str] | None = None) -> int:
