@@ -34,7 +34,12 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--monitor", action="store_true", help="show the leads in a browser")
     parser.add_argument("--host", default="127.0.0.1", help="address of the monitor (default: this machine only)")
     parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
-    parser.add_argument("--token", help="secret in the monitor's address, needed for any host but this machine")
+    parser.add_argument("--token", help="secret for monitor and --serve, needed for any host but this machine")
+    parser.add_argument("--jsonl", action="store_true", help="write the leads to stdout as JSON lines")
+    parser.add_argument("--serve", metavar="URL", help="the same to whoever connects: tcp://127.0.0.1:9000, unix:PATH")
+    parser.add_argument("--mqtt", metavar="URL", help="the same to a broker: mqtt://host/ward/bed-7")
+    parser.add_argument("--lsl", action="store_true", help="Lab Streaming Layer outlet")
+    parser.add_argument("--metrics", metavar="PORT", help="figures for Prometheus at /metrics")
     _length(parser)
     parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
     parser.add_argument("--leads", metavar="L", help="names of the source's channels, in order: I,II")
@@ -74,6 +79,20 @@ def _convert(arguments: argparse.Namespace) -> int:
     from ecg_edge.device.convert_verb import convert
 
     return convert(arguments)
+
+
+def _service_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="*", metavar="RUN", help="arguments of ecg-edge run, after --")
+    parser.add_argument("--usb", metavar="VID:PID[:SERIAL]", help="start with this device (a udev rule is printed too)")
+    parser.add_argument("--user", help="who runs it (default: you)")
+    parser.add_argument("--folder", default="/var/lib/ecg-edge", help="where it may write (default: %(default)s)")
+    _output(parser)
+
+
+def _service(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.service_verb import service
+
+    return service(arguments)
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -185,3 +204,4 @@ DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed"
 REPLAY = Verb("replay", "play a recording through the same path as a device", _replay_arguments, _replay)
 CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _convert)
 REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _report)
+SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _service)

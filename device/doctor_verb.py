@@ -21,6 +21,10 @@ from ecg_edge.firmware_bridge.verb import emit_json, hint
 _EXTRAS = {
     "web": ("websockets", "the monitor in the browser"),
     "wfdb": ("wfdb", "replaying records"),
+    "edf": ("edfio", "EDF+ files"),
+    "plot": ("matplotlib", "pages and plots"),
+    "mqtt": ("paho.mqtt", "an MQTT broker"),
+    "lsl": ("pylsl", "Lab Streaming Layer"),
     "tflite": ("ai_edge_litert", "TFLite models"),
     "train": ("torch", "training"),
     "export": ("onnx", "exporting models"),

@@ -6,7 +6,7 @@ import argparse
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ecg_edge.device.calibration_watch import CalibrationWatch
 from ecg_edge.device.console import say
 from ecg_edge.device.leads import BASIS
 from ecg_edge.device.model import Model, load_model, shipped_models
+from ecg_edge.device.outlets import Outlets, open_outlets
 from ecg_edge.device.recorder import Recorder
 from ecg_edge.device.run import Runner, stop_on_signals
 from ecg_edge.device.sink_thread import SinkThread
@@ -53,6 +54,7 @@ class Options:
     calibration: str | None = None
     patient: str | None = None
     placement: str = "again"
+    outlets: Outlets = field(default_factory=Outlets)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,8 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
         not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
+        Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
     )  # fmt: skip
-    return report(lambda: execute(options, SystemClock(), threading.Event()), a.json)
+    return report(lambda: execute(options, SystemClock(), threading.Event()), a.json, quiet=a.jsonl)
 
 
 def replay(arguments: argparse.Namespace) -> int:
@@ -73,8 +76,10 @@ def replay(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
-def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str] | None = None) -> int:
-    """Do the work, show its summary on stdout and its error and the next step on stderr."""
+def report(
+    work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str] | None = None, quiet: bool = False
+) -> int:
+    """Do the work, show its summary on stdout (unless `quiet`) and its error and the next step on stderr."""
     try:
         summary = work()
     except EcgEdgeError as e:
@@ -83,7 +88,7 @@ def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary
         raise
     if as_json:
         emit_json(summary.to_dict())
-    elif summary.info:
+    elif summary.info and not quiet:
         say(_text(summary.to_dict()))
     if summary.error:
         hint(f"ecg-edge: {summary.error}")
@@ -130,12 +135,14 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
     )
     recorder = Recorder(Path(options.out)) if options.out else None
     sinks = [SinkThread(StatusLine(), lossless=False, warn=hint, blocks=False)]
-    opened: Callable[[], None] = _nothing
+    more, found = open_outlets(options.outlets, clock)
+    sinks += more
     if recorder:
         sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE))
     if options.monitor:
-        monitor, opened = _monitor(options)
+        monitor, address = _monitor(options)
         sinks.append(monitor)
+        found.append(address)
     runner = Runner(
         source,
         url,
@@ -146,7 +153,7 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         leads=leads,
         seconds=options.seconds,
         stop=stop,
-        opened=opened,
+        opened=lambda: hint("\n".join(say_where() for say_where in found)) if found else None,
         calibration=calibration,
     )
     with stop_on_signals(stop):
@@ -190,16 +197,12 @@ def default_model(leads: tuple[str, ...]) -> Model:
     return load_model(shipped[best])
 
 
-def _monitor(options: Options) -> tuple[SinkThread, Callable[[], None]]:
+def _monitor(options: Options) -> tuple[SinkThread, Callable[[], str]]:
     """Return the monitor, and what tells its address once it is open."""
     from ecg_edge.device.monitor import MonitorSink
 
     monitor = MonitorSink(options.host, options.port, options.token)
-    return SinkThread(monitor, lossless=False, warn=hint), lambda: hint(f"monitor: {monitor.url}")
-
-
-def _nothing() -> None:
-    """Do nothing."""
+    return SinkThread(monitor, lossless=False, warn=hint), lambda: f"monitor: {monitor.url}"
 
 
 def _next(summary: Summary) -> str:
