@@ -24,6 +24,9 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         help="serial port, tcp://host:port, replay:RECORD, synthetic:, or auto: the USB port, named by listening",
     )
     parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
+    parser.add_argument(
+        "--fallback", metavar="M", default="any-int8", help="any-lead model for when leads are lost (%(default)s; none)"
+    )
     parser.add_argument("--calibration", metavar="FILE", help="a person's calibration (ecg-edge calibrate)")
     parser.add_argument("--patient", metavar="ID", help="who wears the device; another's calibration is refused")
     parser.add_argument(

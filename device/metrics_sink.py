@@ -21,6 +21,8 @@ _FIGURES = {
     "ecg_heart_rate_bpm": ("gauge", "from the measured leads", "heart_rate_bpm"),
     "ecg_connected": ("gauge", "1 while the device is there", "connected"),
     "ecg_battery_percent": ("gauge", "as the device says", "battery_percent"),
+    "ecg_clock_drift_ppm": ("gauge", "how much slow the device's clock is", "drift_ppm"),
+    "ecg_jitter_milliseconds": ("gauge", "latest arrival after the earliest", "jitter_ms"),
     "ecg_calibration_fits": ("gauge", "0 while a personal calibration gives way", "calibration_fits"),
 }
 
@@ -104,6 +106,9 @@ class MetricsSink:
                 out.append(f'ecg_latency_seconds{{quantile="{q}"}} {ms / 1000:.6g}\n')
             out.append("# HELP ecg_electrodes_off electrodes that are off\n# TYPE ecg_electrodes_off gauge\n")
             out.append(f"ecg_electrodes_off {len(status.lead_off)}\n")
+            if status.quality:
+                out.append("# HELP ecg_quality of a measured lead, 0 to 1\n# TYPE ecg_quality gauge\n")
+                out += [f'ecg_quality{{lead="{k}"}} {q["index"]}\n' for k, q in status.quality.items()]
         if notes:
             out.append("# HELP ecg_notes_total what happened, by kind\n# TYPE ecg_notes_total counter\n")
             out += [f'ecg_notes_total{{kind="{_escaped(k)}"}} {n}\n' for k, n in sorted(notes.items())]

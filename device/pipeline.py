@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning import Conditioner
+from ecg_edge.device.fallback import FallbackReconstructor
 from ecg_edge.device.input_guard import InputGuard
 from ecg_edge.device.model import Model, check_leads
+from ecg_edge.device.quality import FaultWatch, Quality, QualityIndex
 from ecg_edge.device.sink import Note
-from ecg_edge.device.stream import LeadBlock, StreamReconstructor
+from ecg_edge.device.stream import LeadBlock
 from ecg_edge.firmware_bridge.backlog import BACKLOG
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamError
 from ecg_edge.firmware_bridge.samples import ELECTRODES, LEADS, Event, Gap, SampleBlock, StreamInfo, lead_off_leads
@@ -21,6 +23,7 @@ HOLD_S = 0.040
 """A gap up to this long is bridged by a straight line; a longer one resets the filters."""
 _GAP_ROWS = 4096
 _DRIFTED = "the calibration does not fit: the model's own head is used; check the electrodes or calibrate again"
+_FAULTS = ("", "flat", "clipped")
 _UNFIT, _FIT = 0.5, 0.75
 """Share of a refitted head below which it is said not to fit, and from which to fit again."""
 _SANE_MV = 1e5
@@ -96,6 +99,8 @@ class Pipeline:
         50, 60, or None for no notch.
     leads : tuple of str, optional
         Names for the source's channels, in their order, in place of the device's.
+    spare : Model, optional
+        An any-lead model for the leads that remain when others are lost; see `fallback`.
 
     Attributes
     ----------
@@ -127,7 +132,13 @@ class Pipeline:
     """
 
     def __init__(
-        self, model: Model, info: StreamInfo, *, mains_hz: float | None, leads: tuple[str, ...] | None = None
+        self,
+        model: Model,
+        info: StreamInfo,
+        *,
+        mains_hz: float | None,
+        leads: tuple[str, ...] | None = None,
+        spare: Model | None = None,
     ) -> None:
         spec = model.spec
         self._leads = leads
@@ -135,7 +146,8 @@ class Pipeline:
         self._columns = check_leads(spec, self.info.leads)
         n = len(self._columns)
         self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
-        self._reconstructor = StreamReconstructor(model.backend)
+        self._told: list[Note] = []
+        self._reconstructor = FallbackReconstructor(model, spare, self._tell)
         self.provenance = self._reconstructor.provenance
         self._algorithmic = spec.algorithmic_latency_s
         self._step = info.fs / spec.fs
@@ -154,6 +166,10 @@ class Pipeline:
         self._held: list[tuple[int, int]] = []
         self._off = 0
         self._fits = True
+        self._input_leads = spec.input_leads
+        self._faults = FaultWatch(tuple(self.info.channels[c] for c in self._columns), info.fs)
+        self._faulty: tuple[str, ...] = ("",) * n
+        self._index = QualityIndex(info.fs, n)
 
     def refit(self, model: Model) -> None:
         """Use a person's head, or another one, of the same model from the next hop on."""
@@ -164,6 +180,11 @@ class Pipeline:
     def calibration_fits(self) -> bool:
         """False while a person's head gives way to the model's own."""
         return self._fits
+
+    @property
+    def quality(self) -> dict[str, Quality]:
+        """How good each measured lead is now."""
+        return dict(zip(self._input_leads, self._index.now(self._faults), strict=True))
 
     @property
     def lead_off(self) -> tuple[str, ...]:
@@ -205,7 +226,7 @@ class Pipeline:
     def flush(self, arrival: float = 0.0) -> Iterator[LeadBlock | Note]:
         """End of stream: emit what is still inside."""
         yield from self._bridge(arrival, *self._edge)
-        yield from self._emit(self._reconstructor.flush(arrival))
+        yield from self._emit_all(self._reconstructor.flush(arrival))
 
     def _check(self, info: StreamInfo) -> None:
         """Refuse a device that comes back as another one."""
@@ -239,10 +260,26 @@ class Pipeline:
         for k in range(len(ELECTRODES)):
             if block.lead_off >> k & 1:
                 valid &= ~self._off_leads[k]
+        faults = self._faults.feed(block.counts[skip:, self._columns])
+        valid &= ~(faults[0] | faults[1])
         yield from self._bridge(block.arrival, np.where(valid[0], mv[0], 0.0), valid[0])
+        yield from self._faults_noted(*faults)
+        self._index.feed(mv, valid)
         yield from self._electrodes(block.lead_off)
         self.counts.samples_in += len(mv)
         yield from self._rows(mv, valid, block.arrival)
+
+    def _faults_noted(self, flat: BoolArray, clipped: BoolArray) -> Iterator[Note]:
+        """Notes of where a lead became flat or clipped, or recovered."""
+        state = flat + 2 * clipped
+        before = np.array([_FAULTS.index(word) for word in self._faulty])
+        for row in np.flatnonzero((np.diff(state, axis=0, prepend=before[None]) != 0).any(axis=1)):
+            now = tuple(_FAULTS[k] for k in state[row])
+            for lead, old, new in zip(self._input_leads, self._faulty, now, strict=True):
+                if old != new:
+                    at = self._next + int(row)
+                    yield Note("signal", at, at, f"lead {lead} is {new}" if new else f"lead {lead} is no longer {old}")
+            self._faulty = now
 
     def _electrodes(self, mask: int) -> Iterator[Note]:
         """Notes of the electrodes that went off or came back since the last block."""
@@ -263,7 +300,7 @@ class Pipeline:
         self._edge = (np.where(valid[-1], mv[-1], 0.0), valid[-1])
         flags = self._guard.valid(first, self._conditioner.next_output, self._step)
         if parts:
-            yield from self._emit(self._reconstructor.feed(np.concatenate(parts), flags, arrival))
+            yield from self._emit_all(self._reconstructor.feed(np.concatenate(parts), flags, arrival))
 
     def _bridge(
         self, arrival: float, after: npt.NDArray[np.float64], after_valid: BoolArray
@@ -288,7 +325,7 @@ class Pipeline:
 
     def _restart(self, gap: Gap, arrival: float) -> Iterator[LeadBlock | Note]:
         """Flush, mark the rows of the gap as invalid, and begin anew behind it."""
-        yield from self._emit(self._reconstructor.flush(arrival))
+        yield from self._emit_all(self._reconstructor.flush(arrival))
         n = gap.stop - gap.start
         what = f"{n / float(self.info.fs):.3f} s ({n} samples) {gap.reason}"
         text = what if gap.known else f"{what}; the device restarted, and how much is missing is not known"
@@ -309,7 +346,19 @@ class Pipeline:
         none = np.zeros((n, len(LEADS)), np.bool_)
         return LeadBlock(index, zero, self.provenance, none, np.ones(n, np.bool_), zero, arrival)
 
+    def _emit_all(self, blocks: Iterator[LeadBlock]) -> Iterator[LeadBlock | Note]:
+        for block in blocks:
+            yield from self._emit(block)
+
+    def _tell(self, row: int, leads: tuple[str, ...]) -> None:
+        """Note from which leads the others are reconstructed from now on."""
+        at = round(row * self._step)
+        text = f"reconstructing from {', '.join(leads)}"
+        self._told.append(Note("fallback", at, at, text + (" again" if leads == self._input_leads else " alone")))
+
     def _emit(self, block: LeadBlock) -> Iterator[LeadBlock | Note]:
+        told, self._told = self._told, []
+        yield from told
         if len(block):
             yield from self._calibration(block)
             self.counts.rows_out += len(block)

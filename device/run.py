@@ -8,18 +8,20 @@ import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from types import FrameType
 
 from ecg_edge.device.calibration_file import CalibrationError
 from ecg_edge.device.calibration_watch import CalibrationWatch
+from ecg_edge.device.clock_fit import ClockFit
 from ecg_edge.device.coalesce import coalesce
 from ecg_edge.device.gather import Gatherer
 from ecg_edge.device.heart import BeatDetector
 from ecg_edge.device.latency import LatencyRecorder
 from ecg_edge.device.model import Model
 from ecg_edge.device.pipeline import Pipeline, rename_leads
+from ecg_edge.device.representative import ARMS_AT, RepresentativeBeat
 from ecg_edge.device.sink import Note, RunHeader, Status
 from ecg_edge.device.sink_thread import Item, SinkThread
 from ecg_edge.device.sources import Source
@@ -32,6 +34,7 @@ from ecg_edge.firmware_bridge.samples import LEADS, DeviceStatus, Event, Gap, Sa
 
 _STATUS_EVERY_S = 1.0
 _RATE_OVER = 5
+_SURE_S = 10
 
 
 class Runner:
@@ -61,6 +64,8 @@ class Runner:
         Called once the sinks are open.
     calibration : CalibrationWatch, optional
         Fits the model to a person; looked at once a second.
+    spare : callable, optional
+        Returns the any-lead model for when leads are lost.
     """
 
     def __init__(
@@ -77,13 +82,14 @@ class Runner:
         stop: threading.Event | None = None,
         opened: Callable[[], None] = lambda: None,
         calibration: CalibrationWatch | None = None,
+        spare: Callable[[], Model | None] = lambda: None,
     ) -> None:
         self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
         self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
         self._stop = stop or threading.Event()
         self._gatherer = Gatherer(source, clock, self._stop)
         self._opened = opened
-        self._calibration = calibration
+        self._calibration, self._spare = calibration, spare
         self._open: list[SinkThread] = []
         self._stream: _Stream | None = None
         self._done = False
@@ -126,7 +132,7 @@ class Runner:
             if self._stream is None:
                 model = self._model_for(event.leads)
                 personal = self._calibration.apply(model) if self._calibration else model
-                self._stream = _Stream(model, personal, event, self._mains_hz, self._seconds)
+                self._stream = _Stream(model, personal, event, self._mains_hz, self._seconds, self._spare())
         stream = self._stream
         if stream is None or self._done:
             return
@@ -136,6 +142,7 @@ class Runner:
             self._note(Note("disconnect", here, here, event.reason))
         elif isinstance(event, Reconnected):
             self._connected = True
+            stream.clocks.reset()
             self._note(Note("reconnect", here, here, f"back after {event.down_s:.1f} s"))
         elif isinstance(event, DeviceStatus):
             self._battery = event.battery_percent
@@ -147,6 +154,10 @@ class Runner:
             if not self._open:
                 self._open_sinks(stream, event)
             self._put(event)
+            if self._source.live:
+                stream.clocks.feed(event.index + len(event), event.arrival)
+        elif isinstance(event, Gap) and not event.known:
+            stream.clocks.reset()
         for item in stream.pipeline.feed(event):
             if isinstance(item, LeadBlock):
                 self._latency.add(self._clock.monotonic() - item.arrival)
@@ -194,6 +205,8 @@ class Runner:
             return
         self._status_at = now
         self._recalibrate(self._stream)
+        for note in self._stream.electrodes():
+            self._note(note)
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
         self._put(self._figures(self._stream))
 
@@ -233,6 +246,10 @@ class Runner:
             battery_percent=self._battery,
             calibration=self._label,
             calibration_fits=pipeline.calibration_fits,
+            quality={lead: asdict(q) for lead, q in pipeline.quality.items()},
+            st_mv=stream.beat.st_mv(),
+            drift_ppm=stream.clocks.drift_ppm,
+            jitter_ms=stream.clocks.jitter_ms,
         )
 
     def _dropped(self) -> int:
@@ -271,10 +288,19 @@ class _Stream:
     """What is known once the source has described itself."""
 
     def __init__(
-        self, model: Model, personal: Model, info: StreamInfo, mains_hz: float | None, seconds: float | None
+        self,
+        model: Model,
+        personal: Model,
+        info: StreamInfo,
+        mains_hz: float | None,
+        seconds: float | None,
+        spare: Model | None,
     ) -> None:
         self.model = model
-        self.pipeline = Pipeline(personal, info, mains_hz=mains_hz)
+        self.pipeline = Pipeline(personal, info, mains_hz=mains_hz, spare=spare)
+        self.clocks = ClockFit(info.fs)
+        self.beat = RepresentativeBeat(model.spec.fs)
+        self._exchanged, self._said_exchanged = 0, False
         self.beats = BeatDetector(model.spec.fs)
         leads = model.spec.input_leads
         self._beat_column = LEADS.index("II" if "II" in leads else leads[0])
@@ -301,7 +327,23 @@ class _Stream:
 
     def listen(self, block: LeadBlock) -> None:
         """Look for heart beats."""
-        self.beats.feed(block.mv[:, self._beat_column], block.valid[:, self._beat_column])
+        peaks = self.beats.feed(block.mv[:, self._beat_column], block.valid[:, self._beat_column])
+        self.beat.feed(block, peaks)
+
+    def electrodes(self) -> Iterator[Note]:
+        """Once a second: a note when LA and RA have looked exchanged for so long, and when no longer."""
+        score = self.beat.arms_score()
+        if score is None:
+            return
+        before = self._exchanged
+        self._exchanged = min(_SURE_S, before + 1) if score > ARMS_AT else max(-_SURE_S, before - 1)
+        at = self.pipeline.next_index
+        if before < _SURE_S == self._exchanged and not self._said_exchanged:
+            self._said_exchanged = True
+            yield Note("electrodes", at, at, "lead I is upside down: are LA and RA exchanged?")
+        elif before > -_SURE_S == self._exchanged and self._said_exchanged:
+            self._said_exchanged = False
+            yield Note("electrodes", at, at, "lead I no longer looks upside down")
 
 
 @contextlib.contextmanager

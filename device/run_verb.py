@@ -28,6 +28,7 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError, LeadMismatchError, Mod
 from ecg_edge.firmware_bridge.samples import parse_leads
 from ecg_edge.firmware_bridge.verb import emit_json, hint
 
+FALLBACK = "any-int8"
 _RECORDER_QUEUE = 4096
 """Some twenty seconds of 10 ms frames: memory cards pause for seconds now and then."""
 
@@ -54,6 +55,7 @@ class Options:
     calibration: str | None = None
     patient: str | None = None
     placement: str = "again"
+    fallback: str | None = None
     outlets: Outlets = field(default_factory=Outlets)
 
 
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
         not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
-        Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
+        _fallback(a.fallback), Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
     )  # fmt: skip
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json, quiet=a.jsonl)
 
@@ -155,11 +157,17 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         stop=stop,
         opened=lambda: hint("\n".join(say_where() for say_where in found)) if found else None,
         calibration=calibration,
+        spare=lambda: load_model(options.fallback) if options.fallback else None,
     )
     with stop_on_signals(stop):
         summary = runner.run()
     summary.recording = recorder.path if recorder else None
     return summary
+
+
+def _fallback(name: str) -> str | None:
+    """The model for when leads are lost: none where it is not wanted, or not shipped."""
+    return None if name == "none" or (name == FALLBACK and name not in shipped_models()) else name
 
 
 def _calibration(options: Options) -> CalibrationWatch | None:

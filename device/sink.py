@@ -56,7 +56,8 @@ class Note:
     ----------
     kind : str
         ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``,
-        ``calibration``.
+        ``calibration``, ``signal`` (a lead is flat or clipped), ``fallback`` (other leads are reconstructed from),
+        ``electrodes`` (they look exchanged).
     index, stop : int
         Half-open range on the native sample axis; ``stop == index`` for an instant.
     text : str
@@ -91,6 +92,12 @@ class Status:
         Blocks dropped because a queue was full.
     calibration : str
         As in `RunHeader`, now: a calibration may come while the run goes on.
+    quality : dict of str to dict
+        Measured lead to ``index`` (0 to 1) and ``reason``; see `quality.Quality`.
+    st_mv : dict of str to float or None
+        ST level at J+60 in mV; None where it is not identifiable.
+    drift_ppm, jitter_ms : float or None
+        Of the device's clock against the host's; see `clock_fit`.
     calibration_fits : bool
         False while the model's own head is used because the measured leads have drifted.
     """
@@ -109,6 +116,10 @@ class Status:
     battery_percent: int | None = None
     calibration: str = ""
     calibration_fits: bool = True
+    quality: dict[str, dict[str, object]] = field(default_factory=dict)
+    st_mv: dict[str, float | None] = field(default_factory=dict)
+    drift_ppm: float | None = None
+    jitter_ms: float | None = None
 
 
 class Sink(Protocol):

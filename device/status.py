@@ -84,6 +84,9 @@ def status_text(status: Status) -> str:
     ]
     if status.lead_off:
         parts.append("off: " + " ".join(status.lead_off))
+    spoilt = [f"{lead} {q['reason']}" for lead, q in status.quality.items() if q["reason"]]
+    if spoilt:
+        parts.append("signal: " + ", ".join(spoilt))
     if status.dropped_blocks:
         parts.append(f"dropped {status.dropped_blocks}")
     if status.battery_percent is not None:

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.calibration import fit
-from ecg_edge.device.leads import BASIS, twelve_from_basis
+from ecg_edge.device.heart import BeatDetector
+from ecg_edge.device.leads import BASIS, provenance, twelve_from_basis
 from ecg_edge.device.model import Model
 from ecg_edge.device.progress import Progress
 from ecg_edge.device.reference_checks import flags, unlike
-from ecg_edge.device.stream import StreamReconstructor
+from ecg_edge.device.representative import ARMS_AT, RepresentativeBeat
+from ecg_edge.device.stream import LeadBlock, StreamReconstructor
 from ecg_edge.train.calibration_study import Trial, columns, of_others, reference_design, worn_as
 from ecg_edge.train.prepare import Prepared
 
@@ -39,6 +41,7 @@ def rates(model: Model, data: Prepared, trials: list[Trial]) -> list[dict[str, A
     return [
         _exchanged("LA and RA exchanged", data, "LA and RA", _arms),
         _exchanged("V1 and V2 exchanged", data, "V1 and V2", _first_chest_leads),
+        _arms_while_worn(data),
         _among_references(model, trials),
         _while_worn(model, trials),
     ]
@@ -58,6 +61,31 @@ def _exchanged(check: str, data: Prepared, said: str, exchange: Any) -> dict[str
             hits += any(said in f for f in flags(exchange(basis) @ twelve.T))
             progress.step()
     return _row(check, hits, len(data), alarms, len(data))
+
+
+def _arms_while_worn(data: Prepared) -> dict[str, Any]:
+    """What a run tells from its measured lead I alone."""
+    fs = 100
+    hits = alarms = unknown = 0
+    for x in data.x:
+        basis = np.asarray(x[fs:], np.float64)
+        scores = [_arms_score(b, fs) for b in (basis, _arms(basis))]
+        if scores[0] is None or scores[1] is None:
+            unknown += 1
+            continue
+        alarms += scores[0] > ARMS_AT
+        hits += scores[1] > ARMS_AT
+    n = len(data) - unknown
+    return _row("LA and RA exchanged, told from lead I while worn", hits, n, alarms, n)
+
+
+def _arms_score(basis: Record, fs: int) -> float | None:
+    mv = (basis @ twelve_from_basis().T).astype(np.float32)
+    good, zero = np.ones(mv.shape, np.bool_), np.zeros(mv.shape, np.float32)
+    beat = RepresentativeBeat(fs)
+    block = LeadBlock(0, mv, provenance(("I", "II")), good, ~good[:, 0], zero)
+    beat.feed(block, BeatDetector(fs).feed(mv[:, 1], good[:, 0]))
+    return beat.arms_score()
 
 
 def _arms(x: Record) -> Record:

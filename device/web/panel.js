@@ -39,6 +39,7 @@ function showCalibration(h, calibration, fits) {
 export function showStatus(s, h, displayMs) {
   say("hr", whole(s.heart_rate_bpm));
   showCalibration(h, s.calibration, s.calibration_fits);
+  showQuality(s.quality ?? {}, s.st_mv ?? {});
   const total = s.samples_in + s.samples_lost;
   say("loss", total ? `${((100 * s.samples_lost) / total).toFixed(2)} %` : DASH);
   say("lost", `${s.samples_lost} sample${s.samples_lost === 1 ? "" : "s"}`);
@@ -50,6 +51,26 @@ export function showStatus(s, h, displayMs) {
   say("off", off.length ? off.join(", ") : "none");
   $("off").parentElement.classList.toggle("alarm", off.length > 0);
   $("loss").parentElement.classList.toggle("alarm", total > 0 && s.samples_lost / total > 0.01);
+}
+
+/** On each strip: what spoils a measured lead, and the ST level where it can be told. */
+function showQuality(quality, st) {
+  for (const node of $("labels").children) {
+    const { lead } = node.dataset;
+    const reason = quality[lead]?.reason ?? "";
+    if ((node.dataset.quality ?? "") !== reason) {
+      node.dataset.quality = reason;
+      node.querySelector(".spoilt")?.remove();
+      if (reason) node.append(part("span", reason, "spoilt"));
+    }
+    const level = st[lead];
+    const words = level == null ? "ST not identifiable" : `ST ${level >= 0 ? "+" : "−"}${Math.abs(level).toFixed(2)} mV at J+60`;
+    const said = `${node.getAttribute("aria-label").split("; ")[0]}${lead in st ? `; ${words}` : ""}`;
+    if (node.title !== said) {
+      node.title = said;
+      node.setAttribute("aria-label", said);
+    }
+  }
 }
 
 export function forgetRate() {

@@ -352,3 +352,20 @@ def test_the_trace_says_whose_head_its_estimates_come_from(scene):
         assert all(("calibrated" in text) is fits for text in scene.js(badge))
         assert (label in scene.js(spoken)) is fits
     assert label in scene.js("document.getElementById('model').title")
+
+
+def test_a_spoilt_lead_and_the_st_level_are_told_on_the_strip(scene):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    quality = {"I": {"index": 0.0, "reason": "flat"}, "II": {"index": 0.9, "reason": ""}}
+    scene.sink.status(make_status(quality=quality, st_mv={"I": None, "II": -0.12, "V6": 0.05, "V2": None}))
+    scene.browser.wait_for("document.querySelector('.label .spoilt')")
+    strip = "document.querySelector('.label[data-lead=\"{}\"]')"
+    assert scene.js(strip.format("I") + ".textContent").endswith("flat")
+    assert scene.js("document.querySelectorAll('.spoilt').length") == 1
+    assert "ST −0.12 mV at J+60" in scene.js(strip.format("II") + ".title")
+    assert "ST +0.05 mV" in scene.js(strip.format("V6") + ".getAttribute('aria-label')")
+    assert "ST not identifiable" in scene.js(strip.format("V2") + ".title")
+    scene.sink.status(make_status(quality=quality | {"I": {"index": 0.9, "reason": ""}}))
+    scene.browser.wait_for("!document.querySelector('.label .spoilt')")
