@@ -278,6 +278,7 @@ class Runner:
             pipeline, latency = self._stream.pipeline, self._latency
             summary.info, summary.model = pipeline.info, self._stream.model
             summary.provenance, summary.counts = pipeline.provenance, pipeline.counts
+            summary.drift_ppm = self._stream.clocks.drift_ppm
             summary.heart_rate_bpm = self._stream.beats.heart_rate()
             summary.latency_s = {"p50": latency.percentile(50), "p99": latency.percentile(99), "max": latency.max_s}
             summary.terms_s = pipeline.latency_terms | {"compute": latency.percentile(50)}

@@ -29,6 +29,8 @@ class Summary:
         The terms of the latency a user sees, in seconds.
     notes : dict of str to int
         How often something of each kind happened.
+    drift_ppm : float, optional
+        How much slow the device's clock was; see `clock_fit`.
     recording : Path, optional
         The twelve-lead record without extension.
     """
@@ -45,6 +47,7 @@ class Summary:
     heart_rate_bpm: float | None = None
     notes: dict[str, int] = field(default_factory=dict)
     recording: Path | None = None
+    drift_ppm: float | None = None
 
     @property
     def exit_code(self) -> int:
@@ -71,6 +74,7 @@ class Summary:
             "heart_rate_bpm": self.heart_rate_bpm,
             "model": self._model(),
             "notes": self.notes,
+            "drift_ppm": self.drift_ppm,
             "recording": str(self.recording) if self.recording else None,
             "error": self.error.message if self.error else None,
             "exit": self.exit_code,

@@ -44,6 +44,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--as", dest="like", metavar="DEVICE", help="speak as this device: cyton, shimmer3, bitalino …")
     how.add_argument("--link", metavar="PATH", help="make a symbolic link to the pseudo-terminal")
     how.add_argument("--tcp", metavar="HOST:PORT", help="listen on TCP instead (port 0: any)")
+    how.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times the real pace (default 1)")
     how.add_argument("--fast", action="store_true", help="as fast as the reader takes it, losing nothing")
     how.add_argument("--free-run", action="store_true", help="send without being asked to START")
     how.add_argument("--frame-ms", type=float, default=10.0, metavar="MS", help="signal per EcgLink frame (default 10)")
@@ -53,11 +54,18 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LIST",
-        help="drop=1%%,corrupt=0.1%%,dup=1%%,stall=T/D,unplug=T/D (chances per frame, times in s)",
+        help="drop=1%%,corrupt=0.1%%,dup=1%%,stall=T/D,unplug=T/D/N,leadoff=T/D,clock=PPM (per frame, s, ppm)",
     )
     wrong.add_argument("--fault-log", type=Path, metavar="FILE", help="write what was really lost, as JSON")
     wrong.add_argument("--seed", type=int, default=0, help="of the faults and the synthetic heart (default 0)")
     parser.add_argument("--json", action="store_true", help="end stdout with one JSON document")
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0.01 <= speed <= 1000:
+        raise argparse.ArgumentTypeError("from 0.01 to 1000")
+    return speed
 
 
 def _simulate(args: argparse.Namespace) -> int:
@@ -111,6 +119,7 @@ def _options(args: argparse.Namespace, fs: Fraction, faults: Faults) -> PatchOpt
     return PatchOptions(
         frame_s=simulate.frame_seconds(args.frame_ms),
         fast=args.fast,
+        speed=args.speed,
         free_run=args.free_run,
         max_samples=simulate.samples_in(args.seconds, fs),
         boot=simulate.boot_number(),

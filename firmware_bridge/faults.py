@@ -9,9 +9,12 @@ from typing import Any
 from ecg_edge.firmware_bridge.errors import UsageError
 
 _CHANCES = ("drop", "corrupt", "dup")
-_TIMES = ("stall", "unplug")
-_HELP = "for example --fault drop=1%,corrupt=0.1%,dup=1%,stall=10/2,unplug=30/5"
-DUPLICATED = "dup"
+_TIMES = ("stall", "unplug", "leadoff")
+_PPM = "clock"
+_MOST_PPM = 10_000
+_HELP = "for example --fault drop=1%,corrupt=0.1%,dup=1%,stall=10/2,unplug=30/5/3,leadoff=60/5,clock=200"
+DUPLICATED, LEAD_OFF = "dup", "leadoff"
+_ARRIVED = (DUPLICATED, LEAD_OFF)
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,14 @@ class Faults:
     stall : tuple of float or None
         (T, D): every T seconds nothing is sent for D seconds, then all at once.
     unplug : tuple of float or None
-        (T, D): T seconds after the first sample the link hangs up for D seconds.
+        (T, D): T seconds after the first sample the link hangs up for D seconds; again after each T more
+        until it was `unplugs` times.
+    unplugs : int
+        How often.
+    leadoff : tuple of float or None
+        (T, D): every T seconds electrode LA is off for D seconds.
+    clock : float
+        By how many parts per million the device's clock is fast.
     """
 
     drop: float = 0.0
@@ -33,6 +43,9 @@ class Faults:
     dup: float = 0.0
     stall: tuple[float, float] | None = None
     unplug: tuple[float, float] | None = None
+    unplugs: int = 1
+    leadoff: tuple[float, float] | None = None
+    clock: float = 0.0
 
     def stalled(self, t: float) -> bool:
         """Whether nothing is sent `t` seconds after the first sample."""
@@ -40,7 +53,13 @@ class Faults:
 
     def unplugged(self, t: float) -> bool:
         """Whether the link is down `t` seconds after the first sample."""
-        return self.unplug is not None and self.unplug[0] <= t < self.unplug[0] + self.unplug[1]
+        return (
+            self.unplug is not None and 1 <= t // self.unplug[0] <= self.unplugs and t % self.unplug[0] < self.unplug[1]
+        )
+
+    def electrode_off(self, t: float) -> bool:
+        """Whether LA is off `t` seconds after the first sample."""
+        return self.leadoff is not None and t >= self.leadoff[0] and t % self.leadoff[0] < self.leadoff[1]
 
 
 def parse_faults(text: str) -> Faults:
@@ -50,7 +69,8 @@ def parse_faults(text: str) -> Faults:
     ----------
     text : str
         ``drop``, ``corrupt`` and ``dup`` take a chance per frame (``1%`` or ``0.01``),
-        ``stall`` and ``unplug`` take ``T/D`` in seconds (``10/2``, ``10s/500ms``).
+        ``stall``, ``unplug`` and ``leadoff`` take ``T/D`` in seconds (``10/2``, ``10s/500ms``), ``unplug`` also
+        ``T/D/N``: N times; ``clock`` takes parts per million.
 
     Raises
     ------
@@ -60,11 +80,17 @@ def parse_faults(text: str) -> Faults:
     values: dict[str, Any] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = part.partition("=")
-        if name not in _CHANCES + _TIMES:
-            raise UsageError(f"unknown fault {name!r}", f"use {', '.join(_CHANCES + _TIMES)}; {_HELP}")
+        if name not in (*_CHANCES, *_TIMES, _PPM):
+            raise UsageError(f"unknown fault {name!r}", f"use {', '.join((*_CHANCES, *_TIMES, _PPM))}; {_HELP}")
         if name in values:
             raise UsageError(f"fault {name} named twice", _HELP)
-        values[name] = _chance(part, value) if name in _CHANCES else _times(part, value)
+        if name == "unplug" and value.count("/") == 2:
+            value, _, times = value.rpartition("/")
+            values["unplugs"] = _often(part, times)
+        if name == _PPM:
+            values[name] = _ppm(part, value)
+        else:
+            values[name] = _chance(part, value) if name in _CHANCES else _times(part, value)
     return Faults(**values)
 
 
@@ -115,7 +141,7 @@ class FaultLog:
     def lost(self) -> list[tuple[int, int]]:
         """Return the ranges that did not reach the wire whole, sorted and joined."""
         joined: list[tuple[int, int]] = []
-        for start, stop in sorted((a, b) for kind, a, b in self.ranges if kind != DUPLICATED):
+        for start, stop in sorted((a, b) for kind, a, b in self.ranges if kind not in _ARRIVED):
             if joined and start <= joined[-1][1]:
                 start, before = joined.pop()
                 stop = max(stop, before)
@@ -152,13 +178,29 @@ def _chance(part: str, value: str) -> float:
     return chance
 
 
+def _often(part: str, value: str) -> int:
+    if not value.isdigit() or not 1 <= int(value) <= 100_000:
+        raise UsageError(f"bad fault {part!r}", f"give how often as a whole number; {_HELP}")
+    return int(value)
+
+
+def _ppm(part: str, value: str) -> float:
+    try:
+        ppm = float(value)
+    except ValueError:
+        ppm = float("nan")
+    if not abs(ppm) <= _MOST_PPM:
+        raise UsageError(f"bad fault {part!r}", f"give parts per million; {_HELP}")
+    return ppm
+
+
 def _times(part: str, value: str) -> tuple[float, float]:
     first, _, second = value.partition("/")
     at, long = _seconds(first), _seconds(second)
     if not (at > 0 and long > 0):
         raise UsageError(f"bad fault {part!r}", f"give two times in seconds, T/D; {_HELP}")
-    if part.startswith("stall") and long >= at:
-        raise UsageError(f"bad fault {part!r}", "a stall must be shorter than the time between stalls")
+    if long >= at and not part.startswith("unplug="):
+        raise UsageError(f"bad fault {part!r}", "it must be shorter than the time between two of them")
     return at, long
 
 

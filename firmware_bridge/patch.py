@@ -11,15 +11,16 @@ from fractions import Fraction
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.ecglink_frames import MAX_FRAME, samples_size
 from ecg_edge.firmware_bridge.ecglink_voice import EcgLinkVoice
-from ecg_edge.firmware_bridge.faults import DUPLICATED, FaultDice, FaultLog, Faults
+from ecg_edge.firmware_bridge.faults import DUPLICATED, LEAD_OFF, FaultDice, FaultLog, Faults
 from ecg_edge.firmware_bridge.link import Link
 from ecg_edge.firmware_bridge.sample_source import SampleSource
-from ecg_edge.firmware_bridge.samples import DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.samples import ELECTRODES, DeviceStatus, StreamInfo
 from ecg_edge.firmware_bridge.voice import Voice
 
 _BEACON_S = 1.0
 _IDLE_S = 0.01
 _ROOM_S = 0.05
+_LA = 1 << ELECTRODES.index("LA")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class PatchOptions:
     fast : bool
         Send as fast as the reader takes it and lose nothing; otherwise at the pace of
         the clock, dropping whole frames where there is no room.
+    speed : float
+        Of the device's clock, as a multiple of the true one.
     free_run : bool
         Send samples without being asked, and go on when the reader goes.
     max_samples : int or None
@@ -47,6 +50,7 @@ class PatchOptions:
 
     frame_s: float = 0.01
     fast: bool = False
+    speed: float = 1.0
     free_run: bool = False
     max_samples: int | None = None
     boot: int = 0
@@ -122,6 +126,7 @@ class VirtualPatch:
         self._dice = FaultDice(self.options.faults, self.options.seed)
         self._queue: deque[_Packet] = deque()
         self.log, self.tally, self.ended = FaultLog(), PatchTally(), False
+        self._speed = self.options.speed * (1 + 1e-6 * self.options.faults.clock)
         self._booted, self._virtual, self._next_beacon = self._clock.monotonic(), 0.0, 0.0
         self._reader, self._unplugged, self._live = 0, False, False
         self._index, self._origin = 0, 0.0
@@ -154,7 +159,7 @@ class VirtualPatch:
         self._release(stop)
         if flowing and self.options.fast:
             return
-        pause = min(_IDLE_S, max(0.0, self._due() - self._now())) if flowing else _IDLE_S
+        pause = min(_IDLE_S, max(0.0, self._due() - self._now()) / self._speed) if flowing else _IDLE_S
         self._clock.wait(stop, pause)
         self._virtual += pause
 
@@ -171,7 +176,7 @@ class VirtualPatch:
 
     def _now(self) -> float:
         """Return seconds since boot; in fast mode as many as the samples sent are worth."""
-        return self._virtual if self.options.fast else self._clock.monotonic() - self._booted
+        return self._virtual if self.options.fast else (self._clock.monotonic() - self._booted) * self._speed
 
     def _stream_time(self) -> float:
         return float(self._index / self._fs)
@@ -240,13 +245,19 @@ class VirtualPatch:
             return
         self._plug(self._stream_time())
         ticks = round((self._origin + self._stream_time()) * float(self._tick_hz))
+        lead_off |= _LA if self._sheds_electrode() else 0
         wire = self._voice.frame(counts, self._index, ticks, lead_off)
         span = (self._index, self._index + n)
+        if self._sheds_electrode():
+            self.log.add(LEAD_OFF, *span)
         self._index += n
         self.tally.taken += n
         self._virtual = max(self._virtual, self._origin + self._stream_time())
         self._meet_fate(wire, span)
         self._release(stop)
+
+    def _sheds_electrode(self) -> bool:
+        return self.options.faults.electrode_off(self._stream_time())
 
     def _plug(self, t: float) -> None:
         down = self.options.faults.unplugged(t)

@@ -1,0 +1,46 @@
+"""A short soak: the harness finds what it is made to find."""
+
+import json
+
+import pytest
+
+from ecg_edge.benchmarks.soak import FS, Plan, hold_against, soak
+from ecg_edge.benchmarks.soak_cli import page
+from ecg_edge.device.main import main
+
+
+@pytest.fixture(scope="module")
+def soaked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("soak")
+    return folder, soak(Plan("short", 60, 20, unplugs=1, boots=2), folder)
+
+
+def test_every_sample_is_accounted_for_on_a_bad_cable(soaked):
+    _, r = soaked
+    assert all(r["checks"].values()), r["checks"]
+    assert r["samples_in"] + r["samples_lost"] > 0.8 * 60 * FS
+    assert r["notes"]["disconnect"] >= 3 and r["notes"]["restart"] == 1
+    assert "1 plugs pulled, 2 boots" in page({"machine": {}, "model": "m", "soaks": [r]})
+
+
+def test_the_comparison_notices_one_wrong_sample_and_one_missing_row(soaked):
+    folder, _ = soaked
+    (header,) = folder.glob("*_measured.hea")
+    recording = str(header).removesuffix("_measured.hea")
+    logs = [json.loads((folder / f"faults-{k}.json").read_text()) for k in (0, 1)]
+    before = hold_against(recording, logs)
+    assert before["wrong"] == before["misplaced"] == 0
+    data = header.with_suffix(".dat")
+    good = data.read_bytes()
+    row = len(good) // before["rows"]
+    at = next(k for k in range(1000, 5000) if good[k * row] not in (0, 255)) * row
+    data.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+    assert hold_against(recording, logs)["wrong"] == 1
+    data.write_bytes(good[: 1000 * row] + good[1001 * row :] + bytes(row))
+    assert hold_against(recording, logs)["wrong"] > 100
+    data.write_bytes(good)
+
+
+def test_nothing_to_soak_is_quickly_done(capsys):
+    assert main(["soak", "--hours", "0", "--boots", "0", "--live-minutes", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["soaks"] == []
