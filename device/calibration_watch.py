@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from ecg_edge.device.calibration_file import Calibration, read_calibration
@@ -36,6 +37,15 @@ class CalibrationWatch:
     def label(self) -> str:
         """What is said of every reconstructed lead; empty while there is no file."""
         return self._calibration.label if self._calibration else ""
+
+    def age_days(self, now: datetime) -> int | None:
+        """Days since the calibration was made; None while there is no file, or its date cannot be read."""
+        if self._calibration is None:
+            return None
+        try:
+            return max(0, (now - datetime.fromisoformat(self._calibration.made)).days)
+        except (ValueError, TypeError):
+            return None
 
     def apply(self, model: Model) -> Model:
         """Return the model with the person's head, or as it is while there is no file.

@@ -18,7 +18,7 @@ FILES: dict[str, tuple[str, str]] = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 } | {
     f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-    for name in ("monitor", "layout", "panel", "paper", "playout", "ring", "scope", "wire")
+    for name in ("calipers", "layout", "monitor", "page", "panel", "paper", "pdf", "playout", "ring", "scope", "wire")
 }
 """Every path there is, with the file in the package folder ``web/`` and its content type."""
 

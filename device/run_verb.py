@@ -29,6 +29,7 @@ from ecg_edge.firmware_bridge.samples import parse_leads
 from ecg_edge.firmware_bridge.verb import emit_json, hint
 
 FALLBACK = "any-int8"
+OLD_DAYS = 180
 _RECORDER_QUEUE = 4096
 """Some twenty seconds of 10 ms frames: memory cards pause for seconds now and then."""
 
@@ -119,7 +120,7 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
     leads = parse_leads(options.leads) if options.leads else None
     model = load_model(options.model) if options.model else None
-    calibration = _calibration(options)
+    calibration = _calibration(options, clock)
     if calibration and model and not model.spec.any_lead:
         calibration.apply(model)  # refuse before anything is opened
 
@@ -170,13 +171,15 @@ def _fallback(name: str) -> str | None:
     return None if name == "none" or (name == FALLBACK and name not in shipped_models()) else name
 
 
-def _calibration(options: Options) -> CalibrationWatch | None:
+def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:
     if not options.calibration:
         return None
     path = Path(options.calibration)
     found = CalibrationWatch(path, options.patient, options.placement)
     if not found.label:
         hint(f"{path} is not there yet: the model's own head is used until it is")
+    elif (age := found.age_days(clock.now())) is not None and age > OLD_DAYS:
+        hint(f"the calibration is {age} days old: hearts and chests change, a new reference takes ten seconds")
     return found
 
 

@@ -51,16 +51,16 @@ function snap(mm) {
 }
 
 /**
- * Place every strip, in device pixels.
+ * Place every strip, in device pixels; a millimetre is as large as there is room for, or `fixedMm`.
  *
  * Returns {mm, gutter, groups}: a group is a set of rows that sweep together; each of its columns has
  * x, width and cells {lead, x, width, top, height, base}, all sharing the group's top and height.
  */
-export function place(name, width, height, dpr) {
+export function place(name, width, height, dpr, fixedMm) {
   const { rows, rhythm, rowMm, columnMm } = LAYOUTS[name];
   const all = rowsOf(name);
   const wish = Math.min(height / all.length / rowMm, width / rows[0].length / columnMm);
-  const mm = snap(Math.max(1.5 * dpr, Math.min(8 * dpr, wish)));
+  const mm = fixedMm ?? snap(Math.max(1.5 * dpr, Math.min(8 * dpr, wish)));
   const gutter = Math.round((width > 700 * dpr ? 9 : 7) * mm);
   const rowHeight = Math.floor(height / all.length);
   const groups = [makeGroup(rows, 0)];

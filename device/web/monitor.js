@@ -1,6 +1,8 @@
 // The page: one socket in, one playhead, one scope.
 
+import { Calipers } from "./calipers.js";
 import { GAINS, LAYOUTS, SPEEDS, STYLES } from "./layout.js";
+import { download, drawPage, fileOf } from "./page.js";
 import * as panel from "./panel.js";
 import { Playout } from "./playout.js";
 import { Ring } from "./ring.js";
@@ -14,8 +16,9 @@ const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const scope = new Scope($("paper"), $("traces"));
 const counts = Object.fromEntries(LEADS.map((lead) => [lead, 0]));
 const run = { header: null, ring: null, playout: null, provenance: -1, status: null };
+const calipers = new Calipers($("screen"), scope, panel.announce);
 const link = { socket: null, tries: 0, reconnects: 0, connected: false, ended: false, sequence: -1, framesLost: 0 };
-const view = { head: NaN, frozen: false, lastData: -Infinity, warming: null };
+const view = { head: NaN, frozen: false, frozenAt: NaN, back: 0, lastData: -Infinity, warming: null };
 
 // ---- the socket ---------------------------------------------------------------------------------
 
@@ -148,7 +151,8 @@ function calibration() {
 
 /** Redraw everything that is on the screen. */
 function wipe() {
-  if (scope.ring && scope.scene && !Number.isNaN(view.head)) scope.redraw(view.head);
+  calipers.clear();
+  if (scope.ring && scope.scene && !Number.isNaN(view.head)) view.back ? scope.still(view.head) : scope.redraw(view.head);
   else if (scope.scene) scope.ink.clearRect(0, 0, scope.ink.canvas.width, scope.ink.canvas.height);
 }
 
@@ -177,12 +181,50 @@ function cycle(name, values) {
 }
 
 function freeze() {
-  if (!run.ring) return;
+  if (!run.ring || (!view.frozen && Number.isNaN(view.head))) return; // nothing to hold yet
   view.frozen = !view.frozen;
   $("freeze").setAttribute("aria-pressed", String(view.frozen));
   panel.announce(view.frozen ? "Screen frozen" : "Screen live");
+  Object.assign(view, { frozenAt: view.head, back: 0 });
+  calipers.active = view.frozen;
+  calipers.clear();
   if (view.frozen) scope.use(run.ring.copy());
   else startScope();
+  panel.showBack(view.frozen, 0, view.frozen ? secondsHeld() : 0);
+}
+
+function secondsHeld() {
+  return Math.max(0, Math.floor((view.frozenAt - scope.ring.first) / scope.ring.fs));
+}
+
+/** On a frozen screen: show the strips that ended so many seconds before it was frozen. */
+function lookBack(seconds) {
+  if (!view.frozen || Number.isNaN(view.frozenAt)) return;
+  view.back = Math.max(0, Math.min(secondsHeld(), Math.round(seconds)));
+  view.head = view.frozenAt - view.back * scope.ring.fs;
+  wipe();
+  panel.showBack(true, view.back, secondsHeld());
+}
+
+/** What is on the screen, on paper: a canvas. */
+function page() {
+  const h = run.header;
+  const said = calibration();
+  return drawPage(scope, view.head, {
+    device: h.device || h.source,
+    model: `model ${h.model.name}, ${h.model.precision}`,
+    calibration: said,
+    notes: view.back ? `${view.back} s before the screen was frozen` : "",
+    when: new Date(Date.now() - 1000 * view.back),
+    provenance: run.provenance,
+  });
+}
+
+async function save(kind) {
+  if (!scope.ring || !scope.scene || Number.isNaN(view.head)) return;
+  const name = `ecg-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`;
+  download(await fileOf(page(), kind, name), `${name}.${kind}`);
+  panel.announce(`Saved as ${kind.toUpperCase()}`);
 }
 
 function setTheme(theme) {
@@ -199,6 +241,16 @@ function flipTheme() {
 
 const KEYS = {
   " ": freeze,
+  arrowleft: () => lookBack(view.back + 1),
+  arrowright: () => lookBack(view.back - 1),
+  pageup: () => lookBack(view.back + 10),
+  pagedown: () => lookBack(view.back - 10),
+  home: () => lookBack(Infinity),
+  end: () => lookBack(0),
+  escape: () => calipers.clear(),
+  p: () => save("pdf"),
+  n: () => save("png"),
+  m: () => cycle("mode", ["sweep", "scroll"]),
   l: () => cycle("layout", Object.keys(LAYOUTS)),
   s: () => cycle("speed", SPEEDS),
   g: () => cycle("gain", GAINS),
@@ -209,8 +261,10 @@ const KEYS = {
 function onKey(event) {
   const inControl = event.target instanceof Element && event.target.closest("button, input, summary");
   if (event.ctrlKey || event.altKey || event.metaKey || (event.key === " " && inControl)) return;
-  const act = KEYS[event.key.toLowerCase()];
-  if (!act || event.repeat) return;
+  const key = event.key.toLowerCase();
+  const act = KEYS[key];
+  const moves = /^(arrow|page|home|end)/.test(key);
+  if (!act || (event.repeat && !moves) || (moves && (inControl || !view.frozen))) return;
   event.preventDefault();
   act();
 }
@@ -220,6 +274,9 @@ for (const input of document.querySelectorAll("input[type=radio]"))
 $("band").addEventListener("click", KEYS.b);
 $("freeze").addEventListener("click", freeze);
 $("theme").addEventListener("click", flipTheme);
+$("pdf").addEventListener("click", KEYS.p);
+$("png").addEventListener("click", KEYS.n);
+$("back").addEventListener("input", () => lookBack(-$("back").value));
 document.addEventListener("keydown", onKey);
 new ResizeObserver(fit).observe($("screen"));
 matchMedia("(prefers-color-scheme: light)").addEventListener("change", (e) => setTheme(e.matches ? "light" : "dark"));
@@ -233,6 +290,11 @@ window.ecgMonitor = {
   scope,
   setOption,
   setTheme,
+  page,
+  file: async (kind) => fileOf(page(), kind, "test"),
+  get back() {
+    return view.back;
+  },
   get frozen() {
     return view.frozen;
   },

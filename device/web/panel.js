@@ -73,6 +73,14 @@ function showQuality(quality, st) {
   }
 }
 
+/** The slider of a frozen screen. */
+export function showBack(frozen, seconds, most) {
+  $("look-back").hidden = !frozen;
+  $("back").min = -most;
+  $("back").value = -seconds;
+  say("back-s", `${seconds ? "−" : ""}${seconds} s`);
+}
+
 export function forgetRate() {
   say("hr", DASH);
 }

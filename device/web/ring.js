@@ -1,4 +1,4 @@
-// The last minute of samples, in typed arrays that are allocated once.
+// The last minutes of samples, in typed arrays that are allocated once.
 
 import { LEADS } from "./wire.js";
 
@@ -6,7 +6,7 @@ const N = LEADS.length;
 
 export class Ring {
   /** Room for `seconds` at `fs` samples per second. */
-  constructor(fs, seconds = 75) {
+  constructor(fs, seconds = 310) {
     this.fs = fs;
     this.size = Math.ceil(fs * seconds);
     this.uv = new Int16Array(N * this.size); // lead after lead: a strip is drawn along time

@@ -11,12 +11,13 @@ export class Scope {
   constructor(paper, traces) {
     this.paper = paper;
     this.ink = traces.getContext("2d");
-    this.options = { layout: "3x4", speed: 25, gain: 10, band: true };
+    this.options = { layout: "3x4", mode: "sweep", speed: 25, gain: 10, band: true };
     this.phase = new Float32Array(LEADS.length); // where in the dash pattern each lead is
     this.phased = -1; // sample up to which `phase` holds
     this.phases = null; // the same for every sample of the ring
     this.drawnTo = []; // per group: absolute device pixel; nothing yet where absent
     this.columnsDrawn = 0;
+    this.stillAt = null; // playhead of a picture without a sweep
   }
 
   /** Take samples from another ring (a new run, or a frozen copy). */
@@ -28,12 +29,12 @@ export class Scope {
   }
 
   /** Fit the canvases to a size in CSS pixels, and place the strips. */
-  fit(width, height, dpr) {
+  fit(width, height, dpr, mm) {
     for (const canvas of [this.paper, this.ink.canvas]) {
       canvas.width = Math.round(width * dpr);
       canvas.height = Math.round(height * dpr);
     }
-    const scene = place(this.options.layout, this.paper.width, this.paper.height, dpr);
+    const scene = place(this.options.layout, this.paper.width, this.paper.height, dpr, mm);
     const weight = Math.max(dpr, Math.min(1.5 * dpr, scene.mm / 5)); // a wall screen is looked at from afar
     this.scene = { ...scene, dpr, weight };
     this.restyle();
@@ -60,6 +61,8 @@ export class Scope {
 
   /** Draw from where the last call ended up to the playhead, in samples. */
   drawTo(head) {
+    if (this.options.mode === "scroll") return this.still(head);
+    this.stillAt = null;
     const scale = this.pixelsPerSample;
     this.#measureDashes(Math.min(this.ring.end, Math.ceil(head) + 3 + Math.ceil(3 / scale)));
     this.scene.groups.forEach((group, g) => {
@@ -79,14 +82,33 @@ export class Scope {
     });
   }
 
+  /** Draw strips that end with the playhead at their right edge. */
+  still(head) {
+    const scale = this.pixelsPerSample;
+    this.ink.clearRect(0, 0, this.ink.canvas.width, this.ink.canvas.height);
+    this.#measureDashes(Math.min(this.ring.end, Math.ceil(head) + 3 + Math.ceil(3 / scale)));
+    for (const group of this.scene.groups) {
+      const to = Math.floor(head * scale);
+      this.#sweep(group, to - group.width, to, to - group.width);
+      this.columnsDrawn += group.width;
+    }
+    this.drawnTo = [];
+    this.stillAt = head;
+  }
+
   /** Device pixels of a sample in the first strip of a lead, for whoever wants to look at it. */
   locate(lead, index) {
     for (const group of this.scene.groups)
       for (const column of group.columns)
         for (const cell of column.cells)
-          if (cell.lead === lead)
-            return { ...cell, x: column.x + Math.floor((index * this.pixelsPerSample) % group.width) };
+          if (cell.lead === lead) return { ...cell, x: column.x + this.#offset(index, group) };
     return null;
+  }
+
+  #offset(index, group) {
+    const at = index * this.pixelsPerSample;
+    if (this.stillAt === null) return Math.floor(at % group.width);
+    return Math.floor(at) - Math.floor(this.stillAt * this.pixelsPerSample) + group.width;
   }
 
   #eraseWidth(group) {

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,19 @@ def test_a_calibration_that_cannot_be_used_changes_nothing_but_says_so(tmp_path)
         assert [n.kind for n in sink.notes] == ["calibration"]
         assert sink.notes[0].text.startswith("not used: ") and reason in sink.notes[0].text
         assert fakes.join(sink.blocks)[1]["mv"].tobytes() == fakes.join(never.blocks)[1]["mv"].tobytes()
+
+
+def test_an_old_calibration_is_told(tmp_path, capsys):
+    model = load_model("i-ii-int8")
+    c = _calibration(model, SyntheticHeart(100, seed=3).read(1500).astype(np.float32))
+    run = ["run", "synthetic:", "--fast", "--seconds", "1", "--model", "i-ii-int8", "--patient", "p", "--calibration"]
+    for name, made, told in (
+        ("old", "2020-01-01T00:00:00+00:00", True),
+        ("new", datetime.now(timezone.utc).isoformat(), False),
+    ):
+        write_calibration(tmp_path / name, replace(c, made=made))
+        assert main([*run, str(tmp_path / name)]) == 0
+        assert ("days old" in capsys.readouterr().err) is told
 
 
 @pytest.fixture

@@ -1,0 +1,83 @@
+// The strip on the screen as a page: A4 across, 3 × 4 and a rhythm strip, at true scale, provenance in words.
+
+import { STYLES } from "./layout.js";
+import { pdfOf } from "./pdf.js";
+import { Scope } from "./scope.js";
+import { KINDS, kindOf } from "./wire.js";
+
+const PX_PER_MM = 8;
+const DPR = PX_PER_MM / (96 / 25.4);
+const [WIDTH, HEIGHT] = [297 * PX_PER_MM, 210 * PX_PER_MM];
+const [LEFT, TOP, BOTTOM] = [5 * PX_PER_MM, 20 * PX_PER_MM, 14 * PX_PER_MM];
+const WARNING = "Reconstructed leads are estimates, not for diagnosis";
+
+/**
+ * Draw the page that ends with sample `head` of the scope's ring.
+ *
+ * `info` has device, model, calibration, when (a date), provenance (a word of bits), and notes (text).
+ */
+export function drawPage(source, head, info) {
+  const root = document.documentElement;
+  const theme = root.dataset.theme;
+  root.dataset.theme = "light"; // paper is white
+  try {
+    const scope = new Scope(document.createElement("canvas"), document.createElement("canvas"));
+    Object.assign(scope.options, source.options, { layout: "3x4", mode: "scroll" });
+    scope.use(source.ring);
+    scope.fit((WIDTH - 2 * LEFT) / DPR, (HEIGHT - TOP - BOTTOM) / DPR, DPR, PX_PER_MM);
+    scope.still(head);
+    return compose(scope, info);
+  } finally {
+    root.dataset.theme = theme;
+  }
+}
+
+function compose(scope, info) {
+  const canvas = document.createElement("canvas");
+  canvas.width = WIDTH;
+  canvas.height = HEIGHT;
+  const ink = canvas.getContext("2d");
+  ink.fillStyle = "#fff";
+  ink.fillRect(0, 0, WIDTH, HEIGHT);
+  ink.drawImage(scope.paper, LEFT, TOP);
+  ink.drawImage(scope.ink.canvas, LEFT, TOP);
+  write(ink, `${info.device}   ${info.when.toLocaleString()}`, LEFT, 8, 4.2, "#111", "600");
+  write(ink, [info.model, info.calibration, info.notes].filter(Boolean).join("   "), LEFT, 14, 2.6, "#444");
+  for (const group of scope.scene.groups)
+    for (const column of group.columns)
+      for (const cell of column.cells) {
+        const kind = KINDS[kindOf(info.provenance, cell.k)];
+        const x = LEFT + column.x + PX_PER_MM;
+        const y = (TOP + cell.top) / PX_PER_MM + 5;
+        write(ink, cell.lead, x, y, 3.6, scope.theme[kind], "600");
+        write(ink, STYLES[kind].word, x + 10 * PX_PER_MM, y, 2.6, scope.theme[kind]);
+      }
+  const { speed, gain } = scope.options;
+  write(ink, WARNING, LEFT, 204, 4.2, scope.theme.reconstructed, "600");
+  write(ink, `${speed} mm/s   ${gain} mm/mV   monitor band 0.5–40 Hz`, LEFT + 130 * PX_PER_MM, 204, 3.2, "#444");
+  return canvas;
+}
+
+/** Text with its base line `y` mm from the top, `size` mm high. */
+function write(ink, text, x, y, size, color, weight = "400") {
+  ink.fillStyle = color;
+  ink.font = `${weight} ${size * PX_PER_MM}px system-ui, sans-serif`;
+  ink.fillText(text, x, y * PX_PER_MM);
+}
+
+/** The page as a Blob: "png" or "pdf". */
+export async function fileOf(canvas, kind, title) {
+  const blob = (type) => new Promise((done) => canvas.toBlob(done, type, 0.92));
+  if (kind === "png") return blob("image/png");
+  const jpeg = new Uint8Array(await (await blob("image/jpeg")).arrayBuffer());
+  return new Blob([pdfOf(jpeg, canvas.width, canvas.height, title)], { type: "application/pdf" });
+}
+
+/** Hand a file to the browser's downloads. */
+export function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
