@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +32,7 @@ class MqttSender:
     UsageError
         The URL makes no sense.
     PortNotFoundError
-        No broker answers.
+        No broker answers, or it refuses.
     """
 
     def __init__(self, url: str) -> None:
@@ -51,13 +52,24 @@ class MqttSender:
         client.will_set(f"{self._prefix}/end", wire.end_message(), qos=1, retain=True)
         client.max_queued_messages_set(_QUEUED)
         client.connect_timeout = _CONNECT_S
+        answered, answer = threading.Event(), []
+
+        def heard(*args: Any) -> None:
+            answer.append(args[3])  # the reason code
+            answered.set()
+
+        client.on_connect = heard
         try:
             client.connect(parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883), keepalive=30)
         except (OSError, ValueError) as e:
             raise PortNotFoundError(f"no MQTT broker at {parts.hostname}: {e}", "check the address in --mqtt") from e
-        client.loop_start()
         self._client = client
         self._last: Any = None
+        client.loop_start()
+        if not answered.wait(_CONNECT_S) or answer[0].is_failure:
+            reason = answer[0] if answer else "no answer"
+            self.close()
+            raise PortNotFoundError(f"the MQTT broker at {parts.hostname} refuses: {reason}", "check user and password")
 
     def send(self, kind: str, line: str) -> None:
         """Publish a line; returns at once, also while the broker is away."""

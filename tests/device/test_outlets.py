@@ -191,7 +191,8 @@ def test_an_address_in_use_is_refused():
 class Broker:
     """As much of MQTT 3.1.1 as a publisher meets, on a real socket."""
 
-    def __init__(self):
+    def __init__(self, answer=0):
+        self.answer = answer
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         self.published, self.connect, self.left = [], b"", threading.Event()
@@ -216,7 +217,7 @@ class Broker:
             kind, flags = head[0] >> 4, head[0] & 15
             if kind == 1:
                 self.connect = body
-                s.sendall(b"\x20\x02\x00\x00")
+                s.sendall(b"\x20\x02\x00" + bytes([self.answer]))
             elif kind == 3:
                 size = struct.unpack(">H", body[:2])[0]
                 topic, rest = body[2 : 2 + size].decode(), body[2 + size :]
@@ -239,6 +240,11 @@ def test_a_broker_gets_every_line_under_its_topic(run):
     assert {t.removeprefix("ward/bed-7/"): (qos, kept) for t, _, qos, kept in broker.published} == {
         "header": (1, True), "leads": (0, False), "note": (1, False), "status": (1, True), "end": (1, True),
     }  # fmt: skip
+
+
+def test_a_broker_that_refuses_is_told():
+    with pytest.raises(PortNotFoundError, match="refuses"):
+        MqttSender(f"mqtt://127.0.0.1:{Broker(answer=5).port}/bed")
 
 
 def test_no_broker_and_no_topic_are_told():
