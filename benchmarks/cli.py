@@ -81,6 +81,7 @@ def _suite(args: argparse.Namespace) -> dict[str, Any]:
         found = stages.measure(model)
         if args.live_seconds > 0 and Path("/proc/self/stat").exists():
             found["run"] = stages.live("i-ii-int8", args.live_seconds)
+            found["screen"] = _screen(args.live_seconds)
         return found
 
     def grown() -> dict[str, Any]:
@@ -101,6 +102,15 @@ def _suite(args: argparse.Namespace) -> dict[str, Any]:
         except MissingExtraError as e:
             out[name] = {"why_not": e.message}
     return out
+
+
+def _screen(seconds: float) -> dict[str, Any]:
+    from ecg_edge.benchmarks import screen
+
+    try:
+        return screen.measure(seconds=seconds)
+    except EcgEdgeError as e:
+        return {"why_not": e.message}
 
 
 def _write(folder: Path, doc: dict[str, Any]) -> None:

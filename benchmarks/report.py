@@ -95,6 +95,12 @@ def _live(d: Doc) -> str:
             f"command to the first reconstructed rows on disk: {run['cold_start_s']:.2f} s, of which imports and the "
             "session take most; the rest is the patch's greeting, the first hop and the recorder's flush."
         )
+    if screen := d.get("screen"):
+        out += "\n\nFrom the instant an R peak is sampled to the frame that draws it, seen in the pixels of Chromium: "
+        out += screen.get("why_not") or (
+            f"p50 {screen['p50_ms']:.0f} ms, p95 {screen['p95_ms']:.0f} ms, max {screen['max_ms']:.0f} ms over "
+            f"{screen['beats']} beats: all terms above and the display's smoothing, but not the screen's refresh."
+        )
     return out
 
 

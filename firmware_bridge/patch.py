@@ -170,6 +170,10 @@ class VirtualPatch:
         self._release(stop, whatever=True)
         self._link.drain(stop)
 
+    def instant(self, index: int) -> float:
+        """Host time (`Clock.monotonic`) at which a sample is taken, at the pace of the clock."""
+        return self._booted + (self._origin + float(index / self._fs)) / self._speed
+
     def _described(self, info: StreamInfo) -> StreamInfo:
         per_frame = _samples_per_frame(self._fs, self.options.frame_s, len(info.channels))
         return replace(info, samples_per_frame=per_frame, tick_hz=self._tick_hz)

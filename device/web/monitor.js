@@ -292,6 +292,9 @@ window.ecgMonitor = {
   setTheme,
   page,
   file: async (kind) => fileOf(page(), kind, "test"),
+  get header() {
+    return run.header;
+  },
   get back() {
     return view.back;
   },

@@ -15,7 +15,7 @@ from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import DeviceLostError, DiskFullError, LeadMismatchError, PortBusyError
 from ecg_edge.firmware_bridge.samples import DeviceStatus, Gap
 from tests.device import fakes
-from tests.device.test_sink_thread import Failing, Held
+from tests.device.test_sink_thread import PATIENCE, Failing, Held
 
 
 def runner(model, source, *sinks, **options):
@@ -94,6 +94,14 @@ def test_a_stuck_screen_does_not_delay_the_recording(model, tmp_path):
     finished = []
 
     class Watch(fakes.ListSource):
+        taken = 0
+
+        def get(self, timeout=None):
+            self.taken += 1
+            if self.taken == 20:  # the note is on its way by now; before it the screen is not stuck
+                assert stuck.reached.wait(PATIENCE)
+            return super().get(timeout)
+
         def stop(self):  # the whole source was taken while the screen was still stuck
             finished.append(not stuck.go.is_set())
             stuck.go.set()
