@@ -33,7 +33,10 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         "--placement", choices=("same", "again"), default="again",
         help="whether the electrodes are where they were when the calibration was made (default: put on again)",
     )  # fmt: skip
+    parser.add_argument("--config", metavar="FILE", help="TOML file that describes one or more patches, and all else")
     parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
+    parser.add_argument("--rotate", metavar="N", help="begin new records every 1h, 10min or 500MB")
+    parser.add_argument("--tui", action="store_true", help="show the leads in the terminal")
     parser.add_argument("--monitor", action="store_true", help="show the leads in a browser")
     parser.add_argument("--host", default="127.0.0.1", help="address of the monitor (default: this machine only)")
     parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")

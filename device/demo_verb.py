@@ -35,7 +35,7 @@ def _demo(a: argparse.Namespace) -> Summary:
     with contextlib.ExitStack() as ends:
         port = ends.enter_context(virtual_patch(_LEADS))
         hint(f"a virtual patch on {port}: synthetic heart, leads {_LEADS} at {_FS} Hz")
-        model = a.model or str(default_model(tuple(_LEADS.split(","))).path)
+        model = a.model or str(default_model(tuple(_LEADS.split(","))))
         file = Path(ends.enter_context(tempfile.TemporaryDirectory())) / f"{_PATIENT}.calibration"
         if a.calibrated:
             twelve = ends.enter_context(virtual_patch(",".join(BASIS), _TWELVE_PACE))

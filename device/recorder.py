@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from ecg_edge.device.leads import Provenance
+from ecg_edge.device.rolling import RollingRecord, parse_rotation
 from ecg_edge.device.sink import Note, RunHeader, Status
 from ecg_edge.device.stream import LeadBlock
 from ecg_edge.device.wfdb_files import disk_errors
 from ecg_edge.device.wfdb_writer import Signal, WfdbWriter
 from ecg_edge.firmware_bridge.samples import LEADS, Channel, SampleBlock
 
+_BYTES_PER_S = 2400
 _GAIN = 1000
 """Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
 
@@ -29,6 +32,8 @@ class Recorder:
     ----------
     folder : Path
         Made if it is not there.
+    rotate : str, optional
+        A new pair of records every ``1h``, ``10min`` or ``500MB`` (of the twelve leads).
 
     Raises
     ------
@@ -38,10 +43,13 @@ class Recorder:
 
     name = "recorder"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._twelve: WfdbWriter | None = None
-        self._measured: WfdbWriter | None = None
+    def __init__(self, folder: Path, rotate: str | None = None) -> None:
+        self._folder, self._rotate = folder, rotate
+        if rotate:
+            parse_rotation(rotate, _BYTES_PER_S)
+        self._twelve: RollingRecord | None = None
+        self._measured: RollingRecord | None = None
+        self._mine: set[str] = set()
         self._synced = 0
         self._warming = False
 
@@ -54,21 +62,30 @@ class Recorder:
         """Create both records."""
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-        stem = self._free_name(f"{header.started:%Y%m%dT%H%M%SZ}")
+        every = parse_rotation(self._rotate, 2 * len(LEADS) * header.spec.fs) if self._rotate else None
         spec, info = header.spec, header.info
         said = _comments(header)
         signals = [Signal(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
         self._ratio = spec.fs / info.fs
         self._second = spec.fs
-        self._twelve = WfdbWriter(self._folder, stem, Fraction(spec.fs), signals, 16, header.started, said)
+        fs = Fraction(spec.fs)
+
+        def twelve(started: datetime) -> WfdbWriter:
+            return WfdbWriter(self._folder, self._free_name(started), fs, signals, 16, started, said)
+
+        self._twelve = RollingRecord(twelve, header.started, fs, every)
         # Some devices send rates and flags beside voltages; those have no scale in mV.
         self._volts = [k for k, c in enumerate(info.channels) if np.isfinite(c.lsb_mv)]
         native = [_native_signal(info.channels[k]) for k in self._volts]
         fmt = max(_format(info.channels[k]) for k in self._volts)
         device = f"device: {info.device} {info.firmware} {info.serial}".rstrip()
-        self._measured = WfdbWriter(
-            self._folder, f"{stem}_measured", info.fs, native, fmt, header.started, [device, f"source: {header.source}"]
-        )
+        about = [device, f"source: {header.source}"]
+
+        def measured(started: datetime) -> WfdbWriter:
+            name = self._free_name(started, "_measured")
+            return WfdbWriter(self._folder, name, info.fs, native, fmt, started, about)
+
+        self._measured = RollingRecord(measured, header.started, info.fs, every)
         for record in (self._twelve, self._measured):
             record.annotate(0, "start of recording")
 
@@ -128,12 +145,19 @@ class Recorder:
                 record.sync()
                 self._synced = record.n_samples
 
-    def _free_name(self, stamp: str) -> str:
-        """Two runs may begin within a second."""
+    def _free_name(self, started: datetime, suffix: str = "") -> str:
+        """Name after a time; two runs may begin within a second. A measured record is named as its twelve leads."""
+        stamp = f"{started:%Y%m%dT%H%M%SZ}"
         name, k = stamp, 2
-        while (self._folder / f"{name}.dat").exists() or (self._folder / f"{name}_measured.dat").exists():
+        while (self._folder / f"{name}{suffix}.dat").exists() or not (
+            name in self._mine or (self._free(name) and self._free(f"{name}_measured"))
+        ):
             name, k = f"{stamp}_{k}", k + 1
-        return name
+        self._mine.add(name)
+        return name + suffix
+
+    def _free(self, name: str) -> bool:
+        return not (self._folder / f"{name}.dat").exists()
 
 
 def _comments(header: RunHeader) -> list[str]:

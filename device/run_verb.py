@@ -12,14 +12,17 @@ from typing import Any
 
 from ecg_edge.device.any_lead import for_leads
 from ecg_edge.device.calibration_watch import CalibrationWatch
+from ecg_edge.device.config import PatchConfig, read_config
 from ecg_edge.device.console import say
+from ecg_edge.device.gateway import run_all
 from ecg_edge.device.leads import BASIS
 from ecg_edge.device.model import Model, load_model, shipped_models
 from ecg_edge.device.outlets import Outlets, open_outlets
 from ecg_edge.device.recorder import Recorder
+from ecg_edge.device.rescale import RescaledSource, Scale
 from ecg_edge.device.run import Runner, stop_on_signals
 from ecg_edge.device.sink_thread import SinkThread
-from ecg_edge.device.sources import open_source
+from ecg_edge.device.sources import Source, open_source
 from ecg_edge.device.status import StatusLine
 from ecg_edge.device.stored import record_name
 from ecg_edge.device.summary import Summary
@@ -57,16 +60,24 @@ class Options:
     patient: str | None = None
     placement: str = "again"
     fallback: str | None = None
+    rotate: str | None = None
+    tui: bool = False
+    name: str = ""
+    scales: dict[str, Scale] = field(default_factory=dict)
     outlets: Outlets = field(default_factory=Outlets)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge run`` says; return the exit status."""
     a = arguments
+    if a.config:
+        if a.source != "auto" or a.tui:
+            raise UsageError("--config says what is run", "leave SOURCE and --tui out")
+        return _gateway(a)
     options = Options(
         a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
         not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
-        _fallback(a.fallback), Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
+        _fallback(a.fallback), a.rotate, a.tui, "", {}, Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
     )  # fmt: skip
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json, quiet=a.jsonl)
 
@@ -99,7 +110,45 @@ def report(
     return summary.exit_code
 
 
-def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
+def _gateway(a: argparse.Namespace) -> int:
+    """Run what a file describes."""
+    found = run_all(
+        read_config(Path(a.config)),
+        lambda p, load, stop: execute(_options(p), SystemClock(), stop, load),
+        SystemClock(),
+    )
+    docs: dict[str, Any] = {}
+    for name, outcome in found.items():
+        if isinstance(outcome, EcgEdgeError):
+            docs[name] = {"error": outcome.message, "fix": outcome.fix, "exit": outcome.exit_code}
+            hint(f"ecg-edge: {name}: {outcome}")
+            continue
+        docs[name] = outcome.to_dict()
+        if not a.json and outcome.info:
+            say(f"{name}\n{_text(docs[name])}")
+        if outcome.error:
+            hint(f"ecg-edge: {name}: {outcome.error}")
+    if a.json:
+        emit_json({"patches": docs})
+    hint(f"next: ecg-edge service -- --config {Path(a.config).absolute()}")
+    return max((d["exit"] for d in docs.values()), default=0)
+
+
+def _options(p: PatchConfig) -> Options:
+    s = p.settings
+    return Options(
+        s["source"], model=s.get("model"), out=s.get("out"), monitor="monitor" in s, host=s.get("host", "127.0.0.1"),
+        port=s.get("monitor", 0), token=s.get("token"), seconds=s.get("seconds"), mains=s.get("mains", "50"),
+        leads=p.leads, baud=s.get("baud"), reconnect=s.get("reconnect", True), fast=s.get("fast", False),
+        device=s.get("as"), gain=s.get("gain"), calibration=s.get("calibration"), patient=s.get("patient"),
+        placement=s.get("placement", "again"), fallback=_fallback(s.get("fallback", FALLBACK)),
+        rotate=s.get("rotate"), name=p.name, scales=p.scales, outlets=p.outlets,
+    )  # fmt: skip
+
+
+def execute(
+    options: Options, clock: Clock, stop: threading.Event, load: Callable[[str | Path], Model] = load_model
+) -> Summary:
     """Run once.
 
     Parameters
@@ -110,6 +159,8 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         For everything.
     stop : threading.Event
         Set by a signal, or by the caller.
+    load : callable
+        Loads a model by name; several runs may share what it returns.
 
     Raises
     ------
@@ -119,14 +170,15 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
     if options.seconds is not None and not (options.seconds > 0 and math.isfinite(options.seconds)):
         raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
     leads = parse_leads(options.leads) if options.leads else None
-    model = load_model(options.model) if options.model else None
+    model = load(options.model) if options.model else None
     calibration = _calibration(options, clock)
     if calibration and model and not model.spec.any_lead:
         calibration.apply(model)  # refuse before anything is opened
 
     def model_for(found: tuple[str, ...]) -> Model:
-        return for_leads(model or default_model(found), found)
+        return for_leads(model or load(default_model(found)), found)
 
+    source: Source
     url, source = open_source(
         options.source,
         clock,
@@ -136,8 +188,10 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         device=options.device,
         gain=options.gain,
     )
-    recorder = Recorder(Path(options.out)) if options.out else None
-    sinks = [SinkThread(StatusLine(), lossless=False, warn=hint, blocks=False)]
+    if options.scales:
+        source = RescaledSource(source, options.scales)
+    recorder = Recorder(Path(options.out), options.rotate) if options.out else None
+    sinks = [_screen(options)]
     more, found = open_outlets(options.outlets, clock)
     sinks += more
     if recorder:
@@ -158,7 +212,7 @@ def execute(options: Options, clock: Clock, stop: threading.Event) -> Summary:
         stop=stop,
         opened=lambda: hint("\n".join(say_where() for say_where in found)) if found else None,
         calibration=calibration,
-        spare=lambda: load_model(options.fallback) if options.fallback else None,
+        spare=lambda: load(options.fallback) if options.fallback else None,
     )
     with stop_on_signals(stop):
         summary = runner.run()
@@ -183,8 +237,17 @@ def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:
     return found
 
 
-def default_model(leads: tuple[str, ...]) -> Model:
-    """Return the shipped model for a source: the one that uses most leads; int8 before fp32.
+def _screen(options: Options) -> SinkThread:
+    """What the terminal shows."""
+    if options.tui:
+        from ecg_edge.device.tui import TerminalScreen
+
+        return SinkThread(TerminalScreen(), lossless=False, warn=hint, capacity=32)
+    return SinkThread(StatusLine(name=options.name), lossless=False, warn=hint, blocks=False)
+
+
+def default_model(leads: tuple[str, ...]) -> Path:
+    """Return the shipped model's file for a source: the one that uses most leads; int8 before fp32.
 
     Raises
     ------
@@ -205,7 +268,7 @@ def default_model(leads: tuple[str, ...]) -> Model:
     if not fitting:
         raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", "ecg-edge info lists the shipped models")
     best = max(fitting, key=lambda name: (len(reads[name]), name[:4] != "any-", name.endswith("-int8"), name))
-    return load_model(shipped[best])
+    return shipped[best]
 
 
 def _monitor(options: Options) -> tuple[SinkThread, Callable[[], str]]:

@@ -18,13 +18,16 @@ class StatusLine:
     ----------
     stream : file, optional
         stderr by default.
+    name : str, optional
+        Put before every line where several runs share a terminal; nothing is redrawn then.
     """
 
     name = "status"
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, name: str = "") -> None:
         self._out = stream or sys.stderr
-        self._tty = self._out.isatty()
+        self._name = f"{name}: " if name else ""
+        self._tty = self._out.isatty() and not name
         self._drawn = False
         self._said: set[str] = set()
 
@@ -68,7 +71,7 @@ class StatusLine:
             self._out.write("\r\x1b[K" if text else "\n")
             self._drawn = False
         if text:
-            self._out.write(one_line(text) + "\n")
+            self._out.write(one_line(self._name + text) + "\n")
         self._out.flush()
 
 
