@@ -13,7 +13,7 @@ venv = $(PYTHON) -m venv $(1)
 pip = $(1)/bin/python -m pip install -q --disable-pip-version-check
 endif
 
-.PHONY: demo test dev lint bench clean
+.PHONY: test-aarch64 demo test dev lint bench clean
 
 demo: .venv-demo/.installed
 	@.venv-demo/bin/ecg-edge demo $(ARGS)
@@ -52,6 +52,11 @@ dev:
 bench: .venv-test/.installed
 	@$(call pip,.venv-test) matplotlib
 	.venv-test/bin/ecg-edge bench --suite --out docs $(ARGS)
+
+# The device side on an emulated ARM: function, not speed. Debian: apt-get install qemu-user-static debootstrap.
+test-aarch64: .venv-test/.installed
+	@rm -rf .aarch64/wheel && .venv-test/bin/python -m pip wheel -q --no-deps -w .aarch64/wheel .
+	tests/aarch64/emulate.sh .aarch64/wheel/*.whl .aarch64 .venv-test/bin/python
 
 lint: .venv-test/.installed
 	.venv-test/bin/ruff check . && .venv-test/bin/ruff format --check . && .venv-test/bin/mypy

@@ -22,6 +22,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hops", type=int, default=500, metavar="N", help="hops timed at full speed (default 500)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of the run at the real pace (default 4)")
     parser.add_argument("--suite", action="store_true", help="alternatives, stages, growth and the live run as well")
+    parser.add_argument(
+        "--only", action="append", default=[], choices=("models", "rivals", "live", "growth", "front"),
+        help="with --suite and --out: measure this section again, keep the others as they are there",
+    )  # fmt: skip
     parser.add_argument("--live-seconds", type=float, default=20.0, help="length of the suite's live run (default 20)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write benchmarks.md, benchmarks.json and figures there"
@@ -53,9 +57,13 @@ def _bench(args: argparse.Namespace) -> int:
     models = table.wanted(args.models)
     begun = time.time()
     doc: dict[str, Any] = {"machine": machine.facts(), "command": "ecg-edge bench" + " --suite" * args.suite}
-    doc["models"] = [*table.measure(models, threads, args.hops, args.seconds), *table.absent(models)]
+    before = _before(args)
+    if not args.only or "models" in args.only:
+        doc["models"] = [*table.measure(models, threads, args.hops, args.seconds), *table.absent(models)]
+    else:
+        doc |= {k: before[k] for k in ("machine", "command", "models")}
     if args.suite:
-        doc |= _suite(args)
+        doc = {**before, **doc, **_suite(args)}
     if args.meter:
         doc["external_meter_j"] = machine.external_meter(args.meter, begun, time.time())
     sys.stdout.write(report.plain(doc) + "\n")
@@ -95,6 +103,8 @@ def _suite(args: argparse.Namespace) -> dict[str, Any]:
     }
     out = {}
     for name, measure in sections.items():
+        if args.only and name not in args.only:
+            continue
         try:
             out[name] = measure()
         except ImportError as e:
@@ -111,6 +121,18 @@ def _screen(seconds: float) -> dict[str, Any]:
         return screen.measure(seconds=seconds)
     except EcgEdgeError as e:
         return {"why_not": e.message}
+
+
+def _before(args: argparse.Namespace) -> dict[str, Any]:
+    """The document whose other sections are kept."""
+    if not args.only:
+        return {}
+    if not (args.suite and args.out):
+        raise UsageError("--only is for --suite with --out", "ecg-edge bench --suite --only live --out docs")
+    try:
+        return dict(json.loads((args.out / "benchmarks.json").read_text()))
+    except (OSError, ValueError) as e:
+        raise UsageError(f"no earlier benchmarks.json in {args.out}: {e}", "leave --only out") from e
 
 
 def _write(folder: Path, doc: dict[str, Any]) -> None:

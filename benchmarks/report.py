@@ -26,7 +26,7 @@ def markdown(doc: Doc) -> str:
             parts.append(f"## {key.capitalize()}\n\nNot measured: {found['why_not']}.")
         elif found:
             parts.append(section(found))
-    return "\n\n".join([*parts, _ELSEWHERE]) + "\n"
+    return "\n\n".join([*parts, _BOARDS, _ELSEWHERE]) + "\n"
 
 
 def _intro(doc: Doc) -> str:
@@ -147,6 +147,24 @@ Without torch the alternatives and the growth tables are left out, and say so; e
 page names governor, frequency, temperature and (on a Pi) what the firmware says of throttling; on a Jetson the INA
 rail gives joules, elsewhere `--meter FILE` takes an external meter's CSV (`time_s,power_w`). Set the governor to
 `performance`, let the board cool, run it twice. A gate for a build: `ecg-edge bench i-ii-int8 --floor p99=20`."""
+
+
+_BOARDS = """## Run this on your Pi or Jetson
+
+```sh
+sudo apt-get install -y python3-venv chromium        # the browser only for the last figure of the live path
+python3 -m venv ecg && . ecg/bin/activate
+pip install "ecg-edge[web,tflite]"                   # Pi: onnxruntime and LiteRT
+pip install --no-deps ecg-edge && pip install -r requirements-jetson.txt   # Jetson instead: NVIDIA's onnxruntime-gpu
+ecg-edge doctor && ecg-edge verify i-ii-int8         # the same answers as where the file was made
+ecg-edge bench --suite --out report/                 # this page for your board, some minutes
+ecg-edge bench i-ii-int8 --floor p99=20 --floor core=5   # as a gate: exit status 3 above it
+```
+
+The page then holds the board's name, governor, temperature and throttling flags, and joules where it tells them. What
+needs torch (the alternatives) says so in place of figures. Tried for function, not for speed, on an emulated Cortex-A72
+(`make test-aarch64`): both runtimes verify the shipped file, a patch through a pseudo-terminal is reconstructed and
+recorded, a calibration is fitted and `bench` measures; the recorded leads are those of x86 to the last microvolt."""
 
 
 def plots(doc: Doc, folder: Path) -> list[Path]:

@@ -103,6 +103,7 @@ class QualityIndex:
         self._n = max(8, round(WINDOW_S * fs))
         self._mv = np.zeros((self._n, n_leads))
         self._ok = np.zeros((self._n, n_leads), np.bool_)
+        self._seen = 0
         self._taper = np.hanning(self._n)[:, None]
         self._hz = np.asarray(np.fft.rfftfreq(self._n, 1 / self._fs), np.float64)
 
@@ -111,6 +112,7 @@ class QualityIndex:
         keep = slice(-self._n, None)
         self._mv = np.concatenate([self._mv, np.where(valid, mv, 0.0)])[keep]
         self._ok = np.concatenate([self._ok, valid])[keep]
+        self._seen = min(self._n, self._seen + len(mv))
 
     def now(self, faults: FaultWatch) -> tuple[Quality, ...]:
         """Index of each lead."""
@@ -126,6 +128,9 @@ class QualityIndex:
         for k in range(x.shape[1]):
             if faults.flat[k] or faults.clipped[k]:
                 out.append(Quality(0.0, "flat" if faults.flat[k] else "clipped"))
+                continue
+            if self._seen < self._n:  # a spectrum of half a window tells of its edges
+                out.append(Quality(round(float(self._ok[-self._seen :, k].mean()) if self._seen else 0.0, 2)))
                 continue
             scores = {name: 1 - min(1.0, float(v[k]) / worst[name] / 2) for name, v in share.items()}
             reason, least = min(scores.items(), key=lambda kv: kv[1])
