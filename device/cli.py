@@ -76,7 +76,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 def _convert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="finished or recovered WFDB recording")
     parser.add_argument("--out", metavar="FILE", help="EDF+ file (default: beside the record)")
-    parser.add_argument("--patient", metavar="ID", default="", help="for the header")
+    parser.add_argument("--patient", metavar="ID", default="", help="for the header (default: the recording's)")
     parser.add_argument("--force", action="store_true", help="replace the file where it is there")
     _output(parser)
 
@@ -105,7 +105,7 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="twelve-lead recording")
     parser.add_argument("--at", type=float, metavar="S", help="second at which the page begins (default: the last ten)")
     parser.add_argument("--out", metavar="FILE", help="PDF or PNG file (default: a PDF beside the record)")
-    parser.add_argument("--patient", metavar="ID", help="for the head of the page")
+    parser.add_argument("--patient", metavar="ID", help="for the head of the page (default: the recording's)")
     parser.add_argument("--speed", type=int, choices=(25, 50), default=25, help="mm/s (default: 25)")
     parser.add_argument("--gain", type=int, choices=(5, 10, 20), default=10, help="mm/mV (default: 10)")
     _output(parser)

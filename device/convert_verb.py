@@ -29,7 +29,7 @@ def convert(arguments: argparse.Namespace) -> int:
         if out.exists() and not a.force:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
         stored = read_stored(a.record)
-        write_edf(stored, out, a.patient)
+        write_edf(stored, out, a.patient or stored.patient)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})

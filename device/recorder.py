@@ -79,7 +79,7 @@ class Recorder:
         native = [_native_signal(info.channels[k]) for k in self._volts]
         fmt = max(_format(info.channels[k]) for k in self._volts)
         device = f"device: {info.device} {info.firmware} {info.serial}".rstrip()
-        about = [device, f"source: {header.source}"]
+        about = [device, *([f"patient: {header.patient}"] if header.patient else []), f"source: {header.source}"]
 
         def measured(started: datetime) -> WfdbWriter:
             name = self._free_name(started, "_measured")
@@ -171,6 +171,7 @@ def _comments(header: RunHeader) -> list[str]:
         "reconstructed leads are estimates, not for diagnosis",
         *(f"{p.value}: {', '.join(leads) or 'none'}" for p, leads in by.items()),
         f"model: {header.model_name} sha256 {header.model_sha256} model_id {spec.model_id} {spec.precision}",
+        *([f"patient: {header.patient}"] if header.patient else []),
         *([header.calibration] if header.calibration else []),
         f"source: {header.source}",
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",

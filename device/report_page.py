@@ -53,7 +53,7 @@ class Page:
             raise LeadMismatchError(
                 f"{stored.name} lacks {', '.join(missing)}", "give the twelve-lead record, not the one that is measured"
             )
-        self._stored, self._patient, self._speed, self._gain = stored, patient, speed, gain
+        self._stored, self._patient, self._speed, self._gain = stored, patient or stored.patient, speed, gain
         self._mv = stored.mv
         self._columns = {lead: k for k, lead in enumerate(names)}
 

@@ -35,6 +35,7 @@ from ecg_edge.firmware_bridge.samples import LEADS, DeviceStatus, Event, Gap, Sa
 _STATUS_EVERY_S = 1.0
 _RATE_OVER = 5
 _SURE_S = 10
+_SILENT_S = 3
 
 
 class Runner:
@@ -64,6 +65,8 @@ class Runner:
         Called once the sinks are open.
     calibration : CalibrationWatch, optional
         Fits the model to a person; looked at once a second.
+    patient : str, optional
+        Identifier, for the recording.
     spare : callable, optional
         Returns the any-lead model for when leads are lost.
     """
@@ -83,13 +86,14 @@ class Runner:
         opened: Callable[[], None] = lambda: None,
         calibration: CalibrationWatch | None = None,
         spare: Callable[[], Model | None] = lambda: None,
+        patient: str = "",
     ) -> None:
         self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
         self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
         self._stop = stop or threading.Event()
         self._gatherer = Gatherer(source, clock, self._stop)
         self._opened = opened
-        self._calibration, self._spare = calibration, spare
+        self._calibration, self._spare, self._patient = calibration, spare, patient
         self._open: list[SinkThread] = []
         self._stream: _Stream | None = None
         self._done = False
@@ -97,7 +101,8 @@ class Runner:
         self._notes: Counter[str] = Counter()
         self._connected = True
         self._battery: int | None = None
-        self._status_at = -math.inf
+        self._status_at = self._heard_at = -math.inf
+        self._silent = False
         self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
 
     def run(self) -> Summary:
@@ -130,6 +135,7 @@ class Runner:
         if isinstance(event, StreamInfo):
             event = rename_leads(event, self._leads) if self._leads else event
             if self._stream is None:
+                self._heard_at = self._clock.monotonic()
                 model = self._model_for(event.leads)
                 personal = self._calibration.apply(model) if self._calibration else model
                 self._stream = _Stream(model, personal, event, self._mains_hz, self._seconds, self._spare())
@@ -142,6 +148,7 @@ class Runner:
             self._note(Note("disconnect", here, here, event.reason))
         elif isinstance(event, Reconnected):
             self._connected = True
+            self._heard_at = self._clock.monotonic()
             stream.clocks.reset()
             self._note(Note("reconnect", here, here, f"back after {event.down_s:.1f} s"))
         elif isinstance(event, DeviceStatus):
@@ -154,6 +161,7 @@ class Runner:
             if not self._open:
                 self._open_sinks(stream, event)
             self._put(event)
+            self._heard(stream)
             if self._source.live:
                 stream.clocks.feed(event.index + len(event), event.arrival)
         elif isinstance(event, Gap) and not event.known:
@@ -177,6 +185,7 @@ class Runner:
             self._clock.now() - timedelta(seconds=age),
             pipeline.latency_terms,
             self._label,
+            self._patient,
         )
         for sink in self._sinks:
             sink.open(header)
@@ -205,10 +214,25 @@ class Runner:
             return
         self._status_at = now
         self._recalibrate(self._stream)
+        self._listen(self._stream, now)
         for note in self._stream.electrodes():
             self._note(note)
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
         self._put(self._figures(self._stream))
+
+    def _heard(self, stream: _Stream) -> None:
+        self._heard_at = self._clock.monotonic()
+        if self._silent:
+            self._silent = False
+            here = stream.pipeline.next_index
+            self._note(Note("silent", here, here, "samples come again"))
+
+    def _listen(self, stream: _Stream, now: float) -> None:
+        """Say so where a device is connected and sends nothing: its screen would stand still without a word."""
+        if self._source.live and self._connected and not self._silent and now - self._heard_at > _SILENT_S:
+            self._silent = True
+            here = stream.pipeline.next_index
+            self._note(Note("silent", here, here, f"the device is connected and has sent nothing for {_SILENT_S} s"))
 
     def _recalibrate(self, stream: _Stream) -> None:
         """Take up a calibration that has come since; one that cannot be used changes nothing."""
@@ -242,7 +266,7 @@ class Runner:
             heart_rate_bpm=stream.beats.heart_rate(),
             lead_off=pipeline.lead_off,
             dropped_blocks=self._dropped(),
-            connected=self._connected,
+            connected=self._connected and not self._silent,
             battery_percent=self._battery,
             calibration=self._label,
             calibration_fits=pipeline.calibration_fits,

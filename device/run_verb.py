@@ -212,6 +212,7 @@ def execute(
         stop=stop,
         opened=lambda: hint("\n".join(say_where() for say_where in found)) if found else None,
         calibration=calibration,
+        patient=options.patient or "",
         spare=lambda: load(options.fallback) if options.fallback else None,
     )
     with stop_on_signals(stop):

@@ -35,6 +35,8 @@ class RunHeader:
         ``device filter``, ``frame``, ``resampler``, ``algorithmic`` ….
     calibration : str
         ``reconstructed, calibrated <date> from <record>``; empty where the model is everybody's.
+    patient : str
+        Identifier as the user gave it; empty where unknown.
     """
 
     info: StreamInfo
@@ -46,6 +48,7 @@ class RunHeader:
     started: datetime
     latency_terms: dict[str, float] = field(default_factory=dict)
     calibration: str = ""
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Note:
     kind : str
         ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``,
         ``calibration``, ``signal`` (a lead is flat or clipped), ``fallback`` (other leads are reconstructed from),
-        ``electrodes`` (they look exchanged).
+        ``electrodes`` (they look exchanged), ``silent`` (connected, but nothing comes).
     index, stop : int
         Half-open range on the native sample axis; ``stop == index`` for an instant.
     text : str

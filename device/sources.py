@@ -20,6 +20,7 @@ from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.errors import PortNotFoundError, UsageError
 from ecg_edge.firmware_bridge.listen import name_device
 from ecg_edge.firmware_bridge.reader import Reader, ReaderEvent
+from ecg_edge.firmware_bridge.same_port import SamePort
 from ecg_edge.firmware_bridge.samples import Channel, SampleBlock, StreamInfo, parse_leads
 from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 from ecg_edge.firmware_bridge.transport import list_ports, open_transport
@@ -169,7 +170,9 @@ def open_source(
     if device == "auto" or (url == "auto" and device is None):
         device = recognise(port, clock, baud)
     decoder, usual_baud = _decoder(device, gain)
-    return port, Reader(partial(open_transport, port, baud=baud or usual_baud), decoder, clock, reconnect=reconnect)
+    return port, Reader(
+        SamePort(port, partial(open_transport, baud=baud or usual_baud)), decoder, clock, reconnect=reconnect
+    )
 
 
 def recognise(port: str, clock: Clock, baud: int | None) -> str:

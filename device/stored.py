@@ -72,6 +72,11 @@ class Stored:
     comments: tuple[str, ...]
 
     @property
+    def patient(self) -> str:
+        """Identifier in the header; empty where there is none."""
+        return next((c.removeprefix("patient: ") for c in self.comments if c.startswith("patient: ")), "")
+
+    @property
     def mv(self) -> npt.NDArray[np.float64]:
         """In mV, NaN where invalid."""
         gain = np.array([s.gain for s in self.signals])

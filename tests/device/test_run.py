@@ -2,14 +2,17 @@ import json
 import threading
 
 import numpy as np
+import pyedflib
 import pytest
 import wfdb
 
+from ecg_edge.device.main import main
 from ecg_edge.device.pipeline import Pipeline
 from ecg_edge.device.recorder import Recorder
 from ecg_edge.device.run import Runner
 from ecg_edge.device.sink_thread import SinkThread
 from ecg_edge.device.sources import PacedSource, synthetic
+from ecg_edge.device.stored import read_stored
 from ecg_edge.firmware_bridge.backlog import Disconnected, Reconnected
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import DeviceLostError, DiskFullError, LeadMismatchError, PortBusyError
@@ -188,3 +191,32 @@ def test_latency_is_measured_from_arrival(model):
     summary = runner(model, Slow(events), clock=clock).run()
     assert summary.to_dict()["latency_ms"]["p50"] == pytest.approx(25, rel=0.02)
     assert summary.to_dict()["latency_ms"]["max"] == pytest.approx(25, rel=0.02)
+
+
+def test_a_device_that_is_there_and_says_nothing_is_told(model):
+    clock = ManualClock()
+    _, lists = fakes.stream(500)
+
+    class Source(fakes.ListSource):
+        def get(self, timeout=None):
+            clock.advance(0.04)
+            return super().get(timeout)
+
+    source, sink = Source([*lists[:30], *([[]] * 100), *lists[30:]]), fakes.ListSink()
+    source.live = True
+    summary = runner(model, source, SinkThread(sink, lossless=True), clock=clock, patient="P 7").run()
+    assert [(n.kind, n.index) for n in sink.notes] == [("silent", 290), ("silent", 290)]
+    assert "sent nothing" in sink.notes[0].text and "again" in sink.notes[1].text
+    assert summary.counts.samples_lost == 0 and sink.header.patient == "P 7"
+    assert not all(s.connected for s in sink.statuses) and sink.statuses[-1].connected
+
+
+def test_the_patient_is_in_the_recording_and_what_is_made_of_it(tmp_path, capsys):
+    command = ["run", "synthetic:", "--fast", "--seconds", "12", "--model", "i-ii-int8", "--patient", "P 7"]
+    assert main([*command, "--out", str(tmp_path), "--json"]) == 0
+    name = json.loads(capsys.readouterr().out)["recording"]
+    for suffix in ("", "_measured"):
+        assert read_stored(name + suffix).patient == "P 7"
+    assert main(["convert", name]) == 0
+    with pyedflib.EdfReader(name + ".edf") as edf:
+        assert edf.getPatientCode() == "P 7"
