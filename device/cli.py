@@ -21,7 +21,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="auto",
         metavar="SOURCE",
-        help="serial port, tcp://host:port, replay:RECORD, synthetic:, or auto: the USB port, named by listening",
+        help="serial port, tcp://host:port, replay:RECORD, brainflow:BOARD, synthetic:, auto (USB port, by listening)",
     )
     parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
     parser.add_argument(

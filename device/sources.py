@@ -128,7 +128,7 @@ def open_source(
     Parameters
     ----------
     url : str
-        ``auto``, a serial port, ``tcp://host:port``, ``replay:RECORD`` or
+        ``auto``, a serial port, ``tcp://host:port``, ``replay:RECORD``, ``brainflow:BOARD?serial_port=…``, or
         ``synthetic:leads=I,II&fs=250&seed=0&bpm=65``.
     clock : Clock
         Stamps and paces.
@@ -164,6 +164,10 @@ def open_source(
     if scheme == "synthetic":
         info, blocks = synthetic(rest)
         return url, PacedSource(info, blocks, clock, fast)
+    if scheme == "brainflow":
+        from ecg_edge.firmware_bridge.brainflow_boards import brainflow_source
+
+        return url, brainflow_source(rest, clock)
     if fast:
         raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
     port = only_port() if url == "auto" else url
