@@ -8,6 +8,7 @@ from typing import Any
 
 from ecg_edge.device.console import say, table
 from ecg_edge.device.model import Model, load_model, shipped_models
+from ecg_edge.device.spec import ModelSpec
 from ecg_edge.firmware_bridge.verb import emit_json, hint
 
 
@@ -52,6 +53,7 @@ def describe(model: Model) -> dict[str, Any]:
         "settling_s": spec.settling_s,
         "size_bytes": model.path.stat().st_size,
         "state_bytes": sum(s.initial().nbytes for s in spec.states),
+        "macs_per_s": _macs_per_s(spec),
         "interval_level": spec.head.interval_level,
         "conditioning": spec.conditioning.to_dict(),
         "quantisation": spec.quantisation,
@@ -59,6 +61,14 @@ def describe(model: Model) -> dict[str, Any]:
         "accuracy": spec.accuracy,
         "licence": spec.licence,
     }
+
+
+def _macs_per_s(spec: ModelSpec) -> float | None:
+    """Of body and head, per second of signal."""
+    body = spec.training.get("macs_per_hop")
+    if not isinstance(body, int | float):
+        return None
+    return float(body) * spec.fs / spec.hop + 2.0 * spec.n_regressors * len(spec.target_leads) * spec.fs
 
 
 def _list(models: list[dict[str, Any]]) -> str:
@@ -75,6 +85,10 @@ def _text(m: dict[str, Any]) -> str:
         ["leads", f"{', '.join(m['input_leads'])} -> {', '.join(m['target_leads'])} at {m['fs']} Hz"],
         ["latency", f"{m['algorithmic_latency_ms']:.0f} ms: hop {m['hop']}, look-ahead {m['lookahead']} samples"],
         ["memory", f"file {m['size_bytes']} bytes, state {m['state_bytes']} bytes per stream"],
+        [
+            "work",
+            f"{m['macs_per_s'] / 1e6:.1f} million multiply-accumulates per second" if m["macs_per_s"] else "unknown",
+        ],
         ["context", f"{m['receptive_field_s']:.2f} s; settled {m['settling_s']:g} s after a reset"],
         ["filters", ", ".join(f"{k} {v:g}" for k, v in m["conditioning"].items())],
         ["interval", f"{100 * m['interval_level']:g} %"],

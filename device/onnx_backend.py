@@ -15,6 +15,7 @@ from ecg_edge.device.spec import ModelSpec
 from ecg_edge.firmware_bridge.errors import ModelFileError
 
 _ORT_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)", "int8": "tensor(int8)"}
+_PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 _ORT_ERRORS = (
     _ort.Fail,
     _ort.InvalidProtobuf,
@@ -25,6 +26,11 @@ _ORT_ERRORS = (
     RuntimeError,
     ValueError,
 )
+
+
+def providers(available: list[str]) -> list[str]:
+    """What runs the network, the first that can: TensorRT or CUDA on a Jetson, the processor everywhere."""
+    return [p for p in _PREFERRED if p in available]
 
 
 def open_session(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.InferenceSession, dict[str, str]]:
@@ -43,7 +49,7 @@ def open_session(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.Inferen
     options.add_session_config_entry("session.x64quantprecision", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = ort.InferenceSession(blob, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(blob, options, providers=providers(ort.get_available_providers()))
     except _ORT_ERRORS as e:
         raise ModelFileError(f"onnxruntime cannot read {path}: {str(e)[:200]}", "export the model again") from e
     return session, dict(session.get_modelmeta().custom_metadata_map)

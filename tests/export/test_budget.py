@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+import warnings
+from dataclasses import replace
 
-from ecg_edge.device import fiducials
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from support.nets import SMALL, exporter_of, lively, noise
+
+from ecg_edge.device import calibration, fiducials
 from ecg_edge.device.budget import Budget
-from ecg_edge.export import checks
+from ecg_edge.device.model import load_model
+from ecg_edge.device.onnx_backend import providers
+from ecg_edge.export import checks, estimates, interpreter
+from ecg_edge.export.graph import Conv
+from ecg_edge.export.quantise import calibrate, fake
+from ecg_edge.export.sensitivity import costs
 from ecg_edge.export.target import Target, choose
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.train.network import NetSpec
 
 FS = 100
 
@@ -85,3 +97,68 @@ def test_targets_in_the_order_they_are_proved() -> None:
         choose("onnx,tf", int8=True, fp16=False, dynamic=False, offline=False)
     with pytest.raises(UsageError, match="unknown format"):
         choose("", int8=True, fp16=False, dynamic=False, offline=False)
+
+
+def test_the_convolution_whose_8_bits_cost_most_is_found(exporter) -> None:
+    """One channel with a huge weight leaves the others of its tensor a few steps: an old trap of 8 bits."""
+    q = exporter.quantise(np.stack([noise(400, 2, s) for s in range(6)]))
+    x = np.stack([noise(400, 2, s) for s in range(4)])
+    head = exporter.spec.head.mean[: exporter.spec.n_features]
+    found = costs(exporter.graph, q, x, head)
+    names = {op.y for op in exporter.graph.ops if isinstance(op, Conv)} - q.float_convs
+    assert {c.name for c in found} == names and found == sorted(found, key=lambda c: -c.rms_uv)
+    victim = next(op for op in exporter.graph.ops if isinstance(op, Conv) and op.y in names)
+    spoilt = victim.weight.copy()
+    spoilt[:, 0, 0] = 40 * np.abs(spoilt).max()  # every output channel's step grows forty-fold
+    ops = tuple(replace(op, weight=spoilt) if op is victim else op for op in exporter.graph.ops)
+    graph = replace(exporter.graph, ops=ops)
+    worse = costs(graph, calibrate(graph, x, q.float_convs), x, head)
+    assert worse[0].name == victim.y and worse[0].rms_uv > 5 * max(1e-6, worse[1].rms_uv)
+
+
+def test_torchs_own_export_gives_the_same_features(tmp_path) -> None:
+    """The network as torch itself writes it, run by onnxruntime, against our folded offline file."""
+    net = lively(NetSpec(("I", "II"), **SMALL))
+    exporter = exporter_of(net)
+    x = np.stack([noise(400, 2, s) for s in range(3)])
+    path = tmp_path / "torch.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        batch = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)[:, :, None]))
+        torch.onnx.export(net.body.eval(), (batch,), str(path), dynamo=False, opset_version=17)
+    session = onnxruntime.InferenceSession(str(path))
+    (theirs,) = session.run(None, {session.get_inputs()[0].name: batch.numpy()})
+    ours = interpreter.run(exporter.graph, batch[:, :, 0]).numpy()
+    assert np.abs(theirs[:, :, 0] - ours).max() < 1e-5
+    target = Target("onnx", "fp32", True)
+    file = exporter.write(tmp_path / "ours.onnx", target, exporter.describe(target, None, {}, {}))
+    spec, body, _ = estimates.offline(file)
+    for k in range(3):
+        mine = body(x[k])
+        assert np.abs(mine - theirs[k, :, 0].T[spec.lookahead :][: len(mine)]).max() < 1e-5
+
+
+def test_the_processor_runs_where_nothing_better_is_there() -> None:
+    assert providers(["CPUExecutionProvider", "AzureExecutionProvider"]) == ["CPUExecutionProvider"]
+    jetson = ["CUDAExecutionProvider", "CPUExecutionProvider", "TensorrtExecutionProvider"]
+    assert providers(jetson) == ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_files_with_more_in_float_still_compute_alike(exporter, tmp_path, n) -> None:
+    x = np.stack([noise(400, 2, s) for s in range(4)])
+    q = exporter.quantise(x)
+    found = costs(exporter.graph, q, x, exporter.spec.head.mean[: exporter.spec.n_features])
+    kept = replace(q, float_convs=q.float_convs | {c.name for c in found[:n]})
+    features = {}
+    for form in ("onnx", "tflite"):
+        target = Target(form, "int8")
+        path = exporter.write(tmp_path / f"m.{form}", target, exporter.describe(target, kept, {}, {}), kept)
+        model = load_model(path)
+        features[form] = np.stack([calibration.features(model.backend, r) for r in x])
+    batch = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
+    with torch.no_grad():
+        expected = fake(exporter.graph, kept, batch).numpy().transpose(0, 2, 1)[:, exporter.spec.lookahead :]
+    expected = expected[:, : features["onnx"].shape[1]]
+    for got in features.values():
+        assert np.sqrt(np.mean((got - expected) ** 2)) <= q.feature_step

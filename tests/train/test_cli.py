@@ -132,7 +132,11 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
     report = json.loads((tmp_path / "i-ii.report.json").read_text())
     assert not report["ok"]
     assert any(not c["ok"] and c["name"].startswith("ONNX int8 V") for c in report["checks"])
-    assert "✗" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    # Before it gave up, it kept the three dearest convolutions in float, one after the other.
+    dearest = [c["name"] for c in report["sensitivity"][:3]]
+    assert "✗" in said and all(f"{name} in float" in said for name in dearest)
+    assert set(report["float_convolutions"]) >= set(dearest) and len(report["float_convolutions"]) == 5
 
 
 @pytest.mark.parametrize("budget", ["rmse", "rmse=x", "r=1%", "rmse=-1%", "st=1mm", "rpeak=5000ms"])
