@@ -34,6 +34,7 @@ UNPLUGGED_S = 4
 _CHUNK_S = 600
 _SAMPLE_S = 1.0
 _WARM_SHARE = 0.15
+_IN_CABLE = 1000
 _PATIENCE_S = 60
 _ALLOWED_MB = 5.0
 
@@ -203,6 +204,7 @@ def _verdict(
         "samples_in": summary["samples_in"],
         "samples_lost": summary["samples_lost"],
         "off_or_lost_marked": axis["marked"],
+        "in_cable_when_pulled": axis["in_cable"],
         "notes": notes,
         "rss_mb": {"growth": round(memory.growth_mb(), 2), "most": round(max(memory.mb, default=0.0), 1)},
         "latency_ms": {k: v for k, v in summary["latency_ms"].items() if k in ("p50", "p99", "max")},
@@ -219,21 +221,22 @@ def hold_against(recording: str, logs: list[dict[str, Any]]) -> dict[str, int]:
     dict
         ``rows`` of the record; ``marked``: rows with a sample that is not there; ``wrong``: samples that differ
         from what was sent or are there though they were lost; ``misplaced``: samples that were sent and are not
-        there.
+        there; ``in_cable``: rows sent just before a plug was pulled and not read by then, which nobody can have.
     """
     name = recording + "_measured"
     _, n = length(name)
     truth = _Truth(logs)
-    marked = wrong = misplaced = 0
+    marked = wrong = misplaced = in_cable = 0
     step = _CHUNK_S * FS
     for at in range(0, n, step):
         stop = min(n, at + step)
         stored = read_stored(name, at, stop)
-        counts, there = truth.read(stop - at)
+        counts, there, sure = truth.read(stop - at)
         wrong += int(((stored.counts != counts) & stored.valid).sum()) + int((stored.valid & ~there).sum())
-        misplaced += int((~stored.valid & there).sum())
+        misplaced += int((~stored.valid & there & sure[:, None]).sum())
+        in_cable += int((~stored.valid & there & ~sure[:, None]).any(axis=1).sum())
         marked += int((~stored.valid).any(axis=1).sum())
-    return {"rows": n, "marked": marked, "wrong": wrong, "misplaced": misplaced}
+    return {"rows": n, "marked": marked, "wrong": wrong, "misplaced": misplaced, "in_cable": in_cable}
 
 
 class _Truth:
@@ -242,18 +245,20 @@ class _Truth:
     def __init__(self, logs: list[dict[str, Any]]) -> None:
         self._boots = [_Boot(log) for log in logs]
 
-    def read(self, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-        counts, there = [], []
+    def read(self, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        counts, there, sure = [], [], []
         while n > 0 and self._boots:
-            c, t = self._boots[0].read(n)
+            c, t, s = self._boots[0].read(n)
             if not len(c):
                 self._boots.pop(0)
                 continue
             counts.append(c)
             there.append(t)
+            sure.append(s)
             n -= len(c)
         empty = np.zeros((n, len(LEADS)), np.int32)
-        return np.concatenate([*counts, empty]), np.concatenate([*there, np.zeros((n, len(LEADS)), np.bool_)])
+        none = np.zeros((n, len(LEADS)), np.bool_)
+        return np.concatenate([*counts, empty]), np.concatenate([*there, none]), np.concatenate([*sure, none[:, 0]])
 
 
 class _Boot:
@@ -263,6 +268,8 @@ class _Boot:
         self._heart = SyntheticHeart(FS, LEADS, seed=0)
         self._lost = [tuple(r) for r in log["lost"]]
         self._stopped = [(e["start"], e["stop"]) for e in log["events"] if e["kind"] == "stopped"]
+        # A pseudo-terminal that hangs up drops what has not been read: at most its buffer.
+        self._cable = [(e["start"] - _IN_CABLE, e["start"]) for e in log["events"] if e["kind"] == "unplug"]
         self._off = [(e["start"], e["stop"]) for e in log["events"] if e["kind"] == "leadoff"]
         self._end = log["taken"] + sum(b - a for a, b in self._stopped)
         self._at = 0
@@ -274,7 +281,7 @@ class _Boot:
     def _skip(self, n: int) -> None:
         self.read(n)
 
-    def read(self, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+    def read(self, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         n = max(0, min(n, self._end - self._at))
         index = slice(self._at, self._at + n)
         measured = np.ones(n, np.bool_)
@@ -285,8 +292,10 @@ class _Boot:
         there = np.ones((n, len(LEADS)), np.bool_)
         _mark(there, self._lost, index, False)
         _mark(there[:, :1], self._off, index, False)  # LA is in lead I alone
+        sure = np.ones(n, np.bool_)
+        _mark(sure, self._cable, index, False)
         self._at += n
-        return counts, there
+        return counts, there, sure
 
 
 def _mark(flags: npt.NDArray[np.bool_], ranges: list[tuple[int, int]], index: slice, value: bool) -> None:

@@ -82,6 +82,7 @@ def page(doc: dict[str, Any]) -> str:
         out.append(f"{p['seconds'] / 3600:.3g} h of signal in {r['took_s'] / 60:.1f} min; {', '.join(faults)}.\n")
         lines = [
             ("native samples accepted, lost", f"{r['samples_in']:,}, {r['samples_lost']:,}"),
+            ("unread in the cable when a plug was pulled", f"{r.get('in_cable_when_pulled', 0):,}"),
             ("notes", ", ".join(f"{k} {n}" for k, n in r["notes"].items())),
             ("memory", f"at most {r['rss_mb']['most']} MB; growth after warm-up {r['rss_mb']['growth']} MB"),
             ("host latency", ", ".join(f"{k} {v:g} ms" for k, v in r["latency_ms"].items())),

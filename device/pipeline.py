@@ -17,7 +17,16 @@ from ecg_edge.device.sink import Note
 from ecg_edge.device.stream import LeadBlock
 from ecg_edge.firmware_bridge.backlog import BACKLOG
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamError
-from ecg_edge.firmware_bridge.samples import ELECTRODES, LEADS, Event, Gap, SampleBlock, StreamInfo, lead_off_leads
+from ecg_edge.firmware_bridge.samples import (
+    ELECTRODES,
+    LEADS,
+    MAX_RANGES,
+    Event,
+    Gap,
+    SampleBlock,
+    StreamInfo,
+    lead_off_leads,
+)
 
 HOLD_S = 0.040
 """A gap up to this long is bridged by a straight line; a longer one resets the filters."""
@@ -28,7 +37,6 @@ _UNFIT, _FIT = 0.5, 0.75
 """Share of a refitted head below which it is said not to fit, and from which to fit again."""
 _SANE_MV = 1e5
 """No electrode gives a hundred volts; what claims to is not a sample."""
-_MAX_RANGES = 10_000
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -61,7 +69,7 @@ class Counts:
         self.samples_lost += stop - start
         if self.lost_ranges and self.lost_ranges[-1][1] == start:
             start = self.lost_ranges.pop()[0]
-        if len(self.lost_ranges) < _MAX_RANGES:
+        if len(self.lost_ranges) < MAX_RANGES:
             self.lost_ranges.append((start, stop))
 
 

@@ -168,7 +168,7 @@ class CounterCheck:
         out: list[Event] = []
         if missing:
             out.append(Gap(self._index, self._index + missing))
-            self.tally.lost_ranges.append((self._index, self._index + missing))
+            self.tally.lose(self._index, self._index + missing)
             self._index += missing
         valid = np.isfinite(uv)
         counts = np.rint(np.where(valid, uv, 0.0) * 1e-3 / _LSB_MV)

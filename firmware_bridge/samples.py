@@ -193,6 +193,9 @@ class Ack:
 Event = StreamInfo | SampleBlock | Gap | DeviceStatus | Ack
 
 
+MAX_RANGES = 10_000
+
+
 @dataclass
 class Tally:
     """What a decoder saw, in samples per channel unless the name says otherwise.
@@ -200,6 +203,7 @@ class Tally:
     `undescribed` counts samples that could not be decoded because no description, or
     another one, was known. Those before the first accepted sample are not on the axis
     and so not lost; later ones are also in `lost` once the next sample is accepted.
+    `lost_ranges` holds the first `MAX_RANGES`, joined where adjacent; `lost` counts all.
     `stale` counts samples of which the device marked at least one channel as not valid.
     """
 
@@ -220,4 +224,5 @@ class Tally:
         self.lost += stop - start
         if self.lost_ranges and self.lost_ranges[-1][1] == start:
             start = self.lost_ranges.pop()[0]
-        self.lost_ranges.append((start, stop))
+        if len(self.lost_ranges) < MAX_RANGES:  # a bad cable for a day must not cost memory
+            self.lost_ranges.append((start, stop))
