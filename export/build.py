@@ -16,6 +16,7 @@ from ecg_edge.device.model import seal
 from ecg_edge.device.spec import Head, ModelSpec
 from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
+from ecg_edge.export.qat import Tuned, tune
 from ecg_edge.export.quantise import Quantisation, calibrate
 from ecg_edge.export.target import Target
 from ecg_edge.firmware_bridge.errors import MissingExtraError
@@ -36,11 +37,14 @@ class Exporter:
         The folded body.
     spec : ModelSpec
         Of the fp32 file; the others differ in states and quantisation.
+    tuned : Tuned or None
+        The body fine-tuned for 8 bits, which int8 files are then written from.
     """
 
     network: Reconstructor
     graph: Graph
     spec: ModelSpec
+    tuned: Tuned | None = None
 
     @property
     def stem(self) -> str:
@@ -52,6 +56,14 @@ class Exporter:
     def quantise(self, x: npt.NDArray[np.float32]) -> Quantisation:
         """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
         return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
+
+    def fine_tuned(self, quant: Quantisation, x: npt.NDArray[np.float32]) -> Exporter:
+        """Return the same with a body fine-tuned for 8 bits on calibration records."""
+        return dataclasses.replace(self, tuned=tune(self.graph, quant, x, self.spec.head.mean[: self.spec.n_features]))
+
+    def body(self, target: Target) -> Graph:
+        """The graph a file is written from."""
+        return self.tuned.graph if self.tuned and target.precision == "int8" else self.graph
 
     def describe(
         self,
@@ -77,9 +89,15 @@ class Exporter:
                 "float_convolutions": sorted(quant.float_convs),
                 "calibration": calibration,
             }
+            if self.tuned:
+                how["fine_tuning"] = {
+                    "steps": self.tuned.steps,
+                    "target": "the float network's own output",
+                    "rms_from_float_uv": {"before": self.tuned.before_uv, "after": self.tuned.after_uv},
+                }
         writer = onnx_writer if target.format == "onnx" else _tflite()
         used = quant if target.precision == "int8" else None
-        states = () if target.offline else writer.state_specs(self.graph, used)
+        states = () if target.offline else writer.state_specs(self.body(target), used)
         kind = "offline" if target.offline else "streaming"
         return dataclasses.replace(self.spec, kind=kind, states=states, quantisation=how, accuracy=accuracy)
 
@@ -103,11 +121,11 @@ class Exporter:
         """
         used = quant if target.precision == "int8" else None
         if target.format == "onnx":
-            blob = onnx_writer.write(self.graph, spec, used, not target.offline)
+            blob = onnx_writer.write(self.body(target), spec, used, not target.offline)
         else:
             length = n_samples // self.spec.hop * self.spec.hop if target.offline else None
             weights = "fp32" if target.precision == "int8" else target.precision
-            blob = _tflite().write(self.graph, spec, used, weights, length)
+            blob = _tflite().write(self.body(target), spec, used, weights, length)
         path.write_bytes(seal(blob))
         return path
 

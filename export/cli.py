@@ -14,6 +14,7 @@ from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="run folder written by `ecg-edge train`")
     parser.add_argument("--int8", action="store_true", help="8-bit files beside the fp32 ones")
+    parser.add_argument("--qat", action="store_true", help="fine-tune the body for 8 bits where the budget breaks")
     parser.add_argument("--fp16", action="store_true", help="a TFLite file with 16-bit weights as well")
     parser.add_argument("--dynamic", action="store_true", help="a TFLite file with dynamic-range int8 as well")
     parser.add_argument("--offline", action="store_true", help="files for whole records as well")
@@ -51,13 +52,13 @@ def _export(args: argparse.Namespace) -> int:
     calibration = prepare(root, ptbxl.TRAIN_FOLDS, conditioning, args.calibration_records, "calibration records")
     out = args.out or args.run / "export"
     out.mkdir(parents=True, exist_ok=True)
-    report = make(exporter, validation, calibration, out, targets, budget, lambda c: hint(c.line()))
+    report = make(exporter, validation, calibration, out, targets, budget, lambda c: hint(c.line()), args.qat)
     if args.json:
         emit_json(report)
     if not report["ok"]:
         raise BudgetError(
             f"rejected; see {out / exporter.stem}.report.json",
-            "train longer, or widen --budget knowingly; the files are kept as *.rejected",
+            "add --qat, train longer, or widen --budget knowingly; the files are kept as *.rejected",
         )
     best = next(f["path"] for f in reversed(report["files"]) if "-offline." not in f["path"])
     hint(f"next: ecg-edge evaluate {best}   or   ecg-edge run --model {best}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -11,9 +11,11 @@ from torch.nn import functional as F
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Op, Remember, Upsample
 
 Watch = Callable[[str, Tensor], Tensor]
+Weights = Mapping[str, tuple[Tensor, Tensor]]
+"""Weight and bias of convolutions, by output name."""
 
 
-def run(graph: Graph, x: Tensor, watch: Watch | None = None) -> Tensor:
+def run(graph: Graph, x: Tensor, watch: Watch | None = None, weights: Weights | None = None) -> Tensor:
     """Run offline, from a cold start.
 
     Parameters
@@ -24,6 +26,8 @@ def run(graph: Graph, x: Tensor, watch: Watch | None = None) -> Tensor:
         `time` a multiple of the hop.
     watch : callable, optional
         Sees every tensor by name as it is made, and may replace it (fake quantisation).
+    weights : mapping, optional
+        Weight and bias to use instead of the graph's own (training).
 
     Returns
     -------
@@ -32,13 +36,13 @@ def run(graph: Graph, x: Tensor, watch: Watch | None = None) -> Tensor:
     see = watch or (lambda _, v: v)
     values = {INPUT: see(INPUT, x)}
     for op in graph.ops:
-        values[op.y] = see(op.y, _apply(op, values))
+        values[op.y] = see(op.y, _apply(op, values, weights or {}))
     return values[FEATURES]
 
 
-def _apply(op: Op, v: dict[str, Tensor]) -> Tensor:
+def _apply(op: Op, v: dict[str, Tensor], weights: Weights) -> Tensor:
     if isinstance(op, Conv):
-        weight, bias = torch.from_numpy(op.weight), torch.from_numpy(op.bias)
+        weight, bias = weights.get(op.y) or (torch.from_numpy(op.weight), torch.from_numpy(op.bias))
         y = F.conv1d(v[op.x], weight, bias, stride=op.stride, dilation=op.dilation)
         return F.relu(y) if op.relu else y
     if isinstance(op, Add):

@@ -110,12 +110,14 @@ def make(
     targets: list[Target],
     budget: Budget,
     say: Callable[[checks.Check], None],
+    qat: bool = False,
 ) -> dict[str, Any]:
     """Export one run.
 
     Files are written under temporary names; only if every check holds do they get their final ones.
     Otherwise they are kept with the suffix ``.rejected``, and no file has the final name. Where an 8-bit file
-    breaks its budget, the convolutions whose 8 bits cost most are kept in float, one more at a time.
+    breaks its budget, the body is fine-tuned for 8 bits if that is allowed; where that is not enough, the
+    convolutions whose 8 bits cost most are kept in float, one more at a time.
 
     Parameters
     ----------
@@ -131,6 +133,8 @@ def make(
         What files smaller than fp32 may cost.
     say : callable
         Called with every check as it is made.
+    qat : bool
+        Allow fine-tuning.
 
     Returns
     -------
@@ -144,11 +148,18 @@ def make(
         (out / t.file_name(exporter.stem)).unlink(missing_ok=True)
     examined = cases(exporter.spec, validation)
     quant, found = None, list[Cost]()
+    x = calibration_inputs(exporter.spec, calibration)
     if needed:
-        x = calibration_inputs(exporter.spec, calibration)
         quant = exporter.quantise(x)
         found = costs(exporter.graph, quant, x[:_FEW], exporter.spec.head.mean[: exporter.spec.n_features])
     proof = _attempt(exporter, examined, budget, quant, made, say, parts)
+    if qat and quant is not None and not proof.ok:
+        exporter = exporter.fine_tuned(quant, x)
+        assert exporter.tuned is not None
+        quant = exporter.tuned.quantisation
+        cost = f"{exporter.tuned.before_uv:.1f} µV from float before, {exporter.tuned.after_uv:.1f} after; once more"
+        say(checks.Check("fine-tuned for 8 bits", True, cost))
+        proof = _attempt(exporter, examined, budget, quant, made, say, parts)
     for dearest in found[:MOST_IN_FLOAT]:
         if proof.ok or quant is None:
             break
@@ -200,6 +211,14 @@ def _name(proof: _Proof, target: Target, part: Path, ok: bool) -> tuple[Path, in
     return path, path.stat().st_size, digest
 
 
+def _tuning(exporter: Exporter) -> dict[str, Any] | None:
+    """What fine-tuning did, for the report."""
+    tuned = exporter.tuned
+    if tuned is None:
+        return None
+    return {"steps": tuned.steps, "before_uv": tuned.before_uv, "after_uv": tuned.after_uv}
+
+
 def _report(proof: _Proof, out: Path, ok: bool, files: list[tuple[Path, int, str]]) -> dict[str, Any]:
     """Write and return the report."""
     report = {
@@ -211,6 +230,7 @@ def _report(proof: _Proof, out: Path, ok: bool, files: list[tuple[Path, int, str
         "budget": proof.budget.limits(),
         "sensitivity": [vars(c) for c in proof.sensitivity],
         "float_convolutions": sorted(proof.quant.float_convs) if proof.quant else [],
+        "fine_tuning": _tuning(proof.exporter),
     }
     (out / f"{proof.exporter.stem}.report.json").write_text(json.dumps(report, indent=2) + "\n")
     return report

@@ -194,6 +194,7 @@ Event = StreamInfo | SampleBlock | Gap | DeviceStatus | Ack
 
 
 MAX_RANGES = 10_000
+"""Lost ranges that are listed; beyond them only their sum is known."""
 
 
 @dataclass

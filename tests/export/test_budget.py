@@ -15,9 +15,9 @@ from ecg_edge.device import calibration, fiducials
 from ecg_edge.device.budget import Budget
 from ecg_edge.device.model import load_model
 from ecg_edge.device.onnx_backend import providers
-from ecg_edge.export import checks, estimates, interpreter
+from ecg_edge.export import checks, estimates, interpreter, qat
 from ecg_edge.export.graph import Conv
-from ecg_edge.export.quantise import calibrate, fake
+from ecg_edge.export.quantise import Affine, calibrate, fake, groups
 from ecg_edge.export.sensitivity import costs
 from ecg_edge.export.target import Target, choose
 from ecg_edge.firmware_bridge.errors import UsageError
@@ -162,3 +162,48 @@ def test_files_with_more_in_float_still_compute_alike(exporter, tmp_path, n) -> 
     expected = expected[:, : features["onnx"].shape[1]]
     for got in features.values():
         assert np.sqrt(np.mean((got - expected) ** 2)) <= q.feature_step
+
+
+def test_fine_tuning_brings_8_bits_nearer_to_float(exporter, tmp_path) -> None:
+    x = np.stack([noise(400, 2, s) for s in range(12)])
+    q = exporter.quantise(x)
+    # steps eight times as wide: as coarse as where a few outliers have spread the ranges
+    coarse = replace(q, tensors={name: Affine(8 * p.scale, p.zero_point) for name, p in q.tensors.items()})
+    head = exporter.spec.head.mean[: exporter.spec.n_features]
+    tuned = qat.tune(exporter.graph, coarse, x, head, steps=120, lr=6e-4)
+    assert tuned.after_uv < 0.7 * tuned.before_uv
+    q = tuned.quantisation
+    assert np.mean([q.tensors[n].scale / coarse.tensors[n].scale for n in q.tensors]) < 0.9
+    group = groups(exporter.graph)  # what only moves data still shares its step
+    assert len({(group[n], q.tensors[n]) for n in q.tensors}) == len({group[n] for n in q.tensors})
+    # the records were not seen in training, and both formats hold what was tuned
+    fresh = np.stack([noise(400, 2, s) for s in range(50, 54)])
+    batch = torch.from_numpy(np.ascontiguousarray(fresh.transpose(0, 2, 1)))
+    with torch.no_grad():
+        truth, expected = interpreter.run(exporter.graph, batch), fake(tuned.graph, q, batch)
+        plain = fake(exporter.graph, coarse, batch)
+    assert (expected - truth).square().mean() < (plain - truth).square().mean()
+    made = replace(exporter, tuned=tuned)
+    late = exporter.spec.lookahead
+    for form in ("onnx", "tflite"):
+        target = Target(form, "int8")
+        spec = made.describe(target, q, {}, {})
+        assert spec.quantisation["fine_tuning"]["steps"] == 120
+        assert spec.model_id == exporter.spec.model_id
+        model = load_model(made.write(tmp_path / f"m.{form}", target, spec, q))
+        got = np.stack([calibration.features(model.backend, r) for r in fresh])
+        want = expected.numpy().transpose(0, 2, 1)[:, late : late + got.shape[1]]
+        assert np.sqrt(np.mean((got - want) ** 2)) <= q.feature_step
+    fp32 = Target("onnx", "fp32")
+    same = made.write(tmp_path / "a.onnx", fp32, made.describe(fp32, None, {}, {})).read_bytes()
+    assert same == exporter.write(tmp_path / "b.onnx", fp32, exporter.describe(fp32, None, {}, {})).read_bytes()
+
+
+@pytest.mark.parametrize("lr", [0.1, 1e6])
+def test_fine_tuning_that_does_not_help_is_not_kept(exporter, lr) -> None:
+    x = np.stack([noise(400, 2, s) for s in range(4)])
+    q = exporter.quantise(x)
+    tuned = qat.tune(exporter.graph, q, x, exporter.spec.head.mean[: exporter.spec.n_features], steps=3, lr=lr)
+    assert tuned.graph is exporter.graph
+    assert tuned.quantisation is q
+    assert tuned.after_uv == tuned.before_uv > 0

@@ -122,7 +122,8 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
     (tmp_path / "i-ii-int8.onnx").write_bytes(b"an older file")
     # No 8-bit file is half as wrong as its fp32 twin: a budget that nothing can meet.
     monkeypatch.setattr("ecg_edge.device.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
-    args = [str(run), "--int8", "--data", str(ptbxl), "--out", str(tmp_path)]
+    monkeypatch.setattr("ecg_edge.export.qat.STEPS", 5)
+    args = [str(run), "--int8", "--qat", "--data", str(ptbxl), "--out", str(tmp_path)]
     with pytest.raises(BudgetError, match="rejected") as caught:
         call(EXPORT, *args)
     assert caught.value.exit_code == 3
@@ -133,9 +134,11 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
     assert not report["ok"]
     assert any(not c["ok"] and c["name"].startswith("ONNX int8 V") for c in report["checks"])
     said = capsys.readouterr().err
-    # Before it gave up, it kept the three dearest convolutions in float, one after the other.
+    # Before it gave up, it fine-tuned the body, then kept the three dearest convolutions in float, one after the other.
     dearest = [c["name"] for c in report["sensitivity"][:3]]
     assert "✗" in said and all(f"{name} in float" in said for name in dearest)
+    assert said.index("fine-tuned for 8 bits") < said.index(f"{dearest[0]} in float")
+    assert report["fine_tuning"]["after_uv"] <= report["fine_tuning"]["before_uv"]
     assert set(report["float_convolutions"]) >= set(dearest) and len(report["float_convolutions"]) == 5
 
 

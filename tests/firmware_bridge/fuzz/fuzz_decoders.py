@@ -2,8 +2,9 @@
 
 Seeds (`corpus/`, built by `make_corpus.py`) are changed at random and decoded in two cuttings and with
 arrival times. What must hold: no exception, a bounded buffer, the same result for both cuttings, a sample
-axis without a hole that no `Gap` tells, and bounded time per byte. With atheris installed its coverage
-leads the changes; without it they are random. A failing input is written beside the report, cut small.
+axis without a hole that no `Gap` tells, bounded time per byte, and memory that does not grow. With atheris
+installed its coverage leads the changes for `--seconds`, and a minute of random ones follows, in which memory
+is watched; without it all changes are random. A failing input is written beside the report, cut small.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import argparse
 import functools
 import random
+import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,6 +40,11 @@ BUFFER = 1 << 17
 """Bytes a decoder may keep."""
 TRIES = 150
 """Attempts to make a failing input smaller."""
+GROWTH_KB, WARM = 32 << 10, 2000
+"""What the process may grow by, once so many inputs have been tried."""
+PIECE_S = 90.0
+"""One process of atheris: its instrumentation keeps some 130 kB for every input, whatever is decoded."""
+AFTER_S = 60.0
 SECONDS_PER_BYTE, SECONDS = 40e-6, 0.05
 """Time a stream in one piece may take: a share for its bytes, a share for the start of a decoder."""
 
@@ -167,14 +175,23 @@ def fuzz(
 
     The generator of each input starts from `seed` and its number, so that one can be had again alone.
     """
-    tried = 0
+    tried, warm = 0, 0
     while more(tried):
         rng = random.Random(seed * 1_000_003 + tried)
         data = case(device, rng)
         if failure(device, data, rng, clock):
             return tried, data
         tried += 1
+        if tried == WARM:
+            warm = memory_kb()
+        elif tried > WARM and tried % 500 == 0 and memory_kb() > warm + GROWTH_KB:
+            raise Broken(f"{memory_kb() - warm} kB more after {tried} inputs")
     return tried, b""
+
+
+def memory_kb() -> int:
+    """Most memory the process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def failure(device: str, data: bytes, rng: random.Random, clock: Callable[[], float] | None = None) -> str:
@@ -206,8 +223,20 @@ def smaller(device: str, data: bytes) -> bytes:
     return data
 
 
-def _guided(device: str, seconds: int, folder: Path) -> None:
-    """Let atheris choose the inputs; it ends the process itself. A failing input lies in `folder`."""
+def _guided(device: str, seconds: float, folder: Path) -> int:
+    """Let atheris choose the inputs, in processes one after the other that hand on what they found worth keeping."""
+    with tempfile.TemporaryDirectory() as kept:
+        for path in CORPUS.glob(f"{device}.*.bin"):
+            shutil.copy(path, kept)
+        end, status = time.monotonic() + seconds, 0
+        while not status and (left := end - time.monotonic()) > 1:
+            piece = ["--device", device, "--seconds", str(min(left, PIECE_S)), "--out", str(folder), "--kept", kept]
+            status = subprocess.run([sys.executable, __file__, *piece], check=False).returncode
+    return status
+
+
+def _piece(device: str, seconds: int, folder: Path, kept: Path) -> None:
+    """Fuzz with atheris, which ends the process itself. A failing input lies in `folder`."""
     import atheris
 
     def one(data: bytes) -> None:
@@ -218,13 +247,10 @@ def _guided(device: str, seconds: int, folder: Path) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("ecg_edge.firmware_bridge"):
             _follow(atheris, module)
-    # what it finds worth keeping goes to the first folder, never among the seeds
-    with tempfile.TemporaryDirectory() as kept:
-        for path in CORPUS.glob(f"{device}.*.bin"):
-            shutil.copy(path, kept)
-        limits = [f"-max_total_time={seconds}", "-max_len=16384", "-timeout=20", f"-artifact_prefix={folder}/"]
-        atheris.Setup([sys.argv[0], *limits, kept], one)
-        atheris.Fuzz()
+    limits = ["-max_len=16384", "-timeout=20", "-rss_limit_mb=6000", "-print_final_stats=1", "-verbosity=0"]
+    places = [f"-max_total_time={seconds}", f"-artifact_prefix={folder}/", str(kept)]
+    atheris.Setup([sys.argv[0], *limits, *places], one)
+    atheris.Fuzz()
 
 
 def _follow(atheris: Any, module: Any) -> None:
@@ -264,12 +290,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other inputs")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for failing inputs")
     parser.add_argument("--random", action="store_true", help="do not use atheris, even where it is installed")
+    parser.add_argument("--kept", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    if given.kept:
+        _piece(given.device, max(1, int(given.seconds)), given.out, given.kept)
+    status, seconds = 0, given.seconds
     if given.device and not given.random and has_atheris():
-        _guided(given.device, max(1, int(given.seconds)), given.out)
-    status = 0
+        status, seconds = _guided(given.device, seconds, given.out), AFTER_S
     for device in [given.device] if given.device else NAMES:
-        end = time.monotonic() + given.seconds
+        end = time.monotonic() + seconds
         tried, data = fuzz(device, given.seed, lambda _, end=end: time.monotonic() < end, time.process_time)
         sys.stdout.write(f"{device}: {tried} inputs held\n")
         sys.stdout.flush()
