@@ -194,7 +194,7 @@ def _decoder(device: str | None, gain: float | None) -> tuple[Decoder, int]:
             raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
         return EcgLinkDecoder(), _BAUD
     found = find_device(device)
-    return found.decoder(gain=gain), found.baud or _BAUD
+    return found.decoder(gain=gain, live=True), found.baud or _BAUD
 
 
 def only_port() -> str:

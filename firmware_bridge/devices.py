@@ -41,6 +41,8 @@ class Device:
         the one that could have refused more is right.
     boot_s : float
         Seconds of silence or text to expect after opening (opening resets AVR boards).
+    live : tuple of str or None
+        Module and factory of another decoder for runs.
     """
 
     name: str
@@ -55,9 +57,14 @@ class Device:
     aliases: tuple[str, ...] = ()
     evidence: int = 0
     boot_s: float = 0.0
+    live: tuple[str, str] | None = None
 
     def decoder(
-        self, leads: Sequence[str] | None = None, gain: float | None = None, fs: Fraction | None = None
+        self,
+        leads: Sequence[str] | None = None,
+        gain: float | None = None,
+        fs: Fraction | None = None,
+        live: bool = False,
     ) -> Decoder:
         """Make a decoder.
 
@@ -69,6 +76,8 @@ class Device:
             Gain in V/V where the stream does not carry it.
         fs : Fraction, optional
             Rate, where the device runs at another than `Device.fs`.
+        live : bool
+            For a run: rows at an even rate, also where the device's own are not.
 
         Raises
         ------
@@ -77,7 +86,8 @@ class Device:
         """
         if gain is not None and not gain > 0:
             raise UsageError(f"the gain must be positive, not {gain:g}", "--gain in V/V, for example --gain 1000")
-        make = getattr(import_module(f"ecg_edge.firmware_bridge.{self.module}"), self.factory)
+        module, factory = self.live if live and self.live else (self.module, self.factory)
+        make = getattr(import_module(f"ecg_edge.firmware_bridge.{module}"), factory)
         decoder: Decoder = make(leads=leads, gain=gain, fs=fs, **dict(self.options))
         return decoder
 
@@ -183,7 +193,8 @@ DEVICES: tuple[Device, ...] = (
     *(_spikerbox(f"spikerbox-{n}", f"{n} channels", n, 10) for n in range(2, 7)),
     _spikerbox("spikerbox-14bit", "14-bit models", 1, 14),
     Device("ad8232", "AD8232 with SparkFun's sketch", "ad8232", "ad8232", _F(192), ("I",), 9600,
-           aliases=("ad8232-sparkfun", "ad8232-sparkfun-ascii"), evidence=24, boot_s=2),
+           aliases=("ad8232-sparkfun", "ad8232-sparkfun-ascii"), evidence=24, boot_s=2,
+           live=("ad8232_even", "ad8232_even")),
     Device("plotter", "Arduino plotter text (give --fs)", "plotter", "plotter", _F(250), ("I",), 115200,
            aliases=("arduino-plotter", "text"), evidence=12, boot_s=2),
 )

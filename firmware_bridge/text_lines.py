@@ -154,11 +154,15 @@ class TextDecoder:
         if self._announced:
             self.tally.bad_frames += 1
             if lost:
-                self.tally.lose(self._index, self._index + lost)
-                events.append(Gap(self._index, self._index + lost))
-                self._index += lost
+                self.lose(lost, events)
         if rows is not None:
             self.accept(rows, events)
+
+    def lose(self, n: int, events: list[Event]) -> None:
+        """Count samples that a damaged line lost."""
+        self.tally.lose(self._index, self._index + n)
+        events.append(Gap(self._index, self._index + n))
+        self._index += n
 
     def _skip_line(self, line: bytes, kept: int = 0) -> None:
         self._skip(len(line) - kept)
