@@ -93,7 +93,7 @@ def _open(model: str, threads: int) -> tuple[Callable[[Any], object], int, int, 
 def _torch(run: Path, threads: int) -> tuple[Callable[[Any], object], int, int, dict[str, Any]]:
     import torch
 
-    from ecg_edge.train.training import load_model
+    from ecg_edge.train.checkpoints import load_model
 
     torch.set_num_threads(threads)
     network = load_model(run)

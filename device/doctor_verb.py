@@ -18,16 +18,16 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.transport import list_ports
 from ecg_edge.firmware_bridge.verb import emit_json, hint
 
-_EXTRAS = {
-    "web": ("websockets", "the monitor in the browser"),
-    "wfdb": ("wfdb", "replaying records"),
-    "edf": ("edfio", "EDF+ files"),
-    "plot": ("matplotlib", "pages and plots"),
-    "mqtt": ("paho.mqtt", "an MQTT broker"),
-    "lsl": ("pylsl", "Lab Streaming Layer"),
-    "tflite": ("ai_edge_litert", "TFLite models"),
-    "train": ("torch", "training"),
-    "export": ("onnx", "exporting models"),
+_EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
+    "web": (("websockets",), "the monitor in the browser"),
+    "wfdb": (("wfdb",), "replaying records"),
+    "edf": (("edfio",), "EDF+ files"),
+    "plot": (("matplotlib",), "pages and plots"),
+    "mqtt": (("paho.mqtt",), "an MQTT broker"),
+    "lsl": (("pylsl",), "Lab Streaming Layer"),
+    "tflite": (("ai_edge_litert",), "TFLite models"),
+    "train": (("torch", "wfdb", "yaml", "lightning_fabric", "tensorboard"), "training"),
+    "export": (("onnx", "torch", "ai_edge_litert", "flatbuffers"), "exporting models"),
 }
 
 
@@ -95,14 +95,11 @@ def _core() -> list[Finding]:
 
 def _extras() -> list[Finding]:
     out = []
-    for extra, (module, purpose) in _EXTRAS.items():
-        there = _importable(module)
-        fix = "" if there else f'pip install "ecg-edge[{extra}]"'
-        out.append(
-            Finding(
-                f"extra {extra}", True if there else None, f"{purpose}: {'there' if there else 'not installed'}", fix
-            )
-        )
+    for extra, (modules, purpose) in _EXTRAS.items():
+        missing = [m for m in modules if not _importable(m)]
+        text = f"not installed: {', '.join(missing)}" if missing else "there"
+        fix = f'pip install "ecg-edge[{extra}]"' if missing else ""
+        out.append(Finding(f"extra {extra}", None if missing else True, f"{purpose}: {text}", fix))
     return out
 
 

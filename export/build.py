@@ -20,7 +20,7 @@ from ecg_edge.export.qat import Tuned, tune
 from ecg_edge.export.quantise import Quantisation, calibrate
 from ecg_edge.export.target import Target
 from ecg_edge.firmware_bridge.errors import MissingExtraError
-from ecg_edge.train import finalise, finalise_any, training
+from ecg_edge.train import checkpoints, finalise, finalise_any
 from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.run_folder import RunFolder
 
@@ -148,7 +148,7 @@ def open_run(run: RunFolder) -> Exporter:
         Not a run, not finished, or damaged.
     """
     config = run.read_config()
-    network = training.load_model(run.path)
+    network = checkpoints.load_model(run.path)
     net = network.spec
     head, rest = _measured(run, network)
     graph = from_body(network.body)

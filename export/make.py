@@ -21,7 +21,7 @@ from ecg_edge.export.cases import Case, calibration_inputs, cases
 from ecg_edge.export.quantise import Quantisation
 from ecg_edge.export.sensitivity import MOST_IN_FLOAT, Cost, costs
 from ecg_edge.export.target import Target
-from ecg_edge.train import training
+from ecg_edge.train import checkpoints
 from ecg_edge.train.prepare import Prepared
 
 _FEW = 24
@@ -54,7 +54,7 @@ class _Proof:
         network = self.exporter.network
         for c in self.cases:
             batches = [c.x[k : k + _BATCH] for k in range(0, len(c.x), _BATCH)]
-            whole = np.concatenate([training.reconstruct(network, x) for x in batches])
+            whole = np.concatenate([checkpoints.reconstruct(network, x) for x in batches])
             self.reference[c.name] = whole[:, :, c.outputs]
             self.accuracy[_table("fp32", c)] = c.score(self.reference[c.name])
 

@@ -7,126 +7,77 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.firmware_bridge.errors import CheckpointError, MissingExtraError, UsageError
-from ecg_edge.firmware_bridge.verb import Verb, hint
+from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
+from ecg_edge.firmware_bridge.verb import Verb
 
-_GIVEN_BY_LEADS = ("input_leads", "any_lead")
+_SHIPPED = "shipped"
 
 
 def _configure_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--leads", required=True, help="measured leads, e.g. I,II; any: every subset of the basis")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--leads", help="measured leads, e.g. I,II; any: every subset of the basis")
+    what.add_argument("--recipe", metavar="NAME|FILE", help="a shipped recipe (i-ii, any, ...) or a .yaml file")
+    what.add_argument(
+        "--queue",
+        nargs="?",
+        const=_SHIPPED,
+        metavar="DIR",
+        help="every recipe of a folder, one after the other (default: the shipped ones), into OUT/NAME",
+    )
     parser.add_argument("--init", type=Path, metavar="RUN", help="start from this run's weights")
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
-    parser.add_argument("--out", required=True, type=Path, help="run folder")
-    parser.add_argument("--resume", action="store_true", help="continue from the run folder's last.pt")
+    parser.add_argument("--out", type=Path, help="run folder (default: runs/NAME; with --queue: runs)")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        default="never",
+        choices=("auto", "never"),
+        help="auto: continue, bit for bit, where the run folder holds something to continue",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
+    parser.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    parser.add_argument("--devices", type=int, metavar="N", help="processes or GPUs on this machine (default 1)")
+    parser.add_argument("--nodes", type=int, metavar="N", help="machines (default 1; torchrun says it itself)")
+    parser.add_argument(
+        "--precision", choices=("32", "mixed"), default="32", help="mixed: bfloat16 where the GPU has it (default 32)"
+    )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a setting of train.training.TrainSpec or train.network.NetSpec, e.g. epochs=26, lookahead=12",
+        help="a setting of train.train_spec.TrainSpec or train.network.NetSpec, e.g. epochs=26, lookahead=12",
     )
 
 
 def _train(args: argparse.Namespace) -> int:
-    torch = _torch(args.threads)
-    from ecg_edge.device.conditioning import ConditioningSpec
-    from ecg_edge.device.leads import BASIS
-    from ecg_edge.firmware_bridge.samples import parse_leads
-    from ecg_edge.train import ptbxl
-    from ecg_edge.train.finalise import finalise
-    from ecg_edge.train.finalise_any import finalise_any
-    from ecg_edge.train.network import NetSpec
-    from ecg_edge.train.prepare import prepare
-    from ecg_edge.train.run_folder import DATASET, RunFolder, data_root
-    from ecg_edge.train.training import Trainer, TrainSpec, load_model
+    _torch(args.threads)
+    from ecg_edge.train import recipe, recipe_queue
+    from ecg_edge.train.hardware import open_fabric
+    from ecg_edge.train.train_verb import Job, train
 
-    net_settings, train_settings = _settings(args.set, NetSpec, TrainSpec)
-    if args.leads == "any":
-        net = NetSpec(BASIS, **{**net_settings, "any_lead": True})
-    else:
-        net = NetSpec(parse_leads(args.leads), **net_settings)
-    if odd := [lead for lead in net.input_leads if lead not in BASIS]:
-        raise UsageError(f"cannot train on {', '.join(odd)}", f"choose from {', '.join(BASIS)}")
-    if not net.target_leads:
-        raise UsageError("nothing is left to reconstruct from these leads", "name fewer leads")
-    spec = TrainSpec(**train_settings)
-    root, run, conditioning = data_root(args.data), RunFolder(args.out), ConditioningSpec()
-    last = run.path / "last.pt"
-    if last.exists() and not args.resume:
-        raise CheckpointError(f"{run.path} already holds a run", "add --resume, or choose another --out")
-    train = prepare(root, ptbxl.TRAIN_FOLDS, conditioning, args.limit, "training records")
-    validation = prepare(root, (ptbxl.VALIDATION_FOLD,), conditioning, args.limit, "validation records")
-    run.write_config(
-        {
-            "net": net.to_dict(),
-            "train": spec.to_dict(),
-            "conditioning": conditioning.to_dict(),
-            "limit": args.limit,
-            "records": {"train": len(train), "validation": len(validation)},
-            "excluded": {**train.excluded, **validation.excluded},
-            "dataset": DATASET,
-        }
-    )
-    trainer = Trainer(net, spec, train, validation, run.path)
-    if args.init and not last.exists():
-        trainer.start_from(load_model(args.init))
-    if last.exists():
-        trainer.load(last)
-        hint(f"resumed after epoch {trainer.epoch}")
-    hint(f"{trainer.model.n_parameters()} parameters, {len(train)} records, torch {torch.__version__}")
-    try:
-        trainer.fit(_report)
-    except KeyboardInterrupt:
-        hint(f"\nstopped; last.pt holds epoch {trainer.epoch}\nnext: the same command with --resume")
-        return 130
-    if net.any_lead:
-        finalise_any(load_model(run.path), train, validation, run.calibration_file)
-        hint(f"next: ecg-edge export {run.path} --int8   or   ecg-edge train --leads I,II --init {run.path}")
-        return 0
-    finalise(load_model(run.path), train, validation).save(run.calibration_file)
-    hint(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
-    return 0
+    if args.queue:
+        if args.init:
+            raise UsageError("--init belongs to one run", "name it in the recipe: init: NAME")
+        where = recipe.SHIPPED if args.queue == _SHIPPED else Path(args.queue)
+        queue = recipe_queue.jobs(where, args.out or Path("runs"), args.set)
+        fabric = open_fabric(args.accelerator, args.devices, args.nodes, args.precision)
+        return recipe_queue.run(recipe_queue.with_data(queue, args.data, args.limit), lambda job: train(job, fabric))
+    one = recipe.read(recipe.find(args.recipe), args.set) if args.recipe else recipe.from_leads(args.leads, args.set)
+    init = args.init or (_run_of(one.init) if one.init else None)
+    out = args.out or Path("runs") / one.name
+    job = Job(one, out, args.data, init, args.limit, args.resume == "auto")
+    fabric = open_fabric(args.accelerator, args.devices, args.nodes, args.precision)
+    return train(job, fabric)
 
 
-def _report(row: dict[str, Any]) -> None:
-    leads = "  ".join(f"{lead} {fig['r']:.3f}" for lead, fig in row["leads"].items())
-    mean = row["mean"]
-    hint(
-        f"epoch {row['epoch']}: loss {row['loss']:.4f}  validation r {mean['r']:.4f} RMSE {mean['rmse_mv']:.4f} mV"
-        f"  ({leads})  {row['seconds']:.0f} s"
-    )
+def _run_of(init: str) -> Path:
+    """The run folder a recipe starts from: ``runs/NAME`` for another recipe, else as it is written."""
+    from ecg_edge.train import recipe
 
-
-def _settings(pairs: list[str], *kinds: type[Any]) -> tuple[dict[str, Any], ...]:
-    """Sort ``key=value`` pairs into the settings classes; every mistake is told at once."""
-    found: tuple[dict[str, Any], ...] = tuple({} for _ in kinds)
-    wrong = []
-    for pair in pairs:
-        key, _, text = pair.partition("=")
-        for kind, settings in zip(kinds, found, strict=True):
-            field = kind.__dataclass_fields__.get(key)
-            if field is None or key in _GIVEN_BY_LEADS:
-                continue
-            try:
-                settings[key] = _convert(text, field.default)
-            except ValueError:
-                wrong.append(f"{key}: {text!r} is not a {type(field.default).__name__}")
-            break
-        else:
-            names = sorted(n for k in kinds for n in k.__dataclass_fields__ if n not in _GIVEN_BY_LEADS)
-            wrong.append(f"unknown setting {key!r} (there are: {', '.join(names)})")
-    if wrong:
-        raise UsageError("; ".join(wrong), "write --set key=value, lists as 24,32,64,96")
-    return found
-
-
-def _convert(text: str, default: object) -> object:
-    if isinstance(default, tuple):
-        return tuple(int(t) for t in text.split(","))
-    return int(text) if isinstance(default, int) else float(text)
+    return Path("runs") / init if init in recipe.shipped() else Path(init)
 
 
 def _torch(threads: int) -> Any:

@@ -134,9 +134,9 @@ def from_run(path: Path) -> Subject:
     """
     import torch
 
+    from ecg_edge.train.checkpoints import load_model as load_run
     from ecg_edge.train.finalise import LEVEL, Calibration
     from ecg_edge.train.run_folder import RunFolder
-    from ecg_edge.train.training import load_model as load_run
 
     torch.set_num_threads(1)
     run = RunFolder(path if path.is_dir() else path.parent)
@@ -180,9 +180,9 @@ def seed_design(run: Path, inputs: tuple[str, ...]) -> Estimator:
     """
     import torch
 
+    from ecg_edge.train.checkpoints import read_checkpoint, reconstruct
     from ecg_edge.train.network import NetSpec
     from ecg_edge.train.seed_unet import SeedUNet
-    from ecg_edge.train.training import read_checkpoint, reconstruct
 
     path = run if run.is_file() else run / "best.pt"
     state = read_checkpoint(path)

@@ -93,3 +93,27 @@ def bars(groups: dict[str, dict[str, float]], ylabel: str, path: Path, line: flo
     ax.set_ylabel(ylabel)
     ax.legend(fontsize=7)
     figure.savefig(path, dpi=110)
+
+
+def training_curves(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw loss, and r and RMSE on the validation records, over the epochs.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Lines of ``history.jsonl``.
+    path : Path
+        PNG to write.
+    """
+    figure, axes = _axes(11, 3.2, 3)
+    epochs = [r["epoch"] for r in rows]
+    curves = (
+        ("training loss", [r["loss"] for r in rows]),
+        ("validation RMSE, mV", [r["mean"]["rmse_mv"] for r in rows]),
+        ("validation r", [r["mean"]["r"] for r in rows]),
+    )
+    for ax, (name, values) in zip(axes, curves, strict=True):
+        ax.plot(epochs, values, marker="o", markersize=3)
+        ax.set(title=name, xlabel="epoch")
+        ax.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)

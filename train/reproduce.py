@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import time
 from dataclasses import replace
@@ -16,12 +15,13 @@ import torch
 from ecg_edge.device.leads import BASIS
 from ecg_edge.firmware_bridge.verb import hint
 from ecg_edge.train import metrics
+from ecg_edge.train.checkpoints import reconstruct
 from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.prepare import Prepared
 from ecg_edge.train.reproduce_grid import Row
 from ecg_edge.train.run_folder import environment
 from ecg_edge.train.seed_unet import SeedUNet, centred
-from ecg_edge.train.training import SCORED_FROM_S, Trainer, reconstruct
+from ecg_edge.train.training import SCORED_FROM_S, Trainer
 
 NOISE_MV = 0.05
 _BATCH = 128
@@ -31,14 +31,12 @@ class StudyTrainer(Trainer):
     """The training loop of the shipped models, around any design of a study."""
 
     def __init__(self, row: Row, train: Prepared, validation: Prepared, out: Path) -> None:
+        self._row = row
         super().__init__(row.net, row.train, train, validation, out)
-        if row.design == "ours":
-            return
-        torch.manual_seed(row.train.seed)
-        self.model = _offline(row).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.model).eval()
-        for group, matrices in zip(self._optimizer.param_groups, (True, False), strict=True):
-            group["params"] = [p for p in self.model.parameters() if (p.ndim > 1) == matrices]
+
+    def build(self) -> torch.nn.Module:
+        """The row's design, fresh."""
+        return super().build() if self._row.design == "ours" else _offline(self._row)
 
 
 def _offline(row: Row) -> torch.nn.Module:
@@ -107,7 +105,7 @@ def run_row(row: Row, parts: tuple[Prepared, Prepared, Prepared], out: Path, noi
         "design": row.design,
         "inputs": list(measured),
         "figures": score(trainer.average, test, measured),
-        "parameters": trainer.model.n_parameters(),
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "epochs": row.train.epochs,
         "records": {"train": len(train), "validation": len(validation), "test": len(test)},
         "settings": {"net": row.net.to_dict(), "train": row.train.to_dict()},

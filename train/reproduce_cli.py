@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
-_STUDIES = ("gradowski2025", "lookahead", "augmentation", "calibration")
+_STUDIES = ("gradowski2025", "lookahead", "augmentation", "calibration", "bandwidth")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,36 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> int:
+    if args.study == "bandwidth":
+        return _bandwidth(args)
     return _calibration(args) if args.study == "calibration" else _networks(args)
+
+
+def _bandwidth(args: argparse.Namespace) -> int:
+    from ecg_edge.train.cli import _torch
+
+    _torch(args.threads)
+    from ecg_edge.train import bandwidth
+    from ecg_edge.train.datasets import Dataset
+    from ecg_edge.train.results_tables import bandwidth as table
+    from ecg_edge.train.run_folder import data_root
+
+    out, root = args.out or Path("runs") / args.study, data_root(args.data)
+    out.mkdir(parents=True, exist_ok=True)
+    if isinstance(root, Dataset):
+        raise UsageError(f"this study needs PTB-XL, not {root.kind}", "give --data DIR with records100 and records500")
+    epochs, limit = (1, 64) if args.quick else (args.epochs, args.limit)
+    try:
+        doc = bandwidth.run(root, out, epochs, args.limit or limit, args.quick)
+    except KeyboardInterrupt:
+        hint("\nstopped\nnext: the same command goes on where it stopped")
+        return 130
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write(table(doc).plain())
+    hint(f"wrote {out / 'bandwidth.json'}\nnext: cp {out / 'bandwidth.json'} docs/results && ecg-edge results")
+    return 0
 
 
 def _calibration(args: argparse.Namespace) -> int:
@@ -74,6 +104,11 @@ def _networks(args: argparse.Namespace) -> int:
         for k, row in enumerate(rows, 1):
             hint(f"row {k} of {len(rows)}: {row.name}, {len(parts[0])} training records")
             docs.append(reproduce.run_row(row, parts, out, noisy=args.study == "augmentation"))
+        if args.study == "gradowski2025" and not args.quick:
+            from ecg_edge.train import reproduce_any
+
+            hint("the shipped any-lead model on every configuration")
+            docs += reproduce_any.rows(test)
     except KeyboardInterrupt:
         hint(f"\nstopped after {len(docs)} of {len(rows)} rows\nnext: the same command goes on where it stopped")
         return 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ecg_edge.train.network import NetSpec
-from ecg_edge.train.training import TrainSpec
+from ecg_edge.train.train_spec import TrainSpec
 
 LOOKAHEADS_MS = (0, 40, 80, 120, 240, 480)
 CHEST_PAIRS = (("V1", "V5"), ("V2", "V4"), ("V2", "V5"), ("V3", "V6"))

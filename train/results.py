@@ -14,7 +14,7 @@ from ecg_edge.train.report_tables import all_tables, footnotes, headline
 
 FOLD10 = "fold10"
 STUDIES = ("gradowski2025", "lookahead", "augmentation")
-CALIBRATION = "calibration"
+CALIBRATION, BANDWIDTH = "calibration", "bandwidth"
 Doc = dict[str, Any]
 
 _HEAD = """# Results
@@ -58,8 +58,8 @@ def load(folder: Path) -> tuple[dict[str, list[Doc]], dict[str, list[Doc]]]:
             continue
         if {"leads", "mean", "model"} <= doc.keys():
             sets.setdefault(path.stem.partition(".")[2] or FOLD10, []).append(doc)
-        elif doc.get("study") == CALIBRATION:
-            studies[CALIBRATION] = [doc]
+        elif doc.get("study") in (CALIBRATION, BANDWIDTH):
+            studies[doc["study"]] = [doc]
         elif doc.get("study") in STUDIES:
             studies.setdefault(doc["study"], []).extend(doc["rows"])
         elif {"configuration", "design", "figures"} <= doc.keys():
@@ -71,7 +71,7 @@ def load(folder: Path) -> tuple[dict[str, list[Doc]], dict[str, list[Doc]]]:
         )
     for docs in sets.values():
         docs.sort(key=lambda d: (len(d["inputs"]), d["model"]))
-    return sets, {name: rows if name == CALIBRATION else _once(rows) for name, rows in studies.items()}
+    return sets, {name: rows if name not in STUDIES else _once(rows) for name, rows in studies.items()}
 
 
 def _study_of(path: Path) -> str:
@@ -114,6 +114,7 @@ def page(sets: dict[str, list[Doc]], studies: dict[str, list[Doc]], figures: tup
             if name == "gradowski2025":
                 parts.append("".join(f"- {said}.\n" for said in words(rows)))
             parts += [f"![{name}]({figure})\n" for figure in figures if Path(figure).stem == name]
+    parts += [tables.bandwidth(doc).markdown() for doc in studies.get(BANDWIDTH, [])]
     return "\n".join([*parts, *(_details(doc) for doc in docs if "bootstrap" in doc)])
 
 

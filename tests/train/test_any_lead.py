@@ -12,9 +12,11 @@ from support.nets import SMALL, lively
 from ecg_edge.device.leads import BASIS
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train import subsets
+from ecg_edge.train.batches import loss_of
 from ecg_edge.train.network import NetSpec, Reconstructor, adopt
 from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.training import Trainer, TrainSpec, loss_of
+from ecg_edge.train.train_spec import TrainSpec
+from ecg_edge.train.training import Trainer
 
 
 def test_drawn_subsets_are_never_empty_nor_whole() -> None:

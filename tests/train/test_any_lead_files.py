@@ -23,11 +23,11 @@ from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError
 from ecg_edge.firmware_bridge.samples import LEADS
 from ecg_edge.firmware_bridge.verb import Verb
 from ecg_edge.train import subsets
+from ecg_edge.train.checkpoints import load_model as load_run
+from ecg_edge.train.checkpoints import reconstruct
 from ecg_edge.train.cli import TRAIN
 from ecg_edge.train.evaluate_cli import EVALUATE
 from ecg_edge.train.finalise_any import masked
-from ecg_edge.train.training import load_model as load_run
-from ecg_edge.train.training import reconstruct
 
 SMALL = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=8"]
 

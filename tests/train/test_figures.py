@@ -9,10 +9,11 @@ from scipy import stats
 
 from ecg_edge.device.leads import BASIS
 from ecg_edge.train import metrics, ridge
+from ecg_edge.train.batches import loss_of
+from ecg_edge.train.checkpoints import reconstruct
 from ecg_edge.train.finalise import Calibration, finalise, head_weights, regressors, settling_of
 from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.training import loss_of, reconstruct
 
 
 def test_figures_against_scipy() -> None:

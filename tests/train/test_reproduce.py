@@ -55,3 +55,23 @@ def test_the_two_findings_in_words() -> None:
     said = ordinal({"V1": 0.01, "V2": 0.03, "V3": 0.04, "V4": 0.02, "V5": 0.015, "V6": 0.008})
     assert said.startswith("V1 and V6 come back best, V3 comes back worst")
     assert "do not come back best" in ordinal({"V1": 0.05, "V2": 0.03, "V3": 0.04, "V6": 0.008})
+
+
+def test_what_the_any_lead_model_can_serve_of_the_grid(ptbxl: Path) -> None:
+    from ecg_edge.device.conditioning import ConditioningSpec
+    from ecg_edge.train import reproduce_any
+    from ecg_edge.train.prepare import prepare
+    from ecg_edge.train.reproduce_grid import configurations
+    from ecg_edge.train.results_tables import study
+
+    assert reproduce_any.measured_as(("I", "III")) == ("I", "II")
+    assert reproduce_any.measured_as(("III",)) == ()
+    rows = reproduce_any.rows(prepare(ptbxl, (10,), ConditioningSpec(), 2))
+    assert [r["configuration"] for r in rows] == ["+".join(c) for c in configurations() if c != ("III",)]
+    by = {r["configuration"]: r["figures"] for r in rows}
+    assert by["I+II"] == by["I+III"]
+    assert set(by["I+II+V2"]["leads"]) == {"V1", "V3", "V4", "V5", "V6"}
+    own = {**rows[2], "design": "ours", "epochs": 4, "records": {"train": 9}}
+    table = study("gradowski2025", [own, *rows])
+    assert [row[1] for row in table.rows if row[0] == "I+II"] == ["ours", reproduce_any.DESIGN]
+    assert "any-lead" in table.note

@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from ecg_edge.firmware_bridge.errors import CheckpointError, EcgEdgeError
+from ecg_edge.train.batches import lost_spread
+from ecg_edge.train.checkpoints import load_model, read_checkpoint
 from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.training import Trainer, TrainSpec, load_model, read_checkpoint
+from ecg_edge.train.train_spec import TrainSpec
+from ecg_edge.train.training import Trainer
 
 SPEC = TrainSpec(epochs=3, batch=8, lr=3e-3)
 
@@ -76,7 +79,7 @@ def test_nan_ends_clearly_and_keeps_the_checkpoint(
 
 def test_checkpoints_that_do_not_fit(small: NetSpec, parts: tuple[Prepared, Prepared], tmp_path: Path) -> None:
     train(small, parts, tmp_path, TrainSpec(epochs=1, batch=8))
-    other = Trainer(small, TrainSpec(epochs=1, batch=8, lr=1.0), *parts, tmp_path)
+    other = Trainer(small, TrainSpec(epochs=1, batch=8, crop=400), *parts, tmp_path)
     with pytest.raises(CheckpointError, match="other settings"):
         other.load(tmp_path / "last.pt")
     blob = (tmp_path / "best.pt").read_bytes()
@@ -128,3 +131,24 @@ def test_causal_and_of_finite_memory() -> None:
     assert changed[0] >= at // hop * hop
     assert changed[-1] < at + net.body.receptive_field()
     assert changed[-1] >= at + net.body.receptive_field() - 2 * hop, "the stated field must not be a loose bound"
+
+
+def test_lost_spread_is_what_regression_to_the_mean_costs() -> None:
+    g = torch.Generator().manual_seed(0)
+    truth = torch.randn(64, 3, 200, generator=g) * torch.linspace(0.5, 3, 64)[:, None, None]
+    assert float(lost_spread(truth, truth)) < 1e-6
+    assert float(lost_spread(2 * truth, truth)) == 0
+    assert float(lost_spread(0.5 * truth, truth)) == pytest.approx(0.25, abs=1e-3)
+
+
+def test_the_spread_of_amplitudes_can_be_asked_for(
+    small: NetSpec, parts: tuple[Prepared, Prepared], tmp_path: Path
+) -> None:
+    losses = []
+    for name, weight in (("a", 0.0), ("b", 1.0), ("c", 2.0)):
+        (tmp_path / name).mkdir()
+        trainer = Trainer(small, TrainSpec(epochs=1, batch=24, spread=weight), *parts, tmp_path / name)
+        with torch.no_grad():  # says the same of every record: all spread is lost
+            trainer.model.mean_features.weight.zero_()
+        trainer.fit(lambda row: losses.append(row["loss"]))
+    assert [b - losses[0] for b in losses] == pytest.approx([0, 1, 2], abs=0.01)

@@ -1,0 +1,128 @@
+"""What one step of training learns from, and what it costs to be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ecg_edge.device.leads import BASIS
+from ecg_edge.train import augment, subsets
+from ecg_edge.train.network import NetSpec
+from ecg_edge.train.prepare import Prepared
+from ecg_edge.train.train_spec import TrainSpec
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from.
+
+    Attributes
+    ----------
+    inputs : Tensor of shape (batch, n_inputs, time)
+        What the network sees.
+    truth : Tensor of shape (batch, target, time)
+        Not yet delayed.
+    wanted : Tensor of shape (batch, target) or None
+        1 for the leads that count; None where all do.
+    total : float or None
+        What the loss of weighted leads is divided by.
+    """
+
+    inputs: Tensor
+    truth: Tensor
+    wanted: Tensor | None
+    total: float | None = None
+
+    def part(self, rank: int, of: int) -> Batch:
+        """The share of one of several processes; the mean of their losses is the loss of the whole."""
+        if of == 1:
+            return self
+        n = len(self.inputs) // of
+        mine = slice(rank * n, (rank + 1) * n)
+        if self.wanted is None:
+            return Batch(self.inputs[mine], self.truth[mine], None)
+        return Batch(self.inputs[mine], self.truth[mine], self.wanted[mine], float(self.wanted.sum()) / of)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        wanted = None if self.wanted is None else self.wanted.to(device)
+        return Batch(self.inputs.to(device), self.truth.to(device), wanted, self.total)
+
+
+def draw(data: Prepared, rows: npt.NDArray[np.int64], net: NetSpec, spec: TrainSpec, rng: np.random.Generator) -> Batch:
+    """Crops of the given records, augmented; all randomness comes from `rng`."""
+    leads = net.input_leads if net.any_lead else (*net.input_leads, *net.target_leads)
+    columns = [BASIS.index(lead) for lead in leads]
+    crop = min(spec.crop, data.x.shape[1]) // net.hop * net.hop
+    starts = rng.integers(0, data.x.shape[1] - crop + 1, len(rows))
+    x = np.stack([data.x[r, s : s + crop] for r, s in zip(rows, starts, strict=True)])
+    x = np.ascontiguousarray(x[:, :, columns].transpose(0, 2, 1), dtype=np.float32)
+    how, fs, n_in = spec.augmentation, net.fs, len(net.input_leads)
+    x = augment.recorded(x, fs, how, rng)
+    inputs = augment.measured(x, leads, n_in, fs, how, rng)
+    if net.any_lead:
+        drawn = subsets.draw(len(x), crop, rng)
+        inputs = np.concatenate([inputs * drawn.masks, drawn.masks], axis=1)
+        return Batch(torch.from_numpy(inputs), torch.from_numpy(x), torch.from_numpy(drawn.wanted))
+    return Batch(torch.from_numpy(inputs), torch.from_numpy(x[:, n_in:]), None)
+
+
+def loss_of(
+    mean: Tensor,
+    log_scale: Tensor,
+    truth: Tensor,
+    r_weight: float,
+    wanted: Tensor | None = None,
+    total: float | None = None,
+) -> Tensor:
+    """Training loss of one batch.
+
+    Parameters
+    ----------
+    mean, log_scale, truth : Tensor of shape (batch, target, time)
+        Aligned and cut to the scored stretch; mV.
+    r_weight : float
+        Weight of ``1 - r``.
+    wanted : Tensor of shape (batch, target), optional
+        Weight of each record's leads.
+    total : float, optional
+        Sum of the weights to divide by; their own unless told.
+
+    Returns
+    -------
+    Tensor
+        Mean over records and leads of the per-record RMSE (in units of 0.1 mV) and of ``1 - r``, plus
+        the Gaussian negative log-likelihood of the scale with the mean held fixed.
+    """
+    error = mean - truth
+    rmse = (error.square().mean(-1) + 1e-6).sqrt()
+    tc, mc = truth - truth.mean(-1, keepdim=True), mean - mean.mean(-1, keepdim=True)
+    r = (tc * mc).sum(-1) / (tc.square().sum(-1) * mc.square().sum(-1) + 1e-3).sqrt()
+    nll = (0.5 * (error.detach() * torch.exp(-log_scale)).square() + log_scale).mean(-1)
+    each = 10 * rmse + 10 * r_weight * (1 - r) + 0.1 * nll
+    return each.mean() if wanted is None else (each * wanted).sum() / (wanted.sum() if total is None else total)
+
+
+def lost_spread(mean: Tensor, truth: Tensor) -> Tensor:
+    """How much of the spread of amplitudes from record to record an estimate has lost.
+
+    The best estimate of what cannot be known varies less than the truth does: regression to the mean. With
+    several processes each looks at its share of the batch.
+
+    Parameters
+    ----------
+    mean, truth : Tensor of shape (batch, target, time)
+        mV.
+
+    Returns
+    -------
+    Tensor
+        Mean over leads of the squared share that the standard deviation of the records' peak-to-peak
+        amplitudes falls short of the truth's by.
+    """
+    spread = [(v.amax(-1) - v.amin(-1)).std(0) for v in (mean, truth)]
+    return torch.relu(1 - spread[0] / (spread[1] + 1e-3)).square().mean()

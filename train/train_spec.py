@@ -1,0 +1,77 @@
+"""How a network is trained: the settings of a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from ecg_edge.firmware_bridge.errors import CheckpointError
+from ecg_edge.train.augment import Augmentation
+
+MAY_CHANGE = ("lr", "clip", "patience")
+"""Settings that a run may be continued with other values of."""
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs, batch, lr, weight_decay, seed
+        As usual; the rate follows one cycle (a tenth of the steps up, cosine down).
+    crop : int
+        Samples of each record seen per epoch, cut at random: every crop is a cold start.
+    warmup_samples : int
+        Samples after the cold start that do not count in the loss.
+    r_weight : float
+        Weight of ``1 - r`` beside the RMSE.
+    spread : float
+        Weight of the lost spread of amplitudes over a batch, see `batches.lost_spread`.
+    gain, band, noise_mv, colour, shift : float
+        See `augment.Augmentation`.
+    ema : float
+        Decay of the averaged weights that are validated and kept.
+    clip : float
+        Largest norm of the gradient.
+    patience : int
+        Stop after so many epochs without a better RMSE on the validation records; 0: never.
+    """
+
+    epochs: int = 20
+    batch: int = 64
+    lr: float = 4e-3
+    weight_decay: float = 0.02
+    seed: int = 0
+    crop: int = 800
+    warmup_samples: int = 60
+    r_weight: float = 0.15
+    spread: float = 0.0
+    gain: float = 0.25
+    band: float = 0.25
+    noise_mv: float = 0.02
+    colour: float = 1.0
+    shift: float = 0.0
+    ema: float = 0.999
+    clip: float = 5.0
+    patience: int = 0
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to each crop."""
+        return Augmentation(self.gain, self.band, self.noise_mv, self.colour, self.shift)
+
+    def continues(self, other: TrainSpec) -> bool:
+        """Whether a run trained by `other` may go on with these settings."""
+        return replace(other, **{name: getattr(self, name) for name in MAY_CHANGE}) == self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> TrainSpec:
+        """Read back what `to_dict` wrote."""
+        if unknown := set(d) - {f.name for f in fields(cls)}:
+            raise CheckpointError(f"unknown training settings {sorted(unknown)}", "train again with this version")
+        return cls(**d)

@@ -1,0 +1,158 @@
+"""Train what a recipe says: data, run folder, training, and the figures a model file needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecg_edge.device.conditioning import ConditioningSpec
+from ecg_edge.firmware_bridge.errors import CheckpointError, DataFolderError, EcgEdgeError
+from ecg_edge.train import ptbxl
+from ecg_edge.train.checkpoints import load_model
+from ecg_edge.train.datasets import Dataset, open_dataset
+from ecg_edge.train.finalise import finalise
+from ecg_edge.train.finalise_any import finalise_any
+from ecg_edge.train.prepare import Prepared, prepare
+from ecg_edge.train.recipe import Recipe
+from ecg_edge.train.run_folder import DATASET, RunFolder, data_root
+from ecg_edge.train.run_log import RunLog, leave_settings, settings_yaml
+from ecg_edge.train.training import Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training to be done.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What.
+    out : Path
+        Run folder.
+    data : str or None
+        As ``--data``.
+    init : Path or None
+        Run to start from.
+    limit : int or None
+        Only the first so many records of each part.
+    resume : bool
+        Continue where there is something to continue.
+    """
+
+    recipe: Recipe
+    out: Path
+    data: str | None = None
+    init: Path | None = None
+    limit: int | None = None
+    resume: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return RunFolder(self.out).calibration_file.is_file()
+
+
+def train(job: Job, fabric: Fabric) -> int:
+    """Train, or continue, and measure what the model file needs; return the exit code.
+
+    Raises
+    ------
+    EcgEdgeError
+        With what is wrong and how to go on; what was reached lies in the run folder.
+    """
+    recipe, run = job.recipe, RunFolder(job.out)
+    last, conditioning = run.path / "last.pt", ConditioningSpec()
+    if last.exists() and not job.resume:
+        raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
+    first = load_model(job.init) if job.init and not last.exists() else None
+    parts = _parts(job, conditioning, fabric)
+    zero = fabric.is_global_zero
+    if zero:
+        _describe(job, run, conditioning, parts, fabric)
+    log = RunLog(run, silent=not zero)
+    trainer = Trainer(recipe.net, recipe.train, *parts, run.path, fabric)
+    if first is not None:
+        trainer.start_from(first)
+    if last.exists():
+        trainer.load(last)
+        log.say(f"resumed after epoch {trainer.epoch}")
+    log.say(f"{sum(p.numel() for p in trainer.model.parameters())} parameters, {len(parts[0])} records")
+    try:
+        trainer.fit(log.epoch)
+    except KeyboardInterrupt:
+        log.say(f"\nstopped; last.pt holds epoch {trainer.epoch}\nnext: the same command with --resume auto")
+        return INTERRUPTED
+    except EcgEdgeError as e:
+        log.say(f"stopped: {e.message}")
+        raise
+    finally:
+        log.close()
+    if trainer.out_of_patience:
+        log.say(f"stopped early: no better for {recipe.train.patience} epochs, the best was {trainer.best_epoch}")
+    if not zero:
+        return 0
+    _measure(run, *parts)
+    if recipe.net.any_lead:
+        log.say(f"next: ecg-edge export {run.path} --int8   or   ecg-edge train --leads I,II --init {run.path}")
+    else:
+        log.say(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
+    return 0
+
+
+def _parts(job: Job, conditioning: ConditioningSpec, fabric: Fabric) -> tuple[Prepared, Prepared]:
+    """Training and validation records; the first process prepares them, the others map what it made."""
+    root = data_root(job.data)
+    if job.recipe.data == "ptb-xl-500":
+        if isinstance(root, Dataset):
+            raise DataFolderError(f"this recipe trains on PTB-XL, not on {root.kind}", "give --data DIR of PTB-XL")
+        root = open_dataset(f"ptb-xl-500:{root}")
+
+    def both() -> tuple[Prepared, Prepared]:
+        fs = job.recipe.net.fs
+        train = prepare(root, ptbxl.TRAIN_FOLDS, conditioning, job.limit, "training records", fs)
+        return train, prepare(root, (ptbxl.VALIDATION_FOLD,), conditioning, job.limit, "validation records", fs)
+
+    parts = both() if fabric.is_global_zero else None
+    fabric.barrier()
+    return parts or both()
+
+
+def _describe(
+    job: Job, run: RunFolder, conditioning: ConditioningSpec, parts: tuple[Prepared, Prepared], fabric: Fabric
+) -> None:
+    """Write down how the run is made before its first epoch."""
+    recipe, (train, validation) = job.recipe, parts
+    before = run.read_config() if run.config_file.is_file() else {}
+    init = str(job.init or before.get("init") or "")
+    config = {
+        "net": recipe.net.to_dict(),
+        "train": recipe.train.to_dict(),
+        "conditioning": conditioning.to_dict(),
+        "limit": job.limit,
+        "init": init,
+        "records": {"train": len(train), "validation": len(validation)},
+        "excluded": {**train.excluded, **validation.excluded},
+        "dataset": {**DATASET, "name": DATASET["name"].replace("100 Hz", "500 Hz")}
+        if recipe.data == "ptb-xl-500"
+        else DATASET,
+        "hardware": f"{fabric.world_size} x {fabric.device.type}",
+    }
+    run.write_config(config)
+    leave_settings(run, settings_yaml(recipe.name, init, recipe.data, config))
+
+
+def _measure(run: RunFolder, train: Prepared, validation: Prepared) -> None:
+    """Write what the model file says beside the weights; last of all, so that its file means finished."""
+    model = load_model(run.path)
+    part = run.calibration_file.with_suffix(".part.npz")
+    if model.spec.any_lead:
+        finalise_any(model, train, validation, part)
+    else:
+        finalise(model, train, validation).save(part)
+    part.replace(run.calibration_file)
