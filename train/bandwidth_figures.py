@@ -35,12 +35,15 @@ def of(truth: Floats, guess: Floats, lead: Floats, leads: tuple[str, ...]) -> di
     Returns
     -------
     dict
-        ``leads`` and ``mean`` as `metrics` gives them; ``qrs`` and ``above_40_hz``.
+        ``leads`` and ``mean`` as `metrics` gives them; ``rmse_each_mv`` of each record; ``qrs`` and
+        ``above_40_hz``.
     """
     first = round(SCORED_FROM_S * FS)
     scored = metrics.figures(truth[:, first:], guess[:, first:], leads).summary()
+    each = np.sqrt(np.mean((truth[:, first:].astype(np.float64) - guess[:, first:]) ** 2, axis=1)).mean(axis=1)
     return {
         **scored,
+        "rmse_each_mv": [round(float(v), 5) for v in each],
         "qrs": _qrs(truth, guess, lead, first),
         "above_40_hz": _spectrum(truth[:, first:], guess[:, first:]),
     }
@@ -75,6 +78,15 @@ def _qrs(truth: Floats, guess: Floats, lead: Floats, first: int) -> dict[str, fl
         "beats": beats,
         "notched": notched,
     }
+
+
+def against(row: dict[str, Any], other: dict[str, Any], draws: int = 2000) -> tuple[float, float, float]:
+    """Relative change of the RMSE from `other` to `row`, and its 95 % interval by a paired bootstrap over records."""
+    a, b = (np.array(figures["rmse_each_mv"]) for figures in (row, other))
+    picks = np.random.default_rng(0).integers(0, len(a), (draws, len(a)))
+    drawn = a[picks].mean(axis=1) / b[picks].mean(axis=1) - 1
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(a.mean() / b.mean() - 1), float(low), float(high)
 
 
 def turns(x: npt.NDArray[np.floating]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecg_edge.device.leads import BASIS
+from ecg_edge.train import bandwidth_figures
 from ecg_edge.train.findings import chest_mse, ordinal
 from ecg_edge.train.published import DATA_SETS, PUBLISHED
 from ecg_edge.train.tables import NONE, Table, number, percent, with_interval
@@ -189,9 +190,19 @@ def study(name: str, rows: list[Doc]) -> Table:
     return Table(titles.get(name, name), head, cells, note)
 
 
+def _change(figures: Doc, base: Doc) -> str:
+    """Change of the RMSE in percent, with its interval."""
+    if figures is base["figures"]:
+        return NONE
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * v for v in bandwidth_figures.against(figures, base["figures"])))
+
+
 def bandwidth(doc: Doc) -> Table:
     """What a network at 250 Hz has that one at 100 Hz, interpolated for display, does not."""
     cells = []
+    base = max(
+        (r for r in doc["rows"] if r["fs"] == 100 and r["epochs"]), key=lambda r: -r["figures"]["mean"]["rmse_mv"]
+    )
     for row in doc["rows"]:
         figures = row["figures"]
         qrs, above = figures["qrs"], figures["above_40_hz"]
@@ -202,6 +213,7 @@ def bandwidth(doc: Doc) -> Table:
                 number(row["macs_per_s"] / 1e6, 1) if row["macs_per_s"] else NONE,
                 number(figures["mean"]["r"]),
                 number(figures["mean"]["rmse_mv"], 4),
+                _change(figures, base),
                 number(qrs["amplitude_ratio"]),
                 number(qrs["amplitude_error_uv"], 0),
                 percent(qrs["same_turns"], 0),
@@ -210,7 +222,16 @@ def bandwidth(doc: Doc) -> Table:
                 number(above["coherence"]),
             ]
         )
-    head = ["network", "trained on", "million MACs/s", "mean r", "RMSE mV", "QRS p-p ratio", "QRS p-p error µV"]
+    head = [
+        "network",
+        "trained on",
+        "million MACs/s",
+        "mean r",
+        "RMSE mV",
+        "against the better 100 Hz %",
+        "QRS p-p ratio",
+        "QRS p-p error µV",
+    ]
     head += ["QRS turns right %", "notches found %", "power 40–100 Hz %", "coherence 40–100 Hz"]
     trained = max(row["records"] for row in doc["rows"])
     note = (
