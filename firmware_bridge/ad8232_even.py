@@ -64,23 +64,17 @@ class EvenAd8232(Ad8232):
         mv = (self._mv[left, 0] + share * (self._mv[right, 0] - self._mv[left, 0])).astype(np.float32)[:, None]
         off = self._off[left] | np.where(share > 0, self._off[right], 0)
         lost = (apart > LONGEST_LINE) & (share > 0)
-        changes = np.flatnonzero((np.diff(off) != 0) | np.diff(lost)) + 1
+        # one gap between two lines, however many lines came at once: the cutting must not show
+        changes = np.flatnonzero((np.diff(off) != 0) | np.diff(lost) | lost[1:] & (np.diff(left) != 0)) + 1
         for a, b in itertools.pairwise([0, *changes.tolist(), len(index)]):
             first, stop = int(index[a]), int(index[a]) + b - a
             if lost[a]:
                 self.tally.lose(first, stop)
-                self._give(events, Gap(first, stop))
+                events.append(Gap(first, stop))
             else:
                 self.tally.samples += b - a
                 events.append(self._block(first, mv[a:b], int(off[a])))
         self._index += len(index)
-
-    @staticmethod
-    def _give(events: list[Event], gap: Gap) -> None:
-        """Append a gap, joined to one that ends where it begins."""
-        if events and isinstance(events[-1], Gap) and events[-1].stop == gap.start:
-            gap = Gap(events.pop().start, gap.stop)  # type: ignore[union-attr]
-        events.append(gap)
 
     def _block(self, index: int, mv: npt.NDArray[np.float32], off: int) -> SampleBlock:
         (channel,) = self.info.channels

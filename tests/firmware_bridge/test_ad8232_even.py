@@ -99,6 +99,7 @@ def test_the_cutting_does_not_show(seed: int, counts: list[int]) -> None:
         np.testing.assert_array_equal(a, b)
     assert (whole.tally.samples, whole.tally.lost) == (cut.tally.samples, cut.tally.lost)
     assert whole.tally.lost_ranges == cut.tally.lost_ranges
+    assert [e for e in events if isinstance(e, Gap)] == [e for e in again if isinstance(e, Gap)]
 
 
 def test_a_lost_line_is_a_gap_as_long_as_it_took() -> None:

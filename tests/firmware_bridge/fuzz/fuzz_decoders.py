@@ -35,7 +35,9 @@ from ecg_edge.firmware_bridge.samples import Event, Gap, SampleBlock
 from tests.firmware_bridge.fuzz.mutate import mutated, repaired
 
 CORPUS = Path(__file__).parent / "corpus"
-NAMES = (*(d.name for d in DEVICES), "ecglink")
+LIVE = "-live"
+"""Ending of the name of a decoder that only runs use."""
+NAMES = (*(d.name for d in DEVICES), *(d.name + LIVE for d in DEVICES if d.live), "ecglink")
 BUFFER = 1 << 17
 """Bytes a decoder may keep."""
 TRIES = 150
@@ -55,13 +57,15 @@ class Broken(Exception):
 
 def make(device: str) -> Decoder:
     """Return a fresh decoder."""
-    return EcgLinkDecoder() if device == "ecglink" else find_device(device).decoder()
+    if device == "ecglink":
+        return EcgLinkDecoder()
+    return find_device(device.removesuffix(LIVE)).decoder(live=device.endswith(LIVE))
 
 
 @functools.cache
 def seeds(device: str) -> tuple[bytes, ...]:
     """Seeds of a device."""
-    return tuple(path.read_bytes() for path in sorted(CORPUS.glob(f"{device}.*.bin")))
+    return tuple(path.read_bytes() for path in sorted(CORPUS.glob(f"{device.removesuffix(LIVE)}.*.bin")))
 
 
 def held(decoder: Any) -> int:
@@ -174,6 +178,11 @@ def fuzz(
     """Try inputs while ``more(tried)``; return how many held, and the one that did not (or nothing).
 
     The generator of each input starts from `seed` and its number, so that one can be had again alone.
+
+    Raises
+    ------
+    Broken
+        Memory grows, whatever the input.
     """
     tried, warm = 0, 0
     while more(tried):
@@ -226,7 +235,7 @@ def smaller(device: str, data: bytes) -> bytes:
 def _guided(device: str, seconds: float, folder: Path) -> int:
     """Let atheris choose the inputs, in processes one after the other that hand on what they found worth keeping."""
     with tempfile.TemporaryDirectory() as kept:
-        for path in CORPUS.glob(f"{device}.*.bin"):
+        for path in CORPUS.glob(f"{device.removesuffix(LIVE)}.*.bin"):
             shutil.copy(path, kept)
         end, status = time.monotonic() + seconds, 0
         while not status and (left := end - time.monotonic()) > 1:
