@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.spec import Head, ModelSpec
+from ecg_edge.benchmarks import made_up
 from ecg_edge.export.build import Exporter
-from ecg_edge.export.graph import from_body
-from ecg_edge.export.onnx_writer import state_specs
-from ecg_edge.train.finalise import head_lags, head_weights
 from ecg_edge.train.network import NetSpec, Reconstructor
 
 SMALL = {"channels": (6, 8, 10, 12), "kernels": (9, 8, 6, 4), "dilations": (1, 2, 4), "n_features": 7}
@@ -32,42 +30,26 @@ def lively(spec: NetSpec, seed: int = 0) -> Reconstructor:
 
 
 def exporter_of(net: Reconstructor) -> Exporter:
-    graph = from_body(net.body)
-    mean, log_scale = head_weights(net)
-    n_reg, n_out = mean.shape
-    spec = ModelSpec(
-        kind="streaming",
-        input_leads=net.spec.input_leads,
-        target_leads=net.spec.target_leads,
-        fs=net.spec.fs,
-        hop=net.spec.hop,
-        lookahead=net.spec.lookahead,
-        receptive_field=net.body.receptive_field(),
+    """The network as a finished run would hand it over."""
+    made = made_up.exporter_of(net)
+    n_out = len(made.spec.target_leads)
+    training = {
+        "dataset": {"name": "synthetic", "licence": "none", "citation": "none"},
+        "records": {"train": 1, "validation": 1},
+        "excluded": 0,
+        "epochs": 1,
+        "settings": {},
+        "parameters": net.n_parameters(),
+        "macs_per_hop": made.graph.macs_per_hop(),
+    }
+    spec = replace(
+        made.spec,
         settling_s=0.4,
-        n_features=net.spec.n_features,
-        states=state_specs(graph, None),
-        head=Head(
-            head_lags(net.spec),
-            mean,
-            log_scale,
-            np.eye(n_reg, dtype=np.float32),
-            0.9,
-            np.full(n_out, 1.6, np.float32),
-        ),
-        conditioning=ConditioningSpec(),
-        model_id=graph.digest(mean, log_scale),
+        head=replace(made.spec.head, interval_factors=np.full(n_out, 1.6, np.float32)),
         ridge={"1": np.ones((len(net.spec.input_leads), n_out), np.float32)},
-        training={
-            "dataset": {"name": "synthetic", "licence": "none", "citation": "none"},
-            "records": {"train": 1, "validation": 1},
-            "excluded": 0,
-            "epochs": 1,
-            "settings": {},
-            "parameters": net.n_parameters(),
-            "macs_per_hop": graph.macs_per_hop(),
-        },
+        training=training,
     )
-    return Exporter(net, graph, spec)
+    return replace(made, spec=spec)
 
 
 def noise(n: int, n_leads: int, seed: int = 0) -> np.ndarray:
