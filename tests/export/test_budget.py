@@ -89,6 +89,16 @@ def test_files_that_compute_apart_are_told(exporter) -> None:
     assert not checks.equal("x", a, a + 2e-5).ok
 
 
+def test_integers_may_round_a_tie_apart_and_no_more() -> None:
+    a = np.random.default_rng(0).normal(size=(3, 500, 4)).astype(np.float32)
+    b = a.copy()
+    b[1, 200, 2] += 0.012  # one tie
+    check = checks.as_good_as_equal("x", a[:, :400], b)
+    assert check.ok and "12.0 µV at most" in check.detail
+    assert not checks.as_good_as_equal("x", a, a + 0.002).ok
+    assert not checks.equal("x", a, b).ok
+
+
 def test_targets_in_the_order_they_are_proved() -> None:
     names = [t.file_name("i") for t in choose("tflite,onnx", int8=True, fp16=True, dynamic=False, offline=False)]
     assert names == ["i-fp32.onnx", "i-int8.onnx", "i-fp32.tflite", "i-fp16.tflite", "i-int8.tflite"]
