@@ -134,4 +134,4 @@ def test_two_hundred_recorders_killed_leave_files_that_others_read(tmp_path):
         if n % 10 == 0:  # MNE takes its time
             raw = mne.io.read_raw_edf(tmp_path / "x.edf", preload=True)
             assert np.abs(raw.get_data()[1, : read.sig_len] * 1e3 - read.d_signal[:, 1] / 1000).max() < 1e-3
-    assert len(lengths) > 20, "they died in many places"
+    assert len(lengths) > 10, "they died in many places"
