@@ -29,7 +29,8 @@ def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
     graph = dataclasses.replace(from_body(network.body), hop=hop or net.hop)
     mean, log_scale = head_weights(network)
     n_reg, n_out = mean.shape
-    moments, factors = np.eye(n_reg, dtype=np.float32), np.ones(n_out, np.float32)
+    moments = np.zeros((0, 0), np.float32) if net.any_lead else np.eye(n_reg, dtype=np.float32)
+    factors = np.ones(n_out, np.float32)
     spec = ModelSpec(
         kind="streaming",
         input_leads=net.input_leads,
@@ -45,5 +46,6 @@ def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
         conditioning=ConditioningSpec(),
         model_id=graph.digest(mean, log_scale),
         training={"network": net.to_dict(), "macs_per_hop": graph.macs_per_hop(), "weights": "random"},
+        any_lead=net.any_lead,
     )
     return Exporter(network, graph, spec)

@@ -65,7 +65,7 @@ def draw(data: Prepared, rows: npt.NDArray[np.int64], net: NetSpec, spec: TrainS
     x = augment.recorded(x, fs, how, rng)
     inputs = augment.measured(x, leads, n_in, fs, how, rng)
     if net.any_lead:
-        drawn = subsets.draw(len(x), crop, rng)
+        drawn = subsets.draw(len(x), crop, rng, spec.specialists)
         inputs = np.concatenate([inputs * drawn.masks, drawn.masks], axis=1)
         return Batch(torch.from_numpy(inputs), torch.from_numpy(x), torch.from_numpy(drawn.wanted))
     return Batch(torch.from_numpy(inputs), torch.from_numpy(x[:, n_in:]), None)

@@ -24,7 +24,12 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="every recipe of a folder, one after the other (default: the shipped ones), into OUT/NAME",
     )
-    parser.add_argument("--init", type=Path, metavar="RUN", help="start from this run's weights")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="RUN|MODEL",
+        help="start from these weights: a run, a model file, or a shipped model by its name",
+    )
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
     parser.add_argument("--out", type=Path, help="run folder (default: runs/NAME; with --queue: runs)")
     parser.add_argument(
@@ -55,7 +60,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
 def _train(args: argparse.Namespace) -> int:
     _torch(args.threads)
     from ecg_edge.train import recipe, recipe_queue
-    from ecg_edge.train.hardware import open_fabric
+    from ecg_edge.train.hardware import launched
     from ecg_edge.train.train_verb import Job, train
 
     if args.queue:
@@ -63,14 +68,15 @@ def _train(args: argparse.Namespace) -> int:
             raise UsageError("--init belongs to one run", "name it in the recipe: init: NAME")
         where = recipe.SHIPPED if args.queue == _SHIPPED else Path(args.queue)
         queue = recipe_queue.jobs(where, args.out or Path("runs"), args.set)
-        fabric = open_fabric(args.accelerator, args.devices, args.nodes, args.precision)
-        return recipe_queue.run(recipe_queue.with_data(queue, args.data, args.limit), lambda job: train(job, fabric))
+        queue = recipe_queue.with_data(queue, args.data, args.limit)
+        with launched(args.accelerator, args.devices, args.nodes, args.precision) as fabric:
+            return recipe_queue.run(queue, lambda job: train(job, fabric))
     one = recipe.read(recipe.find(args.recipe), args.set) if args.recipe else recipe.from_leads(args.leads, args.set)
     init = args.init or (_run_of(one.init) if one.init else None)
     out = args.out or Path("runs") / one.name
     job = Job(one, out, args.data, init, args.limit, args.resume == "auto")
-    fabric = open_fabric(args.accelerator, args.devices, args.nodes, args.precision)
-    return train(job, fabric)
+    with launched(args.accelerator, args.devices, args.nodes, args.precision) as fabric:
+        return train(job, fabric)
 
 
 def _run_of(init: str) -> Path:

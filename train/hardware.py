@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -63,6 +65,19 @@ def open_fabric(
     if several:
         fabric.launch()
     return fabric
+
+
+@contextmanager
+def launched(
+    accelerator: str = "cpu", devices: int | None = None, nodes: int | None = None, precision: str = "32"
+) -> Iterator[Fabric]:
+    """As `open_fabric`; the processes part in the end: left to the interpreter, one may abort."""
+    fabric = open_fabric(accelerator, devices, nodes, precision)
+    try:
+        yield fabric
+    finally:
+        if fabric.world_size > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 class _SumOverAll(torch.autograd.Function):

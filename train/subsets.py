@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ecg_edge.device.leads import BASIS
 
 SPECIALISTS = (("I",), ("II",), ("I", "II"), ("I", "II", "V2"), ("I", "II", "V3"), ("I", "II", "V2", "V5"))
-"""Lead sets that have a network of their own; half of the drawn subsets are these."""
+"""Lead sets that have a network of their own; a share of the drawn subsets are these."""
 LISTED = tuple(dict.fromkeys(chain(SPECIALISTS, ((lead,) for lead in BASIS))))
 """Subsets whose moments and interval are measured for the model file."""
 _LEAD_OFF = 0.15
@@ -40,19 +40,19 @@ class Drawn:
     wanted: Masks
 
 
-def draw(n: int, samples: int, rng: np.random.Generator) -> Drawn:
-    """Draw a subset for each record: half specialists' sets, half of any size and choice."""
-    late = np.stack([_one(rng) for _ in range(n)])
+def draw(n: int, samples: int, rng: np.random.Generator, share: float = 0.5) -> Drawn:
+    """Draw a subset for each record: a `share` of them specialists' sets, the others of any size and choice."""
+    late = np.stack([_one(rng, share) for _ in range(n)])
     masks = np.repeat(late[:, :, None], samples, axis=2)
     for k in np.flatnonzero(rng.random(n) < _LEAD_OFF):
-        before = np.maximum(late[k], _one(rng))
+        before = np.maximum(late[k], _one(rng, share))
         if before.sum() < len(BASIS):
             masks[k, :, : rng.integers(samples)] = before[:, None]
     return Drawn(masks, 1 - late)
 
 
-def _one(rng: np.random.Generator) -> Masks:
-    if rng.random() < 0.5:
+def _one(rng: np.random.Generator, share: float) -> Masks:
+    if rng.random() < share:
         return mask_of(SPECIALISTS[rng.integers(len(SPECIALISTS))])
     mask = np.zeros(len(BASIS), np.float32)
     mask[rng.permutation(len(BASIS))[: rng.integers(1, len(BASIS))]] = 1

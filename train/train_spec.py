@@ -30,6 +30,8 @@ class TrainSpec:
         Weight of the lost spread of amplitudes over a batch, see `batches.lost_spread`.
     gain, band, noise_mv, colour, shift : float
         See `augment.Augmentation`.
+    specialists : float
+        Any-lead: share of the drawn lead sets that have a network of their own, see `subsets`.
     ema : float
         Decay of the averaged weights that are validated and kept.
     clip : float
@@ -52,6 +54,7 @@ class TrainSpec:
     noise_mv: float = 0.02
     colour: float = 1.0
     shift: float = 0.0
+    specialists: float = 0.5
     ema: float = 0.999
     clip: float = 5.0
     patience: int = 0

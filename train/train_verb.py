@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ecg_edge.device.conditioning import ConditioningSpec
+from ecg_edge.device.model import resolve
 from ecg_edge.firmware_bridge.errors import CheckpointError, DataFolderError, EcgEdgeError
 from ecg_edge.train import ptbxl
+from ecg_edge.train.batches import draw
 from ecg_edge.train.checkpoints import load_model
 from ecg_edge.train.datasets import Dataset, open_dataset
 from ecg_edge.train.finalise import finalise
 from ecg_edge.train.finalise_any import finalise_any
+from ecg_edge.train.from_file import load_file, settle_norms
+from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.prepare import Prepared, prepare
 from ecg_edge.train.recipe import Recipe
 from ecg_edge.train.run_folder import DATASET, RunFolder, data_root
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 INTERRUPTED = 130
+_SETTLE_RECORDS = 512
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,10 @@ def train(job: Job, fabric: Fabric) -> int:
     last, conditioning = run.path / "last.pt", ConditioningSpec()
     if last.exists() and not job.resume:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
-    first = load_model(job.init) if job.init and not last.exists() else None
+    first = _start(job.init) if job.init and not last.exists() else None
     parts = _parts(job, conditioning, fabric)
+    if first is not None and is_model(job.init):
+        _settle(first, parts[0], recipe)
     zero = fabric.is_global_zero
     if zero:
         _describe(job, run, conditioning, parts, fabric)
@@ -103,6 +112,23 @@ def train(job: Job, fabric: Fabric) -> int:
     else:
         log.say(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
     return 0
+
+
+def is_model(init: Path | None) -> bool:
+    """Whether a start is a model file or the name of a shipped one, not a run."""
+    return init is not None and resolve(init).suffix in (".onnx", ".tflite")
+
+
+def _start(init: Path) -> Reconstructor:
+    """The network to start from: a run's, or the one in a model file."""
+    return load_file(init) if is_model(init) else load_model(init)
+
+
+def _settle(first: Reconstructor, train: Prepared, recipe: Recipe) -> None:
+    """Let the batch norms of a model file's network start from the moments of training records."""
+    rng = np.random.default_rng(recipe.train.seed)
+    rows = rng.permutation(len(train))[:_SETTLE_RECORDS]
+    settle_norms(first, draw(train, rows, first.spec, recipe.train, rng).inputs)
 
 
 def _parts(job: Job, conditioning: ConditioningSpec, fabric: Fabric) -> tuple[Prepared, Prepared]:
