@@ -1,8 +1,8 @@
 """Augmentation of training crops: other devices' filters, gains and noise, drawn per record.
 
-Filters and gain act on inputs and targets alike, as another recorder would; noise acts on the
-inputs alone, because the network shall not learn to predict it. All randomness comes from the
-generator that is passed in, so that a resumed run draws the same numbers.
+Filters and gain act on inputs and targets alike, as another recorder would; noise, misplaced electrodes
+and leads that fall off act on the inputs alone, because the network shall not learn to predict them.
+All randomness comes from the generator that is passed in, so that a resumed run draws the same numbers.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from ecg_edge.train import disturb
+
 Batch = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 _LOWPASS_HZ = (16.0, 45.0)
 _HIGHPASS_HZ = (0.05, 0.8)
-_MIN_NOISE_MV = 0.001
+_LIMB = {"I": "II", "II": "I"}
 _NEIGHBOURS = {f"V{k}": (f"V{k - 1}", f"V{k + 1}") for k in range(1, 7)}
 
 
@@ -39,14 +41,24 @@ class Augmentation:
     colour : float
         The noise's amplitude falls with frequency as ``f ** -a``, a drawn between 0 (muscle) and
         this (baseline wander, motion).
+    wander_mv, mains_mv, muscle_mv, motion_mv : float
+        Each input gets this kind of noise (see `disturb`), its RMS log-uniform between 1 µV and this.
+    mask : float
+        Probability that one of several inputs falls silent for a stretch: a lead that is off.
     shift : float
-        Largest share of a neighbour's signal mixed into a measured chest lead: a misplaced electrode.
+        Misplaced electrodes: largest share of a neighbour's signal mixed into a measured chest lead, and
+        of the other limb lead into a limb lead (to both sides of nothing).
     """
 
     gain: float = 0.25
     band: float = 0.0
     noise_mv: float = 0.005
     colour: float = 0.0
+    wander_mv: float = 0.0
+    mains_mv: float = 0.0
+    muscle_mv: float = 0.0
+    motion_mv: float = 0.0
+    mask: float = 0.0
     shift: float = 0.0
 
 
@@ -78,13 +90,26 @@ def measured(x: Batch, leads: tuple[str, ...], n_inputs: int, fs: int, how: Augm
     """
     inputs = x[:, :n_inputs].copy()
     if how.shift:
-        for k, lead in enumerate(leads[:n_inputs]):
-            if near := [leads.index(n) for n in _NEIGHBOURS.get(lead, ()) if n in leads]:
-                share = rng.uniform(0, how.shift, (len(x), 1)).astype(np.float32)
-                inputs[:, k] += share * (x[np.arange(len(x)), rng.choice(near, len(x))] - x[:, k])
+        _misplace(inputs, x, leads, how.shift, rng)
     if how.noise_mv:
         inputs += noise(inputs.shape, fs, how, rng)
+    for kind, make in disturb.KINDS.items():
+        if top := getattr(how, f"{kind}_mv"):
+            inputs += make(inputs.shape, fs, rng) * disturb.levels(len(x), top, rng)
+    if how.mask:
+        inputs = disturb.fallen_off(inputs, how.mask, rng)
     return np.asarray(inputs)
+
+
+def _misplace(inputs: Batch, x: Batch, leads: tuple[str, ...], shift: float, rng: Rng) -> None:
+    """Mix neighbours into the measured leads: chest electrodes toward the next one, limb electrodes off the limb."""
+    for k, lead in enumerate(leads[: inputs.shape[1]]):
+        if near := [leads.index(n) for n in _NEIGHBOURS.get(lead, ()) if n in leads]:
+            share = rng.uniform(0, shift, (len(x), 1)).astype(np.float32)
+            inputs[:, k] += share * (x[np.arange(len(x)), rng.choice(near, len(x))] - x[:, k])
+        elif (other := _LIMB.get(lead)) in leads:
+            share = rng.uniform(-shift, shift, (len(x), 1)).astype(np.float32)
+            inputs[:, k] += share * x[:, leads.index(other)]
 
 
 def filtered(x: Batch, fs: int, probability: float, rng: Rng) -> Batch:
@@ -103,11 +128,11 @@ def filtered(x: Batch, fs: int, probability: float, rng: Rng) -> Batch:
 def noise(shape: tuple[int, ...], fs: int, how: Augmentation, rng: Rng) -> Batch:
     """Coloured noise in mV, one level and one colour per record."""
     n, samples = shape[0], shape[-1]
-    rms = np.exp(rng.uniform(math.log(_MIN_NOISE_MV), math.log(max(how.noise_mv, _MIN_NOISE_MV)), (n, 1, 1)))
+    rms = disturb.levels(n, how.noise_mv, rng)
     white = rng.standard_normal(shape, np.float32)
     if how.colour:
         f = np.maximum(np.fft.rfftfreq(samples, 1 / fs), 0.3)
         weight = f ** -rng.uniform(0, how.colour, (n, 1, 1))
         weight /= np.sqrt((weight**2).mean(axis=-1, keepdims=True))
         white = fft.irfft(fft.rfft(white, axis=-1) * weight.astype(np.float32), n=samples, axis=-1)
-    return np.asarray(white * rms.astype(np.float32), np.float32)
+    return np.asarray(white * rms, np.float32)

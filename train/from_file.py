@@ -53,7 +53,7 @@ def load_file(file: Path | str) -> Reconstructor:
     check_seal(blob, path)
     try:
         proto = onnx.load_from_string(blob)
-    except (DecodeError, ValueError) as e:
+    except DecodeError as e:
         raise ModelFileError(f"{path} is not an ONNX file: {e}", "training goes on from .onnx files") from e
     spec = read_spec({p.key: p.value for p in proto.metadata_props}, path)
     constants = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ecg_edge.device.leads import BASIS
 from ecg_edge.firmware_bridge.verb import hint
-from ecg_edge.train import metrics
+from ecg_edge.train import disturbed, metrics
 from ecg_edge.train.checkpoints import reconstruct
 from ecg_edge.train.network import Reconstructor
 from ecg_edge.train.prepare import Prepared
@@ -23,7 +22,6 @@ from ecg_edge.train.run_folder import environment
 from ecg_edge.train.seed_unet import SeedUNet, centred
 from ecg_edge.train.training import SCORED_FROM_S, Trainer
 
-NOISE_MV = 0.05
 _BATCH = 128
 
 
@@ -68,7 +66,7 @@ def quarter(data: Prepared, every: int = 4) -> Prepared:
     )
 
 
-def run_row(row: Row, parts: tuple[Prepared, Prepared, Prepared], out: Path, noisy: bool = False) -> dict[str, Any]:
+def run_row(row: Row, parts: tuple[Prepared, Prepared, Prepared], out: Path, disturb: bool = False) -> dict[str, Any]:
     """Train one row (or continue it), score it on the test records, write ``<name>.json``.
 
     Parameters
@@ -79,8 +77,8 @@ def run_row(row: Row, parts: tuple[Prepared, Prepared, Prepared], out: Path, noi
         Training, validation and test records.
     out : Path
         Folder of the results; the checkpoint lies in ``<name>/`` below it.
-    noisy : bool
-        Also score with `NOISE_MV` of white noise on the inputs.
+    disturb : bool
+        Also score on test records disturbed in each way of `disturbed.CONDITIONS`.
 
     Returns
     -------
@@ -112,8 +110,8 @@ def run_row(row: Row, parts: tuple[Prepared, Prepared, Prepared], out: Path, noi
         "seconds": round(time.monotonic() - start, 1),
         **environment(),
     }
-    if noisy:
-        doc["noisy"] = {"noise_mv": NOISE_MV, **score(trainer.average, test, measured, NOISE_MV)}
+    if disturb:
+        doc["disturbed"] = disturbed.score(trainer.average, test)
     part = done.with_suffix(".part")
     part.write_text(json.dumps(doc, indent=1) + "\n")
     part.replace(done)
@@ -125,19 +123,15 @@ def _columns(measured: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("II" if lead == "III" else lead for lead in measured)
 
 
-def score(model: Any, data: Prepared, measured: tuple[str, ...], noise_mv: float = 0.0) -> dict[str, Any]:
+def score(model: Any, data: Prepared, measured: tuple[str, ...]) -> dict[str, Any]:
     """Figures of the hidden leads on whole records, from 2.0 s on, in float32 (equal to streamed for ours)."""
     inputs = _columns(measured)
     targets = tuple(model.spec.target_leads)
     cols_in, cols_out = [BASIS.index(n) for n in inputs], [BASIS.index(n) for n in targets]
-    rng = np.random.default_rng(0)
     parts = []
     for k in range(0, len(data), _BATCH):
         x = np.asarray(data.x[k : k + _BATCH])
-        given: npt.NDArray[np.float32] = x[..., cols_in]
-        if noise_mv:
-            given = (given + rng.normal(0, noise_mv, given.shape)).astype(np.float32)
-        guess = reconstruct(model, given)
+        guess = reconstruct(model, x[..., cols_in])
         scored = slice(round(SCORED_FROM_S * model.spec.fs), guess.shape[1])
         parts.append(metrics.figures(x[:, scored][..., cols_out], guess[:, scored], targets))
     return metrics.concatenate(parts).summary()

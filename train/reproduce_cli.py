@@ -1,4 +1,4 @@
-"""The verb `reproduce`: the seed's grid, the look-ahead table, what each augmentation is worth."""
+"""The verb `reproduce`: the seed's grid, the look-ahead and width tables, what each augmentation is worth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
-_STUDIES = ("gradowski2025", "lookahead", "augmentation", "calibration", "bandwidth")
+_STUDIES = ("gradowski2025", "lookahead", "width", "augmentation", "calibration", "bandwidth")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +103,7 @@ def _networks(args: argparse.Namespace) -> int:
     try:
         for k, row in enumerate(rows, 1):
             hint(f"row {k} of {len(rows)}: {row.name}, {len(parts[0])} training records")
-            docs.append(reproduce.run_row(row, parts, out, noisy=args.study == "augmentation"))
+            docs.append(reproduce.run_row(row, parts, out, disturb=args.study == "augmentation"))
         if args.study == "gradowski2025" and not args.quick:
             from ecg_edge.train import reproduce_any
 

@@ -9,7 +9,22 @@ from ecg_edge.train.train_spec import TrainSpec
 
 LOOKAHEADS_MS = (0, 40, 80, 120, 240, 480)
 CHEST_PAIRS = (("V1", "V5"), ("V2", "V4"), ("V2", "V5"), ("V3", "V6"))
-STUDIES = ("gradowski2025", "lookahead", "augmentation")
+WIDTHS = (0.5, 0.75, 1.0, 1.5)
+STUDIES = ("gradowski2025", "lookahead", "width", "augmentation")
+_QUIET: dict[str, float] = {"gain": 0.0, "band": 0.0, "noise_mv": 0.0}
+AUGMENTATIONS: dict[str, dict[str, float]] = {
+    "none": {},
+    "gain": {"gain": 0.25},
+    "other filters": {"band": 0.25},
+    "coloured noise": {"noise_mv": 0.02, "colour": 1.0},
+    "baseline wander": {"wander_mv": 0.2},
+    "mains": {"mains_mv": 0.1},
+    "muscle": {"muscle_mv": 0.1},
+    "electrode motion": {"motion_mv": 0.2},
+    "lead off": {"mask": 0.3},
+    "electrodes moved": {"shift": 0.2},
+}
+"""Each alone; two rows more have the shipped models' settings, and all of these together."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +80,20 @@ def rows(study: str, epochs: int, smaller: bool = False) -> list[Row]:
             for ms in LOOKAHEADS_MS
         ]
         return [*delays, Row("lookahead-offline", "offline", "ours offline", base, spec)]
-    without: dict[str, dict[str, float]] = {
-        "all": {},
-        "no gain": {"gain": 0.0},
-        "no filters": {"band": 0.0},
-        "no noise": {"noise_mv": 0.0},
-        "none": {"gain": 0.0, "band": 0.0, "noise_mv": 0.0},
-    }
+    if study == "width":
+        return [Row(f"width-{w:g}", f"x{w:g}", "ours", _wide(base, w) if not smaller else base, spec) for w in WIDTHS]
+    together = {k: v for settings in AUGMENTATIONS.values() for k, v in settings.items()}
+    each = {name: {**_QUIET, **settings} for name, settings in AUGMENTATIONS.items()}
     return [
-        Row(f"augmentation-{name.replace(' ', '-')}", name, "ours", base, replace(spec, **off))  # type: ignore[arg-type]
-        for name, off in without.items()
+        Row(f"augmentation-{name.replace(' ', '-')}", name, "ours", base, replace(spec, **how))  # type: ignore[arg-type]
+        for name, how in {**each, "as shipped": {}, "all": together}.items()
     ]
+
+
+def _wide(base: NetSpec, factor: float) -> NetSpec:
+    """The same network with so many times the channels, rounded to multiples of four."""
+    channels = tuple(max(4, round(c * factor / 4) * 4) for c in base.channels)
+    return replace(base, channels=channels, n_features=max(4, round(base.n_features * factor / 4) * 4))
 
 
 def _design(leads: tuple[str, ...], design: str, base: NetSpec, spec: TrainSpec) -> Row:

@@ -13,7 +13,7 @@ from ecg_edge.train.findings import words
 from ecg_edge.train.report_tables import all_tables, footnotes, headline
 
 FOLD10 = "fold10"
-STUDIES = ("gradowski2025", "lookahead", "augmentation")
+STUDIES = ("gradowski2025", "lookahead", "width", "augmentation")
 CALIBRATION, BANDWIDTH = "calibration", "bandwidth"
 Doc = dict[str, Any]
 
@@ -111,6 +111,8 @@ def page(sets: dict[str, list[Doc]], studies: dict[str, list[Doc]], figures: tup
     for name in STUDIES:
         if rows := studies.get(name):
             parts.append(tables.study(name, rows).markdown())
+            if worth := tables.disturbances(rows):
+                parts.append(worth.markdown())
             if name == "gradowski2025":
                 parts.append("".join(f"- {said}.\n" for said in words(rows)))
             parts += [f"![{name}]({figure})\n" for figure in figures if Path(figure).stem == name]

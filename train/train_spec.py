@@ -28,7 +28,7 @@ class TrainSpec:
         Weight of ``1 - r`` beside the RMSE.
     spread : float
         Weight of the lost spread of amplitudes over a batch, see `batches.lost_spread`.
-    gain, band, noise_mv, colour, shift : float
+    gain, band, noise_mv, colour, wander_mv, mains_mv, muscle_mv, motion_mv, mask, shift : float
         See `augment.Augmentation`.
     specialists : float
         Any-lead: share of the drawn lead sets that have a network of their own, see `subsets`.
@@ -53,6 +53,11 @@ class TrainSpec:
     band: float = 0.25
     noise_mv: float = 0.02
     colour: float = 1.0
+    wander_mv: float = 0.0
+    mains_mv: float = 0.0
+    muscle_mv: float = 0.0
+    motion_mv: float = 0.0
+    mask: float = 0.0
     shift: float = 0.0
     specialists: float = 0.5
     ema: float = 0.999
@@ -62,7 +67,7 @@ class TrainSpec:
     @property
     def augmentation(self) -> Augmentation:
         """What is done to each crop."""
-        return Augmentation(self.gain, self.band, self.noise_mv, self.colour, self.shift)
+        return Augmentation(**{f.name: getattr(self, f.name) for f in fields(Augmentation)})
 
     def continues(self, other: TrainSpec) -> bool:
         """Whether a run trained by `other` may go on with these settings."""

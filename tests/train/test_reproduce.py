@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from ecg_edge.train.disturbed import CONDITIONS
 from ecg_edge.train.findings import ordinal
 from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared
@@ -20,7 +21,9 @@ from ecg_edge.train.seed_unet import SeedUNet, centred
 
 def test_fifteen_configurations_two_designs() -> None:
     assert len(set(configurations())) == 15
-    assert [len(rows(s, 4)) for s in STUDIES] == [30, 7, 5]
+    assert [len(rows(s, 4)) for s in STUDIES] == [30, 7, 4, 12]
+    widths = [rows("width", 4)[k].net.channels for k in (0, 2, 3)]
+    assert widths == [(12, 16, 32, 48), (24, 32, 64, 96), (36, 48, 96, 144)]
     assert all(len({r.name for r in rows(s, 4)}) == len(rows(s, 4)) for s in STUDIES)
 
 
@@ -49,6 +52,23 @@ def test_a_finished_row_is_not_done_again(study: str, parts: tuple[Prepared, Pre
     first = run_row(row, (*parts, parts[1]), tmp_path)
     assert run_row(row, (*parts, parts[1]), tmp_path) == json.loads((tmp_path / f"{row.name}.json").read_text())
     assert first["figures"]["records"] == len(parts[1])
+
+
+def test_an_augmentation_is_scored_on_every_disturbance(parts: tuple[Prepared, Prepared], tmp_path: Path) -> None:
+    from ecg_edge.train.results_tables import disturbances
+
+    found = []
+    for name in ("none", "muscle"):
+        row = next(r for r in rows("augmentation", 1, smaller=True) if r.configuration == name)
+        found.append(
+            run_row(replace(row, train=replace(row.train, batch=8)), (*parts, parts[1]), tmp_path, disturb=True)
+        )
+    assert all(list(doc["disturbed"]) == list(CONDITIONS) for doc in found)
+    clean, muscle = (found[0]["disturbed"][k] for k in ("clean", "muscle 100 µV"))
+    assert clean["rmse_mv"] != muscle["rmse_mv"]
+    table = disturbances(found)
+    assert table is not None
+    assert [r[0] for r in table.rows] == ["none: RMSE mV", "muscle"]
 
 
 def test_the_two_findings_in_words() -> None:
