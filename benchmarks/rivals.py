@@ -75,7 +75,7 @@ def _works(model: Model, folder: Path) -> tuple[dict[str, Callable[[], object]],
     """What to time, the size of each file in bytes, and its algorithmic latency in seconds."""
     from ecg_edge.benchmarks import rival_nets
     from ecg_edge.train.network import NetSpec
-    from ecg_edge.train.seed_unet import SeedUNet
+    from ecg_edge.train.offline_unet import OfflineUNet
 
     spec = model.spec
     hop_s, n = spec.hop / spec.fs, round(WINDOW_S * spec.fs)
@@ -96,7 +96,7 @@ def _works(model: Model, folder: Path) -> tuple[dict[str, Callable[[], object]],
         add("ridge, 31 taps", lambda: x @ weights, weights.nbytes, hop_s + 15 / spec.fs)
     net = NetSpec(spec.input_leads, lookahead=0)
     nets = {
-        "the seed's offline U-Net, 10 s window": (SeedUNet(net), (1, len(spec.input_leads), n)),
+        "the offline U-Net of Gradowski & Buchner, 10 s window": (OfflineUNet(net), (1, len(spec.input_leads), n)),
         "MCMA-like UNet3+, 10.24 s window": (
             rival_nets.MaskedAutoencoder(),
             (1, 12, rival_nets.MaskedAutoencoder.WINDOW),

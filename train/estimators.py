@@ -168,8 +168,8 @@ def from_run(path: Path) -> Subject:
     )
 
 
-def seed_design(run: Path, inputs: tuple[str, ...]) -> Estimator:
-    """The seed's offline U-Net, trained by ``ecg-edge reproduce gradowski2025`` (a folder ``*.seed``).
+def offline_unet_of(run: Path, inputs: tuple[str, ...]) -> Estimator:
+    """The offline U-Net of Gradowski & Buchner (2025), from ``ecg-edge reproduce gradowski2025`` (a folder ``*.unet``).
 
     Raises
     ------
@@ -182,16 +182,16 @@ def seed_design(run: Path, inputs: tuple[str, ...]) -> Estimator:
 
     from ecg_edge.train.checkpoints import read_checkpoint, reconstruct
     from ecg_edge.train.network import NetSpec
-    from ecg_edge.train.seed_unet import SeedUNet
+    from ecg_edge.train.offline_unet import OfflineUNet
 
     path = run if run.is_file() else run / "best.pt"
     state = read_checkpoint(path)
     spec: NetSpec = NetSpec.from_dict(state["net"])
-    net = SeedUNet(spec)
+    net = OfflineUNet(spec)
     try:
         net.load_state_dict(state["average"])
     except RuntimeError as e:
-        raise CheckpointError(f"{path} is not the seed's design: {str(e)[:200]}", "give a folder …/NAME.seed") from e
+        raise CheckpointError(f"{path} is not an offline U-Net: {str(e)[:200]}", "give a folder …/NAME.unet") from e
     measures_iii = "iii" in path.parent.name.partition(".")[0].split("-")  # it lies in the column of II there
     if spec.input_leads != inputs or measures_iii:
         raise LeadMismatchError(f"{path} reads {', '.join(spec.input_leads)}", f"give one of {', '.join(inputs)}")

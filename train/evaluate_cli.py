@@ -11,7 +11,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
-SEED_DESIGN = "seed's design"
+OFFLINE_UNET = "offline U-Net"
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fold", type=int, default=10, help="official fold (default 10, the test fold)")
     parser.add_argument("--limit", type=int, metavar="N", help="score only the first N records")
     parser.add_argument("--against", metavar="FILE", help="fp32 file of the same run (default: the one beside it)")
-    parser.add_argument("--seed-design", type=Path, metavar="RUN", help="baseline: a NAME.seed run of `reproduce`")
+    parser.add_argument("--offline-unet", type=Path, metavar="RUN", help="baseline: a NAME.unet run of `reproduce`")
     parser.add_argument("--no-delineation", action="store_true", help="leave out amplitudes, ST and R peaks (faster)")
     parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="of the bootstrap (default 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
@@ -45,8 +45,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     if twin is not None:
         estimators.check_same_leads(subject, twin)
     rivals: dict[str, Any] = {}
-    if args.seed_design:
-        rivals[SEED_DESIGN] = estimators.seed_design(args.seed_design, subject.inputs)
+    if args.offline_unet:
+        rivals[OFFLINE_UNET] = estimators.offline_unet_of(args.offline_unet, subject.inputs)
     evaluation = evaluate(
         subject,
         data_root(args.data),

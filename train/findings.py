@@ -1,4 +1,4 @@
-"""The two findings of the seed's study (Gradowski & Buchner 2025) in words."""
+"""The two findings of the lead-information study (Gradowski & Buchner 2025) in words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def words(docs: list[dict[str, Any]], measured: tuple[str, ...] = ("I", "II")) -> list[str]:
-    """Say for each design whether V1 and V6 come back best and V3 worst (by MSE, the seed's figure).
+    """Say for each design whether V1 and V6 come back best and V3 worst (by MSE, the study's figure).
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def chest_mse(leads: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 
 def ordinal(mse: dict[str, float]) -> str:
-    """The seed's two findings as a sentence.
+    """The study's two findings as a sentence.
 
     Parameters
     ----------

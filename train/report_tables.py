@@ -82,10 +82,10 @@ def baselines(doc: Doc) -> Table:
     note = ""
     if "ridge 31" in columns:
         note += "ridge 31 sees 150 ms to both sides of each sample; its figures are offline ones. "
-    if "seed's design" not in columns:
+    if "offline U-Net" not in columns:
         note += (
-            "The seed's design (offline U-Net over whole records) is not in a model file: `--seed-design RUN`, a run "
-            "of `ecg-edge reproduce gradowski2025`."
+            "The offline U-Net over whole records (Gradowski & Buchner 2025) is not in a model file: "
+            "`--offline-unet RUN`, a run of `ecg-edge reproduce gradowski2025`."
         )
     return Table("Beside the baselines", head, rows, note.strip())
 

@@ -16,10 +16,10 @@ from ecg_edge.firmware_bridge.verb import hint
 from ecg_edge.train import disturbed, metrics
 from ecg_edge.train.checkpoints import reconstruct
 from ecg_edge.train.network import Reconstructor
+from ecg_edge.train.offline_unet import OfflineUNet, centred
 from ecg_edge.train.prepare import Prepared
 from ecg_edge.train.reproduce_grid import Row
 from ecg_edge.train.run_folder import environment
-from ecg_edge.train.seed_unet import SeedUNet, centred
 from ecg_edge.train.training import SCORED_FROM_S, Trainer
 
 _BATCH = 128
@@ -38,7 +38,7 @@ class StudyTrainer(Trainer):
 
 
 def _offline(row: Row) -> torch.nn.Module:
-    return SeedUNet(row.net) if row.design == "seed" else centred(Reconstructor(row.net))
+    return OfflineUNet(row.net) if row.design == "offline U-Net" else centred(Reconstructor(row.net))
 
 
 def with_leads(data: Prepared, leads: tuple[str, ...]) -> Prepared:

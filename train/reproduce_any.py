@@ -1,4 +1,4 @@
-"""The shipped any-lead model on the configurations of the seed's grid: one file beside fifteen networks each."""
+"""The shipped any-lead model on the lead-information study's configurations: one file beside fifteen networks each."""
 
 from __future__ import annotations
 

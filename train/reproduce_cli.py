@@ -1,4 +1,4 @@
-"""The verb `reproduce`: the seed's grid, the look-ahead and width tables, what each augmentation is worth."""
+"""The verb `reproduce`: the grid of Gradowski and Buchner, and studies of our own."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ class Row:
         File name of its result, without suffix.
     configuration : str
         What the row of the table is called.
-    design : {"seed", "ours", "ours offline"}
-        The seed's offline U-Net; ours; ours with convolutions that look both ways.
+    design : {"offline U-Net", "ours", "ours offline"}
+        That of Gradowski & Buchner (2025); ours; ours with convolutions that look both ways.
     net, train : NetSpec, TrainSpec
         Shape and training.
     """
@@ -51,7 +51,7 @@ class Row:
 
 
 def configurations() -> tuple[tuple[str, ...], ...]:
-    """The fifteen sets of measured leads of the seed's kinds: limb leads, and one or two chest leads beside."""
+    """The fifteen sets of measured leads of the study's kinds: limb leads, and one or two chest leads beside."""
     limb: tuple[tuple[str, ...], ...] = (("I",), ("II",), ("III",), ("I", "II"), ("I", "III"))
     one = tuple(("I", "II", f"V{k}") for k in range(1, 7))
     return (*limb, *one, *(("I", "II", *pair) for pair in CHEST_PAIRS))
@@ -73,7 +73,9 @@ def rows(study: str, epochs: int, smaller: bool = False) -> list[Row]:
     thin = {"channels": (8, 8, 12, 16), "dilations": (1, 2), "n_features": 8} if smaller else {}
     base = NetSpec(("I", "II"), **thin)  # type: ignore[arg-type]
     if study == "gradowski2025":
-        return [_design(leads, design, base, spec) for leads in configurations() for design in ("ours", "seed")]
+        return [
+            _design(leads, design, base, spec) for leads in configurations() for design in ("ours", "offline U-Net")
+        ]
     if study == "lookahead":
         delays = [
             Row(f"lookahead-{ms}", f"{ms} ms", "ours", replace(base, lookahead=ms * base.fs // 1000), spec)
@@ -98,9 +100,9 @@ def _wide(base: NetSpec, factor: float) -> NetSpec:
 
 def _design(leads: tuple[str, ...], design: str, base: NetSpec, spec: TrainSpec) -> Row:
     text = "+".join(leads)
-    if design == "seed":
+    if design == "offline U-Net":
         net = replace(base, input_leads=leads, lookahead=0)
         spec = replace(spec, crop=1000, warmup_samples=0)  # it sees whole records and knows no cold start
     else:
         net = replace(base, input_leads=leads)
-    return Row(f"{text.lower().replace('+', '-')}.{design}", text, design, net, spec)
+    return Row(f"{text.lower().replace('+', '-')}.{'ours' if design == 'ours' else 'unet'}", text, design, net, spec)

@@ -75,7 +75,7 @@ def load(folder: Path) -> tuple[dict[str, list[Doc]], dict[str, list[Doc]]]:
 
 
 def _study_of(path: Path) -> str:
-    """Rows are named after their study, but for the seed's, which are named after their leads."""
+    """Rows are named after their study, but for the lead-information study's, which are named after their leads."""
     return next((s for s in STUDIES if path.name.startswith(s)), "gradowski2025")
 
 

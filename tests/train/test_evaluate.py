@@ -21,8 +21,8 @@ from ecg_edge.train.evaluate import evaluate
 from ecg_edge.train.evaluate_cli import EVALUATE
 from ecg_edge.train.measure import literature_band
 from ecg_edge.train.network import NetSpec, Reconstructor
+from ecg_edge.train.offline_unet import OfflineUNet
 from ecg_edge.train.results_cli import RESULTS
-from ecg_edge.train.seed_unet import SeedUNet
 
 CHEST = ["V1", "V2", "V3", "V4", "V5", "V6"]
 
@@ -134,23 +134,23 @@ def test_the_literature_band_keeps_the_qrs_and_drops_the_drift() -> None:
 def test_the_seeds_design_as_a_baseline(small: NetSpec, ptbxl: Path, tmp_path: Path) -> None:
     spec = replace(small, lookahead=0)
     torch.manual_seed(0)
-    net = SeedUNet(spec).eval()
+    net = OfflineUNet(spec).eval()
     state = {"net": spec.to_dict(), "spec": {}, "epoch": 1}
     torch.save({**state, "average": net.state_dict()}, tmp_path / "best.pt")
-    estimate = estimators.seed_design(tmp_path, ("I", "II"))
+    estimate = estimators.offline_unet_of(tmp_path, ("I", "II"))
     x = np.random.default_rng(0).normal(size=(160, 2)).astype(np.float32)
     with torch.no_grad():
         want = net(torch.from_numpy(x.T[None]))[0].numpy()[0].T
     np.testing.assert_allclose(estimate(x), want, atol=1e-6)
     doc = evaluate(
-        estimators.from_model("i-ii-int8"), ptbxl, limit=1, baselines={"seed's design": estimate}, delineate=False
+        estimators.from_model("i-ii-int8"), ptbxl, limit=1, baselines={"offline U-Net": estimate}, delineate=False
     ).doc
-    assert list(doc["baselines"]) == ["zero", "ridge 1", "ridge 31", "seed's design"]
+    assert list(doc["baselines"]) == ["zero", "ridge 1", "ridge 31", "offline U-Net"]
     with pytest.raises(LeadMismatchError):
-        estimators.seed_design(tmp_path, ("I",))
+        estimators.offline_unet_of(tmp_path, ("I",))
     torch.save({**state, "average": Reconstructor(small).state_dict()}, tmp_path / "best.pt")
-    with pytest.raises(CheckpointError, match="not the seed's design"):
-        estimators.seed_design(tmp_path, ("I", "II"))
+    with pytest.raises(CheckpointError, match="not an offline U-Net"):
+        estimators.offline_unet_of(tmp_path, ("I", "II"))
 
 
 def study_row(configuration: str, design: str) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def test_the_page_and_its_check(made: tuple[Path, dict[str, Any]], tmp_path: Pat
     (docs / "older.fold10.json").write_text(json.dumps({**old, "model": "older", "inputs": ["I"]}))
     (docs / "i-ii-int8.ptbdb.json").write_text(json.dumps({**model, "data": "ptbdb", "fold": None, "patients": 1}))
     (docs / "cost.json").write_text(json.dumps({"formats": []}))
-    summary = {"study": "gradowski2025", "rows": [study_row("I+II", "ours"), study_row("I+II", "seed")]}
+    summary = {"study": "gradowski2025", "rows": [study_row("I+II", "ours"), study_row("I+II", "offline U-Net")]}
     (docs / "gradowski2025.json").write_text(json.dumps(summary))
     (docs / "lookahead-40.json").write_text(json.dumps(study_row("40 ms", "ours")))
     (docs / "gradowski2025.png").write_bytes(b"\x89PNG")
@@ -183,7 +183,7 @@ def test_the_page_and_its_check(made: tuple[Path, dict[str, Any]], tmp_path: Pat
     text = page.read_text()
     for part in ("`older`", "## `i-ii-int8` in detail", "| 40 ms | ours |", "MorphRec", "5 (1 patient)"):
         assert part in text, part
-    assert "- seed, I+II: V1 and V6 come back best, V3 comes back worst" in text
+    assert "- offline U-Net, I+II: V1 and V6 come back best, V3 comes back worst" in text
     assert "results/gradowski2025.png" in text
     assert "docs/results/MODEL.ludb.json" in text
     assert "older` in detail" not in text

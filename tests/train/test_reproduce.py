@@ -13,10 +13,10 @@ import torch
 from ecg_edge.train.disturbed import CONDITIONS
 from ecg_edge.train.findings import ordinal
 from ecg_edge.train.network import NetSpec, Reconstructor
+from ecg_edge.train.offline_unet import OfflineUNet, centred
 from ecg_edge.train.prepare import Prepared
 from ecg_edge.train.reproduce import run_row, with_leads
 from ecg_edge.train.reproduce_grid import STUDIES, configurations, rows
-from ecg_edge.train.seed_unet import SeedUNet, centred
 
 
 def test_fifteen_configurations_two_designs() -> None:
@@ -31,7 +31,7 @@ def test_the_seeds_network_sees_the_future_and_ours_only_its_lookahead(small: Ne
     x = torch.randn(1, 2, 160)
     y = x.clone()
     y[..., 150:] += 1.0
-    seed = SeedUNet(replace(small, lookahead=0)).eval()
+    seed = OfflineUNet(replace(small, lookahead=0)).eval()
     with torch.no_grad():
         assert not torch.equal(seed(x)[0][..., :140], seed(y)[0][..., :140])
         net = Reconstructor(small).eval()

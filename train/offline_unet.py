@@ -1,4 +1,4 @@
-"""The seed's design (Gradowski & Buchner 2025): an offline U-Net over a whole record, and ours seeing both ways."""
+"""The design of Gradowski & Buchner (2025): an offline U-Net over a whole record, and ours seeing both ways."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Double(nn.Sequential):
         super().__init__(*layers)
 
 
-class SeedUNet(nn.Module):
+class OfflineUNet(nn.Module):
     """Non-causal 1-D U-Net: max-pooling, concatenated skips, the whole record at once.
 
     Parameters
