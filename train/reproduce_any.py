@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ecg_edge.firmware_bridge.verb import hint
-from ecg_edge.train import scoring
+from ecg_edge.train import scoring, subsets
 from ecg_edge.train.estimators import from_model
 from ecg_edge.train.prepare import Prepared
 from ecg_edge.train.reproduce_grid import configurations
@@ -36,27 +37,52 @@ def rows(test: Prepared, model: str = "any-int8") -> list[dict[str, Any]]:
     list of dict
         Documents like those of the study's own rows.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for leads in configurations():
         basis = measured_as(leads)
         if not basis:
             hint(f"{'+'.join(leads)}: the any-lead model needs a lead of the basis")
             continue
-        subject = from_model(model, basis)
-
-        def estimate(x: Any, subject: Any = subject) -> Any:
-            return subject.estimate(x)[0]
-
-        figures = scoring.score(test, subject.inputs, subject.targets, subject.fs, estimate, "+".join(leads))
-        found.append(
-            {
-                "configuration": "+".join(leads),
-                "design": DESIGN,
-                "inputs": list(leads),
-                "figures": figures.summary(),
-                "model": subject.identity,
-                "records": {"test": len(test)},
-                **environment(),
-            }
-        )
+        found.append({**_scored(test, model, leads, basis), "design": DESIGN, **environment()})
     return found
+
+
+def beside_specialists(test: Prepared, model: str = "any-int8") -> dict[str, Any]:
+    """Score the any-lead file and the shipped model of each lead set that has one, as streamed.
+
+    Parameters
+    ----------
+    test : Prepared
+        Test records.
+    model : str
+        An any-lead file, or the name of a shipped one.
+
+    Returns
+    -------
+    dict
+        Document of the study ``any-lead``: one row per lead set, with the ratio of the two RMSE.
+    """
+    rows = []
+    for leads in subsets.SPECIALISTS:
+        own = f"{'-'.join(leads).lower()}-int8"
+        any_lead, special = (_scored(test, name, leads, leads) for name in (model, own))
+        ratio = any_lead["figures"]["mean"]["rmse_mv"] / special["figures"]["mean"]["rmse_mv"]
+        rows.append({"leads": list(leads), "any": any_lead, "specialist": special, "rmse_ratio": ratio})
+    return {"study": "any-lead", "rows": rows, **environment()}
+
+
+def _scored(test: Prepared, model: str, leads: tuple[str, ...], basis: tuple[str, ...]) -> dict[str, Any]:
+    subject = from_model(model, basis)
+
+    def estimate(x: Any) -> Any:
+        return subject.estimate(x)[0]
+
+    label = f"{'+'.join(leads)}, {Path(model).stem}"
+    figures = scoring.score(test, subject.inputs, subject.targets, subject.fs, estimate, label)
+    return {
+        "configuration": "+".join(leads),
+        "inputs": list(leads),
+        "figures": figures.summary(),
+        "model": subject.identity,
+        "records": {"test": len(test)},
+    }

@@ -11,7 +11,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
-_STUDIES = ("gradowski2025", "lookahead", "width", "augmentation", "calibration", "bandwidth")
+_STUDIES = ("gradowski2025", "lookahead", "width", "augmentation", "any-lead", "calibration", "bandwidth")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _reproduce(args: argparse.Namespace) -> int:
     if args.study == "bandwidth":
         return _bandwidth(args)
+    if args.study == "any-lead":
+        return _any_lead(args)
     return _calibration(args) if args.study == "calibration" else _networks(args)
 
 
@@ -56,6 +58,27 @@ def _bandwidth(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(table(doc).plain())
     hint(f"wrote {out / 'bandwidth.json'}\nnext: cp {out / 'bandwidth.json'} docs/results && ecg-edge results")
+    return 0
+
+
+def _any_lead(args: argparse.Namespace) -> int:
+    from ecg_edge.device.conditioning import ConditioningSpec
+    from ecg_edge.train import ptbxl, reproduce_any
+    from ecg_edge.train.prepare import prepare
+    from ecg_edge.train.results_tables import any_lead
+    from ecg_edge.train.run_folder import data_root
+
+    out = args.out or Path("runs") / args.study
+    out.mkdir(parents=True, exist_ok=True)
+    limit = 64 if args.quick and args.limit is None else args.limit
+    test = prepare(data_root(args.data), (ptbxl.TEST_FOLD,), ConditioningSpec(), limit, "test records")
+    doc = reproduce_any.beside_specialists(test)
+    (out / "any-lead.json").write_text(json.dumps(doc, indent=1) + "\n")
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write(any_lead(doc).plain())
+    hint(f"wrote {out / 'any-lead.json'}\nnext: ecg-edge results")
     return 0
 
 

@@ -95,3 +95,20 @@ def test_what_the_any_lead_model_can_serve_of_the_grid(ptbxl: Path) -> None:
     table = study("gradowski2025", [own, *rows])
     assert [row[1] for row in table.rows if row[0] == "I+II"] == ["ours", reproduce_any.DESIGN]
     assert "any-lead" in table.note
+
+
+def test_the_any_lead_model_beside_each_specialist(ptbxl: Path) -> None:
+    from ecg_edge.device.conditioning import ConditioningSpec
+    from ecg_edge.train import reproduce_any, subsets
+    from ecg_edge.train.prepare import prepare
+    from ecg_edge.train.results_tables import any_lead
+
+    doc = reproduce_any.beside_specialists(prepare(ptbxl, (10,), ConditioningSpec(), 2))
+    assert [tuple(row["leads"]) for row in doc["rows"]] == list(subsets.SPECIALISTS)
+    for row in doc["rows"]:
+        mine, theirs = (row[k]["figures"]["mean"]["rmse_mv"] for k in ("any", "specialist"))
+        assert row["rmse_ratio"] == mine / theirs != 1
+        assert row["any"]["model"] != row["specialist"]["model"]
+    table = any_lead(doc)
+    worst = max(row["rmse_ratio"] for row in doc["rows"]) - 1
+    assert f"the furthest is {100 * worst:.1f} %" in table.note and len(table.rows) == 6
