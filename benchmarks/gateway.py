@@ -50,20 +50,17 @@ def measure(model: str, seconds: float = 10.0, patches: tuple[int, ...] = PATCHE
 def one(model: str, n: int, seconds: float) -> dict[str, Any]:
     """One gateway with `n` patches."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ends:
-        farm = subprocess.Popen(
-            [sys.executable, "-m", "ecg_edge.benchmarks.gateway", str(n)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        ends.callback(farm.wait)
+        play_them = [sys.executable, "-m", "ecg_edge.benchmarks.gateway", str(n)]
+        farm = ends.enter_context(subprocess.Popen(play_them, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         ends.callback(farm.terminate)
         assert farm.stdout is not None and farm.stdin is not None
         ports = [farm.stdout.readline().strip() for _ in range(n)]
         config = Path(folder) / "gateway.toml"
         config.write_text("".join(_patch(k, port, model, folder, seconds) for k, port in enumerate(ports)))
         command = [sys.executable, "-m", "ecg_edge.device.main", "run", "--config", str(config), "--json"]
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        run = ends.enter_context(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        )
         ends.callback(run.kill)
         farm.stdin.write("go\n")
         farm.stdin.flush()

@@ -198,6 +198,40 @@ def test_the_page_says_what_is_missing() -> None:
     assert "m.onnx" in report.plain(doc)
 
 
+def test_the_page_shows_every_section() -> None:
+    row = {
+        "name": "streaming fp32", "latency_ms": 190.0, "ms_per_hop": 0.1, "core_percent": 0.1, "mb": 1.0,
+        "memory_mb": 14.0, "accuracy": {"r": 0.878, "rmse_mv": 0.1089, "where": "fold 10"}, "against": "streaming fp32",
+        "ratio": 1.0, "ratio_spread": [1.0, 1.0],
+    }  # fmt: skip
+    other = row | {"name": "MCMA", "accuracy": None, "memory_mb": None, "ratio": 324.9, "ratio_spread": [320, 330]}
+    patch = {"core_percent": 2.0, "rss_mb": 150.0, "p50_ms": 2.0, "p99_ms": 4.0, "samples_lost": 0, "dropped_blocks": 0}
+    terms = {"device filter": 0.0, "frame": 4.0, "resampler": 44.0, "algorithmic": 190.0, "compute": 2.0}
+    doc = fake_doc() | {
+        "family": {"rows": fake_doc()["models"]},
+        "rivals": {"rows": [row, other], "openings": 2, "rounds": 9, "hop_ms": 80.0, "openings_apart_percent": 3.2},
+        "live": {
+            "stages_ms": {"decoder": 0.1, "what is left": 0.3}, "whole_ms": 0.4, "path_percent": 1.0,
+            "patches_per_core": 100.0, "screen": {"p50_ms": 287.0, "p95_ms": 300.0, "max_ms": 310.0, "beats": 20},
+            "run": {"seconds": 20.0, "core_percent": 5.0, "rss_mb": 150.0,
+                    "latency_ms": {"p50": 2.0, "p99": 3.0, "max": 4.0, "terms": terms}},
+        },
+        "gateway": {"rows": [patch | {"patches": 8}], "seconds": 10.0, "each_percent": 2.0, "patches_per_core": 50.0},
+        "cold": {"steps": {"imports": 0.6, "session": 0.2}, "total_s": 0.8, "starts": 3},
+        "growth": {
+            "hop": {"80 ms": 0.2}, "path": 100.0, "gateway": 50.0,
+            "streams": {"rows": [{"streams": 64, "core_percent": 12.0, "each_percent": 0.19}], "saturate": 540.0},
+        },
+    }  # fmt: skip
+    page = report.markdown(doc)
+    assert "| MCMA | 190 | 0.100 | 0.10 | – | 1.00 | – | – | random weights | 325 (320–330) |" in page
+    assert "| what is left: pseudo-terminal, sink, browser and its smoothing | 60.0 | 20 % |" in page
+    assert "Most of it is: imports" in page and "| **total** | 800 | 100 % |" in page
+    assert "**540 streams**, bytes to rows with 100, and a gateway at the real pace with 50" in page
+    assert "**50 patches per core** at the real pace" in page
+    assert not {k for k in doc if k not in ("machine", "command", "models")} - set(report._SECTIONS)
+
+
 def test_floors_are_a_gate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     monkeypatch.setattr(table, "measure", lambda *_, **__: fake_doc()["models"])
 
