@@ -212,7 +212,7 @@ def _write(folder: Path, doc: dict[str, Any]) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         before = json.loads((folder / "benchmarks.json").read_text())
         again = rivals.agreement(doc.get("rivals", {}), before.get("rivals", {}))
-        if again["of"]:
+        if again["of"] and doc["rivals"] != before["rivals"]:
             doc["agreement"] = again
             beyond = "".join(f"; {name}: {by:g} % beyond" for name, by in again["outside"].items())
             hint(f"of {again['of']} ratios {again['within']} lie within the spread of the run before{beyond}")
