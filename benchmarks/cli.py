@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -10,20 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.firmware_bridge.errors import BudgetError, EcgEdgeError, MissingExtraError, UsageError
+from ecg_edge.firmware_bridge.errors import BudgetError, EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
+SECTIONS = ("models", "family", "rivals", "live", "gateway", "cold", "growth", "front")
 _FLOORS = ("p50", "p95", "p99", "max", "core", "rss")
+
+
+_NAME = "i-ii-int8"
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="file, shipped name or run (default: all shipped)")
-    parser.add_argument("--threads", default="1", help="threads of the session: 1 or 1,2,4 (default 1)")
+    parser.add_argument("--threads", help="of the session: 1 or 1,2,4 (default 1; --suite: 1 and 2 for the family)")
     parser.add_argument("--hops", type=int, default=500, metavar="N", help="hops timed at full speed (default 500)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of the run at the real pace (default 4)")
-    parser.add_argument("--suite", action="store_true", help="alternatives, stages, growth and the live run as well")
+    parser.add_argument("--suite", action="store_true", help="all sections of the page, not the models alone")
     parser.add_argument(
-        "--only", action="append", default=[], choices=("models", "rivals", "live", "growth", "front"),
+        "--only", action="append", default=[], choices=SECTIONS,
         help="with --suite and --out: measure this section again, keep the others as they are there",
     )  # fmt: skip
     parser.add_argument("--live-seconds", type=float, default=20.0, help="length of the suite's live run (default 20)")
@@ -51,21 +56,22 @@ def _bench(args: argparse.Namespace) -> int:
     from ecg_edge.benchmarks import machine, report, table
 
     floors = _floors(args.floor)
-    threads = _threads(args.threads)
+    threads = _threads(args.threads or "1")
     if args.hops < 10 or args.seconds < 0:
         raise UsageError("too little to time", "--hops 500 --seconds 4")
     models = table.wanted(args.models)
-    begun = time.time()
-    doc: dict[str, Any] = {"machine": machine.facts(), "command": "ecg-edge bench" + " --suite" * args.suite}
-    before = _before(args)
+    begun, before = time.time(), _before(args)
+    doc: dict[str, Any] = {"machine": machine.facts(), "command": _command(args)}
     if not args.only or "models" in args.only:
-        doc["models"] = [*table.measure(models, threads, args.hops, args.seconds), *table.absent(models)]
+        wishes = table.wishes(models, threads, args.hops, args.seconds, bool(args.meter))
+        doc["models"] = [*table.measure(wishes), *table.absent(models)]
     else:
         doc |= {k: before[k] for k in ("machine", "command", "models")}
     if args.suite:
         doc = {**before, **doc, **_suite(args)}
+    doc["machine_after"] = machine.readings()
     if args.meter:
-        doc["external_meter_j"] = machine.external_meter(args.meter, begun, time.time())
+        _metered(args.meter, doc, begun, time.time())
     sys.stdout.write(report.plain(doc) + "\n")
     if args.out:
         _write(args.out, doc)
@@ -77,41 +83,104 @@ def _bench(args: argparse.Namespace) -> int:
     return 0
 
 
+def _command(args: argparse.Namespace) -> str:
+    return " ".join(["ecg-edge bench", *args.models, *["--suite"] * args.suite])
+
+
 def _suite(args: argparse.Namespace) -> dict[str, Any]:
-    """Every section; one that cannot be measured says why."""
-    from ecg_edge.benchmarks import front, growth, rivals, stages
+    """Every section but the models; one that cannot be measured says why."""
     from ecg_edge.device.model import load_model
 
     model = load_model("i-ii-int8")
-
-    def live() -> dict[str, Any]:
-        hint("the live path")
-        found = stages.measure(model)
-        if args.live_seconds > 0 and Path("/proc/self/stat").exists():
-            found["run"] = stages.live("i-ii-int8", args.live_seconds)
-            found["screen"] = _screen(args.live_seconds)
-        return found
-
-    def grown() -> dict[str, Any]:
-        return {**growth.measure(), "gateway": growth.gateway(model)}
-
-    sections: dict[str, Callable[[], dict[str, Any]]] = {
-        "rivals": lambda: rivals.measure(model),
-        "live": live,
-        "growth": grown,
-        "front": lambda: front.points(args.results),
-    }
-    out = {}
-    for name, measure in sections.items():
+    out: dict[str, Any] = {}
+    for name, measure in _sections(args, model).items():
         if args.only and name not in args.only:
             continue
+        hint(f"section: {name}")
         try:
             out[name] = measure()
         except ImportError as e:
-            out[name] = {"why_not": f'{e.name} is not installed (pip install "ecg-edge[export]")'}
-        except MissingExtraError as e:
+            out[name] = {"why_not": _not_installed(e)}
+        except EcgEdgeError as e:
             out[name] = {"why_not": e.message}
+    return _joined(out)
+
+
+def _not_installed(error: ImportError) -> str:
+    return f'{error.name} is not installed (pip install "ecg-edge[export]")'
+
+
+def _sections(args: argparse.Namespace, model: Any) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What to call for each section."""
+    from ecg_edge.benchmarks import accuracy, cold, front, gateway, growth, rivals, stages
+
+    alive = args.live_seconds > 0 and Path("/proc/self/stat").exists()
+
+    def live() -> dict[str, Any]:
+        found = stages.measure(model)
+        if alive:
+            found["run"] = stages.live(_NAME, args.live_seconds)
+            found["screen"] = _screen(args.live_seconds)
+        return found
+
+    def held() -> dict[str, Any]:
+        found = rivals.measure(model, args.results)
+        if ours := accuracy.study(args.results).get("ours"):
+            found["study"] = ours.to_dict()
+        return found
+
+    def grown() -> dict[str, Any]:
+        found: dict[str, Any] = {"streams": growth.streams(model)}
+        try:
+            return found | growth.measure()
+        except ImportError as e:  # only networks of other shapes need it
+            return found | {"shapes_why_not": _not_installed(e)}
+
+    def paced(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        return measure() if alive else {"why_not": "no run at the real pace (--live-seconds 0, or not Linux)"}
+
+    return {
+        "family": lambda: _family(args),
+        "rivals": held,
+        "live": live,
+        "gateway": lambda: paced(lambda: gateway.measure(_NAME, args.live_seconds / 2)),
+        "cold": lambda: paced(lambda: cold.measure(_NAME)),
+        "growth": grown,
+        "front": lambda: front.points(args.results),
+    }
+
+
+def _family(args: argparse.Namespace) -> dict[str, Any]:
+    """Every kind of file of the shipped geometry, and torch."""
+    import tempfile
+
+    from ecg_edge.benchmarks import family, table
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = family.write(Path(folder))
+        threads = _threads(args.threads or "1,2")
+        wishes = table.family_wishes(files, threads, args.hops, args.seconds / 2, bool(args.meter))
+        return {"rows": table.measure(wishes, label="family")}
+
+
+def _joined(out: dict[str, Any]) -> dict[str, Any]:
+    """Let the section on growth say where the other paths saturate."""
+    if "streams" in out.get("growth", {}):
+        out["growth"]["path"] = out.get("live", {}).get("patches_per_core")
+        out["growth"]["gateway"] = out.get("gateway", {}).get("patches_per_core")
     return out
+
+
+def _metered(path: Path, doc: dict[str, Any], begun: float, ended: float) -> None:
+    """Put an external meter's joules beside the rows, each by the time it ran at full speed."""
+    from ecg_edge.benchmarks.energy import external_meter
+
+    doc["external_meter_j"] = external_meter(path, begun, ended)
+    for row in [*doc["models"], *doc.get("family", {}).get("rows", [])]:
+        if when := row.get("metered"):
+            joules = external_meter(path, when["from"], when["to"])
+            row["mj_per_s_of_signal"] = 1e3 * joules / when["signal_s"]
+            row["energy_source"] = "external meter"
 
 
 def _screen(seconds: float) -> dict[str, Any]:
@@ -136,13 +205,21 @@ def _before(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _write(folder: Path, doc: dict[str, Any]) -> None:
-    from ecg_edge.benchmarks import report
+    """Page, document and figures; where the folder holds an earlier run, say how the ratios agree."""
+    from ecg_edge.benchmarks import figures, report, rivals
 
     folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        before = json.loads((folder / "benchmarks.json").read_text())
+        again = rivals.agreement(doc.get("rivals", {}), before.get("rivals", {}))
+        if again["of"] and doc["rivals"] != before["rivals"]:
+            doc["agreement"] = again
+            beyond = "".join(f"; {name}: {by:g} % beyond" for name, by in again["outside"].items())
+            hint(f"of {again['of']} ratios {again['within']} lie within the spread of the run before{beyond}")
     (folder / "benchmarks.json").write_text(json.dumps(doc, indent=1) + "\n")
     (folder / "benchmarks.md").write_text(report.markdown(doc))
     try:
-        report.plots(doc, folder)
+        figures.plots(doc, folder)
     except EcgEdgeError as e:
         hint(f"no figures: {e}")
 

@@ -27,30 +27,37 @@ def measure(rounds: int = 5) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, Progress("growth", 4) as progress:
         out: dict[str, Any] = {}
         for name, plan in (("hop", _hops()), ("width", _widths()), ("fs", _rates()), ("outputs", _outputs())):
-            models = {
-                label: _file(net, hop, Path(folder) / f"{name}-{k}.onnx") for k, (label, net, hop) in enumerate(plan)
-            }
+            models = {label: _file(net, hop, Path(folder) / f"{name}-{k}") for k, (label, net, hop) in enumerate(plan)}
             out[name] = _percent(models, rounds)
             progress.step()
     return out
 
 
-def gateway(model: Model, rounds: int = 3) -> list[dict[str, float]]:
-    """Cost of 1 to 64 streams, each with its own state, on one session: percent of a core together, and each."""
+def streams(model: Model, rounds: int = 3) -> dict[str, Any]:
+    """Cost of 1 to 64 streams, each with its own state, on one session, at full speed in one thread.
+
+    Returns
+    -------
+    dict
+        ``rows``: percent of a core together and each; ``saturate``: streams whose sum is one whole core, by the
+        cost of each further one between the first and the last row.
+    """
     rows = []
     for n in STREAMS:
-        streams = [StreamReconstructor(model.backend) for _ in range(n)]
+        many = [StreamReconstructor(model.backend) for _ in range(n)]
         x = np.random.default_rng(0).normal(0, 0.3, (model.spec.hop, model.spec.n_inputs)).astype(np.float32)
 
-        def work(streams: list[StreamReconstructor] = streams, x: Any = x) -> None:
-            for s in streams:
+        def work(many: list[StreamReconstructor] = many, x: Any = x) -> None:
+            for s in many:
                 s.feed(x)
 
         calls = max(2, 60 // n)
         seconds = compare({"all": work}, rounds, {"all": calls})["all"]
         percent = 100 * seconds * model.spec.fs / model.spec.hop
         rows.append({"streams": n, "core_percent": percent, "each_percent": percent / n})
-    return rows
+    first, last = rows[0], rows[-1]
+    slope = (last["core_percent"] - first["core_percent"]) / (last["streams"] - first["streams"])
+    return {"rows": rows, "saturate": 100 / slope}
 
 
 def _base() -> Any:
@@ -83,18 +90,15 @@ def _outputs() -> list[tuple[str, Any, int]]:
     return [(f"{len(missing_basis(s))} leads", dataclasses.replace(base, input_leads=s), base.hop) for s in sets]
 
 
-def _file(net: Any, hop: int, path: Path) -> Model:
+def _file(net: Any, hop: int, folder: Path) -> Model:
     """A streaming file of this shape whose graph takes `hop` samples at a time."""
     import torch
 
-    from ecg_edge.benchmarks.made_up import exporter_of
-    from ecg_edge.export.target import Target
-    from ecg_edge.train.network import Reconstructor
+    from ecg_edge.benchmarks.made_up import file_of
 
     torch.manual_seed(0)
-    exporter = exporter_of(Reconstructor(net).eval(), hop)
-    target = Target("onnx", "fp32")
-    return load_model(exporter.write(path, target, exporter.describe(target, None, {}, {})))
+    folder.mkdir()
+    return load_model(file_of(net, "fp32", folder, hop))
 
 
 def _percent(models: dict[str, Model], rounds: int) -> dict[str, float]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_edge.device.conditioning import ConditioningSpec
 from ecg_edge.device.spec import Head, ModelSpec
 from ecg_edge.export.build import Exporter
 from ecg_edge.export.graph import from_body
 from ecg_edge.export.onnx_writer import state_specs
+from ecg_edge.export.target import Target
 from ecg_edge.train.finalise import head_lags, head_weights
-from ecg_edge.train.network import Reconstructor
+from ecg_edge.train.network import NetSpec, Reconstructor
 
 
 def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
@@ -49,3 +52,29 @@ def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
         any_lead=net.any_lead,
     )
     return Exporter(network, graph, spec)
+
+
+def noise(n_inputs: int) -> npt.NDArray[np.float32]:
+    """Calibration records for 8 bits, shape (8, 400, n_inputs), in mV."""
+    return np.random.default_rng(0).normal(0, 0.3, (8, 400, n_inputs)).astype(np.float32)
+
+
+def file_of(net: NetSpec, precision: str, folder: Path, hop: int | None = None) -> Path:
+    """Write a streaming ONNX file of a shape.
+
+    Parameters
+    ----------
+    net : NetSpec
+        The shape.
+    precision : {"fp32", "int8"}
+        Of the file.
+    folder : Path
+        Where to.
+    hop : int, optional
+        As in `exporter_of`.
+    """
+    exporter = exporter_of(Reconstructor(net).eval(), hop)
+    target = Target("onnx", precision)
+    quant = exporter.quantise(noise(net.n_inputs)) if precision == "int8" else None
+    path = folder / target.file_name(exporter.stem)
+    return exporter.write(path, target, exporter.describe(target, quant, {}, {}), quant)

@@ -15,59 +15,95 @@ START = time.perf_counter()
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _RU_MAXRSS_PER_MB = 1024 if sys.platform != "darwin" else 1024**2
+_ENERGY_S = 3.0
+"""Full speed for so long where energy is told: counters and meters are slow beside a hop."""
 
 
 def main(arguments: list[str]) -> int:
     """Measure what the one argument (JSON) says; print the row as JSON."""
     wish = json.loads(arguments[0])
     row = measure(**wish)
-    row["rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RU_MAXRSS_PER_MB, 1)
+    row["rss_mb"] = round(peak_mb(), 1)
     sys.stdout.write(json.dumps(row) + "\n")
     return 0
 
 
-def measure(model: str, threads: int, hops: int, seconds: float) -> dict[str, Any]:
-    """Start-up, latency per hop at full speed, and at the real pace for `seconds`."""
+def peak_mb() -> float:
+    """Largest memory of this process, in MB.
+
+    Linux's ``ru_maxrss`` begins at the parent's where the child was started by vfork; the peak of the process's
+    own pages does not.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RU_MAXRSS_PER_MB
+
+
+def measure(
+    model: str, threads: int, hops: int, seconds: float, hop: int | None = None, metered: bool = False
+) -> dict[str, Any]:
+    """Start-up, latency per hop at full speed, at the real pace for `seconds`, and energy where it is told.
+
+    Parameters
+    ----------
+    model : str
+        A file, or a run folder for torch.
+    threads : int
+        Of the session.
+    hops : int
+        Timed at full speed.
+    seconds : float
+        At the real pace.
+    hop : int, optional
+        Samples per step of a run folder: a multiple of the network's own, which is the default.
+    metered : bool
+        Whether an external meter is at work: the row then says when to look at it.
+    """
     import numpy as np
 
-    from ecg_edge.benchmarks.machine import Energy
+    from ecg_edge.benchmarks.energy import Energy
     from ecg_edge.benchmarks.timing import Spread, each, paced
 
-    step, fs, hop, facts = _open(model, threads)
+    step, fs, n, facts = _open(model, threads, hop)
     ready = time.perf_counter() - START
-    x = np.random.default_rng(0).normal(0, 0.3, (512, hop, facts["inputs"])).astype(np.float32)
+    x = np.random.default_rng(0).normal(0, 0.3, (512, n, facts["inputs"])).astype(np.float32)
     k = iter(range(10**9))
 
     def work() -> None:
         step(x[next(k) % len(x)])
 
-    cpu, wall, energy = time.process_time(), time.perf_counter(), Energy()
-    before = energy.read()
+    cpu, wall = time.process_time(), time.perf_counter()
     durations = each(work, hops)
     spent, took = time.process_time() - cpu, time.perf_counter() - wall
-    joules = energy.joules(before, energy.read(), took)
-    signal_s = (hops + 20) * hop / fs
+    signal_s = (hops + 20) * n / fs
     row = {
         **facts,
         "threads": threads,
-        "hop_ms": 1e3 * hop / fs,
+        "hop_ms": 1e3 * n / fs,
         "start_s": round(ready, 3),
         "full_speed_ms": Spread.of(durations).to_dict(),
         "core_percent": 100 * spent / signal_s,
         "real_time_factor": signal_s / took,
-        "mj_per_s_of_signal": None if joules is None else 1e3 * joules / signal_s,
-        "energy_source": energy.source,
     }
     if seconds > 0:
-        late, misses = paced(work, hop / fs, max(1, round(seconds * fs / hop)))
+        late, misses = paced(work, n / fs, max(1, round(seconds * fs / n)))
         row["paced_ms"], row["deadline_misses"] = Spread.of(late).to_dict(), misses
+    energy = Energy()
+    if energy.source or metered:
+        begun = time.time()
+        joules, calls = energy.over(work, _ENERGY_S)
+        row["metered"] = {"from": begun, "to": time.time(), "signal_s": calls * n / fs}
+        if energy.source:
+            row["mj_per_s_of_signal"], row["energy_source"] = 1e3 * joules / (calls * n / fs), energy.source
     return row
 
 
-def _open(model: str, threads: int) -> tuple[Callable[[Any], object], int, int, dict[str, Any]]:
+def _open(model: str, threads: int, hop: int | None) -> tuple[Callable[[Any], object], int, int, dict[str, Any]]:
     """A step that keeps its own state, the rate, the hop, and what is known of the file."""
     if (Path(model) / "config.json").is_file():
-        return _torch(Path(model), threads)
+        return _torch(Path(model), threads, hop)
     from ecg_edge.device.model import load_model
 
     m = load_model(model, threads)
@@ -82,6 +118,7 @@ def _open(model: str, threads: int) -> tuple[Callable[[Any], object], int, int, 
         "model": m.path.name,
         "backend": m.backend.name,
         "precision": spec.precision,
+        "weights": spec.training.get("weights", "trained"),
         "inputs": spec.n_inputs,
         "bytes": m.path.stat().st_size,
         "macs_per_s": round(spec.training.get("macs_per_hop", 0) * spec.fs / spec.hop),
@@ -90,9 +127,10 @@ def _open(model: str, threads: int) -> tuple[Callable[[Any], object], int, int, 
     return step, spec.fs, spec.hop, facts
 
 
-def _torch(run: Path, threads: int) -> tuple[Callable[[Any], object], int, int, dict[str, Any]]:
+def _torch(run: Path, threads: int, hop: int | None) -> tuple[Callable[[Any], object], int, int, dict[str, Any]]:
     import torch
 
+    from ecg_edge.export.graph import from_body
     from ecg_edge.train.checkpoints import load_model
 
     torch.set_num_threads(threads)
@@ -108,12 +146,13 @@ def _torch(run: Path, threads: int) -> tuple[Callable[[Any], object], int, int, 
         "model": run.name,
         "backend": "torch",
         "precision": "fp32",
+        "weights": json.loads((run / "config.json").read_text()).get("weights", "trained"),
         "inputs": spec.n_inputs,
         "bytes": (run / "best.pt").stat().st_size,
-        "macs_per_s": None,
+        "macs_per_s": round(from_body(network.body).macs_per_hop() * spec.fs / spec.hop),
         "state_bytes": 4 * sum(s.numel() for s in state[0]),
     }
-    return step, spec.fs, spec.hop, facts
+    return step, spec.fs, hop or spec.hop, facts
 
 
 if __name__ == "__main__":

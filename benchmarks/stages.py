@@ -1,4 +1,4 @@
-"""The live path in its stages: what each costs at full speed, and what a live run costs altogether."""
+"""The live path in its stages: what each takes at full speed, and what a live run takes altogether."""
 
 from __future__ import annotations
 
@@ -10,22 +10,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_edge.benchmarks.timing import compare
 from ecg_edge.device.conditioning import Conditioner
 from ecg_edge.device.heart import BeatDetector
+from ecg_edge.device.leads import provenance
 from ecg_edge.device.model import Model
+from ecg_edge.device.monitor_wire import encode_frames
 from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.stream import LeadBlock
+from ecg_edge.device.recorder import Recorder
+from ecg_edge.device.sink import RunHeader
+from ecg_edge.device.stream import LeadBlock, StreamReconstructor
 from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.link_pty import PtyLink
 from ecg_edge.firmware_bridge.samples import Channel, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.firmware_bridge.transport import open_transport
 
 FRAME_S = 0.01
 _SIGNAL_S = 20
@@ -38,23 +47,65 @@ def wire(fs: int = 250, seconds: int = _SIGNAL_S) -> tuple[StreamInfo, list[byte
 
     n = round(FRAME_S * fs)
     info = StreamInfo("bench", Fraction(fs), (Channel("I", _LSB), Channel("II", _LSB)), samples_per_frame=n)
-    encoder = EcgLinkEncoder(info)
-    counts = np.rint(SyntheticHeart(fs, ("I", "II")).read(seconds * fs) / _LSB).astype(np.int32)
+    encoder, counts = EcgLinkEncoder(info), _counts(info, seconds)
     frames = [encoder.describe()]
     frames += [encoder.samples(counts[k : k + n], k) for k in range(0, len(counts) - n + 1, n)]
     return info, frames
 
 
-def measure(model: Model, rounds: int = 3) -> dict[str, Any]:
-    """Percent of a core per stream, for each stage and for all of them as the run puts them together."""
+def _counts(info: StreamInfo, seconds: int = _SIGNAL_S) -> npt.NDArray[np.int32]:
+    fs = round(info.fs)
+    return np.rint(SyntheticHeart(fs, ("I", "II")).read(seconds * fs) / _LSB).astype(np.int32)
+
+
+def measure(model: Model, rounds: int = 5) -> dict[str, Any]:
+    """Milliseconds per hop of each stage at full speed, alone and in a row through a real pseudo-terminal.
+
+    Returns
+    -------
+    dict
+        ``stages_ms``: by stage, the last what the whole takes beyond their sum; ``whole_ms``: all of them in one
+        thread; ``path_percent``: bytes to rows alone, as percent of a core for each second of signal.
+    """
     info, frames = wire()
+    hops = round(_SIGNAL_S * model.spec.fs / model.spec.hop)
+    with tempfile.TemporaryDirectory() as folder:
+        works = _stage_works(model, info, frames, Path(folder))
+        seconds = compare(works, rounds, dict.fromkeys(works, 1))
+    ms = {name: 1e3 * s / hops for name, s in seconds.items()}
+    path_ms, whole, feed = ms.pop("path"), ms.pop("whole"), ms.pop("reconstructor")
+    stages = {}
+    for name, value in ms.items():
+        stages[name] = value
+        if name == "network":
+            stages["head, intervals, flags"] = feed - value
+    stages["what is left: gap guard, joining, hand-over"] = whole - sum(stages.values())
+    percent = path_ms * model.spec.fs / model.spec.hop / 10
+    return {"stages_ms": stages, "whole_ms": whole, "path_percent": percent, "patches_per_core": 100 / percent}
+
+
+def _stage_works(model: Model, info: StreamInfo, frames: list[bytes], folder: Path) -> dict[str, Callable[[], object]]:
+    """Each stage over the whole signal, in the order of a sample's way; then all of them, and bytes to rows."""
+    counts, encoder = _counts(info), EcgLinkEncoder(info)
+    n, hop = info.samples_per_frame, model.spec.hop
     decoder = EcgLinkDecoder()
-    blocks = [e for f in frames for e in decoder.feed(f) if isinstance(e, SampleBlock)]
-    mv = np.concatenate([b.mv for b in blocks])
-    per_hop = round(float(info.fs) * model.spec.hop / model.spec.fs)
+    native = [e for f in frames for e in decoder.feed(f) if isinstance(e, SampleBlock)]
+    mv = np.concatenate([b.mv for b in native])
+    per_hop = round(float(info.fs) * hop / model.spec.fs)
     conditioned = Conditioner(info.fs, model.spec.fs, 2, model.spec.conditioning, 50).feed(mv)
-    rows = np.ones(len(conditioned), np.bool_)
-    hop = model.spec.hop
+    blocks = [StreamReconstructor(model.backend).feed(conditioned)]
+    blocks = [replace(blocks[0], index=k, **_rows(blocks[0], k, hop)) for k in range(0, len(blocks[0]) - hop, hop)]
+    good = np.ones(hop, np.bool_)
+
+    def patch() -> None:
+        for k in range(0, len(counts) - n + 1, n):
+            encoder.samples(counts[k : k + n], k)
+
+    def terminal() -> None:
+        with contextlib.closing(PtyLink()) as link, open_transport(link.address) as port:
+            for frame in frames:
+                link.send(frame)
+                port.read()
 
     def decode() -> None:
         d = EcgLinkDecoder()
@@ -71,27 +122,77 @@ def measure(model: Model, rounds: int = 3) -> dict[str, Any]:
         for k in range(0, len(conditioned) - hop + 1, hop):
             _, state = model.backend.step(conditioned[k : k + hop], state)
 
+    def reconstruct() -> None:
+        stream = StreamReconstructor(model.backend)
+        for k in range(0, len(conditioned) - hop + 1, hop):
+            stream.feed(conditioned[k : k + hop])
+
     def beats() -> None:
         b = BeatDetector(model.spec.fs)
-        for k in range(0, len(conditioned), hop):
-            b.feed(conditioned[k : k + hop, 1], rows[k : k + hop])
+        for block in blocks:
+            b.feed(block.mv[:, 1], good)
 
-    works: dict[str, Callable[[], object]] = {
+    def record() -> None:
+        sink = Recorder(folder)
+        sink.open(_header(model, info))
+        for native_block in native:
+            sink.native(native_block)
+        for block in blocks:
+            sink.leads(block)
+        sink.close()
+
+    def screen() -> None:
+        for k, block in enumerate(blocks):
+            encode_frames(block, k)
+
+    def whole() -> None:
+        sink = Recorder(folder)
+        sink.open(_header(model, info))
+
+        def out(block: LeadBlock) -> None:
+            sink.leads(block)
+            encode_frames(block, 0)
+
+        def sent() -> Iterator[bytes]:
+            with contextlib.closing(PtyLink()) as link, open_transport(link.address) as port:
+                for k in range(-n, len(counts) - n + 1, n):
+                    link.send(encoder.samples(counts[k : k + n], k) if k >= 0 else frames[0])
+                    yield port.read()
+
+        path(model, info, sent(), out, sink.native)
+        sink.close()
+
+    return {
+        "patch: frames": patch,
+        "pseudo-terminal": terminal,
         "decoder": decode,
         "conditioner": condition,
         "network": network,
         "beats": beats,
-        "whole path": lambda: path(model, info, frames),
+        "recorder": record,
+        "monitor's frames": screen,
+        "reconstructor": reconstruct,
+        "whole": whole,
+        "path": lambda: path(model, info, frames),
     }
-    seconds = compare(works, rounds, dict.fromkeys(works, 1))
-    percent = {name: 100 * s / _SIGNAL_S for name, s in seconds.items()}
-    known = sum(v for k, v in percent.items() if k != "whole path")
-    whole = percent.pop("whole path")
-    percent["head, flags, gaps, queues"] = max(0.0, whole - known)
-    return {"stages_percent": percent, "whole_percent": whole, "patches_per_core": 100 / whole}
 
 
-def path(model: Model, info: StreamInfo, frames: list[bytes]) -> int:
+def _rows(block: LeadBlock, start: int, n: int) -> dict[str, Any]:
+    return {name: getattr(block, name)[start : start + n] for name in ("mv", "valid", "warmup", "sigma")}
+
+
+def _header(model: Model, info: StreamInfo) -> RunHeader:
+    now = datetime(2000, 1, 1, tzinfo=timezone.utc)
+    return RunHeader(info, "bench", model.spec, model.path.name, model.file_sha256, provenance(("I", "II")), now)
+
+
+def path(
+    model: Model,
+    info: StreamInfo,
+    frames: Iterable[bytes],
+    sink: Callable[[LeadBlock], object] = lambda _: None,
+    native: Callable[[SampleBlock], object] = lambda _: None,
+) -> int:
     """Bytes to rows as `device.run` does it, one stream; returns the number of rows."""
     from ecg_edge.device.coalesce import coalesce
 
@@ -100,6 +201,7 @@ def path(model: Model, info: StreamInfo, frames: list[bytes]) -> int:
     for frame in frames:
         for event in decoder.feed(frame):
             if isinstance(event, SampleBlock):
+                native(event)
                 waiting.append(event)
                 have += len(event)
         if have >= pipeline.missing:
@@ -108,6 +210,7 @@ def path(model: Model, info: StreamInfo, frames: list[bytes]) -> int:
                 for out in pipeline.feed(joined):
                     if isinstance(out, LeadBlock):
                         beats.feed(out.mv[:, 1], out.valid[:, 1])
+                        sink(out)
                         rows += len(out)
             waiting, have = [], 0
     return rows
@@ -129,9 +232,9 @@ def live(model: str, seconds: float, monitor: bool = True) -> dict[str, Any]:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
             try:
                 first = _first_row(Path(folder), begun)
-                cpu, at = _cpu_s(child.pid), time.monotonic()
+                cpu, at = cpu_s(child.pid), time.monotonic()
                 time.sleep(seconds - 1)
-                used, took, rss = _cpu_s(child.pid) - cpu, time.monotonic() - at, _rss_mb(child.pid)
+                used, took, rss = cpu_s(child.pid) - cpu, time.monotonic() - at, rss_mb(child.pid)
                 out, _ = child.communicate(timeout=60)
             finally:
                 with contextlib.suppress(ProcessLookupError):
@@ -156,11 +259,13 @@ def _first_row(folder: Path, begun: float, patience_s: float = 30.0) -> float:
     return float("nan")
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
+    """Present memory of a process."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else float("nan")

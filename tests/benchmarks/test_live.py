@@ -1,0 +1,36 @@
+"""The sections that start processes of their own: real pseudo-terminals, real runs, short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecg_edge.benchmarks import cold, gateway, memory
+from ecg_edge.device.model import resolve
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+def test_a_gateway_reconstructs_what_the_patches_play() -> None:
+    found = gateway.measure("i-ii-int8", 1.0, (1, 2))
+    assert [r["patches"] for r in found["rows"]] == [1, 2]
+    for row in found["rows"]:
+        assert row["core_percent"] > 0
+        assert row["samples_lost"] == row["dropped_blocks"] == 0
+        assert 0 < row["p50_ms"] <= row["p99_ms"]
+
+
+def test_a_cold_start_is_the_sum_of_its_steps() -> None:
+    found = cold.measure("i-ii-int8", times=1)
+    assert tuple(found["steps"]) == cold.STEPS
+    assert all(s >= 0 for s in found["steps"].values())
+    assert sum(found["steps"].values()) == pytest.approx(found["total_s"])
+    assert found["steps"]["first hops of signal, to rows"] > 0.1  # two hops of 80 ms: no machine is faster
+
+
+def test_memory_counts_the_network_and_not_its_runtime() -> None:
+    used = memory.of(resolve("i-ii-int8"))
+    assert used is not None
+    assert 0.1 < used < 60
+    assert memory.of(Path("nothing.onnx")) is None
