@@ -166,6 +166,8 @@ class FramedDecoder(ABC):
         off = self.electrodes_off(placed.frames)
         if off is None:
             return [SampleBlock(placed.index, counts, mv, valid, arrival=placed.arrival)]
+        if (off == off[0]).all():
+            return [self._block(placed, slice(0, len(off)), int(off[0]), counts, mv, valid)]
         edges = [0, *(np.flatnonzero(np.diff(off)) + 1).tolist(), len(off)]
         return [self._block(placed, slice(a, b), int(off[a]), counts, mv, valid) for a, b in itertools.pairwise(edges)]
 

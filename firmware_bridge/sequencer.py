@@ -57,10 +57,20 @@ class _Batch:
     restarted: bool
 
 
+@dataclass
+class _Held:
+    """A batch that waits, the counter steps to its packets, their sum, and how many seconds late it is."""
+
+    batch: _Batch
+    deltas: Ints
+    packets: int
+    late: float
+
+
 _Numbers = TypeVar("_Numbers", Ints, Seconds)
 
 
-def _differences(values: _Numbers, before: float) -> _Numbers:
+def differences(values: _Numbers, before: float) -> _Numbers:
     """``np.diff(values, prepend=before)`` without its overhead: this runs for every few packets."""
     out: _Numbers = values.copy()
     out[1:] -= values[:-1]
@@ -133,10 +143,10 @@ class Sequencer:
         self._started = self._restarted = False
         self._counter, self._frame = 0, np.empty(0, np.uint8)
         self._second: float | None = None
-        self._held: list[_Batch] = []
+        self._held: list[_Held] = []
+        self._wrap = modulus * self._period
         self._earliest: float | None = None
         self._heard = 0.0
-        self._lateness = 0.0
         self._ahead = 0
         if not modulus and not timed:
             tally.loss_known = False
@@ -174,7 +184,7 @@ class Sequencer:
         if not batch.restarted:
             return self._weigh(batch)
         self._earliest = None
-        return self._release(self._wraps()) + self._weigh(batch)
+        return self._flush() + self._weigh(batch)
 
     def restart(self) -> None:
         """The device said that it restarted: the loss up to the next packet is unknown."""
@@ -182,50 +192,82 @@ class Sequencer:
 
     def close(self) -> list[Placed | Gap]:
         """Release what was held."""
-        return self._release(self._wraps())
+        return self._flush()
 
     def _weigh(self, batch: _Batch) -> list[Placed | Gap]:
         """Hold packets that arrive later than half a counter wrap explains."""
-        before = int(self._held[-1].counters[-1]) if self._held else self._counter
-        last = self._held[-1].frames[-1] if self._held else self._frame
-        self._ahead += int(self._deltas(batch, before, last).sum())
-        self._held.append(batch)
+        before = int(self._held[-1].batch.counters[-1]) if self._held else self._counter
+        last = self._held[-1].batch.frames[-1] if self._held else self._frame
+        deltas = self._deltas(batch, before, last)
+        packets = int(deltas.sum())
+        self._ahead += packets
         offset = batch.arrival - (self._index / self._spp + self._ahead) * self._period
         if self._earliest is None:
             self._earliest, self._heard = offset, batch.arrival
         envelope = self._earliest + _LEAK * max(0.0, batch.arrival - self._heard)
         late = offset - envelope
-        if late <= self._modulus * self._period / 2:
+        self._held.append(_Held(batch, deltas, packets, late))
+        if late <= self._wrap / 2:
             self._earliest, self._heard = min(envelope, offset), batch.arrival
-            return self._release(0)
-        self._lateness = late if len(self._held) == 1 else min(self._lateness, late)
-        if batch.arrival - self._held[0].arrival < self._hold_s and len(self._held) < _MOST_HELD:
-            return []
-        self._earliest, self._heard = envelope, batch.arrival
-        return self._release(self._wraps())
-
-    def _wraps(self) -> int:
-        return round(self._lateness / (self._modulus * self._period)) if self._held else 0
-
-    def _release(self, wraps: int) -> list[Placed | Gap]:
+            return self._release(len(self._held))
         out: list[Placed | Gap] = []
-        for k, batch in enumerate(self._held):
-            out += self._settle(batch, wraps if k == 0 else 0)
-        self._held, self._ahead = [], 0
+        while self._held and self._waited(batch.arrival):
+            self._earliest, self._heard = envelope, batch.arrival
+            out += self._believe(0.5)
         return out
+
+    def _waited(self, now: float) -> bool:
+        return now - self._held[0].batch.arrival >= self._hold_s or len(self._held) >= _MOST_HELD
+
+    def _believe(self, rounding: float) -> list[Placed | Gap]:
+        """Nothing held was in time: place whole wraps before it, and release what then is.
+
+        `rounding` is what is added to the number of wraps before it is cut to a whole one.
+        """
+        wraps = int(min(held.late for held in self._held) / self._wrap + rounding)
+        for held in self._held:
+            held.late -= wraps * self._wrap
+        timely = [k for k, held in enumerate(self._held) if held.late <= self._wrap / 2]
+        return self._release(timely[-1] + 1 if timely else 1, wraps)
+
+    def _flush(self) -> list[Placed | Gap]:
+        """Release everything; what is late at the end may as well have been about to catch up."""
+        out: list[Placed | Gap] = []
+        while self._held:
+            out += self._believe(0.25)
+        return out
+
+    def _release(self, n: int, wraps: int = 0) -> list[Placed | Gap]:
+        """Settle the first `n` held batches, with whole wraps lost before them or within their first read."""
+        out: list[Placed | Gap] = []
+        at = self._jump(n) if wraps else 0
+        for k, held in enumerate(self._held[:n]):
+            self._ahead -= held.packets
+            out += self._settle(held.batch, wraps if k == at else 0, held.deltas)
+        del self._held[:n]
+        return out
+
+    def _jump(self, n: int) -> int:
+        """Which of the first `n` that arrived together comes after the loss: the one that jumps, or the first."""
+        for k, held in enumerate(self._held[:n]):
+            if held.batch.arrival != self._held[0].batch.arrival:
+                break
+            if (held.deltas > 1).any():
+                return k
+        return 0
 
     def _deltas(self, batch: _Batch, before: int, last: Frames) -> Ints:
         """Counter steps, the first from `before`; the first packet after a (re)start follows nothing."""
-        deltas: Ints = _differences(batch.counters, before) % self._modulus
-        if self._modulus <= _FEW:
+        deltas: Ints = differences(batch.counters, before) % self._modulus
+        if self._modulus <= _FEW and not deltas.all():
             for k in np.flatnonzero(deltas == 0):
                 if not np.array_equal(batch.frames[k], batch.frames[k - 1] if k else last):
                     deltas[k] = self._modulus
         return self._first_is_one(batch, deltas)
 
-    def _settle(self, batch: _Batch, wraps: int) -> list[Placed | Gap]:
+    def _settle(self, batch: _Batch, wraps: int, deltas: Ints | None = None) -> list[Placed | Gap]:
         out: list[Placed | Gap] = []
-        steps, unknown = self._steps(batch, wraps)
+        steps, unknown = self._steps(batch, wraps, deltas)
         if unknown.size or batch.restarted:
             self._tally.loss_known = False
         marks = {0, len(steps), *(steps != 1).nonzero()[0].tolist(), *unknown.tolist()}
@@ -255,15 +297,15 @@ class Sequencer:
             self._index += (stop - start) * self._spp
         return out
 
-    def _steps(self, batch: _Batch, wraps: int) -> tuple[Ints, Ints]:
+    def _steps(self, batch: _Batch, wraps: int, deltas: Ints | None) -> tuple[Ints, Ints]:
         """Packets from each packet's predecessor to it, and where that number is unknown."""
         elapsed = None
         if batch.seconds is not None:
             # without a time before it the first packet's step is the counter's alone
             before = batch.seconds[0] if self._second is None else self._second
-            elapsed = np.rint(_differences(batch.seconds, before) / self._period).astype(np.int64)
+            elapsed = np.rint(differences(batch.seconds, before) / self._period).astype(np.int64)
         if self._modulus:
-            return self._counted(batch, elapsed, wraps)
+            return self._counted(batch, elapsed, wraps, deltas)
         if elapsed is not None:
             return self._first_is_one(batch, np.maximum(elapsed, 0)), _NONE
         steps = np.ones(len(batch.frames), np.int64)
@@ -272,8 +314,9 @@ class Sequencer:
         steps[0] += batch.bad
         return steps, np.zeros(int(batch.skipped > 0 and not batch.bad), np.int64)
 
-    def _counted(self, batch: _Batch, elapsed: Ints | None, wraps: int) -> tuple[Ints, Ints]:
-        deltas = self._deltas(batch, self._counter, self._frame)
+    def _counted(self, batch: _Batch, elapsed: Ints | None, wraps: int, deltas: Ints | None) -> tuple[Ints, Ints]:
+        if deltas is None:
+            deltas = self._deltas(batch, self._counter, self._frame)
         if elapsed is None and not wraps and (deltas == 1).all():
             return deltas, _NONE
         back = np.zeros(len(deltas), bool)
@@ -281,7 +324,8 @@ class Sequencer:
             back = deltas > self._modulus // 2
         if elapsed is None:
             steps = np.where(back, 1, deltas)
-            steps[0] += wraps * self._modulus
+            # whole wraps went where the counter jumps; where it does not, they may as well lie before the batch
+            steps[int((steps > 1).argmax())] += wraps * self._modulus
             return self._first_is_one(batch, steps), back.nonzero()[0]
         if self._shared:
             steps = np.where(deltas == 0, 0, np.clip(elapsed, 1, np.maximum(deltas, 1)))

@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.chained import NO_STAMP, Mask
 from ecg_edge.firmware_bridge.finder import Attempt, Finder
-from ecg_edge.firmware_bridge.framed import NOT_A_VOLTAGE, FramedDecoder, big_endian_24, stream_info
+from ecg_edge.firmware_bridge.framed import NOT_A_VOLTAGE, FramedDecoder, stream_info
 from ecg_edge.firmware_bridge.framing import Ints, Run
 from ecg_edge.firmware_bridge.samples import ELECTRODES, Channel, StreamInfo
-from ecg_edge.firmware_bridge.sequencer import Frames, Seconds
+from ecg_edge.firmware_bridge.sequencer import Frames, Seconds, differences
 from ecg_edge.firmware_bridge.shimmer_packets import (
     NARROW,
     REORDERED,
@@ -60,7 +60,13 @@ class Shimmer(FramedDecoder):
         super().__init__(info, ShimmerFormat(layout), timed=True, opening=opening, closing=b"\x20")
         self._layout = layout
         offsets = layout.offsets
-        self._fields = [(i in NARROW, (NARROW | WIDE)[i][0], offsets[i]) for i in layout.ids if i in NARROW | WIDE]
+        fields = [i for i in layout.ids if i in NARROW | WIDE]
+        chips = [chip for chip, _ in layout.status]
+        self._bytes = np.array([[offsets[i], offsets[i] + 1, offsets[i] + 2 * (i in WIDE)] for i in fields], np.intp)
+        self._shifts = np.array([16 if i in NARROW else 8 for i in fields], np.int32)
+        self._flags = np.array([at for _, at in layout.status], np.intp)
+        marked = [(k, chips.index(chip)) for k, i in enumerate(fields) if (chip := (NARROW | WIDE)[i][0]) in chips]
+        self._marked, self._marks = np.array(marked, np.intp).reshape(-1, 2).T
         self._last, self._time, self._latest = NO_STAMP, 0, 0
 
     def select(self, run: Run) -> Iterator[tuple[Frames, Ints]]:
@@ -68,7 +74,7 @@ class Shimmer(FramedDecoder):
         rows = run.rows()
         filled, unstamped = reckon(self._last, ticks(rows), self._layout.period)
         last = int(filled[0]) if self._last == NO_STAMP else self._last
-        step = np.diff(filled, prepend=last) % WRAP
+        step = differences(filled, last) % WRAP
         # a step back by a few periods is a packet out of order; any other is a wrap
         step = np.where(step >= WRAP - REORDERED * self._layout.period, step - WRAP, step)
         times = self._time + np.cumsum(step)
@@ -87,24 +93,20 @@ class Shimmer(FramedDecoder):
 
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
         """Counts of the ECG channels, lead-off bits of each chip, and 1 where both chips had new data."""
-        columns = [
-            np.ascontiguousarray(frames[:, at : at + 2]).view(">i2").astype(np.int32)
-            if narrow
-            else big_endian_24(frames, at, 1)
-            for narrow, _, at in self._fields
-        ]
-        columns += [(frames[:, at : at + 1] & 0x1F).astype(np.int32) for _, at in self._layout.status]
-        fresh = np.all(~self._old(frames), axis=1)
-        return np.column_stack([*columns, fresh]).astype(np.int32)
+        n = len(self._shifts)
+        out = np.empty((len(frames), len(self.info.channels)), np.int32)
+        parts = frames[:, self._bytes].astype(np.int32)
+        # the first two or three bytes of a word, and its sign
+        words = (parts[..., 0] << 24) | (parts[..., 1] << 16) | (parts[..., 2] << 8)
+        out[:, :n] = words >> self._shifts
+        out[:, n:-1] = frames[:, self._flags] & 0x1F
+        out[:, -1] = ~self._old(frames).any(axis=1)
+        return out
 
     def stale(self, frames: Frames) -> npt.NDArray[np.bool_]:
         """Where a chip had nothing new (status bit 7 is 0), or the packet was never stamped."""
-        old = self._old(frames)
-        chips = [chip for chip, _ in self._layout.status]
         out = np.zeros((len(frames), len(self.info.channels)), bool)
-        for k, (_, chip, _) in enumerate(self._fields):
-            if chip in chips:
-                out[:, k] = old[:, chips.index(chip)]
+        out[:, self._marked] = self._old(frames)[:, self._marks]
         out[frames[:, 0] != 0] = True
         return out
 
@@ -116,7 +118,7 @@ class Shimmer(FramedDecoder):
         return mask
 
     def _old(self, frames: Frames) -> Mask:
-        old: Mask = frames[:, [at for _, at in self._layout.status]] & 0x80 == 0
+        old: Mask = frames[:, self._flags] & 0x80 == 0
         return old
 
 

@@ -133,6 +133,8 @@ class ShimmerFormat(ChainFormat):
         last = before % WRAP if before != NO_STAMP else before
         ok = self._spaced(np.concatenate(([last], filled[:-1])), filled, -REORDERED, REORDERED)
         ok[0] |= before == NO_STAMP
+        if not unstamped.any():
+            return filled, ok
         ok &= ~(unstamped & np.concatenate(([before >= _UNSTAMPED], unstamped[:-1])))
         return filled + _UNSTAMPED * unstamped, ok
 
@@ -170,6 +172,8 @@ def reckon(before: int, stamps: Ints, period: int) -> tuple[Ints, Mask]:
     periods of the origin, 0 is a time as any other.
     """
     filled, unstamped = stamps.copy(), np.zeros(len(stamps), bool)
+    if stamps.all():
+        return filled, unstamped
     for k in np.flatnonzero(stamps == 0):
         last = int(filled[k - 1]) if k else before
         if last == NO_STAMP:

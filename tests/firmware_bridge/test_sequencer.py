@@ -129,6 +129,33 @@ def test_whole_wrap_is_found_by_arrival():
     assert sum(len(i.frames) for i in out if isinstance(i, Placed)) == 988
 
 
+def test_whole_wraps_lie_where_the_counter_jumps():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    _place(sequencer, range(8), arrival=50.028)
+    # one read has the end of what came before the loss and the beginning of what came after
+    _place(sequencer, [8, 9, (10 + 300) % 256, (11 + 300) % 256], arrival=50.044 + 1.2)
+    sequencer.close()
+    assert tally.lost_ranges == [(10, 310)]
+
+
+def test_losses_shortly_after_one_another_lie_where_they_happened():
+    sequencer = Sequencer(tally := Tally(), Fraction(1000), 1, 16)
+    for k in [*range(100), *range(140, 220), *range(236, 900)]:
+        _place(sequencer, [k % 16], arrival=50 + k / 1000)
+    sequencer.close()
+    assert tally.lost_ranges == [(100, 140), (220, 236)]
+
+
+def test_late_end_of_a_capture_is_no_loss():
+    sequencer = Sequencer(tally := Tally(), Fraction(1000), 1, 16)
+    for k in range(0, 320, 16):
+        _place(sequencer, [n % 16 for n in range(k, k + 16)], arrival=50 + (k + 16) / 1000)
+    # the driver passes a few frames on when its timer ends
+    _place(sequencer, [0, 1, 2, 3], arrival=50 + 336 / 1000)
+    sequencer.close()
+    assert tally.lost == 0
+
+
 def test_stalled_link_that_catches_up_has_lost_nothing():
     sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
     # two seconds of silence, then the backlog within 100 ms
