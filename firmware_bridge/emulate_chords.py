@@ -19,13 +19,14 @@ _BOARDS = {
     "chords-stm32g4": "STM32G4-CORE-BOARD",
 }
 _LONGEST = 32
+_COMMANDS = (b"START", b"STOP", b"WHORU", b"STATUS")
 
 
 class Chords(Emulator):
     """A board with front ends on its analog inputs.
 
     ``WHORU``, ``START``, ``STOP`` and ``STATUS`` are obeyed at the end of their line (the firmware
-    waits a second for more instead). A byte that comes while it streams stops the stream, whatever
+    waits a second for more instead, and has by then refused what another device was asked). A byte that comes while it streams stops the stream, whatever
     it is. A start does not reset the counter.
     """
 
@@ -46,7 +47,8 @@ class Chords(Emulator):
         self._pending = rest[-_LONGEST:]
         return answers + [self._obey(line.strip().upper()) for line in lines]
 
-    def _obey(self, command: bytes) -> Answer:
+    def _obey(self, line: bytes) -> Answer:
+        command = next((word for word in _COMMANDS if line.endswith(word)), line)
         if command == b"START":
             self.streaming = True
             return Answer(streaming=True)

@@ -77,11 +77,13 @@ def _hear(
     """Bytes that came, why they name nobody, or who they name."""
     data, error = b"", None
     begun = clock.monotonic()
-    judged = begun
+    judged = spoke = begun
     while len(data) < LOOK:
-        data += port.read()
-        now = clock.monotonic()
-        if not data and now - begun > patience_s:
+        more = port.read()
+        data, now = data + more, clock.monotonic()
+        if more:
+            spoke = now
+        elif now - spoke > patience_s:  # silent, or a greeting that nothing follows
             break
         if data and now - judged >= _HEARD_S:
             judged = now
