@@ -1,8 +1,8 @@
 """Whether a measured lead carries an ECG: flat and clipped stretches, and an index from its spectrum.
 
-Flat and clipped samples are invalid, sample by sample, so that nothing is reconstructed from them. The index
-only informs: the shares of baseline, mains and muscle in the power are in the manner of Li, Mark and Clifford
-(Physiol. Meas. 29:15, 2008: basSQI, pSQI).
+Flat and clipped samples are invalid, sample by sample, so that nothing is reconstructed from them. The index is of
+the signal as it came and informs; `noise_gate` decides on what the filters leave of it. The shares of baseline,
+mains and muscle in the power are in the manner of Li, Mark and Clifford (Physiol. Meas. 29:15, 2008: basSQI, pSQI).
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ class Quality:
     Attributes
     ----------
     index : float
-        0 (no ECG) to 1.
+        0 (nothing is reconstructed from it) to 1.
     reason : str
-        ``flat``, ``clipped``, ``baseline``, ``mains``, ``noise`` where the index is below a half; else empty.
+        ``flat``, ``clipped``, ``baseline``, ``mains``, ``noise`` or ``motion`` where the index is below a half;
+        else empty.
     """
 
     index: float
@@ -116,7 +117,8 @@ class QualityIndex:
 
     def now(self, faults: FaultWatch) -> tuple[Quality, ...]:
         """Index of each lead."""
-        x = self._mv - self._mv.mean(axis=0)
+        level = self._mv.sum(axis=0) / np.maximum(1, self._ok.sum(axis=0))
+        x = np.where(self._ok, self._mv - level, 0.0)
         power = np.abs(np.fft.rfft(x * self._taper, axis=0)) ** 2
         share = {
             "baseline": _share(power, self._hz, (0.0, 0.7), (0.0, 40.0)),
