@@ -57,10 +57,10 @@ class FaultWatch:
     def __init__(self, channels: tuple[Channel, ...], fs: Fraction) -> None:
         n = len(channels)
         self._flat_after = max(2, round(FLAT_S * fs))
-        signed = np.array([c.offset == 0 for c in channels])
         bits = np.array([min(31, max(2, c.bits)) for c in channels])
-        self._low = np.where(signed, -(2 ** (bits - 1)), 0)
-        self._high = np.where(signed, 2 ** (bits - 1) - 1, 2**bits - 1)
+        # A converter without a sign has its zero inside its range; a record may have one there as well.
+        self._signed = np.array([not 0 < c.offset < 2.0**b for c, b in zip(channels, bits, strict=True)])
+        self._half = 2 ** (bits - 1)
         self._last = np.zeros(n, np.int64)
         self._same = np.zeros(n, np.int64)
         self._rail = np.zeros(n, np.int64)
@@ -70,13 +70,15 @@ class FaultWatch:
     def feed(self, counts: npt.NDArray[np.int32]) -> tuple[BoolArray, BoolArray]:
         """Take counts of shape (n_samples, n_channels); where they are flat, and where they are clipped."""
         x = counts.astype(np.int64)
+        signed = np.logical_or.accumulate(np.concatenate([self._signed[None], x < 0]))[1:]
+        low, high = np.where(signed, -self._half, 0), np.where(signed, self._half, 2 * self._half) - 1
         changed = np.diff(x, axis=0, prepend=self._last[None]) != 0
         same = _run(~changed, self._same)
-        rail = _run((x <= self._low) | (x >= self._high), self._rail)
+        rail = _run((x <= low) | (x >= high), self._rail)
         clipped = np.asarray(rail >= CLIPPED, np.bool_)
         flat = np.asarray((same >= self._flat_after) & ~clipped, np.bool_)
         if len(x):
-            self._last, self._same, self._rail = x[-1], same[-1], rail[-1]
+            self._last, self._same, self._rail, self._signed = x[-1], same[-1], rail[-1], signed[-1]
             self.flat, self.clipped = flat[-1], clipped[-1]
         return flat, clipped
 
