@@ -186,12 +186,12 @@ class Chromium:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile
         )
 
-    def press(self, key: str) -> None:
-        """Press and release a key: a character, or a name such as ``Tab``."""
+    def press(self, key: str, shift: bool = False) -> None:
+        """Press and release a key: a character, or a name such as ``Tab``; with shift held or not."""
         text = {"text": key} if len(key) == 1 else {}
         code = {"Tab": 9, "Enter": 13, " ": 32, "ArrowRight": 39, "ArrowLeft": 37}.get(key, ord(key[0].upper()))
         for kind in ("keyDown", "keyUp"):
-            more = text if kind == "keyDown" else {}
+            more: dict[str, object] = {**(text if kind == "keyDown" else {}), "modifiers": 8 if shift else 0}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **more)
 
     def screenshot(self, path: Path) -> None:

@@ -1,7 +1,8 @@
-"""What is reconstructed when a lead is lost: the leads that remain go through an any-lead model.
+"""What is reconstructed when a lead is lost or too noisy: the leads that remain go through an any-lead model.
 
 That model is fed the last seconds of what remains, so it has settled when it takes over. It gives way when the
-model of all leads has settled again.
+model of all leads has settled again. A noisy lead goes on being shown as measured, and what is derived from it as
+derived; so is a lead that has come back while the model of all leads still settles.
 """
 
 from __future__ import annotations
@@ -86,20 +87,25 @@ class FallbackReconstructor:
         self._speaks = self._leads
 
     def feed(
-        self, x: npt.NDArray[np.float32], valid: BoolArray | None = None, arrival: float = 0.0
+        self,
+        x: npt.NDArray[np.float32],
+        valid: BoolArray | None = None,
+        arrival: float = 0.0,
+        fit: BoolArray | None = None,
     ) -> Iterator[LeadBlock]:
         """Take conditioned samples as `StreamReconstructor.feed`; run the iterator to its end."""
         x = np.asarray(x, np.float32)
         ok = np.ones(x.shape, np.bool_) if valid is None else np.asarray(valid, np.bool_)
+        use = ok if fit is None else ok & fit
         if self._spare_model is None:
-            yield self._main.feed(x, ok, arrival)
+            yield self._main.feed(x, ok, arrival, use)
             return
         at = 0
-        for row, there in self._changes(ok):
-            yield from self._both(x[at:row], ok[at:row], arrival)
+        for row, there in self._changes(use):
+            yield from self._both(x[at:row], ok[at:row], use[at:row], arrival)
             self._take_over(there)
             at = row
-        yield from self._both(x[at:], ok[at:], arrival)
+        yield from self._both(x[at:], ok[at:], use[at:], arrival)
 
     def flush(self, arrival: float = 0.0) -> Iterator[LeadBlock]:
         """End of stream: the rest of what was fed, then reset."""
@@ -139,15 +145,15 @@ class FallbackReconstructor:
         spare.feed(self._past[past][:, columns], self._past_ok[past][:, columns])
         self._spare, self._columns, self._spare_leads = spare, columns, leads
 
-    def _both(self, x: npt.NDArray[np.float32], ok: BoolArray, arrival: float) -> Iterator[LeadBlock]:
+    def _both(self, x: npt.NDArray[np.float32], ok: BoolArray, use: BoolArray, arrival: float) -> Iterator[LeadBlock]:
         if not len(x):
             return
         keep = slice(-(self._history + self._hop), None)
         self._past = np.concatenate([self._past, x])[keep]
-        self._past_ok = np.concatenate([self._past_ok, ok])[keep]
+        self._past_ok = np.concatenate([self._past_ok, use])[keep]
         self._next += len(x)
-        spare = self._spare.feed(x[:, self._columns], ok[:, self._columns], arrival) if self._spare else None
-        yield from self._merged(self._main.feed(x, ok, arrival), spare)
+        spare = self._spare.feed(x[:, self._columns], use[:, self._columns], arrival) if self._spare else None
+        yield from self._merged(self._main.feed(x, ok, arrival, use), spare)
 
     def _merged(self, main: LeadBlock, spare: LeadBlock | None) -> Iterator[LeadBlock]:
         """The main model's rows, and the spare's where the main one has nothing settled to say."""
@@ -160,13 +166,15 @@ class FallbackReconstructor:
         over = bool(sound.any())
         settled = np.logical_or.accumulate(sound)  # from there on the spare has done its work
         use = ~settled & better
-        edges = [0, *(np.flatnonzero(np.diff(use)) + 1).tolist(), len(use)]
+        own = main.valid & ~self._guess  # what is measured or follows from it is nobody's guess
+        turns = np.diff(use) | (use[1:] & (own[1:] != own[:-1]).any(axis=1))
+        edges = [0, *(np.flatnonzero(turns) + 1).tolist(), len(use)]
         for a, b in pairwise(edges):
             if use[a]:
                 self._say(main.index + a, self._spare_leads)
             elif sound[a:b].any():
                 self._say(main.index + a + int(sound[a:b].argmax()), self._leads)
-            yield _rows(spare if use[a] else main, a, b)
+            yield _mixed(_rows(main, a, b), _rows(spare, a, b), own[a]) if use[a] else _rows(main, a, b)
         if over:
             self._spare, self._columns = None, []
 
@@ -174,6 +182,17 @@ class FallbackReconstructor:
         if leads != self._speaks:
             self._speaks = leads
             self._told(at, leads)
+
+
+def _mixed(main: LeadBlock, spare: LeadBlock, own: BoolArray) -> LeadBlock:
+    """The spare's rows, but for the leads that are the main model's own."""
+    return replace(
+        spare,
+        mv=np.where(own, main.mv, spare.mv),
+        valid=spare.valid | own,
+        sigma=np.where(own, main.sigma, spare.sigma),
+        provenance=tuple(a if k else b for a, b, k in zip(main.provenance, spare.provenance, own, strict=True)),
+    )
 
 
 def _rows(block: LeadBlock, a: int, b: int) -> LeadBlock:

@@ -130,7 +130,7 @@ class MonitorSink:
 
     def note(self, note: Note) -> None:
         """Tell every browser what happened."""
-        self._post(self._hub.note, wire.note_message(note, self._clock.now()))
+        self._post(self._hub.note, wire.note_message(note, self._clock.now()), note.kind != "held")
 
     def status(self, status: Status) -> None:
         """Give every browser fresh figures."""

@@ -18,7 +18,20 @@ FILES: dict[str, tuple[str, str]] = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 } | {
     f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-    for name in ("calipers", "layout", "monitor", "page", "panel", "paper", "pdf", "playout", "ring", "scope", "wire")
+    for name in (
+        "calipers",
+        "layout",
+        "monitor",
+        "page",
+        "panel",
+        "paper",
+        "pdf",
+        "playout",
+        "ring",
+        "scope",
+        "torso",
+        "wire",
+    )
 }
 """Every path there is, with the file in the package folder ``web/`` and its content type."""
 

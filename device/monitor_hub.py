@@ -109,9 +109,10 @@ class Hub:
         self._status = [text]
         self._spread(text)
 
-    def note(self, text: str) -> None:
-        """Send a note to all, and keep the last few."""
-        self._notes.append(text)
+    def note(self, text: str, keep: bool = True) -> None:
+        """Send a note to all, and keep the last few that are worth it."""
+        if keep:
+            self._notes.append(text)
         self._spread(text)
 
     def end(self, text: str) -> None:

@@ -49,7 +49,7 @@ from ecg_edge.device.leads import Provenance
 from ecg_edge.device.sink import Note, RunHeader, Status
 from ecg_edge.device.stream import LeadBlock
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
-from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.firmware_bridge.samples import ELECTRODES, LEADS, electrodes_of
 
 MAGIC = 0xE1
 VERSION = 1
@@ -162,6 +162,8 @@ def header_message(header: RunHeader) -> str:
         leads=LEADS,
         provenance=[p.value for p in header.provenance],
         inputs=spec.input_leads,
+        electrodes=[e for e in ELECTRODES if any(e in electrodes_of(x) for x in header.info.leads if x in LEADS)],
+        patient=header.patient,
         fs=spec.fs,
         native_fs=float(header.info.fs),
         model={"name": header.model_name, "precision": spec.precision, "sha256": header.model_sha256},

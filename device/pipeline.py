@@ -12,7 +12,8 @@ from ecg_edge.device.conditioning import Conditioner
 from ecg_edge.device.fallback import FallbackReconstructor
 from ecg_edge.device.input_guard import InputGuard
 from ecg_edge.device.model import Model, check_leads
-from ecg_edge.device.quality import FaultWatch, Quality, QualityIndex
+from ecg_edge.device.quality import Quality
+from ecg_edge.device.signal_watch import SignalWatch
 from ecg_edge.device.sink import Note
 from ecg_edge.device.stream import LeadBlock
 from ecg_edge.firmware_bridge.backlog import BACKLOG
@@ -32,7 +33,6 @@ HOLD_S = 0.040
 """A gap up to this long is bridged by a straight line; a longer one resets the filters."""
 _GAP_ROWS = 4096
 _DRIFTED = "the calibration does not fit: the model's own head is used; check the electrodes or calibrate again"
-_FAULTS = ("", "flat", "clipped")
 _UNFIT, _FIT = 0.5, 0.75
 """Share of a refitted head below which it is said not to fit, and from which to fit again."""
 _SANE_MV = 1e5
@@ -118,6 +118,8 @@ class Pipeline:
         The source's description, with the leads renamed.
     provenance : tuple of Provenance
         Of each of the twelve leads.
+    reconstructed_from : tuple of str
+        Leads the others are reconstructed from now.
     delay : float
         Group delay of the resampler in seconds.
     support : int
@@ -136,7 +138,8 @@ class Pipeline:
     is invalid if any native sample under the resampler's kernel, ``support`` samples up to the row's
     own instant, was lost, stale or taken with an electrode off. A gap of up to 40 ms is bridged by a
     straight line between its neighbours instead: the rows it touches stay valid and are flagged `held`.
-    The tails of the recursive filters beyond that are not counted.
+    The tails of the recursive filters beyond that are not counted. Nothing is reconstructed from a lead that is
+    too noisy (see `noise_gate`); it stays valid itself, being what was measured.
     """
 
     def __init__(
@@ -174,10 +177,9 @@ class Pipeline:
         self._held: list[tuple[int, int]] = []
         self._off = 0
         self._fits = True
-        self._input_leads = spec.input_leads
-        self._faults = FaultWatch(tuple(self.info.channels[c] for c in self._columns), info.fs)
-        self._faulty: tuple[str, ...] = ("",) * n
-        self._index = QualityIndex(info.fs, n)
+        self._input_leads = self.reconstructed_from = spec.input_leads
+        channels = tuple(self.info.channels[c] for c in self._columns)
+        self._watch = SignalWatch(spec.input_leads, channels, info.fs, spec.fs)
 
     def refit(self, model: Model) -> None:
         """Use a person's head, or another one, of the same model from the next hop on."""
@@ -192,7 +194,7 @@ class Pipeline:
     @property
     def quality(self) -> dict[str, Quality]:
         """How good each measured lead is now."""
-        return dict(zip(self._input_leads, self._index.now(self._faults), strict=True))
+        return self._watch.quality
 
     @property
     def lead_off(self) -> tuple[str, ...]:
@@ -268,26 +270,13 @@ class Pipeline:
         for k in range(len(ELECTRODES)):
             if block.lead_off >> k & 1:
                 valid &= ~self._off_leads[k]
-        faults = self._faults.feed(block.counts[skip:, self._columns])
+        faults = self._watch.faults(block.counts[skip:, self._columns])
         valid &= ~(faults[0] | faults[1])
         yield from self._bridge(block.arrival, np.where(valid[0], mv[0], 0.0), valid[0])
-        yield from self._faults_noted(*faults)
-        self._index.feed(mv, valid)
+        yield from self._watch.native(mv, valid, faults, self._next)
         yield from self._electrodes(block.lead_off)
         self.counts.samples_in += len(mv)
         yield from self._rows(mv, valid, block.arrival)
-
-    def _faults_noted(self, flat: BoolArray, clipped: BoolArray) -> Iterator[Note]:
-        """Notes of where a lead became flat or clipped, or recovered."""
-        state = flat + 2 * clipped
-        before = np.array([_FAULTS.index(word) for word in self._faulty])
-        for row in np.flatnonzero((np.diff(state, axis=0, prepend=before[None]) != 0).any(axis=1)):
-            now = tuple(_FAULTS[k] for k in state[row])
-            for lead, old, new in zip(self._input_leads, self._faulty, now, strict=True):
-                if old != new:
-                    at = self._next + int(row)
-                    yield Note("signal", at, at, f"lead {lead} is {new}" if new else f"lead {lead} is no longer {old}")
-            self._faulty = now
 
     def _electrodes(self, mask: int) -> Iterator[Note]:
         """Notes of the electrodes that went off or came back since the last block."""
@@ -308,7 +297,10 @@ class Pipeline:
         self._edge = (np.where(valid[-1], mv[-1], 0.0), valid[-1])
         flags = self._guard.valid(first, self._conditioner.next_output, self._step)
         if parts:
-            yield from self._emit_all(self._reconstructor.feed(np.concatenate(parts), flags, arrival))
+            x = np.concatenate(parts)
+            fit, notes = self._watch.rows(x, flags)
+            yield from notes
+            yield from self._emit_all(self._reconstructor.feed(x, flags, arrival, fit))
 
     def _bridge(
         self, arrival: float, after: npt.NDArray[np.float64], after_valid: BoolArray
@@ -345,6 +337,7 @@ class Pipeline:
         for at in range(first, stop, _GAP_ROWS):
             yield from self._emit(self._nothing(at, min(stop - at, _GAP_ROWS), arrival))
         self._reconstructor.reset(stop)
+        self._watch.reset(stop)
         self._guard.reset(gap.stop, lost_before=True)
         self._next = self._reset_at = gap.stop
 
@@ -361,6 +354,7 @@ class Pipeline:
     def _tell(self, row: int, leads: tuple[str, ...]) -> None:
         """Note from which leads the others are reconstructed from now on."""
         at = round(row * self._step)
+        self.reconstructed_from = leads
         text = f"reconstructing from {', '.join(leads)}"
         self._told.append(Note("fallback", at, at, text + (" again" if leads == self._input_leads else " alone")))
 

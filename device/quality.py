@@ -1,8 +1,8 @@
 """Whether a measured lead carries an ECG: flat and clipped stretches, and an index from its spectrum.
 
-Flat and clipped samples are invalid, sample by sample, so that nothing is reconstructed from them. The index
-only informs: the shares of baseline, mains and muscle in the power are in the manner of Li, Mark and Clifford
-(Physiol. Meas. 29:15, 2008: basSQI, pSQI).
+Flat and clipped samples are invalid, sample by sample, so that nothing is reconstructed from them. The index is of
+the signal as it came and informs; `noise_gate` decides on what the filters leave of it. The shares of baseline,
+mains and muscle in the power are in the manner of Li, Mark and Clifford (Physiol. Meas. 29:15, 2008: basSQI, pSQI).
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ class Quality:
     Attributes
     ----------
     index : float
-        0 (no ECG) to 1.
+        0 (nothing is reconstructed from it) to 1.
     reason : str
-        ``flat``, ``clipped``, ``baseline``, ``mains``, ``noise`` where the index is below a half; else empty.
+        ``flat``, ``clipped``, ``baseline``, ``mains``, ``noise`` or ``motion`` where the index is below a half;
+        else empty.
     """
 
     index: float
@@ -56,10 +57,10 @@ class FaultWatch:
     def __init__(self, channels: tuple[Channel, ...], fs: Fraction) -> None:
         n = len(channels)
         self._flat_after = max(2, round(FLAT_S * fs))
-        signed = np.array([c.offset == 0 for c in channels])
         bits = np.array([min(31, max(2, c.bits)) for c in channels])
-        self._low = np.where(signed, -(2 ** (bits - 1)), 0)
-        self._high = np.where(signed, 2 ** (bits - 1) - 1, 2**bits - 1)
+        # A converter without a sign has its zero inside its range; a record may have one there as well.
+        self._signed = np.array([not 0 < c.offset < 2.0**b for c, b in zip(channels, bits, strict=True)])
+        self._half = 2 ** (bits - 1)
         self._last = np.zeros(n, np.int64)
         self._same = np.zeros(n, np.int64)
         self._rail = np.zeros(n, np.int64)
@@ -69,13 +70,15 @@ class FaultWatch:
     def feed(self, counts: npt.NDArray[np.int32]) -> tuple[BoolArray, BoolArray]:
         """Take counts of shape (n_samples, n_channels); where they are flat, and where they are clipped."""
         x = counts.astype(np.int64)
+        signed = np.logical_or.accumulate(np.concatenate([self._signed[None], x < 0]))[1:]
+        low, high = np.where(signed, -self._half, 0), np.where(signed, self._half, 2 * self._half) - 1
         changed = np.diff(x, axis=0, prepend=self._last[None]) != 0
         same = _run(~changed, self._same)
-        rail = _run((x <= self._low) | (x >= self._high), self._rail)
+        rail = _run((x <= low) | (x >= high), self._rail)
         clipped = np.asarray(rail >= CLIPPED, np.bool_)
         flat = np.asarray((same >= self._flat_after) & ~clipped, np.bool_)
         if len(x):
-            self._last, self._same, self._rail = x[-1], same[-1], rail[-1]
+            self._last, self._same, self._rail, self._signed = x[-1], same[-1], rail[-1], signed[-1]
             self.flat, self.clipped = flat[-1], clipped[-1]
         return flat, clipped
 
@@ -116,7 +119,8 @@ class QualityIndex:
 
     def now(self, faults: FaultWatch) -> tuple[Quality, ...]:
         """Index of each lead."""
-        x = self._mv - self._mv.mean(axis=0)
+        level = self._mv.sum(axis=0) / np.maximum(1, self._ok.sum(axis=0))
+        x = np.where(self._ok, self._mv - level, 0.0)
         power = np.abs(np.fft.rfft(x * self._taper, axis=0)) ** 2
         share = {
             "baseline": _share(power, self._hz, (0.0, 0.7), (0.0, 40.0)),

@@ -36,6 +36,7 @@ _STATUS_EVERY_S = 1.0
 _RATE_OVER = 5
 _SURE_S = 10
 _SILENT_S = 3
+_EXCHANGED = "lead I is upside down: are LA and RA exchanged?"
 
 
 class Runner:
@@ -274,6 +275,8 @@ class Runner:
             st_mv=stream.beat.st_mv(),
             drift_ppm=stream.clocks.drift_ppm,
             jitter_ms=stream.clocks.jitter_ms,
+            reconstructed_from=pipeline.reconstructed_from,
+            warnings=stream.warnings,
         )
 
     def _dropped(self) -> int:
@@ -336,6 +339,11 @@ class _Stream:
         """Whether as much signal has been taken as was asked for."""
         return self.pipeline.next_index >= self._limit
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong now, in words."""
+        return (_EXCHANGED,) if self._said_exchanged else ()
+
     def within_limit(self, event: Event) -> Event:
         """Cut an event at the length of signal asked for."""
         if math.isinf(self._limit):
@@ -365,7 +373,7 @@ class _Stream:
         at = self.pipeline.next_index
         if before < _SURE_S == self._exchanged and not self._said_exchanged:
             self._said_exchanged = True
-            yield Note("electrodes", at, at, "lead I is upside down: are LA and RA exchanged?")
+            yield Note("electrodes", at, at, _EXCHANGED)
         elif before > -_SURE_S == self._exchanged and self._said_exchanged:
             self._said_exchanged = False
             yield Note("electrodes", at, at, "lead I no longer looks upside down")

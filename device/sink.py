@@ -103,6 +103,10 @@ class Status:
         Of the device's clock against the host's; see `clock_fit`.
     calibration_fits : bool
         False while the model's own head is used because the measured leads have drifted.
+    reconstructed_from : tuple of str
+        Leads the others are reconstructed from now: fewer than the model's inputs while one is lost or too noisy.
+    warnings : tuple of str
+        What is wrong now and wants somebody's hand, in words: electrodes that look exchanged ….
     """
 
     elapsed_s: float
@@ -123,6 +127,8 @@ class Status:
     st_mv: dict[str, float | None] = field(default_factory=dict)
     drift_ppm: float | None = None
     jitter_ms: float | None = None
+    reconstructed_from: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Sink(Protocol):

@@ -90,6 +90,9 @@ def status_text(status: Status) -> str:
     spoilt = [f"{lead} {q['reason']}" for lead, q in status.quality.items() if q["reason"]]
     if spoilt:
         parts.append("signal: " + ", ".join(spoilt))
+    parts += status.warnings
+    if status.drift_ppm is not None:
+        parts.append(f"clock {abs(status.drift_ppm):.0f} ppm {'slow' if status.drift_ppm > 0 else 'fast'}")
     if status.dropped_blocks:
         parts.append(f"dropped {status.dropped_blocks}")
     if status.battery_percent is not None:

@@ -65,6 +65,7 @@ class _Hop:
     mv: npt.NDArray[np.float32]
     sigma: npt.NDArray[np.float32]
     ok: npt.NDArray[np.bool_]
+    sound: npt.NDArray[np.bool_]
     clean: npt.NDArray[np.bool_]
     share: float
 
@@ -135,6 +136,7 @@ class StreamReconstructor:
         self._start = self._next = index
         self._x = np.zeros((self._back, self._n_in), np.float32)  # history, then samples not yet consumed
         self._ok = np.ones((self._late, self._n_in), np.bool_)
+        self._fit = self._ok
         self._pending = 0
         if self._watch:
             self._watch.reset()
@@ -145,6 +147,7 @@ class StreamReconstructor:
         x: npt.NDArray[np.float32],
         valid: npt.NDArray[np.bool_] | None = None,
         arrival: float = 0.0,
+        fit: npt.NDArray[np.bool_] | None = None,
     ) -> LeadBlock:
         """Take conditioned samples; return every row they complete.
 
@@ -158,6 +161,8 @@ class StreamReconstructor:
             hop) touch it; for the settling time after it the rows are marked as warming up.
         arrival : float
             Host time, copied into the block.
+        fit : ndarray of bool, same shape, optional
+            False where an input is itself but nothing must be reconstructed from it.
 
         Raises
         ------
@@ -172,6 +177,7 @@ class StreamReconstructor:
         ok = np.ones(x.shape, np.bool_) if valid is None else np.asarray(valid, np.bool_)
         self._x = np.concatenate([self._x, x])
         self._ok = np.concatenate([self._ok, ok])
+        self._fit = np.concatenate([self._fit, ok if fit is None else ok & fit])
         self._pending += len(x)
         return self._block([self._step() for _ in range(self._pending // self._hop)], arrival)
 
@@ -182,7 +188,9 @@ class StreamReconstructor:
             self.reset(fed)
             return self._block([], arrival)
         n_pad = -(-(self._pending + self._late) // self._hop) * self._hop - self._pending
-        tail = self.feed(np.repeat(self._x[-1:], n_pad, axis=0), np.repeat(self._ok[-1:], n_pad, axis=0), arrival)
+        x = np.repeat(self._x[-1:], n_pad, axis=0)
+        ok, fit = (np.repeat(flags[-1:], n_pad, axis=0) for flags in (self._ok, self._fit))
+        tail = self.feed(x, ok, arrival, fit)
         self.reset(fed)
         keep = fed - tail.index
         return LeadBlock(
@@ -206,7 +214,7 @@ class StreamReconstructor:
         basis = np.zeros((hop, len(BASIS)))
         width = np.zeros((hop, len(BASIS)))
         basis[:, self._known_columns] = now.astype(np.float64) @ self._known
-        share = self._watch.feed(window[back:], self._ok[self._late : self._late + hop]) if self._watch else 1.0
+        share = self._watch.feed(window[back:], self._fit[self._late : self._late + hop]) if self._watch else 1.0
         factors = self._own_factors + share * (self._factors - self._own_factors)
         basis[:, self._target_columns] = regressors @ (self._own_mean + share * (self._mean - self._own_mean))
         width[:, self._target_columns] = np.exp(np.clip(regressors @ self._log_scale, -6.0, 3.0)) * factors
@@ -215,10 +223,10 @@ class StreamReconstructor:
         # Leads with independent uncertain ancestors add their widths in quadrature.
         sigma = np.sqrt((width**2) @ (self._twelve**2)).astype(np.float32)
         sigma[:, ~self._guess] = 0
-        seen = np.asarray(np.all(self._ok[: self._late + hop], axis=1), np.bool_)
+        seen = np.asarray(np.all(self._fit[: self._late + hop], axis=1), np.bool_)
         clean = np.logical_and.accumulate(seen[::-1])[::-1][:hop]
-        done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], clean, share)
-        self._x, self._ok = self._x[hop:], self._ok[hop:]
+        done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], seen[:hop], clean, share)
+        self._x, self._ok, self._fit = self._x[hop:], self._ok[hop:], self._fit[hop:]
         self._next += hop
         self._pending -= hop
         return done
@@ -259,7 +267,7 @@ class StreamReconstructor:
         valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:, None, :] & self._needs[None]).any(axis=2))
         valid[:, self._guess] &= clean[:, None]
         rows = hops[0].first + np.arange(len(ok))
-        sound = np.asarray(np.all(ok, axis=1), np.bool_)
+        sound = np.concatenate([h.sound for h in hops])
         clean_from = np.maximum.accumulate(np.where(sound, self._clean_from, rows + 1))
         self._clean_from = int(clean_from[-1])
         return valid, np.asarray(rows < clean_from + self._settle, np.bool_)

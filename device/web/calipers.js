@@ -1,4 +1,7 @@
-// Two lines to measure with on a frozen screen: milliseconds, beats per minute, millivolts.
+// A box to measure with on a frozen screen: milliseconds, beats per minute, millivolts; by pointer or by keys.
+
+const STEP_MM = 0.5;
+const MOVES = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
 
 export class Calipers {
   /** On `screen`, an element; `scope` knows what a pixel is worth; `told` hears what is measured. */
@@ -12,18 +15,41 @@ export class Calipers {
     this.box.append(this.text);
     screen.append(this.box);
     this.active = false;
+    this.held = false; // by the keyboard: the arrows are its own
     screen.addEventListener("pointerdown", (e) => this.#begin(e, screen));
-    screen.addEventListener("pointermove", (e) => this.from && this.#to(this.#at(e, screen)));
+    screen.addEventListener("pointermove", (e) => this.drawn && this.#span(this.from, this.#at(e, screen)));
     for (const name of ["pointerup", "pointercancel"])
       screen.addEventListener(name, () => {
-        if (this.from) this.told(this.text.textContent);
-        this.from = null;
+        if (this.drawn) this.told(this.text.textContent);
+        this.drawn = false;
       });
   }
 
   clear() {
     this.box.hidden = true;
-    this.from = null;
+    this.drawn = this.held = false;
+  }
+
+  /** Put a box of 400 ms and 0.5 mV over the first strip; the arrow keys move it, with shift its far corner. */
+  place() {
+    if (!this.active || !this.scope.scene) return;
+    const { mm, dpr, groups } = this.scope.scene;
+    const cell = groups[0].columns[0].cells[0];
+    const from = { x: (cell.x + groups[0].width / 2) / dpr, y: cell.base / dpr };
+    this.#span(from, { x: from.x + (10 * mm) / dpr, y: from.y - (5 * mm) / dpr });
+    this.held = true;
+    this.told(`Calipers: ${this.text.textContent}; arrows move, shift and arrows stretch, escape ends`);
+  }
+
+  /** Take an arrow key while the box is held; returns whether it was taken. */
+  key(event) {
+    const move = MOVES[event.key.toLowerCase()];
+    if (!this.held || !move) return false;
+    const step = (STEP_MM * this.scope.scene.mm) / this.scope.scene.dpr;
+    const moved = ({ x, y }) => ({ x: x + move[0] * step, y: y + move[1] * step });
+    this.#span(event.shiftKey ? this.from : moved(this.from), moved(this.to));
+    this.told(this.text.textContent);
+    return true;
   }
 
   #at(event, screen) {
@@ -35,18 +61,20 @@ export class Calipers {
     if (!this.active || event.button !== 0 || !this.scope.scene || event.target.closest("label")) return;
     event.preventDefault();
     screen.setPointerCapture(event.pointerId);
-    this.from = this.#at(event, screen);
-    this.#to(this.from);
+    this.drawn = true;
+    this.held = false;
+    const at = this.#at(event, screen);
+    this.#span(at, at);
   }
 
-  #to({ x, y }) {
+  #span(a, b) {
+    [this.from, this.to] = [a, b];
     const { scene, options } = this.scope;
-    const a = this.from;
-    const box = { left: Math.min(a.x, x), top: Math.min(a.y, y), width: Math.abs(x - a.x), height: Math.abs(y - a.y) };
+    const box = { left: Math.min(a.x, b.x), top: Math.min(a.y, b.y), width: Math.abs(b.x - a.x), height: Math.abs(b.y - a.y) };
     for (const [name, value] of Object.entries(box)) this.box.style[name] = `${value}px`;
     const mm = scene.mm / scene.dpr;
     const seconds = box.width / (mm * options.speed);
-    const mv = (a.y - y) / (mm * options.gain);
+    const mv = (a.y - b.y) / (mm * options.gain);
     const rate = seconds > 0.15 ? ` · ${Math.round(60 / seconds)}/min` : "";
     this.text.textContent = `${Math.round(1000 * seconds)} ms${rate} · ${mv < 0 ? "−" : "+"}${Math.abs(mv).toFixed(2)} mV`;
     this.box.hidden = false;

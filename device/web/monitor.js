@@ -18,7 +18,7 @@ const counts = Object.fromEntries(LEADS.map((lead) => [lead, 0]));
 const run = { header: null, ring: null, playout: null, provenance: -1, status: null };
 const calipers = new Calipers($("screen"), scope, panel.announce);
 const link = { socket: null, tries: 0, reconnects: 0, connected: false, ended: false, sequence: -1, framesLost: 0 };
-const view = { head: NaN, frozen: false, frozenAt: NaN, back: 0, lastData: -Infinity, warming: null };
+const view = { head: NaN, frozen: false, frozenAt: NaN, frozenOn: null, back: 0, lastData: -Infinity, warming: null, provenance: -1 };
 
 // ---- the socket ---------------------------------------------------------------------------------
 
@@ -40,14 +40,14 @@ function onClose() {
 const TEXT = {
   header: onHeader,
   status(message) {
-    const calibrated = calibration();
+    const said = [calibration(), run.status?.reconstructed_from].join();
     run.status = message;
-    if (calibration() !== calibrated && !view.frozen) relabel();
+    if ([calibration(), message.reconstructed_from].join() !== said && !view.frozen) relabel();
     panel.showStatus(message, run.header, run.playout.delayMs);
   },
   note(message) {
     panel.addEvent(message);
-    panel.announce(message.text);
+    if (message.kind !== "held") panel.announce(message.text);
   },
   end() {
     link.ended = true;
@@ -89,10 +89,7 @@ function onFrame(buffer) {
   const onward = run.ring.push(frame);
   for (const lead of LEADS) counts[lead] += frame.n;
   view.lastData = performance.now();
-  if (frame.provenance !== run.provenance) {
-    run.provenance = frame.provenance;
-    if (!view.frozen) relabel();
-  }
+  run.provenance = frame.provenance;
   if (!onward && !view.frozen) startScope();
 }
 
@@ -104,6 +101,7 @@ function tick(now) {
   if (!run.ring || run.ring.empty || view.frozen || !scope.scene) return;
   view.head = run.playout.advance(now, run.ring.end);
   if (scope.ring === run.ring) scope.drawTo(view.head);
+  if (view.provenance !== scope.provenanceAt(view.head)) relabel();
   const warming = (run.ring.flags[Math.max(0, Math.floor(view.head)) % run.ring.size] & WARMUP) !== 0;
   if (warming !== view.warming) panel.showWarmup((view.warming = warming), run.provenance);
 }
@@ -140,8 +138,19 @@ function currentState(now) {
 
 function relabel() {
   if (!run.header || !scope.scene) return;
-  panel.showLabels(scope.scene, run.provenance, run.header.st_weak, calibration());
+  const there = scope.ring && !scope.ring.empty && !Number.isNaN(view.head);
+  view.provenance = there ? scope.provenanceAt(view.head) : run.provenance;
+  const mixed = there && view.frozen ? scope.mixedUntil(view.head) : [];
+  panel.showLabels(scope.scene, view.provenance, run.header.st_weak, { calibration: calibration(), from: remaining(view.provenance), mixed });
   view.warming = null;
+}
+
+/** The leads others are reconstructed from where these are not all of the model's inputs; else nothing. */
+function remaining(provenance) {
+  const now = view.frozen ? null : run.status?.reconstructed_from;
+  const measured = (lead) => kindOf(provenance, LEADS.indexOf(lead)) === 0;
+  const there = run.header.inputs.filter((lead) => measured(lead) && (!now?.length || now.includes(lead)));
+  return there.length < run.header.inputs.length ? there.join(", ") : "";
 }
 
 /** What is said of reconstructed leads now: nothing where the model's own head speaks. */
@@ -185,11 +194,13 @@ function freeze() {
   view.frozen = !view.frozen;
   $("freeze").setAttribute("aria-pressed", String(view.frozen));
   panel.announce(view.frozen ? "Screen frozen" : "Screen live");
-  Object.assign(view, { frozenAt: view.head, back: 0 });
+  Object.assign(view, { frozenAt: view.head, frozenOn: new Date(), back: 0 });
   calipers.active = view.frozen;
   calipers.clear();
-  if (view.frozen) scope.use(run.ring.copy());
-  else startScope();
+  if (view.frozen) {
+    scope.use(run.ring.copy());
+    relabel();
+  } else startScope();
   panel.showBack(view.frozen, 0, view.frozen ? secondsHeld() : 0);
 }
 
@@ -203,6 +214,7 @@ function lookBack(seconds) {
   view.back = Math.max(0, Math.min(secondsHeld(), Math.round(seconds)));
   view.head = view.frozenAt - view.back * scope.ring.fs;
   wipe();
+  relabel();
   panel.showBack(true, view.back, secondsHeld());
 }
 
@@ -212,11 +224,12 @@ function page() {
   const said = calibration();
   return drawPage(scope, view.head, {
     device: h.device || h.source,
+    patient: h.patient,
+    from: remaining(scope.provenanceAt(view.head)),
     model: `model ${h.model.name}, ${h.model.precision}`,
     calibration: said,
     notes: view.back ? `${view.back} s before the screen was frozen` : "",
-    when: new Date(Date.now() - 1000 * view.back),
-    provenance: run.provenance,
+    when: new Date((view.frozen ? view.frozenOn : Date.now()) - 1000 * view.back),
   });
 }
 
@@ -248,6 +261,7 @@ const KEYS = {
   home: () => lookBack(Infinity),
   end: () => lookBack(0),
   escape: () => calipers.clear(),
+  c: () => calipers.place(),
   p: () => save("pdf"),
   n: () => save("png"),
   m: () => cycle("mode", ["sweep", "scroll"]),
@@ -261,6 +275,7 @@ const KEYS = {
 function onKey(event) {
   const inControl = event.target instanceof Element && event.target.closest("button, input, summary");
   if (event.ctrlKey || event.altKey || event.metaKey || (event.key === " " && inControl)) return;
+  if (!inControl && calipers.key(event)) return event.preventDefault();
   const key = event.key.toLowerCase();
   const act = KEYS[key];
   const moves = /^(arrow|page|home|end)/.test(key);

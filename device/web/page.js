@@ -14,7 +14,8 @@ const WARNING = "Reconstructed leads are estimates, not for diagnosis";
 /**
  * Draw the page that ends with sample `head` of the scope's ring.
  *
- * `info` has device, model, calibration, when (a date), provenance (a word of bits), and notes (text).
+ * `info` has device, patient, model, calibration, from (the leads reconstructed from, where some are lost), when (a date)
+ * and notes (text).
  */
 export function drawPage(source, head, info) {
   const root = document.documentElement;
@@ -26,13 +27,14 @@ export function drawPage(source, head, info) {
     scope.use(source.ring);
     scope.fit((WIDTH - 2 * LEFT) / DPR, (HEIGHT - TOP - BOTTOM) / DPR, DPR, PX_PER_MM);
     scope.still(head);
-    return compose(scope, info);
+    return compose(scope, head, info);
   } finally {
     root.dataset.theme = theme;
   }
 }
 
-function compose(scope, info) {
+function compose(scope, head, info) {
+  const [provenance, mixed] = [scope.provenanceAt(head), scope.mixedUntil(head)];
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
@@ -41,16 +43,17 @@ function compose(scope, info) {
   ink.fillRect(0, 0, WIDTH, HEIGHT);
   ink.drawImage(scope.paper, LEFT, TOP);
   ink.drawImage(scope.ink.canvas, LEFT, TOP);
-  write(ink, `${info.device}   ${info.when.toLocaleString()}`, LEFT, 8, 4.2, "#111", "600");
+  write(ink, [info.patient, info.device, info.when.toLocaleString()].filter(Boolean).join("   "), LEFT, 8, 4.2, "#111", "600");
   write(ink, [info.model, info.calibration, info.notes].filter(Boolean).join("   "), LEFT, 14, 2.6, "#444");
   for (const group of scope.scene.groups)
     for (const column of group.columns)
       for (const cell of column.cells) {
-        const kind = KINDS[kindOf(info.provenance, cell.k)];
+        const kind = KINDS[kindOf(provenance, cell.k)];
+        const words = [STYLES[kind].word && `${STYLES[kind].word}${kind === "reconstructed" && info.from ? ` from ${info.from}` : ""}`, mixed[cell.k] && `in part ${mixed[cell.k]}`].filter(Boolean).join(", ");
         const x = LEFT + column.x + PX_PER_MM;
         const y = (TOP + cell.top) / PX_PER_MM + 5;
-        write(ink, cell.lead, x, y, 3.6, scope.theme[kind], "600");
-        write(ink, STYLES[kind].word, x + 10 * PX_PER_MM, y, 2.6, scope.theme[kind]);
+        const wide = write(ink, cell.lead, x, y, 3.6, scope.theme[kind], "600");
+        write(ink, words, x + wide + 1.5 * PX_PER_MM, y, 2.6, scope.theme[kind]);
       }
   const { speed, gain } = scope.options;
   write(ink, WARNING, LEFT, 204, 4.2, scope.theme.reconstructed, "600");
@@ -58,11 +61,12 @@ function compose(scope, info) {
   return canvas;
 }
 
-/** Text with its base line `y` mm from the top, `size` mm high. */
+/** Text with its base line `y` mm from the top, `size` mm high; returns its width in pixels. */
 function write(ink, text, x, y, size, color, weight = "400") {
   ink.fillStyle = color;
   ink.font = `${weight} ${size * PX_PER_MM}px system-ui, sans-serif`;
   ink.fillText(text, x, y * PX_PER_MM);
+  return ink.measureText(text).width;
 }
 
 /** The page as a Blob: "png" or "pdf". */

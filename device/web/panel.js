@@ -1,12 +1,14 @@
 // Everything around the traces: figures, lead labels, events, what a screen reader hears.
 
 import { STYLES } from "./layout.js";
+import { showElectrodes } from "./torso.js";
 import { KINDS, kindOf, LEADS } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const DASH = "––";
 const whole = (x) => (x == null ? DASH : String(Math.round(x)));
 const MAX_EVENTS = 40;
+const LOW_BATTERY = 10; // %
 
 /** Write only what changed: an untouched node costs no layout. */
 function say(id, text) {
@@ -21,11 +23,14 @@ export function announce(text) {
 export function showHeader(h) {
   say("device", h.device || h.source);
   $("device").title = `${h.source}${h.firmware ? `, firmware ${h.firmware}` : ""}`;
+  say("patient", h.patient);
+  $("patient").hidden = !h.patient;
+  showElectrodes($("torso"), h.electrodes ?? [], []);
   say("model", h.model.name);
   showCalibration(h, h.calibration, true);
   say("interval", h.interval_level ? `${Math.round(100 * h.interval_level)} % interval` : "interval");
   say("algorithmic", `+ ${whole(h.algorithmic_ms)} ms algorithmic`);
-  document.title = `${h.device || "ECG"} · ecg-edge`;
+  document.title = `${h.patient || h.device || "ECG"} · ecg-edge`;
 }
 
 /** Whose head the estimates come from: everybody's, this person's, or everybody's again where that does not fit. */
@@ -44,12 +49,19 @@ export function showStatus(s, h, displayMs) {
   say("loss", total ? `${((100 * s.samples_lost) / total).toFixed(2)} %` : DASH);
   say("lost", `${s.samples_lost} sample${s.samples_lost === 1 ? "" : "s"}`);
   say("rate", s.rate_hz == null ? DASH : `${s.rate_hz.toFixed(1)} Hz`);
-  say("native", `of ${Number(h.native_fs.toFixed(1))} Hz${s.battery_percent == null ? "" : ` · battery ${s.battery_percent} %`}`);
+  say("native", `of ${Number(h.native_fs.toFixed(1))} Hz`);
+  say("drift", s.drift_ppm == null ? "" : `${Math.abs(s.drift_ppm).toFixed(0)} ppm ${s.drift_ppm > 0 ? "slow" : "fast"}`);
+  $("power").hidden = s.battery_percent == null;
+  say("battery", `${s.battery_percent} %`);
+  $("power").classList.toggle("alarm", s.battery_percent != null && s.battery_percent < LOW_BATTERY);
   say("latency", `${whole(s.latency_p50_ms)} / ${whole(s.latency_p99_ms)} ms`);
   showLatency(s, h, displayMs);
   const off = s.lead_off ?? [];
   say("off", off.length ? off.join(", ") : "none");
   $("off").parentElement.classList.toggle("alarm", off.length > 0);
+  showElectrodes($("torso"), h.electrodes ?? [], off);
+  $("warnings").hidden = !s.warnings?.length;
+  say("warnings", (s.warnings ?? []).join(" · "));
   $("loss").parentElement.classList.toggle("alarm", total > 0 && s.samples_lost / total > 0.01);
 }
 
@@ -64,6 +76,7 @@ function showQuality(quality, st) {
       if (reason) node.append(part("span", reason, "spoilt"));
     }
     const level = st[lead];
+    showLevel(node, lead in st, level);
     const words = level == null ? "ST not identifiable" : `ST ${level >= 0 ? "+" : "−"}${Math.abs(level).toFixed(2)} mV at J+60`;
     const said = `${node.getAttribute("aria-label").split("; ")[0]}${lead in st ? `; ${words}` : ""}`;
     if (node.title !== said) {
@@ -71,6 +84,14 @@ function showQuality(quality, st) {
       node.setAttribute("aria-label", said);
     }
   }
+}
+
+/** The ST level beside a lead's name: a figure, or that there can be none. */
+function showLevel(node, known, level) {
+  const box = node.querySelector(".st");
+  const none = box.dataset.weak && !node.dataset.narrow ? "ST not identifiable" : "ST n. i.";
+  const text = known && level != null ? `ST ${level >= 0 ? "+" : "−"}${Math.abs(level).toFixed(2)}` : known || box.dataset.weak ? none : "";
+  if (box.textContent !== text) box.textContent = text;
 }
 
 /** The slider of a frozen screen. */
@@ -111,15 +132,22 @@ export function showFramesLost(n) {
   say("slow", `${n} display frame${n === 1 ? "" : "s"} lost`);
 }
 
+/** List a note; short gaps that were bridged are counted on one line, or they would push out all else. */
 export function addEvent(note) {
   const time = new Date(note.at).toLocaleTimeString([], { hour12: false });
+  const list = $("events");
+  const before = list.firstElementChild;
+  if (note.kind === "held" && before?.dataset.kind === "held") {
+    before.dataset.n = Number(before.dataset.n ?? 1) + 1;
+    before.textContent = `${time}  ${before.dataset.n} short gaps bridged`;
+    return;
+  }
   const item = document.createElement("li");
   item.textContent = `${time}  ${note.text || note.kind}`;
   item.dataset.kind = note.kind;
-  const list = $("events");
   list.prepend(item);
   while (list.childElementCount > MAX_EVENTS) list.lastElementChild.remove();
-  say("last-event", `${time}  ${note.text || note.kind}`);
+  if (note.kind !== "held") say("last-event", `${time}  ${note.text || note.kind}`);
 }
 
 export function clearEvents() {
@@ -127,8 +155,8 @@ export function clearEvents() {
   say("last-event", "none yet");
 }
 
-/** Name every strip, with where its values come from. */
-export function showLabels(scene, provenance, stWeak, calibration) {
+/** Name every strip, with where its values come from: `said.from` is what reconstruction has lost, if anything. */
+export function showLabels(scene, provenance, stWeak, said) {
   const box = $("labels");
   const chestMeasured = LEADS.some((lead, k) => lead[0] === "V" && kindOf(provenance, k) === 0);
   const nodes = [];
@@ -137,14 +165,15 @@ export function showLabels(scene, provenance, stWeak, calibration) {
       for (const cell of column.cells) {
         const kind = KINDS[kindOf(provenance, cell.k)];
         const weak = kind === "reconstructed" && !chestMeasured && stWeak.includes(cell.lead);
-        const narrow = column.width / scene.dpr < 230;
-        nodes.push(label(cell, column, scene, kind, weak, narrow, kind === "reconstructed" && calibration));
+        const guess = kind === "reconstructed" ? said : {};
+        nodes.push(label(cell, column, scene, kind, weak, guess, said.mixed?.[cell.k]));
       }
   box.replaceChildren(...nodes);
 }
 
-function label(cell, column, scene, kind, weak, narrow, calibration) {
+function label(cell, column, scene, kind, weak, { calibration, from }, mixed) {
   const { dpr } = scene;
+  const narrow = column.width / dpr < 230;
   const node = document.createElement("div");
   node.className = `label ${kind}`;
   node.style.left = `${column.x / dpr}px`;
@@ -153,9 +182,19 @@ function label(cell, column, scene, kind, weak, narrow, calibration) {
   node.dataset.lead = cell.lead;
   node.append(part("b", cell.lead));
   const { word, short } = STYLES[kind];
-  if (word) node.append(part("span", `${narrow ? short : word}${calibration ? (narrow ? " cal." : ", calibrated") : ""}`, "badge"));
-  if (weak) node.append(part("span", narrow ? "ST n. i." : "ST not identifiable", "weak"));
-  const spoken = `${cell.lead} ${calibration || kind}${weak ? ", ST not identifiable" : ""}`;
+  const more = [
+    [calibration && !from, ", calibrated", " cal."],
+    [from, ` from ${from}`, ` ${from}`],
+    [mixed, `${word ? "," : ""} in part ${mixed}`, `${word ? "," : ""} part ${mixed}`],
+  ];
+  const words = (narrow ? short : word) + more.map(([on, long, brief]) => (on ? (narrow ? brief : long) : "")).join("");
+  if (words) node.append(part("span", words.trim(), "badge"));
+  const st = part("span", weak ? (narrow ? "ST n. i." : "ST not identifiable") : "", "st");
+  if (weak) st.dataset.weak = "1";
+  if (narrow) node.dataset.narrow = "1";
+  node.append(st);
+  const source = `${kind}${from ? ` from ${from}` : ""}${mixed ? `, in part ${mixed}` : ""}`;
+  const spoken = `${cell.lead} ${calibration && !from ? calibration : source}${weak ? ", ST not identifiable" : ""}`;
   node.setAttribute("role", "img");
   node.setAttribute("aria-label", spoken);
   node.title = spoken;

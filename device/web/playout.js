@@ -1,6 +1,6 @@
 // Turns samples that arrive in blocks into a playhead that glides.
 
-const MARGIN_S = 0.033; // arrival jitter that is swallowed
+const MARGIN_S = 0.025; // the jitter buffer: arrival jitter that is swallowed
 const JUMP_S = 0.7; // farther behind than this: a pause or a late start, so jump
 const MAX_BEND = 0.08; // a trace may be drawn at most this much faster or slower than real time
 const PULL = 0.8; // share of the error corrected per second

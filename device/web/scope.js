@@ -96,6 +96,31 @@ export class Scope {
     this.stillAt = head;
   }
 
+  /** Provenance word at a playhead. */
+  provenanceAt(head) {
+    return this.ring.provenance[Math.max(this.ring.first, Math.floor(head)) % this.ring.size];
+  }
+
+  /** Per lead, a second kind that a still picture shows which ends at `head`; undefined where it is of one kind. */
+  mixedUntil(head) {
+    const last = this.provenanceAt(head);
+    const mixed = new Array(LEADS.length);
+    const width = Math.max(...this.scene.groups.map((group) => group.width));
+    for (let i = Math.max(this.ring.first, Math.ceil(head - width / this.pixelsPerSample)); i < head; i++) {
+      const slot = i % this.ring.size;
+      const word = this.ring.provenance[slot];
+      if (word === last) continue;
+      for (const { cells, reach } of this.#reaches())
+        for (const { k } of cells)
+          if (i >= head - reach && kindOf(word, k) !== kindOf(last, k) && (this.ring.flags[slot] >>> k) & 1) mixed[k] = KINDS[kindOf(word, k)];
+    }
+    return mixed;
+  }
+
+  #reaches() {
+    return this.scene.groups.flatMap((group) => group.columns.map(({ cells }) => ({ cells, reach: group.width / this.pixelsPerSample })));
+  }
+
   /** Device pixels of a sample in the first strip of a lead, for whoever wants to look at it. */
   locate(lead, index) {
     for (const group of this.scene.groups)

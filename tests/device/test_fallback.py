@@ -88,11 +88,30 @@ def test_a_lost_lead_is_bridged_by_the_one_that_remains(models, x):
     between = slice(lost_at, back_at)
     assert valid[between].all()
     assert np.sqrt(((mv[between, 6:] - x[between, 6:]) ** 2).mean()) < 0.2
-    kinds = {b.provenance[LEADS.index("I")] for b in blocks if lost_at <= b.index < back_at}
-    assert kinds == {Provenance.RECONSTRUCTED}
+    kinds = {(b.index < 1000, b.provenance[LEADS.index("I")]) for b in blocks if lost_at <= b.index < back_at}
+    assert kinds == {(True, Provenance.RECONSTRUCTED), (False, Provenance.MEASURED)}, "back at once, as itself"
     plain = StreamReconstructor(models[0].backend).feed(x[:, :2], off((500, 1000, 0)))
     for part in (slice(0, lost_at), slice(back_at, len(plain))):
         assert np.array_equal(mv[part], plain.mv[part])
+
+
+@pytest.mark.parametrize("cut", [1600, 33])
+def test_a_noisy_lead_is_shown_and_nothing_is_reconstructed_from_it(models, x, cut):
+    told = []
+    f = FallbackReconstructor(*models, lambda *a: told.append(a))
+    good, fit = off(), off((500, 1000, 0))
+    blocks = [b for a in range(0, N, cut) for b in f.feed(x[a : a + cut, :2], good[a : a + cut], 0.0, fit[a : a + cut])]
+    blocks += f.flush()
+    assert [leads for _, leads in told] == [("II",), ("I", "II")]
+    mv, valid = (np.concatenate([getattr(b, k) for b in blocks]) for k in ("mv", "valid"))
+    plain = StreamReconstructor(models[0].backend).feed(x[:, :2], good)
+    kinds = {b.provenance[:7] for b in blocks}
+    assert kinds == {plain.provenance[:7]}, "measured and derived leads stay what they are"
+    assert np.array_equal(mv[: len(plain), :6], plain.mv[:, :6]) and valid[:, :6].all()
+    alone = [*FallbackReconstructor(*models).feed(x[:, :2], off((500, 1000, 0)))]
+    between = slice(told[0][0], told[1][0])
+    assert valid[between].all() and not valid[500 : told[0][0], 6:].any(), "blank until the other model speaks"
+    assert np.array_equal(mv[between, 6:], np.concatenate([b.mv for b in alone])[between, 6:])
 
 
 def test_a_passing_touch_or_the_loss_of_all_leads_changes_nothing(models, x):

@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from itertools import combinations
@@ -55,10 +56,10 @@ class Scene:
         self.sink, self.index = None, 0
         browser.viewport(1280, 800)
 
-    def start(self, measured=("I", "II"), port=0):
+    def start(self, measured=("I", "II"), port=0, patient=""):
         self.measured, self.index = measured, 0
         self.sink = MonitorSink(port=port)
-        self.sink.open(make_header(measured))
+        self.sink.open(replace(make_header(measured), patient=patient))
 
     def feed(self, seconds, **more):
         for _ in range(round(seconds * FS / 10)):
@@ -370,6 +371,80 @@ def test_a_spoilt_lead_and_the_st_level_are_told_on_the_strip(scene):
     assert "ST not identifiable" in scene.js(strip.format("V2") + ".title")
     scene.sink.status(make_status(quality=quality | {"I": {"index": 0.9, "reason": ""}}))
     scene.browser.wait_for("!document.querySelector('.label .spoilt')")
+
+
+def test_the_figures_say_who_wears_it_what_is_off_and_what_wants_a_hand(scene):
+    scene.start(patient="P7 <b>")
+    scene.feed(1)
+    scene.show()
+    assert scene.text("patient") == "P7 <b>" and scene.js("document.title").startswith("P7 <b>")
+    marks = "['on', 'off'].map((kind) => document.querySelectorAll(`#torso .electrode.${kind}`).length)"
+    assert scene.js(marks) == [3, 0] and scene.js("document.getElementById('power').hidden")
+    warned = ("lead I is upside down: are LA and RA exchanged?",)
+    scene.sink.status(make_status(lead_off=("LA",), battery_percent=8, drift_ppm=-200.4, warnings=warned))
+    scene.browser.wait_for("document.getElementById('battery').textContent === '8 %'")
+    assert scene.js(marks) == [2, 1], "not by colour alone: a cross in place of a dot"
+    assert scene.js("document.getElementById('power').classList.contains('alarm')")
+    assert scene.text("drift") == "200 ppm fast" and scene.text("warnings") == warned[0]
+    assert scene.js("document.getElementById('warnings').getAttribute('role')") == "alert"
+    scene.sink.status(make_status())
+    scene.browser.wait_for("document.getElementById('warnings').hidden")
+
+
+def test_bridged_gaps_are_counted_and_do_not_push_out_what_matters(scene):
+    scene.start()
+    scene.feed(1)
+    scene.sink.note(Note("gap", 5, 500, "2.0 s lost"))
+    for k in range(60):
+        scene.sink.note(Note("held", k, k + 2, "2 samples lost, bridged"))
+    scene.show()
+    for _ in range(5):
+        scene.sink.note(Note("held", 70, 72, "2 samples lost, bridged"))
+    scene.browser.wait_for("document.getElementById('events').textContent.includes('5 short gaps')")
+    assert scene.js("document.getElementById('events').children.length") == 2
+    first, second = scene.js("[...document.getElementById('events').children].map((e) => e.textContent)")
+    assert "short gaps bridged" in first and second.endswith("2.0 s lost")
+    assert scene.text("last-event").endswith("2.0 s lost") and "bridged" not in scene.text("live")
+
+
+def test_labels_say_what_the_strip_shows_and_not_what_is_true_by_now(scene):
+    scene.start()
+    scene.feed(4)
+    scene.measured = ("II",)  # lead I lost: the rest comes from II alone
+    scene.feed(4)
+    scene.show()
+    badge = "document.querySelector('.label[data-lead=\"{}\"] .badge')?.textContent ?? ''"
+    scene.browser.wait_for(f"({badge.format('V6')}) === 'reconstructed from II'")
+    assert scene.js(badge.format("I")) == "reconstructed from II" and scene.js(badge.format("II")) == ""
+    scene.browser.press(" ")
+    assert scene.js(badge.format("I")) == "reconstructed from II"
+    for _ in range(4):
+        scene.browser.press("ArrowLeft")
+    assert scene.js(badge.format("I")) == "" and scene.js(badge.format("V6")) == "reconstructed"
+    for _ in range(2):
+        scene.browser.press("ArrowRight")
+    assert scene.js(badge.format("I")) == "reconstructed from II, in part measured"
+
+
+def test_the_calipers_are_led_by_keys_too(scene):
+    scene.start()
+    scene.feed(6)
+    scene.show()
+    scene.browser.press("c")
+    assert scene.js("document.querySelector('.caliper').hidden"), "only on a frozen screen"
+    scene.browser.press(" ")
+    scene.browser.press("c")
+    read = "document.querySelector('.caliper output').textContent"
+    assert scene.js(read) == "400 ms · 150/min · +0.50 mV" and "arrows" in scene.text("live")
+    left = scene.js("document.querySelector('.caliper').style.left")
+    scene.browser.press("ArrowRight")
+    assert scene.js("document.querySelector('.caliper').style.left") != left and scene.js("ecgMonitor.back") == 0
+    for _ in range(10):
+        scene.browser.press("ArrowRight", shift=True)
+    assert scene.js(read) == "600 ms · 100/min · +0.50 mV" == scene.text("live")
+    scene.browser.press("Escape")
+    scene.browser.press("ArrowLeft")
+    assert scene.js("document.querySelector('.caliper').hidden") and scene.js("ecgMonitor.back") == 1
 
 
 def test_scrolling_keeps_the_newest_sample_at_the_right_edge(scene):

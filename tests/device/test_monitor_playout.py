@@ -53,7 +53,7 @@ def play(page, arrivals):
 @pytest.mark.parametrize("drift", [0.995, 1.0, 1.005])
 def test_the_playhead_glides_though_blocks_arrive_with_jitter(page, drift):
     rng = np.random.default_rng(3)
-    arrivals = np.sort(np.arange(500) * 80 * drift + rng.uniform(0, 30, 500))
+    arrivals = np.sort(np.arange(500) * 80 * drift + rng.uniform(0, 20, 500))
     now, end, head = play(page, arrivals).T
     speed = np.diff(head) / np.diff(now) * 1000 / FS
     assert (head <= end - 1).all()

@@ -46,11 +46,22 @@ def test_faults_are_where_a_count_stands_still_or_at_a_rail(runs, cuts):
     for k, (low, high) in enumerate([(-2048, 2047), (0, 4095)]):
         same = rail = 0
         for row in range(len(column)):
+            if column[row] < 0:  # so it has a sign, whatever its zero
+                low, high = -2048, 2047
             same = same + 1 if column[row] == (column[row - 1] if row else 0) else 0
             rail = rail + 1 if column[row] <= low or column[row] >= high else 0
             clipped[row, k] = rail >= CLIPPED
             flat[row, k] = same >= FLAT_S * 100 and not clipped[row, k]
     assert np.array_equal(whole[0], flat) and np.array_equal(whole[1], clipped)
+
+
+def test_a_record_whose_zero_lies_beside_its_middle_is_not_clipped():
+    x = (9000 * SyntheticHeart(100, seed=2).read(1000)[:, :2]).astype(np.int32)
+    channels = (Channel("I", 1 / 9000, offset=20343, bits=16), Channel("II", 1 / 9000, offset=-161790, bits=16))
+    assert (x < 0).any(axis=0).all()
+    assert not FaultWatch(channels, FS).feed(x)[1].any()
+    x[500:510] = 32767
+    assert FaultWatch(channels, FS).feed(x)[1][502:510].all()
 
 
 def test_nothing_is_reconstructed_from_a_flat_lead_and_a_note_says_so(model):

@@ -101,7 +101,7 @@ def test_a_stuck_screen_does_not_delay_the_recording(model, tmp_path):
 
         def get(self, timeout=None):
             self.taken += 1
-            if self.taken == 20:  # the note is on its way by now; before it the screen is not stuck
+            if self.taken == 5:  # the note is on its way by now; before it the screen is not stuck
                 assert stuck.reached.wait(PATIENCE)
             return super().get(timeout)
 
