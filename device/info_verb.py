@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def describe(model: Model) -> dict[str, Any]:
         "settling_s": spec.settling_s,
         "size_bytes": model.path.stat().st_size,
         "state_bytes": sum(s.initial().nbytes for s in spec.states),
+        "states": dict(Counter(s.dtype for s in spec.states)),
         "macs_per_s": _macs_per_s(spec),
         "interval_level": spec.head.interval_level,
         "conditioning": spec.conditioning.to_dict(),
@@ -83,7 +85,11 @@ def _text(m: dict[str, Any]) -> str:
     rows = [
         ["model", f"{m['name']} ({m['precision']}, {m['kind']})"],
         ["leads", f"{', '.join(m['input_leads'])} -> {', '.join(m['target_leads'])} at {m['fs']} Hz"],
-        ["latency", f"{m['algorithmic_latency_ms']:.0f} ms: hop {m['hop']}, look-ahead {m['lookahead']} samples"],
+        [
+            "latency",
+            f"{m['algorithmic_latency_ms']:.0f} ms algorithmic: hop {m['hop']}, look-ahead {m['lookahead']} samples",
+        ],
+        ["", "a run adds: device filter, frame, resampler, link, compute, display (run --json, bench)"],
         ["memory", f"file {m['size_bytes']} bytes, state {m['state_bytes']} bytes per stream"],
         [
             "work",
@@ -92,6 +98,7 @@ def _text(m: dict[str, Any]) -> str:
         ["context", f"{m['receptive_field_s']:.2f} s; settled {m['settling_s']:g} s after a reset"],
         ["filters", ", ".join(f"{k} {v:g}" for k, v in m["conditioning"].items())],
         ["interval", f"{100 * m['interval_level']:g} %"],
+        ["states", ", ".join(f"{n} {kind}" for kind, n in sorted(m["states"].items())) + "; each pair of one scale"],
         *(["training", f"{k}: {_plain(v)}"] for k, v in m["training"].items()),
         ["licence", m["licence"]],
         ["sha256", m["sha256"]],
@@ -115,11 +122,17 @@ def _accuracy(accuracy: dict[str, Any]) -> list[str]:
     if not tables:
         return []
     first = next(iter(tables.values()))
+    title = f"accuracy on {first.get('set')}, {first.get('records')} records"
+    if any("+" in name for name in tables):  # an any-lead model: a table for each lead set would not fit a screen
+        means = [
+            [name, *(_figure(t.get("mean", {}).get(key)) for key in ("rmse_mv", "r"))] for name, t in tables.items()
+        ]
+        return [title + ", means over the hidden leads", table([["measured", "RMSE mV", "r"], *means]), ""]
     rows = [["lead", *(f"{k} {what}" for k in tables for what in ("RMSE mV", "r"))]]
     for lead in (*first["leads"], "mean"):
         cells = [(t["mean"] if lead == "mean" else t["leads"].get(lead, {})) for t in tables.values()]
         rows.append([lead, *(_figure(c.get(key)) for c in cells for key in ("rmse_mv", "r"))])
-    return [f"accuracy on {first.get('set')}, {first.get('records')} records", table(rows), ""]
+    return [title, table(rows), ""]
 
 
 def _figure(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,14 +13,18 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device import onnx_metadata
 from ecg_edge.device.spec import METADATA_KEY, ModelSpec
+from ecg_edge.device.tflite_graph import check_graph
 from ecg_edge.device.tflite_metadata import is_tflite, read_metadata
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
 
 _MAX_BYTES = 64_000_000
+_MAX_DESCRIPTION = 4_000_000
 _SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_runtime")}
 _DIGEST = re.compile(rb"ecg_edge_sha256=([0-9a-f]{64})")
-State = list[npt.NDArray[Any]]
+State = Sequence[npt.NDArray[Any]]
+"""Tensors of the state pairs, in the order of `ModelSpec.states`. A value: no step changes one it was given."""
 
 
 class Backend(Protocol):
@@ -39,13 +44,13 @@ class Backend(Protocol):
         ----------
         x : ndarray of float32, shape (hop, n_inputs)
             Conditioned samples in mV.
-        state : list of ndarray
+        state : sequence of ndarray
             As returned by `initial_state` or the step before; not modified.
 
         Returns
         -------
         features : ndarray of float32, shape (hop, n_features)
-        state : list of ndarray
+        state : sequence of ndarray
         """
         ...
 
@@ -139,6 +144,7 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
         from ecg_edge.device.litert_backend import LiteRtBackend, open_interpreter
 
         spec = _streaming(read_metadata(blob, file), file)
+        check_graph(blob, file)
         return Model(file, spec, LiteRtBackend(open_interpreter(blob, file, threads), spec, file), digest)
     try:
         from ecg_edge.device.onnx_backend import OnnxBackend, open_session
@@ -146,8 +152,9 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
         raise ModelFileError(
             f"{file} is an ONNX file, and onnxruntime is not installed", "give the .tflite file, or install onnxruntime"
         ) from None
-    session, metadata = open_session(blob, file, threads)
-    spec = _streaming(metadata, file)
+    spec = _streaming(onnx_metadata.read_metadata(blob, file), file)
+    onnx_metadata.check_size(blob, file)
+    session, _ = open_session(blob, file, threads)
     return Model(file, spec, OnnxBackend(session, spec, file), digest)
 
 
@@ -157,10 +164,12 @@ def read_spec(metadata: dict[str, str], file: Path) -> ModelSpec:
     Raises
     ------
     ModelFileError
-        There is none, or it is damaged.
+        There is none, or it is damaged, or too long.
     """
     if METADATA_KEY not in metadata:
         raise ModelFileError(f"{file} holds no description of itself", "use a file written by `ecg-edge export`")
+    if len(metadata[METADATA_KEY]) > _MAX_DESCRIPTION:
+        raise ModelFileError(f"{file}: its description is too long", "use a file written by `ecg-edge export`")
     return ModelSpec.from_json(metadata[METADATA_KEY])
 
 

@@ -11,8 +11,9 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as _ort
 
 from ecg_edge.device.model import State
+from ecg_edge.device.onnx_state import BoundState, Lane
 from ecg_edge.device.spec import ModelSpec
-from ecg_edge.firmware_bridge.errors import ModelFileError
+from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 
 _ORT_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)", "int8": "tensor(int8)"}
 _PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
@@ -101,11 +102,17 @@ class OnnxBackend:
                 )
 
     def initial_state(self) -> State:
-        """State of a cold start."""
+        """State of a cold start, and on the processor the memory that its stream will use."""
+        if self._session.get_providers() == ["CPUExecutionProvider"]:
+            return Lane(self._session, self.spec).cold()
         return [s.initial() for s in self.spec.states]
 
     def step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
         """Run one hop; see `model.Backend.step`."""
+        if x.shape != (self.spec.hop, self.spec.n_inputs):
+            raise UsageError(f"a hop of shape {x.shape}", f"the model reads {(self.spec.hop, self.spec.n_inputs)}")
+        if isinstance(state, BoundState) and (done := state.lane.step(x, state)) is not None:
+            return done
         feed: dict[str, npt.NDArray[Any]] = dict(zip(self._names[1:], state, strict=True))
         feed["x"] = np.ascontiguousarray(x.T[None], dtype=np.float32)
         features, *new = self._session.run(self._outputs, feed)

@@ -271,7 +271,7 @@ class ModelSpec:
                     f"model format {doc['format']}, this build reads {FORMAT}", "update ecg-edge, or export again"
                 )
             spec = _parse(doc)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as e:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, UsageError) as e:
             raise ModelFileError(f"the model's description is damaged: {e!r}", "export the model again") from e
         _check(spec)
         return spec

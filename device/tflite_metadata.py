@@ -16,7 +16,7 @@ _IDENTIFIER = b"TFL3"
 _SUBGRAPHS, _BUFFERS, _METADATA = 2, 4, 6
 _TENSORS, _SHAPE, _NAME, _BUFFER, _DATA = 0, 0, 0, 1, 0
 _MAX_ENTRIES = 10_000
-_MAX_ELEMENTS = 16_000_000
+MAX_ELEMENTS = 16_000_000
 
 
 def is_tflite(blob: bytes) -> bool:
@@ -33,7 +33,7 @@ def read_metadata(blob: bytes, path: Path) -> dict[str, str]:
         The file's structure is broken, or its tensors would fill the memory.
     """
     try:
-        model = _Table(blob, _offset(blob, 0))
+        model = Table.root(blob)
         _check_tensors(model, path)
         buffers = model.tables(_BUFFERS)
         found = {}
@@ -47,7 +47,7 @@ def read_metadata(blob: bytes, path: Path) -> dict[str, str]:
     return found
 
 
-def _check_tensors(model: _Table, path: Path) -> None:
+def _check_tensors(model: Table, path: Path) -> None:
     total = 0
     for graph in model.tables(_SUBGRAPHS):
         for tensor in graph.tables(_TENSORS):
@@ -55,7 +55,18 @@ def _check_tensors(model: _Table, path: Path) -> None:
             if any(n < 0 for n in shape):
                 raise ValueError("a tensor has a negative size")
             total += math.prod(shape)
-    if total > _MAX_ELEMENTS:
+    check_elements(total, path)
+
+
+def check_elements(total: int, path: Path) -> None:
+    """Refuse a graph whose tensors have more elements than those of a model of ours could.
+
+    Raises
+    ------
+    ModelFileError
+        There are too many.
+    """
+    if total > MAX_ELEMENTS:
         raise ModelFileError(f"{path} asks for {total} numbers of memory; no ecg-edge model does", "give a model file")
 
 
@@ -66,7 +77,7 @@ def _offset(blob: bytes, at: int) -> int:
     return at + int(struct.unpack_from("<I", blob, at)[0])
 
 
-class _Table:
+class Table:
     """One table of a FlatBuffer."""
 
     def __init__(self, blob: bytes, at: int) -> None:
@@ -76,6 +87,11 @@ class _Table:
             raise ValueError("a table lies outside the file")
         self._size = struct.unpack_from("<H", blob, self._fields)[0]
 
+    @classmethod
+    def root(cls, blob: bytes) -> Table:
+        """The table that the file begins with."""
+        return cls(blob, _offset(blob, 0))
+
     def _field(self, number: int) -> int:
         """Position of a field, 0 where it is absent."""
         entry = 4 + 2 * number
@@ -84,10 +100,20 @@ class _Table:
         step = int(struct.unpack_from("<H", self._blob, self._fields + entry)[0])
         return self._at + step if step else 0
 
-    def number(self, field: int) -> int:
-        """An unsigned integer, 0 by default."""
+    def number(self, field: int, default: int = 0) -> int:
+        """An unsigned integer."""
         at = self._field(field)
-        return int(struct.unpack_from("<I", self._blob, at)[0]) if at else 0
+        return int(struct.unpack_from("<I", self._blob, at)[0]) if at else default
+
+    def byte(self, field: int) -> int:
+        """An unsigned byte, 0 by default."""
+        at = self._field(field)
+        return int(struct.unpack_from("<B", self._blob, at)[0]) if at else 0
+
+    def table(self, field: int) -> Table | None:
+        """A table, where it is there."""
+        at = self._field(field)
+        return Table(self._blob, _offset(self._blob, at)) if at else None
 
     def _vector(self, field: int, width: int) -> tuple[int, int]:
         """(position, length) of a vector."""
@@ -116,9 +142,9 @@ class _Table:
             raise ValueError("a vector is too long")
         return struct.unpack_from(f"<{n}i", self._blob, at)
 
-    def tables(self, field: int) -> list[_Table]:
+    def tables(self, field: int) -> list[Table]:
         """A vector of tables."""
         at, n = self._vector(field, 4)
         if n > _MAX_ENTRIES:
             raise ValueError("a vector is too long")
-        return [_Table(self._blob, _offset(self._blob, at + 4 * k)) for k in range(n)]
+        return [Table(self._blob, _offset(self._blob, at + 4 * k)) for k in range(n)]

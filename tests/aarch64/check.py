@@ -1,7 +1,8 @@
 """The device side end to end, on whatever machine runs this; with a reference folder, compared with it.
 
-Both runtimes verify the shipped model, a virtual patch speaks through a pseudo-terminal into a run that records,
-and a calibration is fitted. Only what a device has is imported.
+Both runtimes verify the shipped model, and compute what they compute elsewhere: LiteRT every integer, onnxruntime
+the features to a step of 8 bits over their range. A virtual patch speaks through a pseudo-terminal into a run that
+records, and a calibration is fitted. Only what a device has is imported.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from ecg_edge.device.console import say
 from ecg_edge.device.main import main
 from ecg_edge.device.model import load_model
-from ecg_edge.device.verify import checks
+from ecg_edge.device.verify import checks, stimulus
 from ecg_edge.firmware_bridge.link_pty import PtyLink
 from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
 from ecg_edge.firmware_bridge.samples import LEADS
@@ -65,6 +66,34 @@ def through_the_wire(model: str, folder: Path) -> np.ndarray:
     return data
 
 
+def computed(name: str) -> dict[str, np.ndarray]:
+    """Features of every hop of the stimulus, and the integers of every state after it."""
+    backend = load_model(name).backend
+    spec, state = backend.spec, backend.initial_state()
+    x = stimulus(spec.n_inputs, spec.fs)
+    features, integers = [], []
+    for k in range(0, len(x) - spec.hop + 1, spec.hop):
+        y, state = backend.step(x[k : k + spec.hop], state)
+        features.append(np.array(y))
+        integers.append(np.concatenate([t.ravel().astype(np.int16) for t in state if t.dtype != np.float32]))
+    return {"features": np.concatenate(features), "integers": np.stack(integers)}
+
+
+def compared(name: str, here: dict[str, np.ndarray], there: dict[str, np.ndarray]) -> list[str]:
+    """What is wrong; the figures are said."""
+    apart = np.abs(here["integers"] - there["integers"])
+    step = float(max(there["features"].max(), 0) - min(there["features"].min(), 0)) / 255
+    off = (here["features"].astype(np.float64) - there["features"]) / step
+    rms, same = float(np.sqrt(np.mean(off**2))), here["features"].tobytes() == there["features"].tobytes()
+    say(
+        f"  {apart.size} integers of states: {np.count_nonzero(apart)} differ, by {apart.max()} at most; "
+        f"features {'bit for bit' if same else f'{rms:.2g} steps of 8 bits RMS apart, {np.abs(off).max():.2g} at most'}"
+    )
+    if name.endswith(".tflite") and apart.any():
+        return [f"{name}: LiteRT's integers are not those of the reference"]
+    return [f"{name}: features {rms:.2f} steps from the reference"] if rms > 1 else []
+
+
 def calibrated(folder: Path) -> dict[str, float]:
     """Expected error per lead after a fit to the synthetic patient."""
     rows = SyntheticHeart(250, seed=3).read(3000)
@@ -96,11 +125,14 @@ def run(folder: Path, reference: Path | None) -> int:
     for name in ("i-ii-int8.onnx", "i-ii-int8.tflite"):
         begun = time.monotonic()
         bad += [f"{name}: {f.line()}" for f in checks(load_model(name)) if not f.ok]
+        arithmetic = computed(name)
+        np.savez(folder / f"{name}.npz", **arithmetic)
         rows = through_the_wire(name, folder)
         np.save(folder / f"{name}.npy", rows)
         took = time.monotonic() - begun
         say(f"{platform.machine()} {name}: verified, {len(rows)} rows through the wire, {took:.1f} s")
         if reference is not None:
+            bad += compared(name, arithmetic, dict(np.load(reference / f"{name}.npz")))
             theirs = np.load(reference / f"{name}.npy")
             apart = np.abs(rows.astype(int) - theirs[: len(rows)].astype(int)) / 1000
             guessed = apart[:, 6:].max()

@@ -230,6 +230,10 @@ def test_info_and_doctor_speak_json(model_file, capsys):
     assert main(["info", model_file]) == 0
     out = capsys.readouterr().out
     assert "90 ms" in out and "V1    0.2000        0.5000" in out and d["sha256"] in out
+    assert d["states"] == {"float32": 1} and "1 float32" in out
+    assert main(["info", "any-int8"]) == 0
+    out = capsys.readouterr().out
+    assert "int8 I+II+V2" in out and max(map(len, out[out.index("accuracy") :].splitlines())) < 100
     assert main(["doctor", "--json"]) in (0, 1)
     found = {f["what"] for f in last_json(capsys)["findings"]}
     assert {"python", "numpy", "scipy", "onnxruntime", "pyserial", "extra web"} <= found

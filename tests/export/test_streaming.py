@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from support.nets import noise
 
 from ecg_edge.device.leads import Provenance
-from ecg_edge.device.model import Model, load_model
+from ecg_edge.device.model import Model, State, load_model
+from ecg_edge.device.onnx_state import BoundState
 from ecg_edge.device.stream import LeadBlock, StreamReconstructor
 from ecg_edge.export import estimates
 from ecg_edge.export.build import Exporter
@@ -209,3 +212,96 @@ def test_an_hour_leaves_no_drift(models: dict[str, Model], files: dict[str, Path
     first, last = (np.sqrt((error[part] ** 2).mean()) for part in (slice(0, 60_000), slice(-60_000, None)))
     assert first > 0
     assert abs(last / first - 1) < 0.02
+
+
+KINDS = ["fp32", "int8", "tflite-int8"]
+
+
+def bytes_of(state: State) -> list[bytes]:
+    return [t.tobytes() for t in state]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["on", "on", "on", "keep", "again"])), max_size=24))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_is_a_value_however_streams_take_turns(
+    models: dict[str, Model], kind: str, order: list[tuple[int, str]]
+) -> None:
+    """Three streams on one session, states kept or stepped from twice: each as if it were alone."""
+    backend = models[kind].backend
+    hop = backend.spec.hop
+    signals = [noise(hop * (len(order) + 1), 2, seed) for seed in range(3)]
+    states, at = [backend.initial_state() for _ in range(3)], [0, 0, 0]
+    kept: list[tuple[State, list[bytes]]] = []
+    features: list[list[np.ndarray]] = [[], [], []]
+    for k, what in order:
+        x = signals[k][at[k] : at[k] + hop]
+        if what == "keep":
+            kept.append((states[k], bytes_of(states[k])))
+        y, new = backend.step(x, states[k])
+        if what == "again":
+            twice, other = backend.step(x, states[k])
+            assert twice.tobytes() == y.tobytes() and bytes_of(other) == bytes_of(new)
+            backend.step(signals[k - 1][:hop], states[k])  # a branch that goes nowhere
+        features[k].append(y)
+        states[k], at[k] = new, at[k] + hop
+    for state, content in kept:
+        assert bytes_of(state) == content
+    for k in range(3):
+        state: State = [s.initial() for s in backend.spec.states]  # plain arrays: nothing to be shared
+        for n, y in enumerate(features[k]):
+            want, state = backend.step(signals[k][n * hop : (n + 1) * hop], list(state))
+            assert y.tobytes() == want.tobytes()
+        assert bytes_of(states[k]) == bytes_of(state)
+
+
+@pytest.mark.parametrize("kind", ["fp32", "int8"])
+def test_a_look_at_a_state_changes_nothing(models: dict[str, Model], kind: str) -> None:
+    backend = models[kind].backend
+    x = noise(24, 2)
+    a, b = backend.initial_state(), backend.initial_state()
+    assert len(a) == len(backend.spec.states)
+    for t in (*a, *a[1:3], a[0]):
+        t[...] += 1
+    for k in range(0, 24, 8):
+        first, a = backend.step(x[k : k + 8], a)
+        second, b = backend.step(x[k : k + 8], b)
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_share_a_session(models: dict[str, Model], kind: str) -> None:
+    """One state stepped from by many threads at once, and each thread's own stream."""
+    backend = models[kind].backend
+    x = noise(800, 2, 6)
+    _, begun = backend.step(x[:8], backend.initial_state())
+
+    def run(_: int) -> bytes:
+        state, rows = begun, []
+        for k in range(8, 800, 8):
+            y, state = backend.step(x[k : k + 8], state)
+            rows.append(y.copy())
+        return np.concatenate(rows).tobytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(run, range(16)))) == 1
+
+
+@pytest.mark.parametrize("kind", ["fp32", "int8"])
+def test_a_stream_keeps_its_memory_and_gives_it_back(models: dict[str, Model], kind: str) -> None:
+    """The memory of a stream goes when its state goes."""
+    backend = models[kind].backend
+    state = backend.initial_state()
+    assert isinstance(state, BoundState)
+    lane = weakref.ref(state.lane)
+    _, state = backend.step(noise(8, 2), state)
+    assert isinstance(state, BoundState) and state.lane is lane()
+    del state
+    assert lane() is None
+
+
+def test_a_hop_of_another_shape_is_refused(models: dict[str, Model]) -> None:
+    backend = models["int8"].backend
+    for shape in ((8, 1), (1, 2), (16, 2)):
+        with pytest.raises(UsageError, match="a hop of shape"):
+            backend.step(np.zeros(shape, np.float32), backend.initial_state())
