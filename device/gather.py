@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 
 from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.sources import Source
+from ecg_edge.device.sources import Resting, Source
 from ecg_edge.firmware_bridge.backlog import ReaderEvent
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.samples import SampleBlock
@@ -54,6 +54,8 @@ class Gatherer:
             if not more:
                 rest = short / float(pipeline.info.fs) - _JITTER_S
                 if self._source.live and rest > 0:
+                    if isinstance(self._source, Resting):
+                        self._source.rest(rest)
                     self._clock.wait(self._stop, rest)
                 more = self._source.get(POLL_S)
             self.waiting += more

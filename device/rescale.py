@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecg_edge.device.sources import Source
+from ecg_edge.device.sources import Resting, Source
 from ecg_edge.firmware_bridge.backlog import ReaderEvent
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.samples import SampleBlock, StreamInfo
@@ -54,6 +54,11 @@ class RescaledSource:
     def stop(self) -> None:
         """End."""
         self._source.stop()
+
+    def rest(self, seconds: float) -> None:
+        """Leave the device alone, where its source can."""
+        if isinstance(self._source, Resting):
+            self._source.rest(seconds)
 
     def get(self, timeout: float | None = None) -> list[ReaderEvent]:
         """Take what has come, in millivolts as calibrated.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -64,6 +64,15 @@ class Source(Protocol):
 
     def get(self, timeout: float | None = None) -> list[ReaderEvent]:
         """Take what has come, waiting at most `timeout` seconds for it."""
+        ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A source that can leave its device alone for a while, to wake less often."""
+
+    def rest(self, seconds: float) -> None:
+        """Nothing that comes within so many seconds will be asked for before they are over."""
         ...
 
 

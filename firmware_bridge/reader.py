@@ -27,6 +27,8 @@ _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 5.0
 _OPENING_EVERY_S = 1.0
 _HEAD = 64
+_LONGEST_REST_S = 0.06
+"""The kernel keeps 4 kB for a port; a fast device sends 2 kB in this time."""
 
 
 class Reader:
@@ -81,6 +83,7 @@ class Reader:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._known = False
+        self._rest_until = 0.0
         self._delay = _FIRST_DELAY_S
         self.error: BaseException | None = None
         self.bytes_read = 0
@@ -144,6 +147,13 @@ class Reader:
             raise self.error
         return events
 
+    def rest(self, seconds: float) -> None:
+        """Leave the port alone for a while, at most 60 ms: its consumer cannot use what comes meanwhile.
+
+        A read costs much the same whatever it brings, and frames of 10 ms would ask for a hundred in a second.
+        """
+        self._rest_until = self._clock.monotonic() + min(seconds, _LONGEST_REST_S)
+
     def __iter__(self) -> Iterator[list[ReaderEvent]]:
         """Take lists of events until the reader ends; errors as in `get`."""
         while events := self.get():
@@ -198,6 +208,8 @@ class Reader:
         while not self._stop.is_set():
             if not recognised and trial.opening_due(self._clock.monotonic()):
                 _write(transport, self._decoder.opening())
+            if recognised and (rest := self._rest_until - self._clock.monotonic()) > 0:
+                self._clock.wait(self._stop, rest)
             data = transport.read()
             arrival = self._clock.monotonic()
             if data:

@@ -72,6 +72,19 @@ def test_a_live_source_is_left_alone_until_shortly_before(pipeline):
     assert g._clock.waits == [pytest.approx(7 / 250 - 0.02)]
 
 
+def test_a_source_that_can_rest_is_told_to(pipeline):
+    class RestingSource(FakeSource):
+        rests = ()
+
+        def rest(self, seconds):
+            self.rests += (seconds,)
+
+    source = RestingSource([[block(0, 1)], [], [block(1, 7)]])
+    g = gatherer(source)
+    g.take(pipeline)
+    assert list(source.rests) == g._clock.waits == [pytest.approx(7 / 250 - 0.02)]
+
+
 def test_a_paced_source_waits_by_itself(pipeline):
     source = FakeSource([[block(0, 1)], [block(1, 7)]], live=False)
     g = gatherer(source)
