@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from ecg_edge.device.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 Tensors = list[npt.NDArray[Any]]
 

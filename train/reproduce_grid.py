@@ -9,7 +9,7 @@ from ecg_edge.train.train_spec import TrainSpec
 
 LOOKAHEADS_MS = (0, 40, 80, 120, 240, 480)
 CHEST_PAIRS = (("V1", "V5"), ("V2", "V4"), ("V2", "V5"), ("V3", "V6"))
-WIDTHS = (0.5, 0.75, 1.0, 1.5)
+WIDTHS = (0.5, 1.0, 1.5)
 STUDIES = ("gradowski2025", "lookahead", "width", "augmentation")
 _QUIET: dict[str, float] = {"gain": 0.0, "band": 0.0, "noise_mv": 0.0}
 AUGMENTATIONS: dict[str, dict[str, float]] = {
