@@ -28,7 +28,9 @@ _LONGEST_DELAY_S = 5.0
 _OPENING_EVERY_S = 1.0
 _HEAD = 64
 _LONGEST_REST_S = 0.06
-"""The kernel keeps 4 kB for a port; a fast device sends 2 kB in this time."""
+_UNREAD = 2048
+"""Bytes that may come during a rest: the kernel keeps 4 kB for a port."""
+_RATE_OVER_S = 1.0
 
 
 class Reader:
@@ -84,6 +86,8 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._known = False
         self._rest_until = 0.0
+        self._rate: float | None = None
+        self._mark = (0.0, 0)
         self._delay = _FIRST_DELAY_S
         self.error: BaseException | None = None
         self.bytes_read = 0
@@ -151,8 +155,15 @@ class Reader:
         """Leave the port alone for a while, at most 60 ms: its consumer cannot use what comes meanwhile.
 
         A read costs much the same whatever it brings, and frames of 10 ms would ask for a hundred in a second.
+        A device that has not been heard for a second yet, or sends too much for the kernel to keep, is read on.
         """
-        self._rest_until = self._clock.monotonic() + min(seconds, _LONGEST_REST_S)
+        now, seconds = self._clock.monotonic(), min(seconds, _LONGEST_REST_S)
+        since, before = self._mark
+        if not since or now - since >= _RATE_OVER_S:
+            self._rate = (self.bytes_read - before) / (now - since) if since else None
+            self._mark = now, self.bytes_read
+        if self._rate is not None and self._rate * seconds < _UNREAD:
+            self._rest_until = now + seconds
 
     def __iter__(self) -> Iterator[list[ReaderEvent]]:
         """Take lists of events until the reader ends; errors as in `get`."""

@@ -21,14 +21,15 @@ INFO = StreamInfo("rest", Fraction(250), (Channel("I", 0.0005),), tick_hz=Fracti
 
 
 class StillClock(SystemClock):
-    """Time stands still; a wait takes until somebody lets it go, and is written down."""
+    """Time stands still but for `passed`; a wait takes until somebody lets it go, and is written down."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
+        self.passed = 0.0
         self.waiting, self.go = threading.Event(), threading.Event()
 
     def monotonic(self) -> float:
-        return 100.0 + sum(self.waits[:-1] if self.waiting.is_set() else self.waits)
+        return 100.0 + self.passed + sum(self.waits[:-1] if self.waiting.is_set() else self.waits)
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
         self.waits.append(timeout)
@@ -52,6 +53,8 @@ def test_a_resting_reader_reads_nothing_and_loses_nothing(asked: float, rested: 
         got = [e for e in reader.get(10) if isinstance(e, SampleBlock)]
         while not got:
             got += [e for e in reader.get(10) if isinstance(e, SampleBlock)]
+        reader.rest(asked)  # not yet: how much the device sends is not known
+        clock.passed += 1.5
         reader.rest(asked)
         os.write(master, encoder.samples(rows[5:10], 5, 20))  # wakes a read that was already waiting
         got += [e for e in reader.get(10) if isinstance(e, SampleBlock)]
@@ -70,3 +73,13 @@ def test_a_resting_reader_reads_nothing_and_loses_nothing(asked: float, rested: 
         reader.stop()
         os.close(master)
         os.close(slave)
+
+
+def test_a_device_that_sends_much_is_read_on() -> None:
+    reader = Reader(lambda: None, EcgLinkDecoder(), clock := StillClock())  # type: ignore[arg-type, return-value]
+    reader.rest(0.05)
+    for sent, rests in ((10_000, True), (60_000, False), (10_000, True)):
+        clock.passed += 1.0
+        reader.bytes_read += sent
+        reader.rest(0.05)
+        assert (reader._rest_until > clock.monotonic()) == rests
