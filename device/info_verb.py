@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from ecg_edge.device.console import say, table
-from ecg_edge.device.model import Model, load_model, shipped_models
+from ecg_edge.device.model import Model, load_model, read_description, shipped_models
 from ecg_edge.device.spec import ModelSpec
+from ecg_edge.firmware_bridge.errors import OfflineModelError
 from ecg_edge.firmware_bridge.verb import emit_json, hint
 
 
 def info(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge info`` says; return the exit status."""
     if arguments.model:
-        described = describe(load_model(arguments.model))
+        described = _of(arguments.model)
         if arguments.json:
             emit_json(described)
         else:
             say(_text(described))
-        hint(f"next: ecg-edge run --model {arguments.model}")
+        runs = described["kind"] == "streaming"
+        hint(
+            f"next: ecg-edge run --model {arguments.model}" if runs else "next: ecg-edge info   (the streaming models)"
+        )
         return 0
     all_of_them = [describe(load_model(path)) for path in shipped_models().values()]
     if arguments.json:
@@ -34,13 +38,24 @@ def info(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _of(name: str) -> dict[str, Any]:
+    """A streaming file is opened, and so proved to run; one for whole records is read."""
+    try:
+        return describe(load_model(name))
+    except OfflineModelError:
+        return _described(*read_description(name))
+
+
 def describe(model: Model) -> dict[str, Any]:
     """Everything a user may want to know of a model, as plain values."""
-    spec = model.spec
+    return _described(model.path, model.spec, model.file_sha256)
+
+
+def _described(path: Path, spec: ModelSpec, digest: str) -> dict[str, Any]:
     return {
-        "name": model.path.name,
-        "path": str(model.path),
-        "sha256": model.file_sha256,
+        "name": path.name,
+        "path": str(path),
+        "sha256": digest,
         "model_id": spec.model_id,
         "kind": spec.kind,
         "precision": spec.precision,
@@ -52,7 +67,7 @@ def describe(model: Model) -> dict[str, Any]:
         "receptive_field_s": spec.receptive_field / spec.fs,
         "algorithmic_latency_ms": 1e3 * spec.algorithmic_latency_s,
         "settling_s": spec.settling_s,
-        "size_bytes": model.path.stat().st_size,
+        "size_bytes": path.stat().st_size,
         "state_bytes": sum(s.initial().nbytes for s in spec.states),
         "states": dict(Counter(s.dtype for s in spec.states)),
         "macs_per_s": _macs_per_s(spec),

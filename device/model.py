@@ -158,6 +158,26 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     return Model(file, spec, OnnxBackend(session, spec, file), digest)
 
 
+def read_description(path: Path | str) -> tuple[Path, ModelSpec, str]:
+    """Read what a file of any kind says of itself, without its runtime.
+
+    Returns
+    -------
+    path, spec, sha256
+        The file, its description, and its digest.
+
+    Raises
+    ------
+    ModelFileError
+        As `load_model`.
+    """
+    file = resolve(path)
+    blob = read_model_bytes(file)
+    digest = check_seal(blob, file)
+    metadata = read_metadata(blob, file) if is_tflite(blob) else onnx_metadata.read_metadata(blob, file)
+    return file, read_spec(metadata, file), digest
+
+
 def read_spec(metadata: dict[str, str], file: Path) -> ModelSpec:
     """Parse the description in a file's metadata.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from support.nets import noise
 
 from ecg_edge.device import litert_backend, model, tflite_metadata
+from ecg_edge.device.main import main
 from ecg_edge.device.model import Model, load_model, seal
 from ecg_edge.device.spec import ModelSpec
 from ecg_edge.export import estimates
@@ -84,6 +86,14 @@ def test_offline_equals_streaming(files: dict[str, Path], models: dict[str, Mode
     assert len(short) == 200 - spec.lookahead
     with pytest.raises(OfflineModelError, match="offline model"):
         load_model(files[f"{kind}-offline"])
+
+
+@pytest.mark.parametrize("kind", ["fp32", "tflite-int8"])
+def test_info_shows_offline_files_too(files: dict[str, Path], kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(files[f"{kind}-offline"]), "--json"]) == 0
+    doc = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (doc["kind"], doc["state_bytes"], doc["precision"]) == ("offline", 0, kind.removeprefix("tflite-"))
+    assert main(["info", str(files[f"{kind}-offline"])]) == 0
 
 
 def test_the_signature_names_the_tensors(files: dict[str, Path], models: dict[str, Model]) -> None:
