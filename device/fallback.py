@@ -66,6 +66,11 @@ class FallbackReconstructor:
         self.reset()
 
     @property
+    def hop(self) -> int:
+        """Samples per hop."""
+        return self._hop
+
+    @property
     def missing(self) -> int:
         """Samples that complete the next hop."""
         return self._main.missing

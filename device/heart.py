@@ -127,10 +127,11 @@ class BeatDetector:
             average += slope2[tap : tap + n]
         average = np.concatenate([self._average, average / self._width])
         seen = np.concatenate([self._seen, [band, mv]], axis=1)
-        windows = np.lib.stride_tricks.sliding_window_view(average, 2 * reach + 1)
         first = self._next - self._seen.shape[1]  # index of the first column of `seen`
         out = []
-        for k in np.flatnonzero((windows.argmax(axis=1) == reach) & (average[reach : reach + n] > _FLOOR)):
+        for k in np.flatnonzero(average[reach : reach + n] > _FLOOR):
+            if average[k : k + 2 * reach + 1].argmax() != reach:
+                continue
             at = int(rows[k]) - reach
             if bad[k] < at - _AFTER_FAULT_S * self._fs:
                 out.append(_Candidate(at, float(average[reach + k]), self._peak(seen, at - first) + first, int(bad[k])))

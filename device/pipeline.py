@@ -212,6 +212,11 @@ class Pipeline:
         return self._conditioner.missing(self._reconstructor.missing)
 
     @property
+    def hop(self) -> float:
+        """Native samples per hop."""
+        return float(self._reconstructor.hop * self._step)
+
+    @property
     def latency_terms(self) -> dict[str, float]:
         """The terms of the latency that are known in advance, in seconds."""
         return {
@@ -267,7 +272,7 @@ class Pipeline:
             self._remember(Gap(reached, block.index))
         mv = block.mv[skip:, self._columns].astype(np.float64)
         valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
-        for k in range(len(ELECTRODES)):
+        for k in range(len(ELECTRODES) if block.lead_off else 0):
             if block.lead_off >> k & 1:
                 valid &= ~self._off_leads[k]
         faults = self._watch.faults(block.counts[skip:, self._columns])
@@ -280,6 +285,8 @@ class Pipeline:
 
     def _electrodes(self, mask: int) -> Iterator[Note]:
         """Notes of the electrodes that went off or came back since the last block."""
+        if mask == self._off:
+            return
         for kind, changed in (("lead-off", mask & ~self._off), ("lead-on", self._off & ~mask)):
             if names := _electrodes(changed):
                 yield Note(kind, self._next, self._next, f"{kind} {', '.join(names)}")

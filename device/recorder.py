@@ -19,6 +19,8 @@ from ecg_edge.firmware_bridge.samples import LEADS, Channel, SampleBlock
 _BYTES_PER_S = 2400
 _GAIN = 1000
 """Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
+_SYNC_S = 0.72
+"""Signal between two updates of the headers; with what waits in the queue, a killed run loses under a second."""
 
 
 class Recorder:
@@ -26,7 +28,7 @@ class Recorder:
 
     The measured record holds the device's own counts, its scale as gain. In both, a sample that was
     lost or must not be trusted reads as NaN, and notes say why. Headers are brought up to date
-    every second of signal.
+    several times in five seconds of signal.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ class Recorder:
         said = _comments(header)
         signals = [Signal(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
         self._ratio = spec.fs / info.fs
-        self._second = spec.fs
+        self._sync_every = round(_SYNC_S * spec.fs)
         fs = Fraction(spec.fs)
 
         def twelve(started: datetime) -> WfdbWriter:
@@ -108,7 +110,7 @@ class Recorder:
         self._mark_warmup(block, seen)
         counts = np.rint(np.clip(block.mv[seen:].astype(np.float64) * _GAIN, -32767, 32767))
         record.append(counts.astype(np.int32), block.valid[seen:])
-        if record.n_samples - self._synced >= self._second:
+        if record.n_samples - self._synced >= self._sync_every:
             self._sync()
 
     def note(self, note: Note) -> None:

@@ -52,9 +52,9 @@ class RepresentativeBeat:
 
     def reset(self, index: int) -> None:
         """Begin anew."""
-        self._mv = np.zeros((0, len(LEADS)), np.float32)
-        self._sigma = np.zeros((0, len(LEADS)), np.float32)
-        self._good = np.zeros((0, len(LEADS)), np.bool_)
+        self._blocks: deque[LeadBlock] = deque()
+        self._kept = 0
+        self._guess: dict[tuple[Provenance, ...], npt.NDArray[np.bool_]] = {}
         self._next = index
         self._peaks.clear()
 
@@ -63,11 +63,10 @@ class RepresentativeBeat:
         if block.index != self._next:
             self.reset(block.index)
         self._provenance = block.provenance
-        keep = slice(-self._n, None)
-        good = block.valid & ~(block.warmup[:, None] & [p is Provenance.RECONSTRUCTED for p in block.provenance])
-        self._mv = np.concatenate([self._mv, block.mv])[keep]
-        self._sigma = np.concatenate([self._sigma, block.sigma])[keep]
-        self._good = np.concatenate([self._good, good])[keep]
+        self._blocks.append(block)
+        self._kept += len(block)
+        while self._kept - len(self._blocks[0]) >= self._n:
+            self._kept -= len(self._blocks.popleft())
         self._next += len(block)
         self._peaks.extend(peaks)
 
@@ -76,12 +75,12 @@ class RepresentativeBeat:
         beats = self._beats()
         if len(beats) < MIN_BEATS:
             return {}
-        beat = self._median(self._mv, beats)
+        beat = self._median(self._joined("mv"), beats)
         a, b = (self._before + round(s * self._fs) for s in _BASELINE_S)
         at = self._j(beat) + round(_ST_AFTER_J_S * self._fs)
         level = beat[at] - beat[a : b + 1].mean(axis=0)
-        half = self._median(self._sigma, beats)[at]
-        whole = self._rows(self._good, beats).all(axis=(0, 1))
+        half = self._median(self._joined("sigma"), beats)[at]
+        whole = self._rows(self._good(), beats).all(axis=(0, 1))
         chest = any(p is Provenance.MEASURED for p in self._provenance[6:])
         stated = whole & (half < ST_INTERVAL_MV)
         for lead in () if chest else ST_WEAK:
@@ -93,10 +92,10 @@ class RepresentativeBeat:
         beats = self._beats()
         if len(beats) < MIN_BEATS or not self._provenance or self._provenance[0] is Provenance.RECONSTRUCTED:
             return None
-        if not self._rows(self._good[:, :1], beats).all():
+        if not self._rows(self._good()[:, :1], beats).all():
             return None
-        lead = self._median(self._mv[:, :1], beats)[:, 0]
-        lead = lead - np.median(self._mv[:, 0])
+        mv = self._joined("mv")[:, :1]
+        lead = self._median(mv, beats)[:, 0] - np.median(mv)
         size = float(np.abs(lead).max()) + 0.02
         p, qrs, t = (lead[self._at(a) : self._at(b)] for a, b in ((-0.20, -0.06), (-0.06, 0.07), (0.13, 0.45)))
         parts = (5 * p.mean() / size, (qrs.max() + qrs.min()) / size, 3 * t.mean() / size)
@@ -107,9 +106,23 @@ class RepresentativeBeat:
 
     def _beats(self) -> list[int]:
         """Rows of the R peaks whose whole beat is there."""
-        first = self._next - len(self._mv)
-        rows = [k - first for k in self._peaks]
-        return [k for k in rows if k >= self._before and k + self._after <= len(self._mv)]
+        n = min(self._n, self._kept)
+        rows = [k - (self._next - n) for k in self._peaks]
+        return [k for k in rows if k >= self._before and k + self._after <= n]
+
+    def _joined(self, name: str) -> npt.NDArray[np.floating]:
+        """The rows kept: joined when they are asked for, once a second, not with every block."""
+        return np.concatenate([getattr(b, name) for b in self._blocks])[-self._n :]
+
+    def _good(self) -> npt.NDArray[np.bool_]:
+        """Where a row can be trusted."""
+        parts = [b.valid & ~(b.warmup[:, None] & self._guesses(b.provenance)) for b in self._blocks]
+        return np.asarray(np.concatenate(parts)[-self._n :], np.bool_)
+
+    def _guesses(self, provenance: tuple[Provenance, ...]) -> npt.NDArray[np.bool_]:
+        if provenance not in self._guess:
+            self._guess[provenance] = np.array([p is Provenance.RECONSTRUCTED for p in provenance])
+        return self._guess[provenance]
 
     def _rows(self, x: npt.NDArray[np.generic], beats: list[int]) -> npt.NDArray[np.generic]:
         window = np.arange(-self._before, self._after)

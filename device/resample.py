@@ -63,6 +63,7 @@ class Resampler:
         half = _HALF_WIDTH * self.fs_in / low
         self._half = 0 if self.identity else int(half) + 1
         self._taps = 2 * self._half
+        self._tap = np.arange(self._taps)
         self.delay = 0.0 if self.identity else self._half / float(self.fs_in)
         self._bank = self._design(float(half), _CUTOFF * float(low / self.fs_in))
         self.reset()
@@ -130,10 +131,9 @@ class Resampler:
         m = np.arange(self._n_out, n_total, dtype=np.int64)
         position, phase = np.divmod(m * self._num, self._den)
         first = position - (self._n_in - len(samples))  # row of `data` under tap 0
-        out = np.zeros((len(m), samples.shape[1]))
-        weights = self._bank[phase]
-        for tap in range(self._taps):  # fixed order of additions: the result cannot depend on the cut
-            out += weights[:, tap, None] * data[first + tap]
+        terms = self._bank[phase][:, :, None] * data[first[:, None] + self._tap]
+        # One addition after the other, from the first tap on: the result cannot depend on the cut.
+        out = np.add.accumulate(terms, axis=1)[:, -1]
         self._history = data[len(data) - (self._taps - 1) :].copy()
         self._n_out = n_total
         return out

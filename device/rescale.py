@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecg_edge.device.sources import Resting, Source
+from ecg_edge.device.sources import Patient, Source
 from ecg_edge.firmware_bridge.backlog import ReaderEvent
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.samples import SampleBlock, StreamInfo
@@ -55,10 +55,10 @@ class RescaledSource:
         """End."""
         self._source.stop()
 
-    def rest(self, seconds: float) -> None:
-        """Leave the device alone, where its source can."""
-        if isinstance(self._source, Resting):
-            self._source.rest(seconds)
+    def expect(self, short: float, every: float) -> None:
+        """Say what can be used, where the source can wait for it."""
+        if isinstance(self._source, Patient):
+            self._source.expect(short, every)
 
     def get(self, timeout: float | None = None) -> list[ReaderEvent]:
         """Take what has come, in millivolts as calibrated.

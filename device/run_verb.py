@@ -34,7 +34,9 @@ from ecg_edge.firmware_bridge.verb import emit_json, hint
 FALLBACK = "any-int8"
 OLD_DAYS = 180
 _RECORDER_QUEUE = 4096
-"""Some twenty seconds of 10 ms frames: memory cards pause for seconds now and then."""
+"""Minutes of hops: memory cards pause for seconds now and then."""
+_RECORDER_BATCH = 6
+"""Three hops, measured and reconstructed."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def execute(
     more, found = open_outlets(options.outlets, clock)
     sinks += more
     if recorder:
-        sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE))
+        sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE, batch=_RECORDER_BATCH))
     if options.monitor:
         monitor, address = _monitor(options)
         sinks.append(monitor)

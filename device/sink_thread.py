@@ -13,6 +13,7 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.samples import SampleBlock
 
 Item = SampleBlock | LeadBlock | Note | Status
+_SAMPLES = (SampleBlock, LeadBlock)
 
 
 class SinkThread:
@@ -30,6 +31,9 @@ class SinkThread:
         Told, in this sink's thread, about the error that ended a sink that is not lossless.
     capacity : int
         Items that may wait.
+    batch : int
+        Samples are left in the queue until there are so many items, or one that is none: a thread that wakes
+        costs more than what most sinks do when awake.
     blocks : bool
         False for a sink that has no use for samples: they are not queued for it.
 
@@ -46,13 +50,14 @@ class SinkThread:
         lossless: bool,
         warn: Callable[[str], None] = lambda _: None,
         capacity: int = 512,
+        batch: int = 1,
         blocks: bool = True,
     ) -> None:
-        self._blocks = blocks
+        self._blocks, self._batch = blocks, min(batch, capacity)
         self._sink, self._lossless, self._warn, self._capacity = sink, lossless, warn, capacity
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
-        self._closing = self._ended = False
+        self._closing = self._ended = self._due = False
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
         self.dropped_blocks = 0
@@ -76,7 +81,7 @@ class SinkThread:
         EcgEdgeError
             The sink is lossless and has failed.
         """
-        if not self._blocks and isinstance(item, (SampleBlock, LeadBlock)):
+        if not self._blocks and isinstance(item, _SAMPLES):
             return
         with self._changed:
             if self._lossless:
@@ -86,7 +91,9 @@ class SinkThread:
                 self.dropped_blocks += 1
             if not self._ended:
                 self._items.append(item)
-                self._changed.notify_all()
+                self._due = self._due or len(self._items) >= self._batch or not isinstance(item, _SAMPLES)
+                if self._due:
+                    self._changed.notify_all()
                 return
         self._raise()
 
@@ -130,9 +137,11 @@ class SinkThread:
 
     def _take(self) -> Item | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._items or self._closing)
+            self._changed.wait_for(lambda: (self._items and self._due) or self._closing)
             item = self._items.popleft() if self._items else None
-            self._changed.notify_all()
+            self._due = bool(self._items)
+            if len(self._items) == self._capacity - 1:
+                self._changed.notify_all()
             return item
 
     def _pass_on(self, item: Item) -> None:

@@ -68,11 +68,11 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Resting(Protocol):
-    """A source that can leave its device alone for a while, to wake less often."""
+class Patient(Protocol):
+    """A source that can keep samples back until they are of use, to wake nobody in between."""
 
-    def rest(self, seconds: float) -> None:
-        """Nothing that comes within so many seconds will be asked for before they are over."""
+    def expect(self, short: float, every: float) -> None:
+        """Samples are of use when `short` more have come, and then whenever `every` more have."""
         ...
 
 

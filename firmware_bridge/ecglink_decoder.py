@@ -37,6 +37,7 @@ from ecg_edge.firmware_bridge.samples import (
 )
 
 _FOREIGN_FRAMES = 2  # one might be noise that passed the CRC
+_FLAGS_KEPT = 64
 
 
 class EcgLinkDecoder:
@@ -208,23 +209,39 @@ class _Scale:
         self._offset = np.array([c.offset for c in channels])
         self._bit = np.arange(len(channels))
         self._needs = np.array([_needs(c) for c in channels])
+        self._all = (1 << len(channels)) - 1
+        self._flags: dict[tuple[int, int, int], npt.NDArray[np.bool_]] = {}
 
     def block(self, placed: Placed, tally: Tally) -> SampleBlock:
         """Return the samples of a placed frame, counting its stale ones."""
         frame = placed.frame
-        stale = (frame.valid >> self._bit & 1 == 0) | (frame.counts == NO_VALUE)
-        tally.stale += int(stale.any(axis=1).sum())
-        off = (self._needs & frame.lead_off) != 0
+        missing = frame.counts == NO_VALUE
+        valid = self._valid(len(frame.counts), frame.valid, frame.lead_off)
+        if missing.any() or frame.valid & self._all != self._all:
+            stale = missing | (frame.valid >> self._bit & 1 == 0)
+            tally.stale += int(stale.any(axis=1).sum())
+            valid = valid & ~stale
         mv: npt.NDArray[np.float32] = ((frame.counts - self._offset) * self._lsb).astype(np.float32)
         return SampleBlock(
             index=placed.index,
             counts=frame.counts,
             mv=mv,
-            valid=~(stale | off),
+            valid=valid,
             lead_off=frame.lead_off,
             ticks=placed.ticks,
             arrival=placed.arrival,
         )
+
+    def _valid(self, n: int, valid: int, lead_off: int) -> npt.NDArray[np.bool_]:
+        """Flags of the channels, the same for all rows of a frame: made once, and not to be written to."""
+        if (n, valid, lead_off) not in self._flags:
+            if len(self._flags) >= _FLAGS_KEPT:
+                self._flags.clear()
+            row = (valid >> self._bit & 1 == 1) & (self._needs & lead_off == 0)
+            flags = np.repeat(row[None], n, axis=0)
+            flags.flags.writeable = False
+            self._flags[n, valid, lead_off] = flags
+        return self._flags[n, valid, lead_off]
 
 
 def _clocks(description: Description) -> tuple[int, Fraction, Fraction | None]:

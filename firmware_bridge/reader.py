@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
 from ecg_edge.firmware_bridge.backlog import Backlog, Disconnected, ReaderEvent, Reconnected
@@ -18,6 +18,7 @@ from ecg_edge.firmware_bridge.errors import (
     PortBusyError,
     PortNotFoundError,
 )
+from ecg_edge.firmware_bridge.pace import Pace
 from ecg_edge.firmware_bridge.samples import StreamInfo
 from ecg_edge.firmware_bridge.transport import Transport
 
@@ -27,10 +28,6 @@ _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 5.0
 _OPENING_EVERY_S = 1.0
 _HEAD = 64
-_LONGEST_REST_S = 0.06
-_UNREAD = 2048
-"""Bytes that may come during a rest: the kernel keeps 4 kB for a port."""
-_RATE_OVER_S = 1.0
 
 
 class Reader:
@@ -85,9 +82,8 @@ class Reader:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._known = False
-        self._rest_until = 0.0
-        self._rate: float | None = None
-        self._mark = (0.0, 0)
+        self._pace = Pace()
+        self._held: list[ReaderEvent] = []
         self._delay = _FIRST_DELAY_S
         self.error: BaseException | None = None
         self.bytes_read = 0
@@ -147,23 +143,25 @@ class Reader:
             What ended the reader, once every event has been taken.
         """
         events = self._backlog.get(timeout)
+        self._pace.take(events)
         if not events and self.error is not None and self.ended:
             raise self.error
         return events
 
-    def rest(self, seconds: float) -> None:
-        """Leave the port alone for a while, at most 60 ms: its consumer cannot use what comes meanwhile.
+    def expect(self, short: float, every: float) -> None:
+        """Leave the port alone, and the consumer asleep, until there is something it can use.
 
-        A read costs much the same whatever it brings, and frames of 10 ms would ask for a hundred in a second.
-        A device that has not been heard for a second yet, or sends too much for the kernel to keep, is read on.
+        Samples are kept back until `short` more have come than the consumer has taken, and from then on until
+        `every` more; anything else passes at once, and the samples before it. A silent device, a lost one and
+        the end of the reader set free what was kept back. A device that sends too much for the kernel to keep
+        is read on meanwhile.
+
+        Parameters
+        ----------
+        short, every : float
+            In samples; may be fractions. Zero or less for `short`: the consumer has enough for now.
         """
-        now, seconds = self._clock.monotonic(), min(seconds, _LONGEST_REST_S)
-        since, before = self._mark
-        if not since or now - since >= _RATE_OVER_S:
-            self._rate = (self.bytes_read - before) / (now - since) if since else None
-            self._mark = now, self.bytes_read
-        if self._rate is not None and self._rate * seconds < _UNREAD:
-            self._rest_until = now + seconds
+        self._pace.order(short, every, self.dropped_samples)
 
     def __iter__(self) -> Iterator[list[ReaderEvent]]:
         """Take lists of events until the reader ends; errors as in `get`."""
@@ -182,9 +180,9 @@ class Reader:
     def _run(self, transport: Transport) -> None:
         try:
             self._serve(transport)
-            self._backlog.put(list(self._decoder.close()))
+            self._pass_on(self._decoder.close())
         except EcgEdgeError as error:
-            self._backlog.put(list(self._decoder.close()))
+            self._pass_on(self._decoder.close())
             self.error = error
         finally:
             # A fault in a decoder must reach the consumer too, who would wait for ever.
@@ -219,13 +217,15 @@ class Reader:
         while not self._stop.is_set():
             if not recognised and trial.opening_due(self._clock.monotonic()):
                 _write(transport, self._decoder.opening())
-            if recognised and (rest := self._rest_until - self._clock.monotonic()) > 0:
+            if recognised and (rest := self._pace.rest(self._clock.monotonic())):
                 self._clock.wait(self._stop, rest)
             data = transport.read()
             arrival = self._clock.monotonic()
             if data:
                 recognised = self._feed(data, arrival) or recognised
                 _write(transport, self._decoder.request())
+            else:
+                self._pass_on()
             if not recognised:
                 trial.judge(data, arrival)
         with contextlib.suppress(DeviceLostError):
@@ -235,17 +235,24 @@ class Reader:
         """Decode and pass on; return whether this proves an ECG stream."""
         self.bytes_read += len(data)
         events = self._decoder.feed(data, arrival)
-        self._backlog.put(list(events))
+        self._held += events
+        if self._pace.came(events, arrival, self.bytes_read):
+            self._pass_on()
         # After an outage a decoder need not describe the stream again.
         proof = bool(events) if self._known else any(isinstance(event, StreamInfo) for event in events)
         if proof:
             self._known, self._delay = True, _FIRST_DELAY_S
         return proof
 
+    def _pass_on(self, events: Iterable[ReaderEvent] = ()) -> None:
+        """Let the consumer have what was kept back, and this."""
+        held, self._held = self._held, []
+        self._backlog.put([*held, *events])
+
     def _come_back(self, reason: str) -> Transport | None:
         """Try to connect until it succeeds, or return None when told to stop."""
         lost_at = self._clock.monotonic()
-        self._backlog.put([Disconnected(lost_at, reason)])
+        self._pass_on([Disconnected(lost_at, reason)])
         attempts = 0
         while not self._clock.wait(self._stop, self._delay):
             self._delay = min(2 * self._delay, _LONGEST_DELAY_S)
@@ -253,7 +260,7 @@ class Reader:
             with contextlib.suppress(PortNotFoundError, PortBusyError, DeviceLostError):
                 transport = self._connect()
                 now = self._clock.monotonic()
-                self._backlog.put([Reconnected(now, now - lost_at, attempts)])
+                self._pass_on([Reconnected(now, now - lost_at, attempts)])
                 return transport
         return None
 

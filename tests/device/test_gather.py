@@ -72,17 +72,25 @@ def test_a_live_source_is_left_alone_until_shortly_before(pipeline):
     assert g._clock.waits == [pytest.approx(7 / 250 - 0.02)]
 
 
-def test_a_source_that_can_rest_is_told_to(pipeline):
-    class RestingSource(FakeSource):
-        rests = ()
+def test_a_patient_source_is_told_what_is_of_use_and_when_again(pipeline):
+    """First before the wait, last before the hop is computed: the reader must know by then."""
 
-        def rest(self, seconds):
-            self.rests += (seconds,)
+    class PatientSource(FakeSource):
+        def __init__(self, lists):
+            super().__init__(lists)
+            self.told = []
 
-    source = RestingSource([[block(0, 1)], [], [block(1, 7)]])
+        def expect(self, short, every):
+            self.told.append((short, every))
+
+    source = PatientSource([[block(0, 1), block(1, 9)]])
     g = gatherer(source)
+    assert len(g.take(pipeline)) == 2
+    assert source.told == [(8, 10), (8, 10)]  # 10 came, 2 of the next ten among them
+    assert g._clock.waits == []
+    source.lists, source.told = [[block(0, 1)]], []
     g.take(pipeline)
-    assert list(source.rests) == g._clock.waits == [pytest.approx(7 / 250 - 0.02)]
+    assert source.told == [(8, 10), (7, 10)]
 
 
 def test_a_paced_source_waits_by_itself(pipeline):

@@ -1,4 +1,4 @@
-"""A reader that is told to rest reads nothing meanwhile, loses nothing, and rests only so long."""
+"""A reader that knows what its consumer waits for: asleep until shortly before, nothing lost, nobody kept waiting."""
 
 from __future__ import annotations
 
@@ -40,46 +40,79 @@ class StillClock(SystemClock):
         return event.is_set()
 
 
-@pytest.mark.parametrize(("asked", "rested"), [(0.05, 0.05), (30.0, 0.06)])
-def test_a_resting_reader_reads_nothing_and_loses_nothing(asked: float, rested: float) -> None:
-    encoder, clock = EcgLinkEncoder(INFO, 1), StillClock()
+@pytest.fixture
+def port():
+    """A pseudo-terminal: its writing end, and the name of the port."""
     master, slave = os.openpty()
     os.set_blocking(master, True)
-    reader = Reader(partial(open_transport, os.ttyname(slave)), EcgLinkDecoder(), clock)
+    yield master, os.ttyname(slave)
+    os.close(master)
+    os.close(slave)
+
+
+def taken(reader: Reader, n: int) -> list[SampleBlock]:
+    """Lists of events until `n` samples have come; the blocks."""
+    got: list[SampleBlock] = []
+    while sum(map(len, got)) < n:
+        got += [e for e in reader.get(10) if isinstance(e, SampleBlock)]
+    return got
+
+
+def test_a_resting_reader_reads_nothing_and_loses_nothing(port: tuple[int, str]) -> None:
+    master, name = port
+    encoder, clock = EcgLinkEncoder(INFO, 1), StillClock()
+    reader = Reader(partial(open_transport, name, timeout=2.0), EcgLinkDecoder(), clock)
     rows = np.arange(60)[:, None]
+
+    def frame(k: int) -> bytes:
+        return encoder.samples(rows[k : k + 5], k, 4 * k)
+
     try:
         reader.start()
-        os.write(master, encoder.describe() + encoder.samples(rows[:5], 0, 0))
-        got = [e for e in reader.get(10) if isinstance(e, SampleBlock)]
-        while not got:
-            got += [e for e in reader.get(10) if isinstance(e, SampleBlock)]
-        reader.rest(asked)  # not yet: how much the device sends is not known
-        clock.passed += 1.5
-        reader.rest(asked)
-        os.write(master, encoder.samples(rows[5:10], 5, 20))  # wakes a read that was already waiting
-        got += [e for e in reader.get(10) if isinstance(e, SampleBlock)]
+        os.write(master, encoder.describe() + frame(0))
+        got = taken(reader, 5)
+        clock.passed += 1.5  # how much the device sends is known after a second
+        reader.expect(5, 20)
+        os.write(master, frame(5))  # wakes a read that was already waiting
+        got += taken(reader, 5)
         assert clock.waiting.wait(10)
+        assert clock.waits == [pytest.approx(20 / 250 - 0.02)]
         before = reader.bytes_read
-        for k in range(10, 60, 5):
-            os.write(master, encoder.samples(rows[k : k + 5], k, 4 * k))
-        assert reader.bytes_read == before and clock.waits == [pytest.approx(rested)]
+        for k in range(10, 25, 5):
+            os.write(master, frame(k))
+        assert reader.bytes_read == before
         clock.go.set()
-        while sum(map(len, got)) < 60:
-            got += [e for e in reader.get(10) if isinstance(e, SampleBlock)]
-        assert np.concatenate([b.counts for b in got])[:, 0].tolist() == list(range(60))
-        assert clock.waits == [pytest.approx(rested)]
+        assert reader.get(0.2) == []  # 15 of 20 samples are there: of no use
+        os.write(master, frame(25))
+        got += taken(reader, 20)
+        assert np.concatenate([b.counts for b in got])[:, 0].tolist() == list(range(30))
+        assert clock.waiting.wait(10)
     finally:
         clock.go.set()
         reader.stop()
-        os.close(master)
-        os.close(slave)
 
 
-def test_a_device_that_sends_much_is_read_on() -> None:
-    reader = Reader(lambda: None, EcgLinkDecoder(), clock := StillClock())  # type: ignore[arg-type, return-value]
-    reader.rest(0.05)
-    for sent, rests in ((10_000, True), (60_000, False), (10_000, True)):
-        clock.passed += 1.0
-        reader.bytes_read += sent
-        reader.rest(0.05)
-        assert (reader._rest_until > clock.monotonic()) == rests
+def test_a_silent_device_sets_free_what_was_kept_back(port: tuple[int, str]) -> None:
+    master, name = port
+    encoder = EcgLinkEncoder(INFO, 1)
+    with Reader(partial(open_transport, name), EcgLinkDecoder()) as reader:
+        os.write(master, encoder.describe() + encoder.samples(np.zeros((5, 1), np.int32), 0, 0))
+        taken(reader, 5)
+        reader.expect(1000, 1000)
+        os.write(master, encoder.samples(np.ones((5, 1), np.int32), 5, 20))
+        assert len(taken(reader, 5)) == 1
+
+
+def test_the_end_sets_free_what_was_kept_back(port: tuple[int, str]) -> None:
+    master, name = port
+    encoder = EcgLinkEncoder(INFO, 1)
+    reader = Reader(partial(open_transport, name, timeout=1.0), EcgLinkDecoder())
+    reader.start()
+    os.write(master, encoder.describe() + encoder.samples(np.zeros((5, 1), np.int32), 0, 0))
+    taken(reader, 5)
+    reader.expect(1000, 1000)
+    os.write(master, encoder.samples(np.ones((5, 1), np.int32), 5, 20))
+    reader.stop()
+    rest = [e for e in reader.get(0) if isinstance(e, SampleBlock)]
+    assert sum(map(len, rest)) in (0, 5)  # read, or left in the port: never kept
+    assert reader.ended
