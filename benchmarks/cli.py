@@ -112,7 +112,7 @@ def _not_installed(error: ImportError) -> str:
 
 def _sections(args: argparse.Namespace, model: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     """What to call for each section."""
-    from ecg_edge.benchmarks import accuracy, cold, front, gateway, growth, rivals, stages
+    from ecg_edge.benchmarks import accuracy, cold, frames, front, gateway, growth, rivals, screen, stages
 
     alive = args.live_seconds > 0 and Path("/proc/self/stat").exists()
 
@@ -120,7 +120,8 @@ def _sections(args: argparse.Namespace, model: Any) -> dict[str, Callable[[], di
         found = stages.measure(model)
         if alive:
             found["run"] = stages.live(_NAME, args.live_seconds)
-            found["screen"] = _screen(args.live_seconds)
+            found["screen"] = _in_browser(lambda: screen.measure(seconds=args.live_seconds))
+            found["frames"] = _in_browser(lambda: frames.measure(args.live_seconds / 2))
         return found
 
     def held() -> dict[str, Any]:
@@ -183,11 +184,9 @@ def _metered(path: Path, doc: dict[str, Any], begun: float, ended: float) -> Non
             row["energy_source"] = "external meter"
 
 
-def _screen(seconds: float) -> dict[str, Any]:
-    from ecg_edge.benchmarks import screen
-
+def _in_browser(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return screen.measure(seconds=seconds)
+        return measure()
     except EcgEdgeError as e:
         return {"why_not": e.message}
 

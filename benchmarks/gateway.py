@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.benchmarks.stages import FRAME_S, cpu_s, rss_mb, wire
+from ecg_edge.benchmarks.stages import FRAME_S, cpu_s, path, rss_mb, wire
+from ecg_edge.device.model import load_model
 from ecg_edge.device.progress import Progress
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.link_pty import PtyLink
@@ -34,8 +36,10 @@ def measure(model: str, seconds: float = 10.0, patches: tuple[int, ...] = PATCHE
     -------
     dict
         ``rows``: by number of patches; ``each_percent``: of a core, for every further patch;
-        ``patches_per_core``: how many that makes.
+        ``patches_per_core``: how many that makes; ``path_ms``: bytes to rows per hop in one thread, ``fast``
+        without a pause and ``paced`` with one before every hop, as at the real pace.
     """
+    path_ms = {"fast": _path_ms(model, seconds, pause=False), "paced": _path_ms(model, seconds, pause=True)}
     rows = []
     with Progress("gateway", len(patches)) as progress:
         for n in patches:
@@ -44,7 +48,33 @@ def measure(model: str, seconds: float = 10.0, patches: tuple[int, ...] = PATCHE
     first, last = rows[0], rows[-1]
     span = last["patches"] - first["patches"]
     each = (last["core_percent"] - first["core_percent"]) / span if span else first["core_percent"]
-    return {"seconds": seconds, "rows": rows, "each_percent": each, "patches_per_core": 100 / each}
+    return {
+        "seconds": seconds,
+        "rows": rows,
+        "each_percent": each,
+        "patches_per_core": 100 / each,
+        "path_ms": path_ms,
+    }
+
+
+def _path_ms(name: str, seconds: float, pause: bool) -> float:
+    """Processor time per hop of one stream in one thread; what a pause costs is what the caches forget in it."""
+    model = load_model(name)
+    hop_s = model.spec.hop / model.spec.fs
+    per_hop = round(hop_s / FRAME_S)
+    info, frames = wire(seconds=max(1, round(seconds)))
+
+    def arriving() -> Iterator[bytes]:
+        begun = time.monotonic()
+        for k, frame in enumerate(frames):
+            if pause and k % per_hop == 0 and (wait := begun + k * FRAME_S - time.monotonic()) > 0:
+                time.sleep(wait)
+            yield frame
+
+    path(model, info, frames)
+    before = time.process_time()
+    rows = path(model, info, arriving())
+    return 1e3 * (time.process_time() - before) / (rows / model.spec.hop)
 
 
 def one(model: str, n: int, seconds: float) -> dict[str, Any]:
@@ -66,20 +96,31 @@ def one(model: str, n: int, seconds: float) -> dict[str, Any]:
         farm.stdin.flush()
         _recorded(Path(folder), n)
         time.sleep(_SETTLE_S)
-        before, at = cpu_s(run.pid), time.monotonic()
+        before, at, woken = cpu_s(run.pid), time.monotonic(), _switches(run.pid)
         time.sleep(seconds)
         used, took, rss = cpu_s(run.pid) - before, time.monotonic() - at, rss_mb(run.pid)
+        woken = _switches(run.pid) - woken
         out, _ = run.communicate(timeout=_LONGEST_S)
     docs = list(json.loads(out.splitlines()[-1])["patches"].values())
     return {
         "patches": n,
         "core_percent": 100 * used / took,
         "rss_mb": rss,
+        "waits_per_s": woken / took / n,
         "p50_ms": max(d["latency_ms"]["p50"] for d in docs),
         "p99_ms": max(d["latency_ms"]["p99"] for d in docs),
         "samples_lost": sum(d["samples_lost"] for d in docs),
         "dropped_blocks": sum(d["dropped_blocks"] for d in docs),
     }
+
+
+def _switches(pid: int) -> int:
+    """How often the threads of a process have waited so far."""
+    found = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with contextlib.suppress(OSError):  # a thread may end meanwhile
+            found += int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return found
 
 
 def _patch(k: int, port: str, model: str, folder: str, seconds: float) -> str:

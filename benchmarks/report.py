@@ -159,6 +159,14 @@ def _live(d: Doc) -> str:
         out += f"\n\nThe way to the pixels was not measured: {screen['why_not']}."
     elif screen and run:
         out += "\n\n" + _to_the_pixels(run["latency_ms"]["terms"], screen)
+    frames = d.get("frames")
+    if frames and "why_not" not in frames:
+        out += (
+            f"\n\nThe monitor with twelve leads at {frames['fs']} Hz, layout {frames['layout']}, "
+            f"{frames['size'][0]} × {frames['size'][1]} pixels, in headless Chromium on this machine's processor "
+            f"(no GPU): {frames['fps']:.1f} frames per second; from one to the next p50 {frames['p50_ms']:.1f} ms, p99 "
+            f"{frames['p99_ms']:.1f} ms; {frames['dropped']} blocks dropped."
+        )
     return out
 
 
@@ -185,6 +193,7 @@ def _to_the_pixels(terms: dict[str, float], screen: Doc) -> str:
 
 
 def _gateway(d: Doc) -> str:
+    path, last = d["path_ms"], d["rows"][-1]
     rows = [
         [f"{r['patches']}", f"{r['core_percent']:.1f}", f"{r['core_percent'] / r['patches']:.2f}", f"{r['rss_mb']:.0f}",
          f"{r['p50_ms']:.1f}", f"{r['p99_ms']:.1f}", f"{r['samples_lost']}", f"{r['dropped_blocks']}"]
@@ -194,9 +203,10 @@ def _gateway(d: Doc) -> str:
         f"`run --config`, each patch recorded, {d['seconds']:g} s at the real pace: two leads at 250 Hz in frames of "
         "10 ms from pseudo-terminals, one process with a reader and a run for every patch. Latency from a hop's last "
         f"byte to its rows, of the worst patch. Each further patch costs {d['each_percent']:.2f} % of a core: "
-        f"**{d['patches_per_core']:.0f} patches per core** at the real pace. It is more than at full speed because "
-        "every frame of every patch wakes a thread: a hundred times a second a system call each to wait and to read, "
-        "and a switch of threads, where a loop at full speed finds its caches warm.\n\n"
+        f"**{d['patches_per_core']:.0f} patches per core** at the real pace. Against full speed: bytes to rows take "
+        f"{path['fast']:.2f} ms per hop in one thread without a pause and {path['paced']:.2f} ms with one before every "
+        f"hop, as at the real pace; on top of that come the recording and {last['waits_per_s']:.0f} waits a second in "
+        "the reader's, the run's and the recorder's threads, which take turns at Python's lock.\n\n"
         + _rows(("patches", "% core", "each", "RSS MB", "p50 ms", "p99 ms", "samples lost", "blocks dropped"), rows)
     )
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 The tally counts samples per channel; lost_ranges are half-open ranges of the sample axis, whose 0 is
-the first accepted sample. loss_known is false where the format has neither a counter nor a time, or
+the first accepted sample. loss_known is false where the format has neither a counter nor a time,
+where the counter wraps within a stall of the link (BITalino's 4 bits: 16 ms) and no times are given, or
 where the device restarted: then more may be missing than is listed.
 
 --times FILE gives arrival times, rows 'byte_offset,seconds' (.npy or text): with them the loss of

@@ -213,10 +213,15 @@ def test_the_page_shows_every_section() -> None:
         "live": {
             "stages_ms": {"decoder": 0.1, "what is left": 0.3}, "whole_ms": 0.4, "path_percent": 1.0,
             "patches_per_core": 100.0, "screen": {"p50_ms": 287.0, "p95_ms": 300.0, "max_ms": 310.0, "beats": 20},
+            "frames": {"fps": 59.9, "p50_ms": 16.7, "p99_ms": 18.0, "fs": 500, "layout": "12x1", "size": [1600, 900],
+                       "dropped": 0},
             "run": {"seconds": 20.0, "core_percent": 5.0, "rss_mb": 150.0,
                     "latency_ms": {"p50": 2.0, "p99": 3.0, "max": 4.0, "terms": terms}},
         },
-        "gateway": {"rows": [patch | {"patches": 8}], "seconds": 10.0, "each_percent": 2.0, "patches_per_core": 50.0},
+        "gateway": {
+            "rows": [patch | {"patches": 8, "waits_per_s": 40.0}], "seconds": 10.0, "each_percent": 2.0,
+            "patches_per_core": 50.0, "path_ms": {"fast": 0.7, "paced": 1.4},
+        },
         "cold": {"steps": {"imports": 0.6, "session": 0.2}, "total_s": 0.8, "starts": 3},
         "growth": {
             "hop": {"80 ms": 0.2}, "path": 100.0, "gateway": 50.0,
@@ -228,7 +233,8 @@ def test_the_page_shows_every_section() -> None:
     assert "| what is left: pseudo-terminal, sink, browser and its smoothing | 60.0 | 20 % |" in page
     assert "Most of it is: imports" in page and "| **total** | 800 | 100 % |" in page
     assert "**540 streams**, bytes to rows with 100, and a gateway at the real pace with 50" in page
-    assert "**50 patches per core** at the real pace" in page
+    assert "**50 patches per core** at the real pace" in page and "40 waits a second" in page
+    assert "59.9 frames per second" in page
     assert not {k for k in doc if k not in ("machine", "command", "models")} - set(report._SECTIONS)
 
 
