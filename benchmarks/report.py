@@ -203,11 +203,22 @@ def _gateway(d: Doc) -> str:
         f"`run --config`, each patch recorded, {d['seconds']:g} s at the real pace: two leads at 250 Hz in frames of "
         "10 ms from pseudo-terminals, one process with a reader and a run for every patch. Latency from a hop's last "
         f"byte to its rows, of the worst patch. Each further patch costs {d['each_percent']:.2f} % of a core: "
-        f"**{d['patches_per_core']:.0f} patches per core** at the real pace. Against full speed: bytes to rows take "
-        f"{path['fast']:.2f} ms per hop in one thread without a pause and {path['paced']:.2f} ms with one before every "
-        f"hop, as at the real pace; on top of that come the recording and {last['waits_per_s']:.0f} waits a second in "
-        "the reader's, the run's and the recorder's threads, which take turns at Python's lock.\n\n"
+        f"**{d['patches_per_core']:.0f} patches per core** at the real pace{_late(d)}. "
+        f"Against full speed: bytes to rows take {path['fast']:.2f} ms per hop in one thread without a pause and "
+        f"{path['paced']:.2f} ms with one before every hop, as at the real pace; on top of that come the recording and "
+        f"{last['waits_per_s']:.0f} waits a second for each patch in the reader's, the run's and the recorder's "
+        "threads, which take turns at Python's lock.\n\n"
         + _rows(("patches", "% core", "each", "RSS MB", "p50 ms", "p99 ms", "samples lost", "blocks dropped"), rows)
+    )
+
+
+def _late(d: Doc) -> str:
+    beyond = [r["patches"] for r in d["rows"] if r["patches"] > d["keeps_up_with"]]
+    if not beyond:
+        return ""
+    return (
+        f", from the rows that keep up; with {beyond[0]} this machine falls behind (their threads take turns at "
+        "Python's lock, so that a gateway does not use a second core)"
     )
 
 

@@ -12,7 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_edge.benchmarks import family, front, growth, machine, probe, report, rival_nets, rivals, stages, table, timing
+from ecg_edge.benchmarks import (
+    family,
+    front,
+    gateway,
+    growth,
+    machine,
+    probe,
+    report,
+    rival_nets,
+    rivals,
+    stages,
+    table,
+    timing,
+)
 from ecg_edge.benchmarks.cli import BENCH
 from ecg_edge.device.model import load_model
 from ecg_edge.firmware_bridge.errors import BudgetError, UsageError
@@ -220,7 +233,7 @@ def test_the_page_shows_every_section() -> None:
         },
         "gateway": {
             "rows": [patch | {"patches": 8, "waits_per_s": 40.0}], "seconds": 10.0, "each_percent": 2.0,
-            "patches_per_core": 50.0, "path_ms": {"fast": 0.7, "paced": 1.4},
+            "patches_per_core": 50.0, "keeps_up_with": 8, "path_ms": {"fast": 0.7, "paced": 1.4},
         },
         "cold": {"steps": {"imports": 0.6, "session": 0.2}, "total_s": 0.8, "starts": 3},
         "growth": {
@@ -235,7 +248,18 @@ def test_the_page_shows_every_section() -> None:
     assert "**540 streams**, bytes to rows with 100, and a gateway at the real pace with 50" in page
     assert "**50 patches per core** at the real pace" in page and "40 waits a second" in page
     assert "59.9 frames per second" in page
+    doc["gateway"]["rows"].append(patch | {"patches": 24, "waits_per_s": 800.0})
+    assert "with 24 this machine falls behind" in report.markdown(doc)
     assert not {k for k in doc if k not in ("machine", "command", "models")} - set(report._SECTIONS)
+
+
+def test_a_gateway_that_falls_behind_does_not_look_cheap() -> None:
+    rows = [
+        {"patches": n, "core_percent": c, "p99_ms": late} for n, c, late in ((1, 8, 5.0), (8, 50, 80.0), (24, 119, 9e3))
+    ]
+    found = gateway.per_core(rows)
+    assert found == {"each_percent": 6.0, "patches_per_core": pytest.approx(100 / 6), "keeps_up_with": 8}
+    assert gateway.per_core(rows[2:])["keeps_up_with"] == 24  # nothing better is known
 
 
 def test_floors_are_a_gate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
