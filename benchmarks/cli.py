@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def _not_installed(error: ImportError) -> str:
 
 def _sections(args: argparse.Namespace, model: Any) -> dict[str, Callable[[], dict[str, Any]]]:
     """What to call for each section."""
-    from ecg_edge.benchmarks import accuracy, cold, frames, front, gateway, growth, rivals, screen, stages
+    from ecg_edge.benchmarks import accuracy, cold, front, gateway, growth, rivals, stages
 
     alive = args.live_seconds > 0 and Path("/proc/self/stat").exists()
 
@@ -120,8 +121,7 @@ def _sections(args: argparse.Namespace, model: Any) -> dict[str, Callable[[], di
         found = stages.measure(model)
         if alive:
             found["run"] = stages.live(_NAME, args.live_seconds)
-            found["screen"] = _in_browser(lambda: screen.measure(seconds=args.live_seconds))
-            found["frames"] = _in_browser(lambda: frames.measure(args.live_seconds / 2))
+            found |= _in_browser(args.live_seconds)
         return found
 
     def held() -> dict[str, Any]:
@@ -184,11 +184,21 @@ def _metered(path: Path, doc: dict[str, Any], begun: float, ended: float) -> Non
             row["energy_source"] = "external meter"
 
 
-def _in_browser(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return measure()
-    except EcgEdgeError as e:
-        return {"why_not": e.message}
+def _in_browser(seconds: float) -> dict[str, Any]:
+    """What is seen on a screen: the way to the pixels, and how many frames a second."""
+    from ecg_edge.benchmarks import frames, screen
+
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
+        "screen": partial(screen.measure, seconds=seconds),
+        "frames": partial(frames.measure, seconds / 2),
+    }
+    found: dict[str, Any] = {}
+    for name, measure in ways.items():
+        try:
+            found[name] = measure()
+        except EcgEdgeError as e:
+            found[name] = {"why_not": e.message}
+    return found
 
 
 def _before(args: argparse.Namespace) -> dict[str, Any]:

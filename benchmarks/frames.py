@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ecg_edge.benchmarks.chromium import Chromium
-from ecg_edge.device.leads import provenance
+from ecg_edge.device.leads import Provenance, provenance
 from ecg_edge.device.model import load_model
 from ecg_edge.device.monitor import MonitorSink
 from ecg_edge.device.sink import RunHeader
@@ -23,7 +23,7 @@ from ecg_edge.firmware_bridge.samples import LEADS, Channel, StreamInfo
 from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 
 FS, HOP_S = 500, 0.08
-_BEAT_S = 60
+_BEAT_S, _SIGMA_MV = 60, 0.1
 _SIZE = (1600, 900)
 
 # When each frame was drawn.
@@ -98,11 +98,12 @@ def _blocks(fs: int) -> Iterator[LeadBlock]:
     beat = SyntheticHeart(fs, ("II",), seed=0).read(_BEAT_S * fs)[:, 0]
     mv = np.repeat(beat[:, None], len(LEADS), axis=1).astype(np.float32)
     yes, no = np.ones((n, len(LEADS)), np.bool_), np.zeros(n, np.bool_)
-    sigma = np.where([k.value == "reconstructed" for k in kinds], 0.1, 0.0).astype(np.float32) * np.ones((n, 1))
+    sigma = np.zeros((n, len(LEADS)), np.float32)
+    sigma[:, [k is Provenance.RECONSTRUCTED for k in kinds]] = _SIGMA_MV
     k = 0
     while True:
         rows = mv[(np.arange(k, k + n)) % len(mv)]
-        yield LeadBlock(k, rows, kinds, yes, no, sigma.astype(np.float32), 0.0)
+        yield LeadBlock(k, rows, kinds, yes, no, sigma, 0.0)
         k += n
 
 

@@ -26,6 +26,7 @@ PATCHES = (1, 8, 24)
 _SETTLE_S, _DESCRIBE_EVERY = 3.0, 100
 _LONGEST_S = 120
 _LATE_MS = 1000.0
+"""A gateway whose rows come so late falls behind."""
 
 
 def measure(model: str, seconds: float = 10.0, patches: tuple[int, ...] = PATCHES) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def per_core(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _path_ms(name: str, seconds: float, pause: bool) -> float:
-    """Processor time per hop of one stream in one thread; what a pause costs is what the caches forget in it."""
+    """Processor time per hop of one stream in one thread, with a pause before each hop or without."""
     model = load_model(name)
     hop_s = model.spec.hop / model.spec.fs
     per_hop = round(hop_s / FRAME_S)

@@ -193,7 +193,7 @@ def _to_the_pixels(terms: dict[str, float], screen: Doc) -> str:
 
 
 def _gateway(d: Doc) -> str:
-    path, last = d["path_ms"], d["rows"][-1]
+    path, first, last = d["path_ms"], d["rows"][0], d["rows"][-1]
     rows = [
         [f"{r['patches']}", f"{r['core_percent']:.1f}", f"{r['core_percent'] / r['patches']:.2f}", f"{r['rss_mb']:.0f}",
          f"{r['p50_ms']:.1f}", f"{r['p99_ms']:.1f}", f"{r['samples_lost']}", f"{r['dropped_blocks']}"]
@@ -206,8 +206,8 @@ def _gateway(d: Doc) -> str:
         f"**{d['patches_per_core']:.0f} patches per core** at the real pace{_late(d)}. "
         f"Against full speed: bytes to rows take {path['fast']:.2f} ms per hop in one thread without a pause and "
         f"{path['paced']:.2f} ms with one before every hop, as at the real pace; on top of that come the recording and "
-        f"{last['waits_per_s']:.0f} waits a second for each patch in the reader's, the run's and the recorder's "
-        "threads, which take turns at Python's lock.\n\n"
+        f"threads that wait for each other: each patch's wait {first['waits_per_s']:.0f} times a second in the first "
+        f"row and {last['waits_per_s']:.0f} times in the last.\n\n"
         + _rows(("patches", "% core", "each", "RSS MB", "p50 ms", "p99 ms", "samples lost", "blocks dropped"), rows)
     )
 
@@ -216,10 +216,7 @@ def _late(d: Doc) -> str:
     beyond = [r["patches"] for r in d["rows"] if r["patches"] > d["keeps_up_with"]]
     if not beyond:
         return ""
-    return (
-        f", from the rows that keep up; with {beyond[0]} this machine falls behind (their threads take turns at "
-        "Python's lock, so that a gateway does not use a second core)"
-    )
+    return f", from the rows that keep up; with {beyond[0]} this machine falls behind"
 
 
 def _cold(d: Doc) -> str:

@@ -28,7 +28,7 @@ class Recorder:
 
     The measured record holds the device's own counts, its scale as gain. In both, a sample that was
     lost or must not be trusted reads as NaN, and notes say why. Headers are brought up to date
-    several times in five seconds of signal.
+    every 0.72 s of signal.
 
     Parameters
     ----------

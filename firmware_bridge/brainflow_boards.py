@@ -262,7 +262,7 @@ class BrainFlowSource:
             yield
         except EcgEdgeError:
             raise
-        except Exception as e:
+        except Exception as e:  # BrainFlow's own error, or whatever its native library raises through ctypes
             raise kind(f"{self.info.device} {what}: {e}", fix) from e
 
 

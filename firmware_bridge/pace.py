@@ -91,6 +91,10 @@ class Pace:
         self._woke, self._first = now + rest, True
         return rest
 
+    def silent(self) -> None:
+        """Told that nothing came: an average over a silence would promise too little of what comes after it."""
+        self._rate, self._mark = None, (0.0, 0)
+
     def _learn(self, arrival: float, complete: bool) -> None:
         if self._woke is None:
             return

@@ -159,7 +159,7 @@ class Reader:
         Parameters
         ----------
         short, every : float
-            In samples; may be fractions. Zero or less for `short`: the consumer has enough for now.
+            In samples; may be fractions. Zero or less for `short`: whatever comes next is of use.
         """
         self._pace.order(short, every, self.dropped_samples)
 
@@ -212,6 +212,7 @@ class Reader:
 
     def _session(self, transport: Transport) -> None:
         """Read until told to stop."""
+        self._pace.silent()
         trial = _Trial(transport.url, self._clock.monotonic(), self._recognise_s)
         recognised = False
         while not self._stop.is_set():
@@ -225,6 +226,7 @@ class Reader:
                 recognised = self._feed(data, arrival) or recognised
                 _write(transport, self._decoder.request())
             else:
+                self._pace.silent()
                 self._pass_on()
             if not recognised:
                 trial.judge(data, arrival)

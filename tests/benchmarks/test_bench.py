@@ -246,7 +246,7 @@ def test_the_page_shows_every_section() -> None:
     assert "| what is left: pseudo-terminal, sink, browser and its smoothing | 60.0 | 20 % |" in page
     assert "Most of it is: imports" in page and "| **total** | 800 | 100 % |" in page
     assert "**540 streams**, bytes to rows with 100, and a gateway at the real pace with 50" in page
-    assert "**50 patches per core** at the real pace" in page and "40 waits a second" in page
+    assert "**50 patches per core** at the real pace" in page and "wait 40 times a second in the first row" in page
     assert "59.9 frames per second" in page
     doc["gateway"]["rows"].append(patch | {"patches": 24, "waits_per_s": 800.0})
     assert "with 24 this machine falls behind" in report.markdown(doc)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ecg_edge.benchmarks import cold, gateway, memory
+from ecg_edge.benchmarks import cold, frames, gateway, memory
+from ecg_edge.benchmarks.chromium import find_browser
+from ecg_edge.benchmarks.cli import _in_browser
 from ecg_edge.device.model import resolve
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -19,6 +21,21 @@ def test_a_gateway_reconstructs_what_the_patches_play() -> None:
         assert row["core_percent"] > 0
         assert row["samples_lost"] == row["dropped_blocks"] == 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
+        assert row["waits_per_s"] > 0
+    assert found["path_ms"]["fast"] > 0 and found["path_ms"]["paced"] > 0
+
+
+@pytest.mark.skipif(find_browser() is None, reason="no Chromium found: apt-get install chromium")
+def test_frames_of_twelve_leads_are_counted_in_a_browser() -> None:
+    found = frames.measure(1.0)
+    assert found["fps"] > 0 and 0 < found["p50_ms"] <= found["p99_ms"] <= found["max_ms"]
+    assert (found["fs"], found["layout"]) == (500, "12x1")
+
+
+def test_without_a_browser_the_page_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecg_edge.benchmarks.chromium.find_browser", lambda: None)
+    found = _in_browser(1.0)
+    assert found.keys() == {"screen", "frames"} and all("Chrom" in f["why_not"] for f in found.values())
 
 
 def test_a_cold_start_is_the_sum_of_its_steps() -> None:

@@ -123,6 +123,24 @@ def test_a_sink_without_use_for_samples_gets_none():
     assert len(sink.notes) == 1 and not sink.natives
 
 
+def test_samples_wait_for_a_batch_and_anything_else_takes_them_along():
+    sink = Held()
+    thread = SinkThread(sink, lossless=True, batch=3)
+    thread.open(None)
+    for _ in range(2):
+        thread.put(block([[1, 2]]))
+    assert not thread._due  # nobody is woken for two
+    thread.put(notes(1)[0])
+    assert sink.reached.wait(PATIENCE) and len(sink.natives) == 2
+    for due in (False, False, True):
+        thread.put(block([[3, 4]]))
+        assert thread._due is due
+    thread.put(block([[5, 6]]))
+    sink.go.set()
+    thread.close()
+    assert len(sink.natives) == 6 and len(sink.notes) == 1
+
+
 def test_opening_errors_are_raised_for_any_sink():
     class Closed(ListSink):
         def open(self, header):

@@ -76,6 +76,20 @@ def test_the_rest_ends_early_enough_and_before_the_kernel_is_full(rate: int, res
     assert pace.rest(10.0) == pytest.approx(rested)
 
 
+def test_a_silence_is_not_averaged_into_the_rate() -> None:
+    """Behind an outage the mean of the last seconds is small; what comes at once may be more than the kernel keeps."""
+    pace = known()
+    pace.order(100, 100)
+    assert pace.rest(10.0) > 0
+    pace.silent()
+    pace.came([block(5)], 20.0, 1000)
+    assert pace.rest(20.0) == 0  # not known yet
+    pace.came([block(5)], 21.0, 101_000)
+    assert pace.rest(21.0) == 0  # 100 kB in that second
+    pace.came([block(5)], 22.0, 102_000)
+    assert pace.rest(22.0) > 0
+
+
 def test_a_rest_is_no_longer_than_a_tenth_of_a_second() -> None:
     pace = known()
     pace.order(2500, 2500)
