@@ -147,6 +147,8 @@ def _finish(draft: _Draft, settings: list[str], where: str) -> Recipe:
     net = NetSpec(leads or ("I",), **{**draft.net, "any_lead": any_lead})
     if not train.lr > 0:
         draft.wrong.append(f"lr: {train.lr} is not positive")
+    if not 0 <= train.keep < 1:
+        draft.wrong.append(f"keep: {train.keep} is no share from 0 to below 1")
     if not 0 < train.ema < 1:
         draft.wrong.append(f"ema: {train.ema} is not between 0 and 1")
     if len(net.channels) != len(net.kernels):

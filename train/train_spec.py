@@ -34,6 +34,10 @@ class TrainSpec:
         Any-lead: share of the drawn lead sets that have a network of their own, see `subsets`.
     ema : float
         Decay of the averaged weights that are validated and kept.
+    keep : float
+        Where training starts from other weights: their share in what is validated and kept, 0 to 1. Between the
+        two a network is as good on what it knew, and most of what it learnt is there (Wortsman et al. 2022,
+        "Robust fine-tuning of zero-shot models", CVPR).
     clip : float
         Largest norm of the gradient.
     patience : int
@@ -61,6 +65,7 @@ class TrainSpec:
     shift: float = 0.0
     specialists: float = 0.5
     ema: float = 0.999
+    keep: float = 0.0
     clip: float = 5.0
     patience: int = 0
 

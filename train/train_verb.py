@@ -10,7 +10,7 @@ import numpy as np
 
 from ecg_edge.device.conditioning import ConditioningSpec
 from ecg_edge.device.model import resolve
-from ecg_edge.firmware_bridge.errors import CheckpointError, DataFolderError, EcgEdgeError
+from ecg_edge.firmware_bridge.errors import CheckpointError, DataFolderError, EcgEdgeError, UsageError
 from ecg_edge.train import ptbxl
 from ecg_edge.train.batches import draw
 from ecg_edge.train.checkpoints import load_model
@@ -77,6 +77,8 @@ def train(job: Job, fabric: Fabric) -> int:
     last, conditioning = run.path / "last.pt", ConditioningSpec()
     if last.exists() and not job.resume:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
+    if recipe.train.keep and not (job.init or last.exists()):
+        raise UsageError("keep is a share of the weights a run starts from", "give --init, or leave keep out")
     first = _start(job.init) if job.init and not last.exists() else None
     parts = _parts(job, conditioning, fabric)
     if first is not None and is_model(job.init):

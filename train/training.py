@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -71,6 +71,7 @@ class Trainer:
         if self.fabric.world_size > 1:
             share_batch_norms(self.model)
         self.average = copy.deepcopy(self.model).eval().to(self.fabric.device)
+        self._start: torch.nn.Module | None = None
         decay = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
         self._optimizer = torch.optim.AdamW(
@@ -91,10 +92,21 @@ class Trainer:
         return 0 < self.spec.patience <= self.epoch - self.best_epoch
 
     def start_from(self, source: Reconstructor) -> None:
-        """Take over the weights of a network trained on other leads."""
+        """Take over the weights of another network, perhaps one trained on other leads."""
         for model in (self.model, self.average):
             assert isinstance(model, Reconstructor)
             adopt(model, source)
+        if self.spec.keep:
+            self._start = copy.deepcopy(self.average)
+
+    @property
+    def kept(self) -> Reconstructor:
+        """The network that is validated and kept: the averaged weights, with `TrainSpec.keep` of the starting ones."""
+        if self._start is None:
+            return cast(Reconstructor, self.average)
+        between = copy.deepcopy(self._start)
+        _approach(between, self.average, 1 - self.spec.keep)
+        return cast(Reconstructor, between)
 
     def fit(self, report: Callable[[dict[str, Any]], None]) -> None:
         """Run the remaining epochs; call `report` with each epoch's figures.
@@ -130,7 +142,7 @@ class Trainer:
         """Write what an epoch leaves behind, ``last.pt`` last: until then the epoch has not been."""
         try:
             if better:
-                self.save(self.out / "best.pt")
+                write_checkpoint(self.out / "best.pt", self._state() | {"average": self.kept.state_dict()})
             with (self.out / "history.jsonl").open("a") as f:
                 f.write(json.dumps(row) + "\n")
             self.save(self.out / "last.pt")
@@ -198,23 +210,18 @@ class Trainer:
             return 0.04 + 0.96 * step / rise
         return 0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
-    @torch.no_grad()
     def _update_average(self, step: int) -> None:
-        decay = min(self.spec.ema, (1 + step) / (10 + step))
-        for a, b in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
-            if a.is_floating_point():
-                a.lerp_(b, 1 - decay)
-            else:
-                a.copy_(b)
+        _approach(self.average, self.model, 1 - min(self.spec.ema, (1 + step) / (10 + step)))
 
     def validate(self) -> dict[str, Any]:
         """Figures of the averaged weights on the validation records, from 2.0 s on.
 
         An any-lead network is validated on the specialists' lead sets; its mean is over those.
         """
+        network = self.kept
         if not self.net.any_lead:
-            return self._figures(self.net.input_leads)
-        each = {"+".join(leads): self._figures(leads) for leads in subsets.SPECIALISTS}
+            return self._figures(network, self.net.input_leads)
+        each = {"+".join(leads): self._figures(network, leads) for leads in subsets.SPECIALISTS}
         mean = {k: float(np.mean([s["mean"][k] for s in each.values()])) for k in ("rmse_mv", "r", "mse_mv2")}
         return {
             "records": len(self._validation),
@@ -223,7 +230,7 @@ class Trainer:
             "subsets": each,
         }
 
-    def _figures(self, leads: tuple[str, ...]) -> dict[str, Any]:
+    def _figures(self, network: Reconstructor, leads: tuple[str, ...]) -> dict[str, Any]:
         parts, mask = [], subsets.mask_of(leads)
         scored = slice(round(SCORED_FROM_S * self.net.fs), None)
         hidden = missing_basis(leads)
@@ -234,12 +241,16 @@ class Trainer:
             seen = x[:, :, [BASIS.index(lead) for lead in self.net.input_leads]]
             if self.net.any_lead:
                 seen = np.concatenate([seen * mask, np.broadcast_to(mask, seen.shape)], axis=2)
-            estimate = reconstruct(self.average, seen)[:, :, outputs]
+            estimate = reconstruct(network, seen)[:, :, outputs]
             parts.append(metrics.figures(x[:, : estimate.shape[1], columns][:, scored], estimate[:, scored], hidden))
         return metrics.concatenate(parts).summary()
 
     def save(self, path: Path) -> None:
         """Write a checkpoint by renaming: a killed process leaves the one before."""
+        write_checkpoint(path, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        """All that a run needs to go on."""
         state = {
             "net": self.net.to_dict(),
             "spec": self.spec.to_dict(),
@@ -250,7 +261,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
-        write_checkpoint(path, state)
+        return state if self._start is None else state | {"start": self._start.state_dict()}
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint of the same settings (but for `train_spec.MAY_CHANGE`).
@@ -270,6 +281,9 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
+        if "start" in state:
+            self._start = copy.deepcopy(self.average)
+            self._start.load_state_dict(state["start"])
         self.epoch, self.best = state["epoch"], state["best"]
         self.best_epoch = state.get("best_epoch", self.epoch)
         if self.fabric.is_global_zero:
@@ -281,3 +295,13 @@ class Trainer:
         if file.is_file():
             rows = [line for line in file.read_text().splitlines() if json.loads(line)["epoch"] <= self.epoch]
             file.write_text("".join(f"{line}\n" for line in rows))
+
+
+@torch.no_grad()
+def _approach(network: torch.nn.Module, other: torch.nn.Module, share: float) -> None:
+    """Move all weights of `network` by a share of the way to those of another of its shape."""
+    for a, b in zip(network.state_dict().values(), other.state_dict().values(), strict=True):
+        if a.is_floating_point():
+            a.lerp_(b, share)
+        else:
+            a.copy_(b)

@@ -58,7 +58,8 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text(
         "leads: [I, aVR]\ncolour: red\ndata: mitdb\n"
-        "network: {channels: [8, 8], lookahead: -1, wings: 2}\ntraining: {epochs: many, lr: 0, batch: 0, ema: 1.5}\n"
+        "network: {channels: [8, 8], lookahead: -1, wings: 2}\n"
+        "training: {epochs: many, lr: 0, batch: 0, ema: 1.5, keep: 1.0}\n"
     )
     with pytest.raises(UsageError) as caught:
         recipe.read(bad, ["epochs=1.5", "feathers=3"])
@@ -74,6 +75,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "lr: 0.0 is not positive",
         "batch: 0 is less than 1",
         "ema: 1.5",
+        "keep: 1.0",
         "unknown setting 'feathers'",
     ):
         assert part in str(caught.value), part
@@ -86,6 +88,21 @@ def test_files_that_are_no_recipes(text: str, tmp_path: Path) -> None:
         recipe.read(tmp_path / "x.yaml")
     with pytest.raises(UsageError, match="no recipe nowhere"):
         recipe.find("nowhere")
+
+
+def test_nothing_can_be_kept_of_a_fresh_start(ptbxl: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("leads: [I, II]\n" + TINY)
+    with pytest.raises(UsageError, match="keep is a share"):
+        call(
+            "--recipe",
+            str(tmp_path / "r.yaml"),
+            "--data",
+            str(ptbxl),
+            "--out",
+            str(tmp_path / "x"),
+            "--set",
+            "keep=0.5",
+        )
 
 
 def test_settings_override_a_recipe() -> None:

@@ -58,6 +58,39 @@ def test_resume_is_bit_exact(small: NetSpec, parts: tuple[Prepared, Prepared], t
         assert torch.equal(a, b)
 
 
+def test_a_share_of_the_starting_weights_is_kept(
+    small: NetSpec, parts: tuple[Prepared, Prepared], tmp_path: Path
+) -> None:
+    start = load_model(train(small, parts, tmp_path / "first").out)
+    spec = TrainSpec(epochs=2, batch=8, lr=3e-3, keep=0.25)
+    (tmp_path / "second").mkdir()
+
+    def begin(spec: TrainSpec) -> Trainer:
+        trainer = Trainer(small, spec, *parts, tmp_path / "second")
+        trainer.start_from(start)
+        return trainer
+
+    t = begin(spec)
+    t.best = 0.0  # no epoch is better than that: last.pt alone is written
+    t.fit(lambda row: None)
+    resumed = Trainer(small, spec, *parts, tmp_path / "second")
+    resumed.load(tmp_path / "second" / "last.pt")
+    between = resumed.kept.state_dict()
+    moved = 0.0
+    for name, new in resumed.average.state_dict().items():
+        old = start.state_dict()[name]
+        if new.is_floating_point():
+            torch.testing.assert_close(between[name], 0.25 * old + 0.75 * new)
+            moved += float((new - old).abs().sum())
+    assert moved > 0
+    resumed.best, resumed.spec = 1e9, TrainSpec(**spec.to_dict() | {"epochs": 3})
+    resumed.fit(lambda row: None)
+    best = load_model(tmp_path / "second").state_dict()
+    assert all(torch.equal(best[name], value) for name, value in resumed.kept.state_dict().items())
+    plain = begin(TrainSpec(**spec.to_dict() | {"keep": 0.0}))
+    assert plain.kept is plain.average
+
+
 def test_the_seed_decides(small: NetSpec, parts: tuple[Prepared, Prepared], tmp_path: Path) -> None:
     one = TrainSpec(epochs=1, batch=8)
     a, b = (train(small, parts, tmp_path / k, one) for k in "ab")
