@@ -21,20 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_edge.benchmarks.soak_truth import FRAME, FS, LEADS, LSB_MV, hold_against
 from ecg_edge.device.model import load_model
-from ecg_edge.device.stored import length, read_stored
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 
-FS, LEADS, LSB_MV = 250, ("I", "II"), 0.0005
 FAULTS = "drop=1%,corrupt=0.5%,dup=0.5%,stall=600/2,leadoff=900/20"
 UNPLUGGED_S = 4
-_CHUNK_S = 600
 _SAMPLE_S = 1.0
 _WARM_SHARE = 0.15
-_IN_CABLE = 1000
 _PATIENCE_S = 60
 _ALLOWED_MB = 5.0
 
@@ -122,10 +117,20 @@ def _patch(plan: Plan, link: Path, log: Path) -> Iterator[subprocess.Popen[str]]
         fault += f",unplug={seconds / (plan.unplugs + 1):.3f}/{UNPLUGGED_S}/{plan.unplugs}"
     if plan.ppm:
         fault += f",clock={plan.ppm:g}"
-    words = ["simulate", "--link", str(link), "--leads", ",".join(LEADS), "--fs", str(FS), "--lsb-uv", "0.5"]
+    words = [
+        "simulate",
+        "--link",
+        str(link),
+        "--leads",
+        ",".join(LEADS),
+        "--fs",
+        str(FS),
+        "--lsb-uv",
+        f"{1e3 * LSB_MV:g}",
+    ]
     words += [
         "--frame-ms",
-        "40",
+        f"{1000 * FRAME / FS:g}",
         "--seconds",
         f"{seconds:g}",
         "--fault",
@@ -211,93 +216,3 @@ def _verdict(
         "drift_ppm": None if drift is None else round(drift, 1),
         "checks": checks,
     }
-
-
-def hold_against(recording: str, logs: list[dict[str, Any]]) -> dict[str, int]:
-    """Compare the measured record with what the patch sent, sample by sample.
-
-    Returns
-    -------
-    dict
-        ``rows`` of the record; ``marked``: rows with a sample that is not there; ``wrong``: samples that differ
-        from what was sent or are there though they were lost; ``misplaced``: samples that were sent and are not
-        there; ``in_cable``: rows sent just before a plug was pulled and not read by then, which nobody can have.
-    """
-    name = recording + "_measured"
-    _, n = length(name)
-    truth = _Truth(logs)
-    marked = wrong = misplaced = in_cable = 0
-    step = _CHUNK_S * FS
-    for at in range(0, n, step):
-        stop = min(n, at + step)
-        stored = read_stored(name, at, stop)
-        counts, there, sure = truth.read(stop - at)
-        wrong += int(((stored.counts != counts) & stored.valid).sum()) + int((stored.valid & ~there).sum())
-        misplaced += int((~stored.valid & there & sure[:, None]).sum())
-        in_cable += int((~stored.valid & there & ~sure[:, None]).any(axis=1).sum())
-        marked += int((~stored.valid).any(axis=1).sum())
-    return {"rows": n, "marked": marked, "wrong": wrong, "misplaced": misplaced, "in_cable": in_cable}
-
-
-class _Truth:
-    """What every row of the record must hold: boot after boot, from the first sample that arrived."""
-
-    def __init__(self, logs: list[dict[str, Any]]) -> None:
-        self._boots = [_Boot(log) for log in logs]
-
-    def read(self, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        counts, there, sure = [], [], []
-        while n > 0 and self._boots:
-            c, t, s = self._boots[0].read(n)
-            if not len(c):
-                self._boots.pop(0)
-                continue
-            counts.append(c)
-            there.append(t)
-            sure.append(s)
-            n -= len(c)
-        empty = np.zeros((n, len(LEADS)), np.int32)
-        none = np.zeros((n, len(LEADS)), np.bool_)
-        return np.concatenate([*counts, empty]), np.concatenate([*there, none]), np.concatenate([*sure, none[:, 0]])
-
-
-class _Boot:
-    """One boot of the patch: the heart again, and what became of each sample."""
-
-    def __init__(self, log: dict[str, Any]) -> None:
-        self._heart = SyntheticHeart(FS, LEADS, seed=0)
-        self._lost = [tuple(r) for r in log["lost"]]
-        self._stopped = [(e["start"], e["stop"]) for e in log["events"] if e["kind"] == "stopped"]
-        # A pseudo-terminal that hangs up drops what has not been read: at most its buffer.
-        self._cable = [(e["start"] - _IN_CABLE, e["start"]) for e in log["events"] if e["kind"] == "unplug"]
-        self._off = [(e["start"], e["stop"]) for e in log["events"] if e["kind"] == "leadoff"]
-        self._end = log["taken"] + sum(b - a for a, b in self._stopped)
-        self._at = 0
-        if self._lost and self._lost[0][0] == 0:
-            self._skip(self._lost[0][1])
-        while self._lost and self._lost[-1][1] >= self._end:
-            self._end = self._lost.pop()[0]  # nobody can know of samples lost behind the last that came
-
-    def _skip(self, n: int) -> None:
-        self.read(n)
-
-    def read(self, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        n = max(0, min(n, self._end - self._at))
-        index = slice(self._at, self._at + n)
-        measured = np.ones(n, np.bool_)
-        _mark(measured, self._stopped, index, False)  # the source waits while the patch is stopped
-        counts = np.zeros((n, len(LEADS)), np.int32)
-        fresh = self._heart.read(int(measured.sum())) if n else np.zeros((0, len(LEADS)))
-        counts[measured] = np.rint(fresh / LSB_MV).astype(np.int32)
-        there = np.ones((n, len(LEADS)), np.bool_)
-        _mark(there, self._lost, index, False)
-        _mark(there[:, :1], self._off, index, False)  # LA is in lead I alone
-        sure = np.ones(n, np.bool_)
-        _mark(sure, self._cable, index, False)
-        self._at += n
-        return counts, there, sure
-
-
-def _mark(flags: npt.NDArray[np.bool_], ranges: list[tuple[int, int]], index: slice, value: bool) -> None:
-    for a, b in ranges:
-        flags[max(0, a - index.start) : max(0, min(b, index.stop) - index.start)] = value

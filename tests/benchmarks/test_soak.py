@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from ecg_edge.benchmarks.soak import FS, Plan, hold_against, soak
+from ecg_edge.benchmarks.soak import Plan, soak
 from ecg_edge.benchmarks.soak_cli import page
+from ecg_edge.benchmarks.soak_truth import FS, Cable, hold_against
 from ecg_edge.device.main import main
 
 
@@ -38,6 +40,35 @@ def test_the_comparison_notices_one_wrong_sample_and_one_missing_row(soaked):
     assert hold_against(recording, logs)["wrong"] == 1
     data.write_bytes(good[: 1000 * row] + good[1001 * row :] + bytes(row))
     assert hold_against(recording, logs)["wrong"] > 100
+    data.write_bytes(good)
+
+
+@pytest.mark.parametrize("cut", range(1, 17))
+def test_only_the_last_rows_before_a_pulled_plug_may_be_missing(cut):
+    #        1: far from a plug; sent; missing
+    sure = "1100000011100001"
+    sent = "1111101100111101"
+    gone = "0001001100001101"
+    cable = Cable()
+    rows = np.array([[c == "1" for c in line] for line in (sure, sent, gone)])
+    for k in range(0, 16, cut):
+        cable.feed(*rows[:, k : k + cut])
+    # Row 3 is missing before row 4, which arrived; 6, 7 and 12, 13 went with the plug.
+    assert (cable.misplaced, cable.unread) == (1, 4)
+
+
+def test_a_boot_counts_from_the_frame_that_was_heard_first(soaked, tmp_path):
+    folder, _ = soaked
+    (header,) = folder.glob("*_measured.hea")
+    recording = str(header).removesuffix("_measured.hea")
+    logs = [json.loads((folder / f"faults-{k}.json").read_text()) for k in (0, 1)]
+    data = header.with_suffix(".dat")
+    good = data.read_bytes()
+    row = len(good) // hold_against(recording, logs)["rows"]
+    # Three frames were sent before the port was listened to; then no whole frames, which is another signal.
+    for missed, wrong in ((30, False), (25, True)):
+        data.write_bytes(good[missed * row :] + bytes(missed * row))
+        assert (hold_against(recording, logs)["wrong"] > 2 * missed) == wrong
     data.write_bytes(good)
 
 
