@@ -66,6 +66,7 @@ class BeatDetector:
         self._fs = fs
         self._width = max(2, round(_AVERAGE_S * fs))
         self._reach = round(_REFRACTORY_S * fs)
+        self._taps, self._around = np.arange(self._width), np.arange(2 * self._reach + 1)
         self._bridged = round(_BRIDGED_S * fs)
         self._back = round(_BAND_DELAY_S * fs)
         band = signal.butter(1, (_BAND_HZ[0], min(_BAND_HZ[1], 0.4 * fs)), "bandpass", fs=fs, output="sos")
@@ -120,18 +121,16 @@ class BeatDetector:
         bad = np.where(rows - good > self._bridged, rows, -1)
         bad = np.maximum.accumulate(np.concatenate([[self._last_bad], bad]))[1:]
         band = self._band.feed(mv[:, None])[:, 0]
-        slope2 = (np.diff(band, prepend=self._seen[0, -1]) * self._fs) ** 2
-        slope2 = np.concatenate([self._slope2, slope2])
-        average = np.zeros(n)
-        for tap in range(self._width):  # fixed order of additions: the result cannot depend on the cut
-            average += slope2[tap : tap + n]
+        seen = np.concatenate([self._seen, np.stack([band, mv])], axis=1)
+        steps = seen[0, -n:] - seen[0, -n - 1 : -1]
+        slope2 = np.concatenate([self._slope2, (steps * self._fs) ** 2])
+        # One addition after the other: the result cannot depend on the cut.
+        average = np.add.accumulate(slope2[np.arange(n)[:, None] + self._taps], axis=1)[:, -1]
         average = np.concatenate([self._average, average / self._width])
-        seen = np.concatenate([self._seen, [band, mv]], axis=1)
         first = self._next - self._seen.shape[1]  # index of the first column of `seen`
         out = []
-        for k in np.flatnonzero(average[reach : reach + n] > _FLOOR):
-            if average[k : k + 2 * reach + 1].argmax() != reach:
-                continue
+        highest = average[np.arange(n)[:, None] + self._around].argmax(axis=1) == reach
+        for k in np.flatnonzero(highest & (average[reach : reach + n] > _FLOOR)):
             at = int(rows[k]) - reach
             if bad[k] < at - _AFTER_FAULT_S * self._fs:
                 out.append(_Candidate(at, float(average[reach + k]), self._peak(seen, at - first) + first, int(bad[k])))

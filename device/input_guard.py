@@ -53,6 +53,9 @@ class InputGuard:
     def feed(self, mv: npt.NDArray[np.floating], valid: BoolArray) -> Iterator[Segment]:
         """Take native rows, shape (n_samples, n_leads); run the iterator to its end."""
         n = len(mv)
+        if n and valid.all() and (self._next - 1 - self._last_good <= self._hold).all():
+            yield self._all_good(mv)
+            return
         rows = self._next + np.arange(n, dtype=np.int64)[:, None]
         good = np.maximum.accumulate(np.concatenate([self._last_good[None], np.where(valid, rows, _NEVER)]))
         back = valid & (rows - 1 - good[:-1] > self._hold)
@@ -69,6 +72,17 @@ class InputGuard:
         for a, b in zip(starts, [*starts[1:], n], strict=True):
             if b > a:
                 yield Segment(held[a:b], back[a])
+
+    def _all_good(self, mv: npt.NDArray[np.floating]) -> Segment:
+        """What the sums of `feed` come to where every row is valid and none restarts."""
+        n = len(mv)
+        held = np.asarray(mv, np.float64)
+        self._last_bad = np.broadcast_to(self._last_bad[-1], (n + 1, held.shape[1]))
+        self._bad_base = self._next - 1
+        self._next += n
+        self._last_good = np.full(held.shape[1], self._next - 1, np.int64)
+        self._value = held[-1].copy()
+        return Segment(held, np.zeros(held.shape[1], np.bool_))
 
     def valid(self, first: int, stop: int, step: Fraction) -> BoolArray:
         """Flags of the model-rate rows `first` to `stop`, all of whose instants lie in the rows last fed.

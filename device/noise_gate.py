@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.tail import Tail
+
 WINDOW_S = 4.0
 EVERY_S = 0.5
 CLOSE_AFTER, OPEN_AFTER = 2, 4
@@ -94,8 +96,8 @@ class NoiseGate:
     def reset(self, index: int) -> None:
         """Begin anew; the next row has the given index."""
         self._next = index
-        self._x = np.zeros((0, self._n))
-        self._ok = np.zeros((0, self._n), np.bool_)
+        self._before = Tail(self._window, np.zeros((0, self._n)))
+        self._before_ok = Tail(self._window, np.zeros((0, self._n), np.bool_))
         self._bad = np.zeros(self._n, np.int64)
         self._good = np.zeros(self._n, np.int64)
         self.reasons: tuple[str, ...] = ("",) * self._n
@@ -116,37 +118,37 @@ class NoiseGate:
             Row from which, column, and reason (empty: opened).
         """
         first = self._next
-        self._x = np.concatenate([self._x, x.astype(np.float64)])
-        self._ok = np.concatenate([self._ok, valid])
         self._next += len(x)
         fit = np.ones(valid.shape, np.bool_)
         turns: list[tuple[int, int, str]] = []
         at = 0
-        for row in range(-(-first // self._every) * self._every, self._next, self._every):
+        if judged := range(-(-first // self._every) * self._every, self._next, self._every):
+            rows = np.concatenate([self._before.rows(), x.astype(np.float64)])
+            ok = np.concatenate([self._before_ok.rows(), valid])
+        for row in judged:
             fit[at : row - first] = self._open
-            turns += self._judge(row)
+            stop = len(rows) - (self._next - row)
+            turns += self._judge(row, rows[:stop], ok[:stop])
             at = row - first
-        fit[at:] = self._open
-        self._x, self._ok = self._x[-self._window :], self._ok[-self._window :]
+        if any(self.reasons):
+            fit[at:] = self._open
+        self._before.add(x.astype(np.float64))
+        self._before_ok.add(valid)
         return fit, turns
 
     @property
     def _open(self) -> BoolArray:
         return np.array([not reason for reason in self.reasons])
 
-    def _judge(self, row: int) -> list[tuple[int, int, str]]:
-        """Verdict of each lead on the rows before `row`."""
-        stop = len(self._x) - (self._next - row)
-        window = slice(stop - self._window, stop)
+    def _judge(self, row: int, x: Array, ok: BoolArray) -> list[tuple[int, int, str]]:
+        """Verdict of each lead on the rows before `row`, as many as there are."""
         turns = []
-        for k in range(self._n):
-            if stop < 1:
-                continue
-            if not self._ok[stop - 1, k]:
+        for k in range(self._n if len(x) else 0):
+            if not ok[-1, k]:
                 self._bad[k] = self._good[k] = 0
                 turns += self._turn(row, k, "")
-            elif stop >= self._window and self._ok[window, k].all():
-                turns += self._weigh(row, k, verdict(self._x[window, k], self._fs))
+            elif len(x) >= self._window and ok[-self._window :, k].all():
+                turns += self._weigh(row, k, verdict(x[-self._window :, k], self._fs))
         return turns
 
     def _weigh(self, row: int, k: int, reason: str) -> list[tuple[int, int, str]]:

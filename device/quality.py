@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.tail import Tail
 from ecg_edge.firmware_bridge.samples import Channel
 
 FLAT_S = 2.0
@@ -63,13 +64,17 @@ class FaultWatch:
         self._half = 2 ** (bits - 1)
         self._last = np.zeros(n, np.int64)
         self._same = np.zeros(n, np.int64)
-        self._rail = np.zeros(n, np.int64)
+        self._none = self._rail = np.zeros(n, np.int64)
+        self._low, self._high = self._rails
         self.flat: BoolArray = np.zeros(n, np.bool_)
         self.clipped: BoolArray = np.zeros(n, np.bool_)
 
     def feed(self, counts: npt.NDArray[np.int32]) -> tuple[BoolArray, BoolArray]:
         """Take counts of shape (n_samples, n_channels); where they are flat, and where they are clipped."""
         x = counts.astype(np.int64)
+        if self._harmless(x):
+            none = np.zeros(x.shape, np.bool_)
+            return none, none
         signed = np.logical_or.accumulate(np.concatenate([self._signed[None], x < 0]))[1:]
         low, high = np.where(signed, -self._half, 0), np.where(signed, self._half, 2 * self._half) - 1
         changed = np.diff(x, axis=0, prepend=self._last[None]) != 0
@@ -80,7 +85,26 @@ class FaultWatch:
         if len(x):
             self._last, self._same, self._rail, self._signed = x[-1], same[-1], rail[-1], signed[-1]
             self.flat, self.clipped = flat[-1], clipped[-1]
+            self._low, self._high = self._rails
         return flat, clipped
+
+    @property
+    def _rails(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        signed = self._signed
+        return np.where(signed, -self._half, 0), np.where(signed, self._half, 2 * self._half) - 1
+
+    def _harmless(self, x: npt.NDArray[np.int64]) -> bool:
+        """Whether none of these samples can be flat or clipped, which is soon told; then they are counted."""
+        n = len(x)
+        if not n or self._same.max() + n >= self._flat_after or (x <= self._low).any() or (x >= self._high).any():
+            return False
+        before = np.concatenate([self._last[None], x[:-1]])
+        changed = (x != before)[::-1]
+        self._same = np.where(changed.any(axis=0), changed.argmax(axis=0), self._same + n)
+        self._rail = self._none
+        self._last = x[-1]
+        self.flat = self.clipped = self._none.astype(np.bool_)
+        return True
 
 
 def _run(flag: BoolArray, before: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -104,23 +128,23 @@ class QualityIndex:
     def __init__(self, fs: Fraction, n_leads: int) -> None:
         self._fs = float(fs)
         self._n = max(8, round(WINDOW_S * fs))
-        self._mv = np.zeros((self._n, n_leads))
-        self._ok = np.zeros((self._n, n_leads), np.bool_)
+        self._recent = Tail(self._n, np.zeros((self._n, n_leads)))
+        self._recent_ok = Tail(self._n, np.zeros((self._n, n_leads), np.bool_))
         self._seen = 0
         self._taper = np.hanning(self._n)[:, None]
         self._hz = np.asarray(np.fft.rfftfreq(self._n, 1 / self._fs), np.float64)
 
     def feed(self, mv: npt.NDArray[np.float64], valid: BoolArray) -> None:
         """Take native samples of shape (n_samples, n_leads) in mV; invalid ones may hold anything."""
-        keep = slice(-self._n, None)
-        self._mv = np.concatenate([self._mv, np.where(valid, mv, 0.0)])[keep]
-        self._ok = np.concatenate([self._ok, valid])[keep]
+        self._recent.add(np.where(valid, mv, 0.0))
+        self._recent_ok.add(valid)
         self._seen = min(self._n, self._seen + len(mv))
 
     def now(self, faults: FaultWatch) -> tuple[Quality, ...]:
         """Index of each lead."""
-        level = self._mv.sum(axis=0) / np.maximum(1, self._ok.sum(axis=0))
-        x = np.where(self._ok, self._mv - level, 0.0)
+        mv, ok = self._recent.rows(), self._recent_ok.rows()
+        level = mv.sum(axis=0) / np.maximum(1, ok.sum(axis=0))
+        x = np.where(ok, mv - level, 0.0)
         power = np.abs(np.fft.rfft(x * self._taper, axis=0)) ** 2
         share = {
             "baseline": _share(power, self._hz, (0.0, 0.7), (0.0, 40.0)),
@@ -134,11 +158,11 @@ class QualityIndex:
                 out.append(Quality(0.0, "flat" if faults.flat[k] else "clipped"))
                 continue
             if self._seen < self._n:  # a spectrum of half a window tells of its edges
-                out.append(Quality(round(float(self._ok[-self._seen :, k].mean()) if self._seen else 0.0, 2)))
+                out.append(Quality(round(float(ok[-self._seen :, k].mean()) if self._seen else 0.0, 2)))
                 continue
             scores = {name: 1 - min(1.0, float(v[k]) / worst[name] / 2) for name, v in share.items()}
             reason, least = min(scores.items(), key=lambda kv: kv[1])
-            index = least * float(self._ok[:, k].mean())
+            index = least * float(ok[:, k].mean())
             out.append(Quality(round(index, 2), reason if least < 0.5 else ""))
         return tuple(out)
 

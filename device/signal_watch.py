@@ -61,6 +61,8 @@ class SignalWatch:
         """Take native samples from `index` on; notes of where a lead became flat or clipped, or recovered."""
         self._index.feed(mv, valid)
         flat, clipped = faults
+        if not (any(self._faulty) or flat.any() or clipped.any()):
+            return
         state = flat + 2 * clipped
         before = np.array([_FAULTS.index(word) for word in self._faulty])
         for row in np.flatnonzero((np.diff(state, axis=0, prepend=before[None]) != 0).any(axis=1)):

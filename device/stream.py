@@ -99,6 +99,8 @@ class StreamReconstructor:
         self._twelve = twelve_from_basis().T
         self._measured = [LEADS.index(lead) for lead in spec.input_leads]
         self._guess = np.array([p is Provenance.RECONSTRUCTED for p in self.provenance])
+        self._certain = np.flatnonzero(~self._guess)
+        self._twelve2 = self._twelve**2
         self._needs = self._dependencies(matrix)
         self.refit(spec)
         lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
@@ -214,16 +216,21 @@ class StreamReconstructor:
         basis = np.zeros((hop, len(BASIS)))
         width = np.zeros((hop, len(BASIS)))
         basis[:, self._known_columns] = now.astype(np.float64) @ self._known
-        share = self._watch.feed(window[back:], self._fit[self._late : self._late + hop]) if self._watch else 1.0
-        factors = self._own_factors + share * (self._factors - self._own_factors)
-        basis[:, self._target_columns] = regressors @ (self._own_mean + share * (self._mean - self._own_mean))
-        width[:, self._target_columns] = np.exp(np.clip(regressors @ self._log_scale, -6.0, 3.0)) * factors
+        share, mean, factors = 1.0, self._mean, self._factors
+        if self._watch:
+            share = self._watch.feed(window[back:], self._fit[self._late : self._late + hop])
+            mean = self._own_mean + share * (mean - self._own_mean)
+            factors = self._own_factors + share * (factors - self._own_factors)
+        basis[:, self._target_columns] = regressors @ mean
+        width[:, self._target_columns] = (
+            np.exp(np.minimum(np.maximum(regressors @ self._log_scale, -6.0), 3.0)) * factors
+        )
         mv = (basis @ self._twelve).astype(np.float32)
         mv[:, self._measured] = now
         # Leads with independent uncertain ancestors add their widths in quadrature.
-        sigma = np.sqrt((width**2) @ (self._twelve**2)).astype(np.float32)
-        sigma[:, ~self._guess] = 0
-        seen = np.asarray(np.all(self._fit[: self._late + hop], axis=1), np.bool_)
+        sigma = np.sqrt((width**2) @ self._twelve2).astype(np.float32)
+        sigma[:, self._certain] = 0
+        seen = np.asarray(self._fit[: self._late + hop].all(axis=1), np.bool_)
         clean = np.logical_and.accumulate(seen[::-1])[::-1][:hop]
         done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], seen[:hop], clean, share)
         self._x, self._ok, self._fit = self._x[hop:], self._ok[hop:], self._fit[hop:]

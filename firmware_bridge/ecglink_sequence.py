@@ -67,7 +67,7 @@ class Sequence:
         self._tally = tally
         self.refused = 0
         self._next = 0
-        self._fs = Fraction(1)
+        self._fs = 1.0
         self._ticks_per_sample: float | None = None
         self._here: _Here | None = None
         self._held: _Held | None = None
@@ -76,7 +76,7 @@ class Sequence:
 
     def describe(self, fs: Fraction, tick_hz: Fraction | None, renewed: bool) -> None:
         """Take over a description; `renewed` says that index and ticks start anew (boot, other rate)."""
-        self._fs = fs
+        self._fs = float(fs)
         self._ticks_per_sample = float(tick_hz / fs) if tick_hz else None
         self._renewed = self._here is not None and (self._renewed or renewed)
         self._drop_held()
@@ -118,12 +118,12 @@ class Sequence:
 
     def _fits(self, here: _Here, frame: SampleFrame, most_s: float) -> bool:
         ahead = (frame.index - here.index) % _MODULUS
-        seconds = float(ahead / self._fs)
+        seconds = ahead / self._fs
         if ahead >= _HALF or seconds > most_s:
             return False
         if self._ticks_per_sample is None:
             return True
-        slack_s = _SLACK_S + _SLACK_SHARE * (seconds + float(len(frame.counts) / self._fs))
+        slack_s = _SLACK_S + _SLACK_SHARE * (seconds + len(frame.counts) / self._fs)
         error = _signed(frame.ticks - round(here.ticks + ahead * self._ticks_per_sample))
         return abs(error) <= slack_s * self._ticks_per_sample * self._fs
 
