@@ -12,6 +12,8 @@ with warnings.catch_warnings():  # wfdb uses a pandas call that is on its way ou
     warnings.simplefilter("ignore")
     import wfdb  # noqa: F401
 
+from ecg_edge.benchmarks.chromium import Chromium
+from tests.device.monitor_scene import Scene
 from tests.device.tiny_model import tiny_model
 
 
@@ -26,6 +28,19 @@ def data_folder():
     if not folder:
         pytest.skip("ECG_EDGE_DATA is not set: no real records")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def scene(browser):
+    made = Scene(browser)
+    yield made
+    made.close()
 
 
 def pytest_configure(config):
