@@ -180,28 +180,9 @@ def execute(
     def model_for(found: tuple[str, ...]) -> Model:
         return for_leads(model or load(default_model(found)), found)
 
-    source: Source
-    url, source = open_source(
-        options.source,
-        clock,
-        reconnect=options.reconnect,
-        fast=options.fast,
-        baud=options.baud,
-        device=options.device,
-        gain=options.gain,
-    )
-    if options.scales:
-        source = RescaledSource(source, options.scales)
+    url, source = _source(options, clock)
     recorder = Recorder(Path(options.out), options.rotate) if options.out else None
-    sinks = [_screen(options)]
-    more, found = open_outlets(options.outlets, clock)
-    sinks += more
-    if recorder:
-        sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE, batch=_RECORDER_BATCH))
-    if options.monitor:
-        monitor, address = _monitor(options)
-        sinks.append(monitor)
-        found.append(address)
+    sinks, addresses = _sinks(options, recorder, clock)
     runner = Runner(
         source,
         url,
@@ -212,7 +193,7 @@ def execute(
         leads=leads,
         seconds=options.seconds,
         stop=stop,
-        opened=lambda: hint("\n".join(say_where() for say_where in found)) if found else None,
+        opened=lambda: hint("\n".join(say_where() for say_where in addresses)) if addresses else None,
         calibration=calibration,
         patient=options.patient or "",
         spare=lambda: load(options.fallback) if options.fallback else None,
@@ -221,6 +202,36 @@ def execute(
         summary = runner.run()
     summary.recording = recorder.path if recorder else None
     return summary
+
+
+def _source(options: Options, clock: Clock) -> tuple[str, Source]:
+    """The source by its resolved URL."""
+    source: Source
+    url, source = open_source(
+        options.source,
+        clock,
+        reconnect=options.reconnect,
+        fast=options.fast,
+        baud=options.baud,
+        device=options.device,
+        gain=options.gain,
+    )
+    return url, RescaledSource(source, options.scales) if options.scales else source
+
+
+def _sinks(
+    options: Options, recorder: Recorder | None, clock: Clock
+) -> tuple[list[SinkThread], list[Callable[[], str]]]:
+    """All sinks, and what tells where some of them can be found once they are open."""
+    more, addresses = open_outlets(options.outlets, clock)
+    sinks = [_screen(options), *more]
+    if recorder:
+        sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE, batch=_RECORDER_BATCH))
+    if options.monitor:
+        monitor, address = _monitor(options)
+        sinks.append(monitor)
+        addresses.append(address)
+    return sinks, addresses
 
 
 def _fallback(name: str) -> str | None:
