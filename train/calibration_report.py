@@ -11,7 +11,7 @@ from ecg_edge.train import calibration_study as study
 from ecg_edge.train.calibration_checks import rates
 from ecg_edge.train.calibration_variants import compare
 from ecg_edge.train.datasets import Dataset
-from ecg_edge.train.delineation import Delineator
+from ecg_edge.train.landmark_cache import RememberingDelineator
 from ecg_edge.train.prepare import Prepared, prepare
 from ecg_edge.train.ptbxl import TEST_FOLD, VALIDATION_FOLD
 
@@ -42,7 +42,7 @@ def report(
         return prepare(root, which, spec.conditioning, limit, f"fold {', '.join(map(str, which))}", spec.fs)
 
     test, both, validation = folds(TEST_FOLD), folds(VALIDATION_FOLD, TEST_FOLD), folds(VALIDATION_FOLD)
-    by = Delineator(spec.fs)
+    by = RememberingDelineator(spec.fs)
     same, following = study.same_record(test, spec.fs), study.next_recording(both, spec.fs)
     rows = [
         study.score(model, trials, placement, label, by)

@@ -16,6 +16,7 @@ from ecg_edge.train.bootstrap import RESAMPLES, Bootstrap
 from ecg_edge.train.datasets import Dataset
 from ecg_edge.train.delineation import ST_AFTER_J_S, Delineator
 from ecg_edge.train.estimators import Subject
+from ecg_edge.train.landmark_cache import RememberingDelineator
 from ecg_edge.train.measure import LITERATURE_BAND_HZ, Array, Beats, Measurements, Measurer
 from ecg_edge.train.metrics_table import diagnostic_groups, full_table, rows_of
 from ecg_edge.train.prepare import Prepared, prepare
@@ -106,7 +107,7 @@ def _delineator(fs: int, wanted: bool, left_out: dict[str, str]) -> Delineator |
         left_out[figures] = "--no-delineation"
         return None
     try:
-        return Delineator(fs)
+        return RememberingDelineator(fs)
     except MissingExtraError as e:
         left_out[figures] = f"{e.message}: {e.fix}"
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
 from ecg_edge.train import metrics_beats as beats
 from ecg_edge.train.bootstrap import Bootstrap
 from ecg_edge.train.delineation import Delineator, Landmarks, PeakTiming, amplitudes
+from ecg_edge.train.landmark_cache import RememberingDelineator
 
 
 def boot(n: int) -> Bootstrap:
@@ -127,3 +129,26 @@ def test_without_neurokit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "neurokit2", None)
     with pytest.raises(MissingExtraError, match=r"ecg-edge\[evaluate\]"):
         Delineator(100)
+
+
+def test_landmarks_are_found_once_and_looked_up_bit_for_bit(
+    by: Delineator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, flat = basis(3).astype(np.float32), np.zeros((1000, 8), np.float32)
+    first = RememberingDelineator(100, tmp_path)
+    found = by.landmarks(x, 200)
+    assert found is not None and first.landmarks(flat, 200) is None
+    assert first.landmarks(x, 200) is not None
+    (file,) = tmp_path.iterdir()
+    file.write_text(file.read_text() + '{"key": "cut o')
+    again = RememberingDelineator(100, tmp_path)
+    monkeypatch.setattr(again, "r_peaks", lambda _: pytest.fail("found anew"))
+    at = again.landmarks(x, 200)
+    assert at is not None and (at.r.tolist(), at.j, at.t_end) == (found.r.tolist(), found.j, found.t_end)
+    assert again.landmarks(flat, 200) is None
+    with pytest.raises(pytest.fail.Exception):
+        again.landmarks(x, 201)
+    other = RememberingDelineator(250, tmp_path)
+    assert other.landmarks(flat, 200) is None and len(list(tmp_path.iterdir())) == 2
+    nowhere = RememberingDelineator(100, file)  # a file is in the folder's place
+    assert nowhere.landmarks(flat, 200) is None
