@@ -8,6 +8,7 @@ import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from types import FrameType
@@ -70,6 +71,9 @@ class Runner:
         Identifier, for the recording.
     spare : callable, optional
         Returns the any-lead model for when leads are lost.
+    turn : context manager, optional
+        Held while events are worked on: a lock, where several runs share a process. They would else take the
+        interpreter from each other in the middle of every hop.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Runner:
         calibration: CalibrationWatch | None = None,
         spare: Callable[[], Model | None] = lambda: None,
         patient: str = "",
+        turn: AbstractContextManager[object] | None = None,
     ) -> None:
         self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
         self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
@@ -95,6 +100,7 @@ class Runner:
         self._gatherer = Gatherer(source, clock, self._stop)
         self._opened = opened
         self._calibration, self._spare, self._patient = calibration, spare, patient
+        self._turn = turn or contextlib.nullcontext()
         self._open: list[SinkThread] = []
         self._stream: _Stream | None = None
         self._done = False
@@ -125,9 +131,11 @@ class Runner:
 
     def _loop(self) -> None:
         while not self._stop.is_set() and not self._done:
-            for event in coalesce(self._gatherer.take(self._stream.pipeline if self._stream else None)):
-                self._take(event)
-            self._tick()
+            events = self._gatherer.take(self._stream.pipeline if self._stream else None)
+            with self._turn:
+                for event in coalesce(events):
+                    self._take(event)
+                self._tick()
             if self._source.ended:
                 self._source.get(0)  # a reader that failed says so when asked once more
                 return

@@ -6,6 +6,7 @@ import argparse
 import math
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,10 @@ def report(
 
 def _gateway(a: argparse.Namespace) -> int:
     """Run what a file describes."""
+    turn = threading.Lock()
     found = run_all(
         read_config(Path(a.config)),
-        lambda p, load, stop: execute(_options(p), SystemClock(), stop, load),
+        lambda p, load, stop: execute(_options(p), SystemClock(), stop, load, turn),
         SystemClock(),
     )
     docs: dict[str, Any] = {}
@@ -149,7 +151,11 @@ def _options(p: PatchConfig) -> Options:
 
 
 def execute(
-    options: Options, clock: Clock, stop: threading.Event, load: Callable[[str | Path], Model] = load_model
+    options: Options,
+    clock: Clock,
+    stop: threading.Event,
+    load: Callable[[str | Path], Model] = load_model,
+    turn: AbstractContextManager[object] | None = None,
 ) -> Summary:
     """Run once.
 
@@ -163,6 +169,8 @@ def execute(
         Set by a signal, or by the caller.
     load : callable
         Loads a model by name; several runs may share what it returns.
+    turn : context manager, optional
+        See `Runner`.
 
     Raises
     ------
@@ -197,6 +205,7 @@ def execute(
         calibration=calibration,
         patient=options.patient or "",
         spare=lambda: load(options.fallback) if options.fallback else None,
+        turn=turn,
     )
     with stop_on_signals(stop):
         summary = runner.run()

@@ -46,6 +46,27 @@ def test_every_sink_gets_everything_and_the_summary_counts_it(model):
     assert set(d["latency_ms"]) == {"p50", "p99", "max", "algorithmic", "terms"}
 
 
+def test_runs_that_share_a_turn_never_work_at_once_and_never_wait_in_it(model):
+    turn, held, waited = threading.Lock(), [], []
+
+    class Watch(fakes.ListSource):
+        def get(self, timeout=None):
+            waited.append(turn.locked())
+            return super().get(timeout)
+
+    class Thread(SinkThread):
+        def put(self, item):
+            held.append(turn.locked())
+            super().put(item)
+
+    _, lists = fakes.stream()
+    sink = fakes.ListSink()
+    summary = runner(model, Watch(lists), Thread(sink, lossless=True), turn=turn).run()
+    assert summary.exit_code == 0 and sum(len(b) for b in sink.natives) == 1000
+    last_rows = 1  # what comes out at the end comes from no event
+    assert len(held) > 100 and all(held[:-last_rows]) and not any(waited) and not turn.locked()
+
+
 def test_header_dates_the_first_sample(model):
     clock = ManualClock()
     sink = fakes.ListSink()
