@@ -72,18 +72,27 @@ def _train(args: argparse.Namespace) -> int:
         with launched(args.accelerator, args.devices, args.nodes, args.precision) as fabric:
             return recipe_queue.run(queue, lambda job: train(job, fabric))
     one = recipe.read(recipe.find(args.recipe), args.set) if args.recipe else recipe.from_leads(args.leads, args.set)
-    init = args.init or (_run_of(one.init) if one.init else None)
     out = args.out or Path("runs") / one.name
+    fresh = not (out / "last.pt").exists()
+    init = args.init or (_run_of(one.init, fresh) if one.init else None)
     job = Job(one, out, args.data, init, args.limit, args.resume == "auto")
     with launched(args.accelerator, args.devices, args.nodes, args.precision) as fabric:
         return train(job, fabric)
 
 
-def _run_of(init: str) -> Path:
+def _run_of(init: str, fresh: bool) -> Path:
     """The run folder a recipe starts from: ``runs/NAME`` for another recipe, else as it is written."""
     from ecg_edge.train import recipe
 
-    return Path("runs") / init if init in recipe.shipped() else Path(init)
+    if init not in recipe.shipped():
+        return Path(init)
+    run = Path("runs") / init
+    if fresh and not (run / "best.pt").exists():
+        raise UsageError(
+            f"this recipe goes on from {init}, which is not in {run}",
+            f"ecg-edge train --recipe {init} first, or --queue for all, or --init with a run or a model",
+        )
+    return run
 
 
 def _torch(threads: int) -> Any:

@@ -90,6 +90,14 @@ def test_files_that_are_no_recipes(text: str, tmp_path: Path) -> None:
         recipe.find("nowhere")
 
 
+def test_a_second_stage_asks_for_the_first(ptbxl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="goes on from i-ii-first") as caught:
+        call("--recipe", "i-ii", "--data", str(ptbxl))
+    assert "--recipe i-ii-first" in caught.value.fix
+    assert not (tmp_path / "runs").exists()
+
+
 def test_nothing_can_be_kept_of_a_fresh_start(ptbxl: Path, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("leads: [I, II]\n" + TINY)
     with pytest.raises(UsageError, match="keep is a share"):
