@@ -24,7 +24,8 @@ AUGMENTATIONS: dict[str, dict[str, float]] = {
     "lead off": {"mask": 0.3},
     "electrodes moved": {"shift": 0.2},
 }
-"""Each alone; two rows more have the shipped models' settings, and all of these together."""
+"""Each alone; three rows more: the shipped models' first stage, what they have seen at the end, and all of these."""
+_WORN = ("baseline wander", "mains", "muscle", "electrode motion")
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,11 @@ def rows(study: str, epochs: int, smaller: bool = False) -> list[Row]:
     if study == "width":
         return [Row(f"width-{w:g}", f"x{w:g}", "ours", _wide(base, w) if not smaller else base, spec) for w in WIDTHS]
     together = {k: v for settings in AUGMENTATIONS.values() for k, v in settings.items()}
+    worn = {k: v for name in _WORN for k, v in AUGMENTATIONS[name].items()}
     each = {name: {**_QUIET, **settings} for name, settings in AUGMENTATIONS.items()}
     return [
         Row(f"augmentation-{name.replace(' ', '-')}", name, "ours", base, replace(spec, **how))  # type: ignore[arg-type]
-        for name, how in {**each, "as shipped": {}, "all": together}.items()
+        for name, how in {**each, "first stage": {}, "as shipped": worn, "all": together}.items()
     ]
 
 

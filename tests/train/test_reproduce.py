@@ -21,7 +21,7 @@ from ecg_edge.train.reproduce_grid import STUDIES, configurations, rows
 
 def test_fifteen_configurations_two_designs() -> None:
     assert len(set(configurations())) == 15
-    assert [len(rows(s, 4)) for s in STUDIES] == [30, 7, 3, 12]
+    assert [len(rows(s, 4)) for s in STUDIES] == [30, 7, 3, 13]
     widths = [rows("width", 4)[k].net.channels for k in range(3)]
     assert widths == [(12, 16, 32, 48), (24, 32, 64, 96), (36, 48, 96, 144)]
     assert all(len({r.name for r in rows(s, 4)}) == len(rows(s, 4)) for s in STUDIES)
