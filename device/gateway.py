@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecg_edge.device.config import PatchConfig
 from ecg_edge.device.model import Model, load_model
-from ecg_edge.device.run import stop_on_signals
+from ecg_edge.device.stop_signals import stop_on_signals
 from ecg_edge.device.summary import Summary
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.errors import EcgEdgeError

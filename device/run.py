@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import timedelta
-from types import FrameType
 
 from ecg_edge.device.calibration_file import CalibrationError
 from ecg_edge.device.calibration_watch import CalibrationWatch
@@ -385,24 +383,3 @@ class _Stream:
         elif before > -_SURE_S == self._exchanged and self._said_exchanged:
             self._said_exchanged = False
             yield Note("electrodes", at, at, "lead I no longer looks upside down")
-
-
-@contextlib.contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM set `stop`, once; a second one interrupts as usual."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's affair
-        return
-    before: dict[signal.Signals, object] = {}
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])  # type: ignore[arg-type]
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        before[name] = signal.signal(name, handle)
-    try:
-        yield
-    finally:
-        for name, old in before.items():
-            signal.signal(name, old)  # type: ignore[arg-type]

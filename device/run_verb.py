@@ -21,10 +21,11 @@ from ecg_edge.device.model import Model, load_model, shipped_models
 from ecg_edge.device.outlets import Outlets, open_outlets
 from ecg_edge.device.recorder import Recorder
 from ecg_edge.device.rescale import RescaledSource, Scale
-from ecg_edge.device.run import Runner, stop_on_signals
+from ecg_edge.device.run import Runner
 from ecg_edge.device.sink_thread import SinkThread
 from ecg_edge.device.sources import Source, open_source
 from ecg_edge.device.status import StatusLine
+from ecg_edge.device.stop_signals import stop_on_signals
 from ecg_edge.device.stored import record_name
 from ecg_edge.device.summary import Summary
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock

@@ -35,7 +35,7 @@ def people() -> Prepared:
     for seed in range(4):
         heart = SyntheticHeart(100, seed=seed)
         # Another chest for everybody: what the limb leads cannot tell.
-        mix = np.eye(8) + np.pad(np.random.default_rng(seed).normal(0, 0.25, (6, 6)), ((2, 0), (2, 0)))
+        mix = np.eye(8) + np.pad(np.random.default_rng(seed).normal(0, 0.3, (6, 6)), ((2, 0), (2, 0)))
         records += [heart.read(1000)[:, columns] @ mix for _ in range(3)]
     records.append(records[0])
     names = [f"p{k // 3}" for k in range(12)] + [""]
@@ -79,7 +79,7 @@ def test_the_document_becomes_tables(model: Model, people: Prepared) -> None:
     assert by["the same from two references, pooled"]["next"]["records"] == 4
     assert by["the same from two references, pooled"]["same"] is None
     foreign = next(c for c in doc["checks"] if c["check"].startswith("a second reference"))
-    assert foreign["hits"] >= 4 and foreign["false_alarms"] == 0
+    assert foreign["hits"] >= 6 and foreign["false_alarms"] == 0
 
 
 def test_the_committed_study_meets_its_bars() -> None:
