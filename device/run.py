@@ -130,6 +130,8 @@ class Runner:
     def _loop(self) -> None:
         while not self._stop.is_set() and not self._done:
             events = self._gatherer.take(self._stream.pipeline if self._stream else None)
+            for sink in self._open:
+                sink.ease()  # a slow disk must not hold up the others' turns
             with self._turn:
                 for event in coalesce(events):
                     self._take(event)

@@ -97,6 +97,13 @@ class SinkThread:
                 return
         self._raise()
 
+    def ease(self) -> None:
+        """Wait until half the queue is free, where nothing may be lost: `put` then need not wait while others do."""
+        with self._changed:
+            half = self._capacity // 2
+            if self._lossless:
+                self._changed.wait_for(lambda: len(self._items) <= half or self._ended or not self._due)
+
     def close(self) -> None:
         """Let the sink take what waits, close it and wait for its thread.
 
@@ -140,7 +147,7 @@ class SinkThread:
             self._changed.wait_for(lambda: (self._items and self._due) or self._closing)
             item = self._items.popleft() if self._items else None
             self._due = bool(self._items)
-            if len(self._items) == self._capacity - 1:
+            if len(self._items) in (self._capacity - 1, self._capacity // 2):
                 self._changed.notify_all()
             return item
 

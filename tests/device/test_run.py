@@ -67,6 +67,31 @@ def test_runs_that_share_a_turn_never_work_at_once_and_never_wait_in_it(model):
     assert len(held) > 100 and all(held[:-last_rows]) and not any(waited) and not turn.locked()
 
 
+def test_a_full_recording_of_one_patch_does_not_take_the_others_turn(model):
+    turn, full, stuck = threading.Lock(), threading.Event(), Held()
+
+    class Thread(SinkThread):
+        def ease(self):
+            if len(self._items) > 8:
+                full.set()
+            super().ease()
+
+    _, lists = fakes.stream(2000)
+    lists[2:2] = [[Gap(10, 10, "restart", known=False)]]
+    run = runner(model, fakes.ListSource(lists), Thread(stuck, lossless=True, capacity=16), turn=turn)
+    thread = threading.Thread(target=run.run)
+    thread.start()
+    try:
+        assert full.wait(PATIENCE)
+        assert turn.acquire(timeout=PATIENCE)
+        turn.release()
+        assert thread.is_alive()
+    finally:
+        stuck.go.set()
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
 def test_header_dates_the_first_sample(model):
     clock = ManualClock()
     sink = fakes.ListSink()
