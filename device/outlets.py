@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ecg_edge.device.sink_thread import SinkThread
+from ecg_edge.device.stream import LeadBlock
 from ecg_edge.device.systemd import SystemdSink
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.verb import hint
@@ -35,8 +36,8 @@ def open_outlets(o: Outlets, clock: Clock) -> tuple[list[SinkThread], list[Calla
     sinks: list[SinkThread] = []
     where: list[Callable[[], str]] = []
 
-    def add(sink: object, blocks: bool = True) -> None:
-        sinks.append(SinkThread(sink, lossless=False, warn=hint, blocks=blocks))  # type: ignore[arg-type]
+    def add(sink: object, takes: tuple[type, ...] = (LeadBlock,)) -> None:
+        sinks.append(SinkThread(sink, lossless=False, warn=hint, takes=takes))  # type: ignore[arg-type]
 
     if o.jsonl or o.serve or o.mqtt:
         from ecg_edge.device.json_lines import JsonLines
@@ -63,10 +64,10 @@ def open_outlets(o: Outlets, clock: Clock) -> tuple[list[SinkThread], list[Calla
 
         metrics = MetricsSink(o.metrics)
         where.append(lambda: f"metrics: {metrics.url}")
-        add(metrics, blocks=False)
+        add(metrics, takes=())
     systemd = SystemdSink()
     if systemd.wanted:
-        add(systemd, blocks=False)
+        add(systemd, takes=())
     return sinks, where
 
 

@@ -116,8 +116,13 @@ class RepresentativeBeat:
 
     def _good(self) -> npt.NDArray[np.bool_]:
         """Where a row can be trusted."""
-        parts = [b.valid & ~(b.warmup[:, None] & self._guesses(b.provenance)) for b in self._blocks]
-        return np.asarray(np.concatenate(parts)[-self._n :], np.bool_)
+        valid, warmup = (np.concatenate([getattr(b, name) for b in self._blocks]) for name in ("valid", "warmup"))
+        kinds = {b.provenance for b in self._blocks}
+        if len(kinds) == 1:
+            guesses = self._guesses(kinds.pop())
+        else:
+            guesses = np.repeat([self._guesses(b.provenance) for b in self._blocks], [len(b) for b in self._blocks], 0)
+        return np.asarray((valid & ~(warmup[:, None] & guesses))[-self._n :], np.bool_)
 
     def _guesses(self, provenance: tuple[Provenance, ...]) -> npt.NDArray[np.bool_]:
         if provenance not in self._guess:

@@ -27,6 +27,7 @@ from ecg_edge.device.sources import Source, open_source
 from ecg_edge.device.status import StatusLine
 from ecg_edge.device.stop_signals import stop_on_signals
 from ecg_edge.device.stored import record_name
+from ecg_edge.device.stream import LeadBlock
 from ecg_edge.device.summary import Summary
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, LeadMismatchError, ModelFileError, UsageError
@@ -266,8 +267,8 @@ def _screen(options: Options) -> SinkThread:
     if options.tui:
         from ecg_edge.device.tui import TerminalScreen
 
-        return SinkThread(TerminalScreen(), lossless=False, warn=hint, capacity=32)
-    return SinkThread(StatusLine(name=options.name), lossless=False, warn=hint, blocks=False)
+        return SinkThread(TerminalScreen(), lossless=False, warn=hint, capacity=32, takes=(LeadBlock,))
+    return SinkThread(StatusLine(name=options.name), lossless=False, warn=hint, takes=())
 
 
 def default_model(leads: tuple[str, ...]) -> Path:
@@ -300,7 +301,7 @@ def _monitor(options: Options) -> tuple[SinkThread, Callable[[], str]]:
     from ecg_edge.device.monitor import MonitorSink
 
     monitor = MonitorSink(options.host, options.port, options.token)
-    return SinkThread(monitor, lossless=False, warn=hint), lambda: f"monitor: {monitor.url}"
+    return SinkThread(monitor, lossless=False, warn=hint, takes=(LeadBlock,)), lambda: f"monitor: {monitor.url}"
 
 
 def _next(summary: Summary) -> str:

@@ -34,8 +34,8 @@ class SinkThread:
     batch : int
         Samples are left in the queue until there are so many items, or one that is none: a thread that wakes
         costs more than what most sinks do when awake.
-    blocks : bool
-        False for a sink that has no use for samples: they are not queued for it.
+    takes : tuple of type
+        The kinds of samples that the sink has a use for; no thread is woken for the others.
 
     Attributes
     ----------
@@ -51,9 +51,10 @@ class SinkThread:
         warn: Callable[[str], None] = lambda _: None,
         capacity: int = 512,
         batch: int = 1,
-        blocks: bool = True,
+        takes: tuple[type, ...] = (SampleBlock, LeadBlock),
     ) -> None:
-        self._blocks, self._batch = blocks, min(batch, capacity)
+        self._refused = tuple(kind for kind in _SAMPLES if kind not in takes)
+        self._batch = min(batch, capacity)
         self._sink, self._lossless, self._warn, self._capacity = sink, lossless, warn, capacity
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
@@ -81,7 +82,7 @@ class SinkThread:
         EcgEdgeError
             The sink is lossless and has failed.
         """
-        if not self._blocks and isinstance(item, _SAMPLES):
+        if isinstance(item, self._refused):
             return
         with self._changed:
             if self._lossless:
@@ -126,8 +127,9 @@ class SinkThread:
     def _run(self) -> None:
         try:
             try:
-                while (item := self._take()) is not None:
-                    self._pass_on(item)
+                while items := self._take():
+                    for item in items:
+                        self._pass_on(item)
             finally:
                 self._sink.close()
         except EcgEdgeError as e:
@@ -142,14 +144,17 @@ class SinkThread:
                 self._items.clear()
                 self._changed.notify_all()
 
-    def _take(self) -> Item | None:
+    def _take(self) -> list[Item]:
+        """Wait for what is due, and return a few items at most: what has been taken no longer counts as waiting."""
         with self._changed:
             self._changed.wait_for(lambda: (self._items and self._due) or self._closing)
-            item = self._items.popleft() if self._items else None
-            self._due = bool(self._items)
-            if len(self._items) in (self._capacity - 1, self._capacity // 2):
+            before = len(self._items)
+            taken = [self._items.popleft() for _ in range(min(before, self._batch))]
+            after = len(self._items)
+            self._due = bool(after)
+            if before >= self._capacity or after <= self._capacity // 2 < before:
                 self._changed.notify_all()
-            return item
+            return taken
 
     def _pass_on(self, item: Item) -> None:
         if isinstance(item, SampleBlock):

@@ -206,7 +206,7 @@ class _Scale:
     def __init__(self, channels: tuple[Channel, ...]) -> None:
         self.channels = channels
         self._lsb = np.array([c.lsb_mv for c in channels])
-        self._offset = np.array([c.offset for c in channels])
+        self._offset = np.array([c.offset for c in channels]) if any(c.offset for c in channels) else None
         self._bit = np.arange(len(channels))
         self._needs = np.array([_needs(c) for c in channels])
         self._all = (1 << len(channels)) - 1
@@ -215,13 +215,14 @@ class _Scale:
     def block(self, placed: Placed, tally: Tally) -> SampleBlock:
         """Return the samples of a placed frame, counting its stale ones."""
         frame = placed.frame
-        missing = frame.counts == NO_VALUE
         valid = self._valid(len(frame.counts), frame.valid, frame.lead_off)
+        missing = frame.counts == NO_VALUE
         if missing.any() or frame.valid & self._all != self._all:
             stale = missing | (frame.valid >> self._bit & 1 == 0)
             tally.stale += int(stale.any(axis=1).sum())
             valid = valid & ~stale
-        mv: npt.NDArray[np.float32] = ((frame.counts - self._offset) * self._lsb).astype(np.float32)
+        counts = frame.counts if self._offset is None else frame.counts - self._offset
+        mv: npt.NDArray[np.float32] = (counts * self._lsb).astype(np.float32)
         return SampleBlock(
             index=placed.index,
             counts=frame.counts,

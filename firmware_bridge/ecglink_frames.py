@@ -30,6 +30,7 @@ NO_VALUE = -(2**23)
 
 _CRC = 2
 _SAMPLES = struct.Struct("<BBIIBHH")
+_WIDE = np.dtype("<i4")
 _STATUS = struct.Struct("<BIBI")
 _ACK = struct.Struct("<BBBB")
 _COMMAND = struct.Struct("<BBB")
@@ -178,9 +179,8 @@ def unpack_samples(body: bytes, n_channels: int) -> SampleFrame:
     if n == 0 or len(body) + _CRC != samples_size(n, n_channels):
         raise FrameError("sample frame of the wrong length")
     _, description, index, ticks, n, lead_off, valid = _SAMPLES.unpack_from(body)
-    wide = np.zeros((n * n_channels, 4), np.uint8)
-    wide[:, 1:] = np.frombuffer(body, np.uint8, offset=_SAMPLES.size).reshape(-1, 3)
-    counts = (wide.view("<i4") >> 8).astype(np.int32).reshape(n, n_channels)
+    # Every 24 bits with the byte before them, which the shift takes away again.
+    counts = np.ndarray((n, n_channels), _WIDE, body, _SAMPLES.size - 1, (3 * n_channels, 3)) >> 8
     return SampleFrame(description, index, ticks, lead_off, valid, counts)
 
 

@@ -1,4 +1,4 @@
-"""When a device is read: shortly before what its consumer waits for can be complete, and not at every frame."""
+"""When a device is read and decoded: about when what its consumer waits for is complete, not at every frame."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _AT_ONCE_S = 0.0005
 """A read that takes no longer found its bytes waiting."""
 _EASE = 1 / 64
 """Share of the time waited for nothing by which the next rest is longer: a jitter seen once counts for seconds."""
+
+_ALL = 0.95
+"""Share of the bytes expected that is taken for all of them: frames differ in length, and one is more than the rest."""
 
 
 class Pace:
@@ -90,6 +93,26 @@ class Pace:
             return 0.0
         self._woke, self._first = now + rest, True
         return rest
+
+    def holds(self, arrival: float, n_bytes: int) -> bool:
+        """Whether bytes can wait undecoded: fewer than complete the order, and the time for those is not up.
+
+        To decode a frame costs several times as much alone as with the others of its hop.
+
+        Parameters
+        ----------
+        arrival : float
+            Host time at which the last of them came.
+        n_bytes : int
+            Read and not yet decoded.
+        """
+        if not (self._every and self._fs and self._rate is not None):
+            return False
+        rest = (self._due - self._total) / self._fs
+        if arrival - self._arrival >= rest or n_bytes >= _ALL * self._rate * rest:
+            return False
+        self._first = False
+        return True
 
     def silent(self) -> None:
         """Told that nothing came: an average over a silence would promise too little of what comes after it."""

@@ -83,6 +83,7 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._known = False
         self._pace = Pace()
+        self._raw = b""
         self._held: list[ReaderEvent] = []
         self._delay = _FIRST_DELAY_S
         self.error: BaseException | None = None
@@ -214,27 +215,36 @@ class Reader:
         """Read until told to stop."""
         self._pace.silent()
         trial = _Trial(transport.url, self._clock.monotonic(), self._recognise_s)
-        recognised = False
+        recognised, arrival = False, self._clock.monotonic()
         while not self._stop.is_set():
             if not recognised and trial.opening_due(self._clock.monotonic()):
                 _write(transport, self._decoder.opening())
             if recognised and (rest := self._pace.rest(self._clock.monotonic())):
                 self._clock.wait(self._stop, rest)
-            data = transport.read()
+            try:
+                data = transport.read()
+            except DeviceLostError:
+                self._feed(b"", arrival)
+                raise
             arrival = self._clock.monotonic()
-            if data:
+            if data and recognised and self._pace.holds(arrival, len(self._raw) + len(data)):
+                self._raw += data
+                continue
+            if data or self._raw:
                 recognised = self._feed(data, arrival) or recognised
                 _write(transport, self._decoder.request())
-            else:
+            if not data:
                 self._pace.silent()
                 self._pass_on()
             if not recognised:
                 trial.judge(data, arrival)
+        self._feed(b"", arrival)
         with contextlib.suppress(DeviceLostError):
             _write(transport, self._decoder.closing())
 
     def _feed(self, data: bytes, arrival: float) -> bool:
-        """Decode and pass on; return whether this proves an ECG stream."""
+        """Decode what was held back and this, and pass on; return whether this proves an ECG stream."""
+        data, self._raw = self._raw + data, b""
         self.bytes_read += len(data)
         events = self._decoder.feed(data, arrival)
         self._held += events

@@ -4,8 +4,11 @@ import pytest
 
 from ecg_edge.device.sink import Note
 from ecg_edge.device.sink_thread import SinkThread
+from ecg_edge.device.stream import LeadBlock
 from ecg_edge.firmware_bridge.errors import DiskFullError, PortBusyError
+from ecg_edge.firmware_bridge.samples import SampleBlock
 from tests.device.fakes import ListSink, block
+from tests.device.test_monitor import make_block
 
 PATIENCE = 10.0
 """Real seconds after which a test gives up; nothing that passes waits for it."""
@@ -113,14 +116,17 @@ def test_an_error_at_the_end_is_not_lost():
         thread.close()
 
 
-def test_a_sink_without_use_for_samples_gets_none():
+@pytest.mark.parametrize("takes", [(), (SampleBlock,), (LeadBlock,)])
+def test_a_sink_gets_the_samples_it_has_a_use_for(takes):
     sink = ListSink()
-    thread = SinkThread(sink, lossless=False, blocks=False)
+    thread = SinkThread(sink, lossless=False, takes=takes)
     thread.open(None)
     thread.put(block([[1, 2]]))
+    thread.put(make_block(0))
     thread.put(notes(1)[0])
     thread.close()
-    assert len(sink.notes) == 1 and not sink.natives
+    assert len(sink.notes) == 1
+    assert [bool(sink.natives), bool(sink.blocks)] == [SampleBlock in takes, LeadBlock in takes]
 
 
 def test_samples_wait_for_a_batch_and_anything_else_takes_them_along():

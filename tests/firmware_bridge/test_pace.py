@@ -127,3 +127,38 @@ def test_the_reader_learns_to_come_later_where_frames_are_punctual_and_earlier_w
     for k in range(40):
         at = hop(pace, at, -0.015 if k % 2 else 0.015)
     assert pace.margin > 2 * punctual
+
+
+@pytest.mark.parametrize(
+    ("after_s", "n_bytes", "held"),
+    [(0.05, 10, True), (0.05, 75, True), (0.05, 76, False), (0.079, 10, True), (0.081, 10, False)],
+)
+def test_bytes_wait_undecoded_while_they_cannot_complete_the_order_and_its_time_is_not_up(
+    after_s: float, n_bytes: int, held: bool
+) -> None:
+    pace = known()
+    pace.order(20, 20)  # 80 ms, 80 bytes
+    assert pace.holds(10.0 + after_s, n_bytes) is held
+
+
+def test_bytes_do_not_wait_without_an_order_or_an_idea_of_the_rate() -> None:
+    assert not known().holds(10.01, 1)
+    pace = Pace()
+    pace.came([INFO, block(5)], 10.0, 1000)
+    pace.order(20, 20)
+    assert not pace.holds(10.01, 1)
+
+
+def test_a_read_whose_bytes_wait_was_not_too_late() -> None:
+    """Behind it the hop's last frame may follow at once: the reader came early enough all the same."""
+    pace = known()
+    pace.order(20, 20)
+    for k in range(1, 400):
+        at = 10.0 + 0.08 * k
+        pace.rest(at - 0.08)
+        pace.holds(at - 0.0001, 70)
+        pace.came([block(20)], at, 1000 + 80 * k)
+    margin = pace.margin
+    pace.rest(at)
+    pace.came([block(20)], at + 0.06, 33_000)  # nobody was there before it
+    assert pace.margin == pytest.approx(2 * margin)

@@ -116,3 +116,46 @@ def test_the_end_sets_free_what_was_kept_back(port: tuple[int, str]) -> None:
     rest = [e for e in reader.get(0) if isinstance(e, SampleBlock)]
     assert sum(map(len, rest)) in (0, 5)  # read, or left in the port: never kept
     assert reader.ended
+
+
+@pytest.mark.parametrize("end", ["silence", "cable", "stop"])
+def test_bytes_that_wait_to_be_decoded_with_the_rest_of_their_hop_are_never_lost(
+    port: tuple[int, str], end: str
+) -> None:
+    name = port[1]
+    master, slave = os.openpty() if end == "cable" else (port[0], -1)
+    encoder, clock = EcgLinkEncoder(INFO, 1), StillClock()
+    name = os.ttyname(slave) if slave >= 0 else name
+    timeout = 0.2 if end == "silence" else 5.0
+    reader = Reader(partial(open_transport, name, timeout=timeout), EcgLinkDecoder(), clock)
+
+    def send(first: int) -> None:
+        os.write(master, encoder.samples(np.arange(first, first + 5)[:, None], first, 4 * first))
+
+    reader.start()
+    try:
+        os.write(master, encoder.describe())
+        for first in range(0, 400, 5):  # more than a second: what a hop weighs is known
+            send(first)
+            taken(reader, 5)
+            clock.passed += 0.02
+        reader.expect(5, 20)
+        send(400)
+        taken(reader, 5)
+        assert clock.waiting.wait(10)
+        before = reader.bytes_read
+        send(405)
+        if end == "stop":
+            reader._stop.set()
+        clock.go.set()
+        if end == "cable":
+            while not reader._raw:
+                assert reader.get(0.01) == []
+            os.close(master)
+        assert len(taken(reader, 5)) == 1
+        assert reader.bytes_read > before
+    finally:
+        clock.go.set()
+        reader.stop()
+        if slave >= 0:
+            os.close(slave)
