@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
+from ecg_edge.device.any_lead import for_leads
 from ecg_edge.device.conditioning import Conditioner
 from ecg_edge.device.leads import BASIS
 from ecg_edge.device.model import Model, load_model
@@ -31,6 +32,7 @@ from ecg_edge.train.prepare import prepare
 Array = npt.NDArray[np.float64]
 WINDOW, ENDS = 400, (600, 800, 980)
 LEVELS_MV = (0.05, 0.1, 0.2, 0.4, 0.8)
+_MOST = 4.0
 CHEST = [f"V{k}" for k in range(1, 7)]
 
 
@@ -62,12 +64,16 @@ def _band(low: float, high: float, n: int, rng: np.random.Generator) -> Array:
 def made_up(model: Model, folder: Path, records: int) -> list[dict[str, Any]]:
     """Rates on fold 9: for each kind and size of noise on one lead, of windows of 4 s.
 
-    `worthless` is the share in which the error of V1 to V6 has more power than the leads themselves; `hits` and
-    `misses` count these by the verdict on the noisy lead, `early` those closed before it came to that.
+    `worthless` counts those in which the error of V1 to V6 has more power than the leads themselves; `hits` and
+    `misses` count these by the verdict on the noisy lead, `early` those closed before it came to that. `errors` are
+    means of that ratio of powers (at most 4 each): from both leads, from the quiet one alone through the any-lead
+    model, as the gate chooses between them, and as somebody would who knew.
     """
     data = prepare(folder, (ptbxl.VALIDATION_FOLD,), model.spec.conditioning)
+    spare = load_model("any-int8")
+    alone = [for_leads(spare, ("II",)), for_leads(spare, ("I",))]
     rng = np.random.default_rng(0)
-    found: dict[tuple[str, float], list[tuple[bool, bool]]] = defaultdict(list)
+    found: dict[tuple[str, float], list[tuple[float, float, bool]]] = defaultdict(list)
     for number in rng.permutation(len(data))[:records]:
         basis = np.asarray(data.x[number], np.float64)
         truth, clean = basis[:, [BASIS.index(lead) for lead in CHEST]], basis[:, :2]
@@ -76,32 +82,37 @@ def made_up(model: Model, folder: Path, records: int) -> list[dict[str, Any]]:
             x = clean.copy()
             if make:
                 x[:, lead] += level * make(len(x), rng)
-            found[name, level] += _windows(model, x, truth, lead)
+            guesses = _chest(model, x), _chest(alone[lead], clean[:, [1 - lead]])
+            for rows in (slice(end - WINDOW, end) for end in ENDS):
+                both, one = (_error(guess[rows], truth[rows]) for guess in guesses)
+                found[name, level].append((both, one, bool(verdict(x[rows, lead], 100))))
     return [_row(name, level, np.array(found[name, level])) for name, level in sorted(found)]
 
 
-def _windows(model: Model, x: Array, truth: Array, lead: int) -> list[tuple[bool, bool]]:
-    """Of each window: whether the reconstruction is worthless, and whether the gate's verdict on the lead is bad."""
-    guess = StreamReconstructor(model.backend).feed(x.astype(np.float32)).mv[:, [LEADS.index(v) for v in CHEST]]
-    out = []
-    for end in ENDS:
-        rows = slice(end - WINDOW, end)
-        want, got = truth[rows], guess[rows]
-        worthless = ((want - got) ** 2).mean() > ((want - want.mean(axis=0)) ** 2).mean()
-        out.append((bool(worthless), bool(verdict(x[rows, lead], 100))))
-    return out
+def _chest(model: Model, x: Array) -> Array:
+    """V1 to V6 as they stream."""
+    mv = StreamReconstructor(model.backend).feed(x.astype(np.float32)).mv
+    return np.asarray(mv[:, [LEADS.index(v) for v in CHEST]], np.float64)
 
 
-def _row(name: str, level: float, pairs: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    worthless, closed = pairs.T
+def _error(guess: Array, truth: Array) -> float:
+    """Power of the error over that of the leads; above 1 the guess is worthless."""
+    return min(_MOST, float(((truth - guess) ** 2).mean() / ((truth - truth.mean(axis=0)) ** 2).mean()))
+
+
+def _row(name: str, level: float, windows: Array) -> dict[str, Any]:
+    both, one, verdicts = windows.T
+    worthless, closed = both > 1, verdicts > 0
+    chosen = {"both": both, "one": one, "gate": np.where(closed, one, both), "best": np.minimum(both, one)}
     return {
         "noise": name,
         "rms_mv": level,
-        "windows": len(pairs),
+        "windows": len(windows),
         "worthless": int(worthless.sum()),
         "hits": int((worthless & closed).sum()),
         "misses": int((worthless & ~closed).sum()),
         "early": int((~worthless & closed).sum()),
+        "errors": {how: round(float(v.mean()), 3) for how, v in chosen.items()},
     }
 
 

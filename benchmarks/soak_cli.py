@@ -43,6 +43,8 @@ def _soak(args: argparse.Namespace) -> int:
         plans.append(Plan(f"{args.boots} boots in an hour", 3600, args.speed, boots=args.boots))
     if args.live_minutes > 0:
         plans.append(Plan("at the pace of the clock", 60 * args.live_minutes, unplugs=2, ppm=200.0))
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)  # an hour later would be too late to say that it cannot be had
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         for plan in plans:

@@ -43,7 +43,8 @@ class Pace:
         self._woke: float | None = None
         self._first = False
         self._rate: float | None = None
-        self._mark = (0.0, 0)
+        self._weight = 0.0  # bytes for each sample, lately
+        self._mark = (0.0, 0, 0)
 
     def order(self, short: float, every: float, dropped: int = 0) -> None:
         """Told by the consumer: of use is what comes `short` samples after those it has taken, then `every` so many.
@@ -70,8 +71,8 @@ class Pace:
             else:
                 others = True
                 self._fs = float(event.fs) if isinstance(event, StreamInfo) else self._fs
-        self._measure(arrival, n_bytes)
         self._total += samples
+        self._measure(arrival, n_bytes)
         if samples:
             self._arrival = arrival
         if not self._every:
@@ -106,17 +107,17 @@ class Pace:
         n_bytes : int
             Read and not yet decoded.
         """
-        if not (self._every and self._fs and self._rate is not None):
+        if not (self._every and self._fs and self._weight):
             return False
-        rest = (self._due - self._total) / self._fs
-        if arrival - self._arrival >= rest or n_bytes >= _ALL * self._rate * rest:
+        short = self._due - self._total
+        if arrival - self._arrival >= short / self._fs or n_bytes >= _ALL * self._weight * short:
             return False
         self._first = False
         return True
 
     def silent(self) -> None:
         """Told that nothing came: an average over a silence would promise too little of what comes after it."""
-        self._rate, self._mark = None, (0.0, 0)
+        self._rate, self._mark = None, (0.0, 0, 0)
 
     def _learn(self, arrival: float, complete: bool) -> None:
         if self._woke is None:
@@ -131,8 +132,9 @@ class Pace:
             self._woke = None
 
     def _measure(self, now: float, n_bytes: int) -> None:
-        """Bytes per second, over the last whole second."""
-        since, before = self._mark
+        """Bytes per second and per sample, over the last whole second."""
+        since, before, total = self._mark
         if not since or now - since >= _RATE_OVER_S:
             self._rate = (n_bytes - before) / (now - since) if since else None
-            self._mark = now, n_bytes
+            self._weight = (n_bytes - before) / (self._total - total) if since and self._total > total else 0.0
+            self._mark = now, n_bytes, self._total

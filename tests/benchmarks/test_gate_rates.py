@@ -21,6 +21,8 @@ def test_the_gate_closes_where_reconstruction_is_worthless_and_nowhere_else(real
     assert sum(r["hits"] + r["early"] for r in clean) <= 0.01 * sum(r["windows"] for r in clean)
     loud = [r for r in rows if r["rms_mv"] >= 0.4]
     assert sum(r["hits"] for r in loud) > 0.85 * sum(r["worthless"] for r in loud) > 0
+    error = {how: sum(r["windows"] * r["errors"][how] for r in loud) for how in ("both", "one", "gate", "best")}
+    assert error["best"] <= error["gate"] < 0.6 * error["both"] and error["gate"] < 1.5 * error["one"]
 
 
 @pytest.mark.data

@@ -72,6 +72,9 @@ def test_a_boot_counts_from_the_frame_that_was_heard_first(soaked, tmp_path):
     data.write_bytes(good)
 
 
-def test_nothing_to_soak_is_quickly_done(capsys):
-    assert main(["soak", "--hours", "0", "--boots", "0", "--live-minutes", "0", "--json"]) == 0
+def test_nothing_to_soak_is_quickly_done_and_the_folder_is_made(capsys, tmp_path):
+    out = tmp_path / "new" / "report"
+    nothing = ["soak", "--hours", "0", "--boots", "0", "--live-minutes", "0"]
+    assert main([*nothing, "--out", str(out), "--json"]) == 0
+    assert (out / "soak.md").is_file()
     assert json.loads(capsys.readouterr().out)["soaks"] == []

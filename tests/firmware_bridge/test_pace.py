@@ -21,12 +21,12 @@ def block(n: int) -> SampleBlock:
     return SampleBlock(0, counts, counts.astype(np.float32), np.ones((n, 1), np.bool_))
 
 
-def known(rate: int = 1000) -> Pace:
-    """A pace that has seen a second of a device of so many bytes per second, its consumer up to date."""
+def known(rate: int = 1000, samples: int = 250) -> Pace:
+    """A pace that has seen a second of a device of so many bytes and samples, its consumer up to date."""
     pace = Pace()
     pace.came([INFO], 9.0, 0)
-    pace.came([block(5)], 10.0, rate)
-    pace.take([block(5)])
+    pace.came([block(samples)], 10.0, rate)
+    pace.take([block(samples)])
     return pace
 
 
@@ -139,6 +139,12 @@ def test_bytes_wait_undecoded_while_they_cannot_complete_the_order_and_its_time_
     pace = known()
     pace.order(20, 20)  # 80 ms, 80 bytes
     assert pace.holds(10.0 + after_s, n_bytes) is held
+
+
+def test_a_backlog_sent_in_a_rush_is_not_taken_for_so_many_more_bytes_per_hop() -> None:
+    pace = known(40_000, 10_000)
+    pace.order(20, 20)
+    assert pace.holds(10.001, 75) and not pace.holds(10.001, 76)
 
 
 def test_bytes_do_not_wait_without_an_order_or_an_idea_of_the_rate() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from fractions import Fraction
@@ -9,12 +10,15 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.clock import SystemClock
+from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
 from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.errors import DeviceLostError
 from ecg_edge.firmware_bridge.reader import Reader
-from ecg_edge.firmware_bridge.samples import Channel, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.samples import Channel, Event, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.transport import open_transport
 
 INFO = StreamInfo("rest", Fraction(250), (Channel("I", 0.0005),), tick_hz=Fraction(1000), samples_per_frame=5)
@@ -159,3 +163,64 @@ def test_bytes_that_wait_to_be_decoded_with_the_rest_of_their_hop_are_never_lost
         reader.stop()
         if slave >= 0:
             os.close(slave)
+
+
+class Scripted:
+    """A device whose every read is written down before: how much later, and how many bytes; then it is gone."""
+
+    url = description = "scripted"
+
+    def __init__(self, wire: bytes, reads: list[tuple[float, int]], clock: ManualClock) -> None:
+        self._wire, self._reads, self._clock = wire, itertools.cycle(reads), clock
+
+    def read(self, max_bytes: int = 4096) -> bytes:
+        if not self._wire:
+            raise DeviceLostError("gone", "plug it in again")
+        later, n = next(self._reads)
+        self._clock.advance(later)
+        data, self._wire = self._wire[:n], self._wire[n:]
+        return data
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Scripted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def plain(events: list[Event]) -> list[object]:
+    """Events without their time of arrival, which is the reader's own."""
+    return [(e.index, e.counts.tolist(), e.valid.tolist()) if isinstance(e, SampleBlock) else e for e in events]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    reads=st.lists(st.tuples(st.sampled_from([0.0, 0.004, 0.02, 0.3]), st.integers(0, 200)), min_size=1, max_size=20),
+    orders=st.lists(st.tuples(st.integers(-5, 60), st.integers(1, 40)), min_size=1, max_size=10),
+    broken=st.integers(0, 2000),
+)
+def test_however_a_stream_is_cut_and_paced_and_whatever_is_asked_for_every_event_comes_once(
+    reads: list[tuple[float, int]], orders: list[tuple[int, int]], broken: int
+) -> None:
+    encoder, clock = EcgLinkEncoder(INFO, 1), ManualClock()
+    rows = np.arange(500)[:, None]
+    sent = bytearray(
+        encoder.describe() + b"".join(encoder.samples(rows[k : k + 5], k, 4 * k) for k in range(0, 500, 5))
+    )
+    sent[min(broken, len(sent) - 1)] ^= 0x55
+    reads = [*reads, (0.01, 50)]  # so that it ends
+    reader = Reader(lambda: Scripted(bytes(sent), reads, clock), EcgLinkDecoder(), clock, recognise_s=1e9)
+    got: list[Event] = []
+    reader.start()
+    with pytest.raises(DeviceLostError):
+        for order in itertools.cycle(orders):
+            reader.expect(*order)
+            got += reader.get(10)
+    offline = EcgLinkDecoder()
+    assert plain(got) == plain([*offline.feed(bytes(sent)), *offline.close()])
