@@ -18,6 +18,8 @@ _AT_ONCE_S = 0.0005
 _EASE = 1 / 64
 """Share of the time waited for nothing by which the next rest is longer: a jitter seen once counts for seconds."""
 
+_NOTHING = 1e-6
+"""Of a sample: hops of 28.8 do not add up exactly."""
 _ALL = 0.95
 """Share of the bytes expected that is taken for all of them: frames differ in length, and one is more than the rest."""
 
@@ -77,12 +79,12 @@ class Pace:
             self._arrival = arrival
         if not self._every:
             return True
-        if self._total < self._due:
+        if self._total < self._due - _NOTHING:
             if samples:
                 self._learn(arrival, complete=False)
             return others
         self._learn(arrival, complete=True)
-        self._due += self._every * ((self._total - self._due) // self._every + 1)
+        self._due += self._every * ((self._total - self._due + _NOTHING) // self._every + 1)
         return True
 
     def rest(self, now: float) -> float:
