@@ -100,7 +100,8 @@ class Pace:
     def holds(self, arrival: float, n_bytes: int) -> bool:
         """Whether bytes can wait undecoded: fewer than complete the order, and the time for those is not up.
 
-        To decode a frame costs several times as much alone as with the others of its hop.
+        To decode a frame after a rest costs several times as much alone as with the others of its hop. Without a
+        rest, as when a backlog comes in a rush, nothing waits.
 
         Parameters
         ----------
@@ -109,7 +110,7 @@ class Pace:
         n_bytes : int
             Read and not yet decoded.
         """
-        if not (self._every and self._fs and self._weight):
+        if self._woke is None or not (self._every and self._fs and self._weight):
             return False
         short = self._due - self._total
         if arrival - self._arrival >= short / self._fs or n_bytes >= _ALL * self._weight * short:

@@ -139,13 +139,15 @@ def test_bytes_wait_undecoded_while_they_cannot_complete_the_order_and_its_time_
 ) -> None:
     pace = known()
     pace.order(20, 20)  # 80 ms, 80 bytes
+    assert pace.rest(10.0) > 0
     assert pace.holds(10.0 + after_s, n_bytes) is held
 
 
-def test_a_backlog_sent_in_a_rush_is_not_taken_for_so_many_more_bytes_per_hop() -> None:
+def test_nothing_waits_when_a_backlog_comes_in_a_rush() -> None:
     pace = known(40_000, 10_000)
     pace.order(20, 20)
-    assert pace.holds(10.001, 75) and not pace.holds(10.001, 76)
+    assert not pace.rest(10.0)
+    assert not pace.holds(10.001, 10)
 
 
 def test_bytes_do_not_wait_without_an_order_or_an_idea_of_the_rate() -> None:
