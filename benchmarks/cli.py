@@ -55,12 +55,15 @@ def _bench(args: argparse.Namespace) -> int:
     import time
 
     from ecg_edge.benchmarks import machine, report, table
+    from ecg_edge.benchmarks.out_folder import made
 
     floors = _floors(args.floor)
     threads = _threads(args.threads or "1")
     if args.hops < 10 or args.seconds < 0:
         raise UsageError("too little to time", "--hops 500 --seconds 4")
     models = table.wanted(args.models)
+    if args.out:
+        made(args.out)
     begun, before = time.time(), _before(args)
     doc: dict[str, Any] = {"machine": machine.facts(), "command": _command(args)}
     if not args.only or "models" in args.only:
@@ -217,7 +220,6 @@ def _write(folder: Path, doc: dict[str, Any]) -> None:
     """Page, document and figures; where the folder holds an earlier run, say how the ratios agree."""
     from ecg_edge.benchmarks import figures, report, rivals
 
-    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError, ValueError, AttributeError):
         before = json.loads((folder / "benchmarks.json").read_text())
         again = rivals.agreement(doc.get("rivals", {}), before.get("rivals", {}))

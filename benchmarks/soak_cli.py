@@ -33,6 +33,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _soak(args: argparse.Namespace) -> int:
     from ecg_edge.benchmarks import machine
+    from ecg_edge.benchmarks.out_folder import made
     from ecg_edge.benchmarks.soak import Plan, soak
 
     plans = []
@@ -44,7 +45,7 @@ def _soak(args: argparse.Namespace) -> int:
     if args.live_minutes > 0:
         plans.append(Plan("at the pace of the clock", 60 * args.live_minutes, unplugs=2, ppm=200.0))
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)  # an hour later would be too late to say that it cannot be had
+        made(args.out)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         for plan in plans:

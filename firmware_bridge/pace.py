@@ -21,7 +21,7 @@ _EASE = 1 / 64
 _NOTHING = 1e-6
 """Of a sample: hops of 28.8 do not add up exactly."""
 _ALL = 0.95
-"""Share of the bytes expected that is taken for all of them: frames differ in length, and one is more than the rest."""
+"""Share of the bytes expected that is taken for all of them: frames differ a little in length."""
 
 
 class Pace:

@@ -78,3 +78,10 @@ def test_nothing_to_soak_is_quickly_done_and_the_folder_is_made(capsys, tmp_path
     assert main([*nothing, "--out", str(out), "--json"]) == 0
     assert (out / "soak.md").is_file()
     assert json.loads(capsys.readouterr().out)["soaks"] == []
+
+
+@pytest.mark.parametrize("verb", [["soak", "--hours", "0", "--boots", "0", "--live-minutes", "0"], ["bench"]])
+def test_a_report_that_can_go_nowhere_is_told_before_the_work(capsys, tmp_path, verb):
+    (tmp_path / "file").write_text("")
+    assert main([*verb, "--out", str(tmp_path / "file" / "report")]) == 2
+    assert "name another with --out" in capsys.readouterr().err
