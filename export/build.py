@@ -178,6 +178,7 @@ def open_run(run: RunFolder) -> Exporter:
             "macs_per_hop": graph.macs_per_hop(),
             "commit": config["commit"],
             "packages": config["packages"],
+            **({"teachers": [Path(t).name for t in config["teachers"]]} if config.get("teachers") else {}),
         },
         **rest,
     )

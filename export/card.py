@@ -94,5 +94,6 @@ def _training(spec: ModelSpec) -> list[str]:
         f"validate, {train['excluded']} screened out (flat lead, or limb leads that break Einthoven's law)",
         f"- data licence {data['licence']}; {data['citation']}",
         f"- best epoch {train['epochs']}; settings {train['settings']}",
+        *([f"- learned what {', '.join(train['teachers'])} say, not the truth"] if train.get("teachers") else []),
         f"- weights licence {spec.licence}",
     ]

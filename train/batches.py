@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ecg_edge.device.leads import BASIS
-from ecg_edge.train import augment, subsets
+from ecg_edge.train import amplitudes, augment, subsets
 from ecg_edge.train.network import NetSpec
 from ecg_edge.train.prepare import Prepared
 from ecg_edge.train.train_spec import TrainSpec
@@ -36,6 +36,8 @@ class Batch:
     truth: Tensor
     wanted: Tensor | None
     total: float | None = None
+    beats: Tensor | None = None
+    taught: Tensor | None = None
 
     def part(self, rank: int, of: int) -> Batch:
         """The share of one of several processes; the mean of their losses is the loss of the whole."""
@@ -43,14 +45,15 @@ class Batch:
             return self
         n = len(self.inputs) // of
         mine = slice(rank * n, (rank + 1) * n)
-        if self.wanted is None:
-            return Batch(self.inputs[mine], self.truth[mine], None)
-        return Batch(self.inputs[mine], self.truth[mine], self.wanted[mine], float(self.wanted.sum()) / of)
+        beats, taught, wanted = (None if v is None else v[mine] for v in (self.beats, self.taught, self.wanted))
+        total = None if self.wanted is None else float(self.wanted.sum()) / of
+        return Batch(self.inputs[mine], self.truth[mine], wanted, total, beats, taught)
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        wanted = None if self.wanted is None else self.wanted.to(device)
-        return Batch(self.inputs.to(device), self.truth.to(device), wanted, self.total)
+        moved = (None if v is None else v.to(device) for v in (self.wanted, self.beats, self.taught))
+        wanted, beats, taught = moved
+        return Batch(self.inputs.to(device), self.truth.to(device), wanted, self.total, beats, taught)
 
 
 def draw(data: Prepared, rows: npt.NDArray[np.int64], net: NetSpec, spec: TrainSpec, rng: np.random.Generator) -> Batch:
@@ -59,16 +62,27 @@ def draw(data: Prepared, rows: npt.NDArray[np.int64], net: NetSpec, spec: TrainS
     columns = [BASIS.index(lead) for lead in leads]
     crop = min(spec.crop, data.x.shape[1]) // net.hop * net.hop
     starts = rng.integers(0, data.x.shape[1] - crop + 1, len(rows))
-    x = np.stack([data.x[r, s : s + crop] for r, s in zip(rows, starts, strict=True)])
-    x = np.ascontiguousarray(x[:, :, columns].transpose(0, 2, 1), dtype=np.float32)
+    x = _cut(data.x, rows, starts, crop)[:, columns]
     how, fs, n_in = spec.augmentation, net.fs, len(net.input_leads)
-    x = augment.recorded(x, fs, how, rng)
+    said = None if data.taught is None else _cut(data.taught, rows, starts, crop)
+    x = augment.recorded(x if said is None else np.concatenate([x, said], axis=1), fs, how, rng)
+    x, said = x[:, : len(leads)], None if said is None else x[:, len(leads) :]
+    beats = torch.from_numpy(amplitudes.beats(x, fs)) if spec.spread else None
     inputs = augment.measured(x, leads, n_in, fs, how, rng)
     if net.any_lead:
         drawn = subsets.draw(len(x), crop, rng, spec.specialists)
         inputs = np.concatenate([inputs * drawn.masks, drawn.masks], axis=1)
-        return Batch(torch.from_numpy(inputs), torch.from_numpy(x), torch.from_numpy(drawn.wanted))
-    return Batch(torch.from_numpy(inputs), torch.from_numpy(x[:, n_in:]), None)
+        return Batch(torch.from_numpy(inputs), torch.from_numpy(x), torch.from_numpy(drawn.wanted), None, beats)
+    taught = None if said is None else torch.from_numpy(said)
+    return Batch(torch.from_numpy(inputs), torch.from_numpy(x[:, n_in:]), None, None, beats, taught)
+
+
+def _cut(
+    x: npt.NDArray[np.float32], rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], crop: int
+) -> npt.NDArray[np.float32]:
+    """A stretch of each record, shape (n, leads, crop)."""
+    cut = np.stack([x[r, s : s + crop] for r, s in zip(rows, starts, strict=True)])
+    return np.ascontiguousarray(cut.transpose(0, 2, 1), dtype=np.float32)
 
 
 def loss_of(
@@ -78,6 +92,7 @@ def loss_of(
     r_weight: float,
     wanted: Tensor | None = None,
     total: float | None = None,
+    taught: Tensor | None = None,
 ) -> Tensor:
     """Training loss of one batch.
 
@@ -91,6 +106,8 @@ def loss_of(
         Weight of each record's leads.
     total : float, optional
         Sum of the weights to divide by; their own unless told.
+    taught : Tensor of shape (batch, target, time), optional
+        What the mean shall be in place of the truth; the scale is the truth's in any case.
 
     Returns
     -------
@@ -98,31 +115,11 @@ def loss_of(
         Mean over records and leads of the per-record RMSE (in units of 0.1 mV) and of ``1 - r``, plus
         the Gaussian negative log-likelihood of the scale with the mean held fixed.
     """
+    target = truth if taught is None else taught
     error = mean - truth
-    rmse = (error.square().mean(-1) + 1e-6).sqrt()
-    tc, mc = truth - truth.mean(-1, keepdim=True), mean - mean.mean(-1, keepdim=True)
+    rmse = ((mean - target).square().mean(-1) + 1e-6).sqrt()
+    tc, mc = target - target.mean(-1, keepdim=True), mean - mean.mean(-1, keepdim=True)
     r = (tc * mc).sum(-1) / (tc.square().sum(-1) * mc.square().sum(-1) + 1e-3).sqrt()
     nll = (0.5 * (error.detach() * torch.exp(-log_scale)).square() + log_scale).mean(-1)
     each = 10 * rmse + 10 * r_weight * (1 - r) + 0.1 * nll
     return each.mean() if wanted is None else (each * wanted).sum() / (wanted.sum() if total is None else total)
-
-
-def lost_spread(mean: Tensor, truth: Tensor) -> Tensor:
-    """How much of the spread of amplitudes from record to record an estimate has lost.
-
-    The best estimate of what cannot be known varies less than the truth does: regression to the mean. With
-    several processes each looks at its share of the batch.
-
-    Parameters
-    ----------
-    mean, truth : Tensor of shape (batch, target, time)
-        mV.
-
-    Returns
-    -------
-    Tensor
-        Mean over leads of the squared share that the standard deviation of the records' peak-to-peak
-        amplitudes falls short of the truth's by.
-    """
-    spread = [(v.amax(-1) - v.amin(-1)).std(0) for v in (mean, truth)]
-    return torch.relu(1 - spread[0] / (spread[1] + 1e-3)).square().mean()

@@ -30,6 +30,14 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         metavar="RUN|MODEL",
         help="start from these weights: a run, a model file, or a shipped model by its name",
     )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN|MODEL",
+        help="learn from what these networks say in place of the truth, from their mean where there are several",
+    )
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
     parser.add_argument("--out", type=Path, help="run folder (default: runs/NAME; with --queue: runs)")
     parser.add_argument(
@@ -49,6 +57,12 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=("32", "mixed"), default="32", help="mixed: bfloat16 where the GPU has it (default 32)"
     )
     parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that draw the batches ahead (default: with a GPU the other cores, else none)",
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -59,29 +73,33 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
 
 def _train(args: argparse.Namespace) -> int:
     _torch(args.threads)
+    if args.workers is not None and args.workers < 0:
+        raise UsageError(f"--workers {args.workers} is negative", "give 0 to draw in the same process")
     from ecg_edge.train import recipe, recipe_queue
     from ecg_edge.train.hardware import launched
     from ecg_edge.train.train_verb import Job, train
 
     if args.queue:
-        if args.init:
-            raise UsageError("--init belongs to one run", "name it in the recipe: init: NAME")
+        if args.init or args.teacher:
+            fix = "name them in the recipe: init: NAME, teachers: [NAME]"
+            raise UsageError("--init and --teacher belong to one run", fix)
         where = recipe.SHIPPED if args.queue == _SHIPPED else Path(args.queue)
         queue = recipe_queue.jobs(where, args.out or Path("runs"), args.set)
         queue = recipe_queue.with_data(queue, args.data, args.limit)
         with launched(args.accelerator, args.devices, args.nodes, args.precision) as fabric:
-            return recipe_queue.run(queue, lambda job: train(job, fabric))
+            return recipe_queue.run(queue, lambda job: train(job, fabric, args.workers))
     one = recipe.read(recipe.find(args.recipe), args.set) if args.recipe else recipe.from_leads(args.leads, args.set)
     out = args.out or Path("runs") / one.name
     fresh = not (out / "last.pt").exists()
     init = args.init or (_run_of(one.init, fresh) if one.init else None)
-    job = Job(one, out, args.data, init, args.limit, args.resume == "auto")
+    teachers = tuple(args.teacher) or tuple(_run_of(t) for t in one.teachers)
+    job = Job(one, out, args.data, init, args.limit, args.resume == "auto", teachers)
     with launched(args.accelerator, args.devices, args.nodes, args.precision) as fabric:
-        return train(job, fabric)
+        return train(job, fabric, args.workers)
 
 
-def _run_of(init: str, fresh: bool) -> Path:
-    """The run folder a recipe starts from: ``runs/NAME`` for another recipe, else as it is written."""
+def _run_of(init: str, fresh: bool = True) -> Path:
+    """The run folder a recipe starts or learns from: ``runs/NAME`` for another recipe, else as it is written."""
     from ecg_edge.train import recipe
 
     if init not in recipe.shipped():

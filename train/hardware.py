@@ -31,7 +31,8 @@ def open_fabric(
     devices, nodes : int, optional
         Processes on this machine, and machines; one unless told.
     precision : {"32", "mixed"}
-        ``mixed`` computes convolutions in bfloat16 where the hardware has it, and in 32 bits elsewhere.
+        ``32`` is 32 bits everywhere: a GPU's shortened ones (TF32) are switched off. ``mixed`` computes
+        convolutions in bfloat16 where the hardware has it, and in 32 bits elsewhere.
 
     Raises
     ------
@@ -53,6 +54,7 @@ def open_fabric(
     devices, nodes = devices or 1, nodes or 1
     if accelerator == "cuda" and devices > there:
         raise UsageError(f"{devices} GPUs asked for, {there} found", "give --accelerator cpu, or fewer --devices")
+    torch.backends.cudnn.allow_tf32 = precision != "32"
     fast = precision == "mixed" and accelerator == "cuda" and torch.cuda.is_bf16_supported()
     several = devices * nodes > 1
     fabric = Fabric(

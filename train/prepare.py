@@ -44,6 +44,8 @@ class Prepared:
         Records left out, with the reason.
     names : list of str
         Name of each record, with ``@20s`` behind it for the piece from 20 s on.
+    taught : ndarray of float32, shape (n_records, n_samples, n_targets), or None
+        What a student shall learn in place of its missing leads, see `teachers`.
     """
 
     x: npt.NDArray[np.float32]
@@ -52,6 +54,7 @@ class Prepared:
     superclasses: list[str]
     excluded: dict[int, str]
     names: list[str] = field(default_factory=list)
+    taught: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -14,10 +14,20 @@ from ecg_edge.train.train_spec import TrainSpec
 
 SHIPPED = Path(__file__).parent / "recipes"
 _GIVEN_BY_LEADS = ("input_leads", "any_lead")
-_KEYS = ("name", "leads", "init", "data", "network", "training")
+_KEYS = ("name", "leads", "init", "teachers", "data", "network", "training")
 _DATA = ("ptb-xl", "ptb-xl-500")
 _AT_LEAST_ONE = ("epochs", "batch", "crop", "fs", "n_features")
-_NOT_NEGATIVE = ("lookahead", "warmup_samples", "taps_before", "patience", "noise_mv", "gain", "weight_decay", "shift")
+_NOT_NEGATIVE = (
+    "lookahead",
+    "warmup_samples",
+    "taps_before",
+    "patience",
+    "noise_mv",
+    "gain",
+    "weight_decay",
+    "shift",
+    "stretch",
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class Recipe:
         Name of the recipe whose weights it starts from, or a run folder; empty for a fresh start.
     data : str
         ``ptb-xl`` (the archive at 100 Hz, resampled where the network's rate is another) or ``ptb-xl-500``.
+    teachers : tuple of str
+        Whom it learns from in place of the truth: names of recipes, run folders or model files.
     """
 
     name: str
@@ -41,6 +53,7 @@ class Recipe:
     train: TrainSpec
     init: str = ""
     data: str = "ptb-xl"
+    teachers: tuple[str, ...] = ()
 
 
 @dataclass
@@ -51,6 +64,7 @@ class _Draft:
     leads: object = None
     init: object = ""
     data: object = "ptb-xl"
+    teachers: object = ()
     net: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -100,6 +114,7 @@ def read(path: Path, settings: list[str] | None = None) -> Recipe:
     draft.name = str(document.get("name") or path.stem)
     draft.leads, draft.init = document.get("leads"), document.get("init") or ""
     draft.data = document.get("data") or "ptb-xl"
+    draft.teachers = document.get("teachers") or []
     for key, kind, found in (("network", NetSpec, draft.net), ("training", TrainSpec, draft.train)):
         section = document.get(key) or {}
         if not isinstance(section, dict):
@@ -159,9 +174,15 @@ def _finish(draft: _Draft, settings: list[str], where: str) -> Recipe:
         draft.wrong.append(f"a crop of {train.crop} leaves nothing behind warm-up and look-ahead")
     if draft.data not in _DATA:
         draft.wrong.append(f"data: {draft.data!r} (there are: {', '.join(_DATA)})")
+    named = isinstance(draft.teachers, list | tuple) and all(isinstance(t, str) for t in draft.teachers)
+    teachers = tuple(draft.teachers) if named else ()  # type: ignore[arg-type]
+    if not named:
+        draft.wrong.append("teachers: a list of names")
+    if teachers and any_lead:
+        draft.wrong.append("teachers: an any-lead network learns from the truth alone")
     if draft.wrong:
         raise UsageError("; ".join(draft.wrong), f"mend it {where}; lists are written as 24,32,64,96")
-    return Recipe(draft.name, net, train, str(draft.init), str(draft.data))
+    return Recipe(draft.name, net, train, str(draft.init), str(draft.data), teachers)
 
 
 def _leads(draft: _Draft) -> tuple[tuple[str, ...], bool]:

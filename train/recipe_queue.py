@@ -43,22 +43,29 @@ def jobs(where: Path, out: Path, settings: list[str]) -> list[Job]:
     wrong += [f"two recipes are called {n}" for n in sorted(set(names)) if names.count(n) > 1]
     if wrong:
         raise UsageError("; ".join(wrong), "mend the recipes; nothing was trained")
-    return [Job(r, out / r.name, init=_init(r, names, out), resume=True) for r in _in_order(found)]
+    return [
+        Job(
+            r,
+            out / r.name,
+            init=_run(r.init, names, out) if r.init else None,
+            resume=True,
+            teachers=tuple(_run(t, names, out) for t in r.teachers),
+        )
+        for r in _in_order(found)
+    ]
 
 
-def _init(recipe: Recipe, names: list[str], out: Path) -> Path | None:
-    """The run a recipe starts from: that of another recipe of the queue, or a folder."""
-    if not recipe.init:
-        return None
-    return out / recipe.init if recipe.init in names else Path(recipe.init)
+def _run(name: str, names: list[str], out: Path) -> Path:
+    """The run of another recipe of the queue, or a folder."""
+    return out / name if name in names else Path(name)
 
 
 def _in_order(found: list[Recipe]) -> list[Recipe]:
-    """Each recipe after the one it starts from."""
+    """Each recipe after those it starts or learns from."""
     left, done = list(found), list[Recipe]()
     while left:
         waiting = {r.name for r in left}
-        ready = [r for r in left if r.init not in waiting]
+        ready = [r for r in left if not waiting.intersection((r.init, *r.teachers))]
         if not ready:
             raise UsageError(f"{', '.join(sorted(waiting))} start from each other", "let one of them start afresh")
         done += ready
@@ -80,8 +87,9 @@ def run(queue: list[Job], work: Callable[[Job], int]) -> int:
         if job.finished:
             hint(f"{title} is finished")
             continue
-        if job.init in failed:
-            failed[job.out] = f"starts from {job.init.name}" if job.init else ""
+        needed = [p for p in (job.init, *job.teachers) if p in failed]
+        if needed:
+            failed[job.out] = f"needs {needed[0].name}" if needed[0] else ""
             continue
         hint(title)
         try:

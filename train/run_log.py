@@ -100,6 +100,7 @@ def card(config: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         f"r {best['mean']['r']:.4f}, RMSE {best['mean']['rmse_mv']:.4f} mV on the validation records",
         f"- started from: {config.get('init') or 'nothing'}; commit {config['commit'] or 'unknown'}; "
         + ", ".join(f"{k} {v}" for k, v in config["packages"].items()),
+        *([f"- learned what {', '.join(config['teachers'])} say, not the truth"] if config.get("teachers") else []),
         f"- device: {config.get('hardware', 'unknown')}",
         "",
         "| file | what |",
@@ -133,7 +134,8 @@ def settings_yaml(name: str, init: str, data: str, config: dict[str, Any]) -> st
     net = {k: v for k, v in config["net"].items() if k not in ("input_leads", "any_lead")}
     leads = "any" if config["net"]["any_lead"] else list(config["net"]["input_leads"])
     sections = {"network": net, "training": config["train"]}
-    lines = [f"name: {name}", f"leads: {json.dumps(leads)}", f"init: {json.dumps(init)}", f"data: {data}"]
+    lines = [f"name: {name}", f"leads: {json.dumps(leads)}", f"init: {json.dumps(init)}"]
+    lines += [f"teachers: {json.dumps(config.get('teachers', []))}", f"data: {data}"]
     for section, settings in sections.items():
         lines.append(f"{section}:")
         lines += [f"  {k}: {json.dumps(list(v) if isinstance(v, tuple) else v)}" for k, v in settings.items()]

@@ -27,7 +27,12 @@ class TrainSpec:
     r_weight : float
         Weight of ``1 - r`` beside the RMSE.
     spread : float
-        Weight of the lost spread of amplitudes over a batch, see `batches.lost_spread`.
+        Weight of the lost spread of R amplitudes over a batch, see `spread.lost_spread`.
+    spread_share : float
+        What that spread shall be, in units of the truth's standard deviation.
+    stretch : float
+        R waves of what teachers say are stretched until their variance from record to record is so much of the
+        truth's, see `stretch.learn`; 0: not at all.
     gain, band, noise_mv, colour, wander_mv, mains_mv, muscle_mv, motion_mv, mask, shift : float
         See `augment.Augmentation`.
     specialists : float
@@ -53,6 +58,8 @@ class TrainSpec:
     warmup_samples: int = 60
     r_weight: float = 0.15
     spread: float = 0.0
+    spread_share: float = 1.0
+    stretch: float = 0.0
     gain: float = 0.25
     band: float = 0.25
     noise_mv: float = 0.02

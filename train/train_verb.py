@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ecg_edge.train import ptbxl
 from ecg_edge.train.batches import draw
 from ecg_edge.train.checkpoints import load_model
 from ecg_edge.train.datasets import Dataset, open_dataset
+from ecg_edge.train.feed import fitting_workers
 from ecg_edge.train.finalise import finalise
 from ecg_edge.train.finalise_any import finalise_any
 from ecg_edge.train.from_file import load_file, settle_norms
@@ -23,6 +25,7 @@ from ecg_edge.train.prepare import Prepared, prepare
 from ecg_edge.train.recipe import Recipe
 from ecg_edge.train.run_folder import DATASET, RunFolder, data_root
 from ecg_edge.train.run_log import RunLog, leave_settings, settings_yaml
+from ecg_edge.train.teachers import taught
 from ecg_edge.train.training import Trainer
 
 if TYPE_CHECKING:
@@ -50,6 +53,8 @@ class Job:
         Only the first so many records of each part.
     resume : bool
         Continue where there is something to continue.
+    teachers : tuple of Path
+        Runs or model files to learn from in place of the truth.
     """
 
     recipe: Recipe
@@ -58,6 +63,7 @@ class Job:
     init: Path | None = None
     limit: int | None = None
     resume: bool = False
+    teachers: tuple[Path, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -65,8 +71,17 @@ class Job:
         return RunFolder(self.out).calibration_file.is_file()
 
 
-def train(job: Job, fabric: Fabric) -> int:
+def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     """Train, or continue, and measure what the model file needs; return the exit code.
+
+    Parameters
+    ----------
+    job : Job
+        What.
+    fabric : Fabric
+        On what.
+    workers : int, optional
+        Processes that draw batches ahead; what fits the machine unless told, see `feed.fitting_workers`.
 
     Raises
     ------
@@ -79,15 +94,22 @@ def train(job: Job, fabric: Fabric) -> int:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
     if recipe.train.keep and not (job.init or last.exists()):
         raise UsageError("keep is a share of the weights a run starts from", "give --init, or leave keep out")
+    if recipe.train.stretch and not job.teachers:
+        raise UsageError("stretch is done to what teachers say, and there are none", "give --teacher, or leave it out")
     first = _start(job.init) if job.init and not last.exists() else None
+    teachers = [_start(t).eval() for t in job.teachers]
     parts = _parts(job, conditioning, fabric)
+    if teachers:
+        parts = _taught(recipe, parts, teachers, fabric), parts[1]
     if first is not None and is_model(job.init):
         _settle(first, parts[0], recipe)
     zero = fabric.is_global_zero
     if zero:
         _describe(job, run, conditioning, parts, fabric)
     log = RunLog(run, silent=not zero)
-    trainer = Trainer(recipe.net, recipe.train, *parts, run.path, fabric)
+    if workers is None:
+        workers = fitting_workers(fabric.device.type == "cuda", fabric.world_size)
+    trainer = Trainer(recipe.net, recipe.train, *parts, run.path, fabric, workers)
     if first is not None:
         trainer.start_from(first)
     if last.exists():
@@ -151,6 +173,16 @@ def _parts(job: Job, conditioning: ConditioningSpec, fabric: Fabric) -> tuple[Pr
     return parts or both()
 
 
+def _taught(
+    recipe: Recipe, parts: tuple[Prepared, Prepared], teachers: list[Reconstructor], fabric: Fabric
+) -> Prepared:
+    """The training records as the teachers see them; the first process asks, the others map what it wrote."""
+    ask = partial(taught, *parts, recipe.net, teachers, recipe.train.stretch)
+    found = ask() if fabric.is_global_zero else None
+    fabric.barrier()
+    return found or ask()
+
+
 def _describe(
     job: Job, run: RunFolder, conditioning: ConditioningSpec, parts: tuple[Prepared, Prepared], fabric: Fabric
 ) -> None:
@@ -164,6 +196,7 @@ def _describe(
         "conditioning": conditioning.to_dict(),
         "limit": job.limit,
         "init": init,
+        "teachers": [str(t) for t in job.teachers] or before.get("teachers", []),
         "records": {"train": len(train), "validation": len(validation)},
         "excluded": {**train.excluded, **validation.excluded},
         "dataset": {**DATASET, "name": DATASET["name"].replace("100 Hz", "500 Hz")}

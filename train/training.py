@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,11 +20,13 @@ from ecg_edge.device.leads import BASIS, missing_basis
 from ecg_edge.device.progress import Progress
 from ecg_edge.firmware_bridge.errors import CheckpointError, DiskFullError, EcgEdgeError, UsageError
 from ecg_edge.train import metrics, subsets
-from ecg_edge.train.batches import Batch, draw, loss_of, lost_spread
+from ecg_edge.train.batches import Batch, loss_of
 from ecg_edge.train.checkpoints import read_checkpoint, reconstruct, write_checkpoint
+from ecg_edge.train.feed import Feed
 from ecg_edge.train.hardware import open_fabric, share_batch_norms
 from ecg_edge.train.network import NetSpec, Reconstructor, adopt
 from ecg_edge.train.prepare import Prepared
+from ecg_edge.train.spread import lost_spread
 from ecg_edge.train.train_spec import MAY_CHANGE, TrainSpec
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Trainer:
         records), ``history.jsonl``.
     fabric : Fabric, optional
         See `hardware.open_fabric`; one process on the processor unless told.
+    workers : int
+        Processes that draw batches ahead, see `feed.Feed`.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Trainer:
         validation: Prepared,
         out: Path,
         fabric: Fabric | None = None,
+        workers: int = 0,
     ) -> None:
         self.net, self.spec, self.out = net, spec, out
         self.fabric = fabric or open_fabric()
@@ -79,7 +84,8 @@ class Trainer:
             lr=spec.lr,
         )
         self._module, self._stepper = self.fabric.setup(self.model, self._optimizer)
-        self._steps_per_epoch = max(1, len(train) // spec.batch)
+        self._feed = Feed(train, net, spec, workers)
+        self._steps_per_epoch = self._feed.steps
         self.epoch, self.best, self.best_epoch = 0, math.inf, 0
 
     def build(self) -> torch.nn.Module:
@@ -118,9 +124,11 @@ class Trainer:
         DiskFullError
             No space left for an epoch's files. The checkpoint before is intact.
         """
-        while self.epoch < self.spec.epochs and not self.out_of_patience:
+        for batches in self._feed.batches(self.epoch, self.spec.epochs):
+            if self.out_of_patience:
+                break
             start = time.monotonic()
-            loss = self._run_epoch()
+            loss = self._run_epoch(batches)
             self.epoch += 1
             summary = self.fabric.broadcast(self.validate() if self.fabric.is_global_zero else None)
             assert summary is not None
@@ -154,17 +162,13 @@ class Trainer:
                 "make room, then the same command with --resume auto",
             ) from e
 
-    def _run_epoch(self) -> float:
-        rng = np.random.default_rng([self.spec.seed, self.epoch])
-        order = rng.permutation(len(self._train))
+    def _run_epoch(self, batches: Iterator[Batch]) -> float:
         self.model.train()
         total = 0.0
         stream = sys.stderr if self.fabric.is_global_zero else io.StringIO()
         with Progress(f"epoch {self.epoch + 1}/{self.spec.epochs}", self._steps_per_epoch, stream) as progress:
-            for k in range(self._steps_per_epoch):
-                rows = order[k * self.spec.batch : (k + 1) * self.spec.batch]
+            for k, batch in enumerate(batches):
                 # Every process draws the whole batch and takes its share: the same numbers for any count of them.
-                batch = draw(self._train, rows, self.net, self.spec, rng)
                 mine = batch.part(self.fabric.global_rank, self.fabric.world_size).to(self.fabric.device)
                 total += self._step(mine, self.epoch * self._steps_per_epoch + k)
                 progress.step(note=f"loss {total / (k + 1):.4f}")
@@ -178,11 +182,13 @@ class Trainer:
         scored = slice(self.spec.warmup_samples, n - late)
         shifted = slice(scored.start + late, n)
         truth = batch.truth[..., scored]
+        taught = None if batch.taught is None else batch.taught[..., scored]
         loss = loss_of(
-            mean[..., shifted], log_scale[..., shifted], truth, self.spec.r_weight, batch.wanted, batch.total
+            mean[..., shifted], log_scale[..., shifted], truth, self.spec.r_weight, batch.wanted, batch.total, taught
         )
-        if self.spec.spread:
-            loss = loss + self.spec.spread * lost_spread(mean[..., shifted], truth)
+        if self.spec.spread and batch.beats is not None:
+            lost = lost_spread(mean[..., shifted], truth, batch.beats[:, scored], self.net.fs, self.spec.spread_share)
+            loss = loss + self.spec.spread * lost
         value = self._mean_over_processes(loss)
         if not math.isfinite(value):
             raise EcgEdgeError(
@@ -300,8 +306,9 @@ class Trainer:
 @torch.no_grad()
 def _approach(network: torch.nn.Module, other: torch.nn.Module, share: float) -> None:
     """Move all weights of `network` by a share of the way to those of another of its shape."""
-    for a, b in zip(network.state_dict().values(), other.state_dict().values(), strict=True):
-        if a.is_floating_point():
-            a.lerp_(b, share)
-        else:
+    pairs = list(zip(network.state_dict().values(), other.state_dict().values(), strict=True))
+    moving = [(a, b) for a, b in pairs if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in moving], [b for _, b in moving], share)  # on a GPU, one launch for all
+    for a, b in pairs:
+        if not a.is_floating_point():
             a.copy_(b)

@@ -39,6 +39,19 @@ def test_torchrun_with_two_processes_has_the_loss_of_one(ptbxl: Path, tmp_path: 
     assert (tmp_path / "two" / "run.log").read_text().count("epoch 1:") == 1
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_has_the_loss_of_the_processor(ptbxl: Path, tmp_path: Path) -> None:
+    args = ["-m", "ecg_edge.device.main", "train", "--leads", "I,II", "--data", str(ptbxl)]
+    args += [word for pair in SMALL for word in ("--set", pair)]
+    env = {**os.environ, "ECG_EDGE_CACHE": str(tmp_path / "cache")}
+    for name in ("cpu", "cuda"):
+        where = ["--accelerator", name, "--out", str(tmp_path / name)]
+        done = subprocess.run([sys.executable, *args, *where], env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    for mine, theirs in zip(*(RunFolder(tmp_path / n).history() for n in ("cpu", "cuda")), strict=True):
+        assert theirs["loss"] == pytest.approx(mine["loss"], rel=1e-3)
+
+
 def test_shares_of_a_batch_add_up_to_its_loss() -> None:
     g = torch.Generator().manual_seed(0)
     mean, scale, truth = (torch.randn(8, 5, 100, generator=g) for _ in range(3))

@@ -1,0 +1,159 @@
+"""What other networks make of the training records, for one to learn from in place of the truth.
+
+The truth holds what the measured leads do not tell: a network that learns from it learns some by heart. The mean of
+several networks has less of that, and more of what holds for others (Hinton et al. 2015, "Distilling the
+knowledge in a neural network"). What they say can be stretched (`stretch`), so that the student need not.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.leads import BASIS
+from ecg_edge.device.progress import Progress
+from ecg_edge.firmware_bridge.errors import DiskFullError, UsageError
+from ecg_edge.train import stretch
+from ecg_edge.train.amplitudes import beats
+from ecg_edge.train.checkpoints import reconstruct
+from ecg_edge.train.delineation import amplitudes
+from ecg_edge.train.landmark_cache import RememberingDelineator
+from ecg_edge.train.network import NetSpec, Reconstructor
+from ecg_edge.train.prepare import Prepared, cache_folder
+
+JUDGED_FROM_S = 2.0
+_BATCH, _LEAST_RECORDS, _ROUNDS = 128, 4, 3
+Floats = npt.NDArray[np.float32]
+
+
+def taught(
+    train: Prepared, validation: Prepared, net: NetSpec, teachers: list[Reconstructor], ratio: float
+) -> Prepared:
+    """The training records with what the teachers say of their missing leads.
+
+    It lies in the cache of prepared records, keyed by records and teachers.
+
+    Parameters
+    ----------
+    train, validation : Prepared
+        The stretch is learnt on the validation records.
+    net : NetSpec
+        Of the student.
+    teachers : list of Reconstructor
+        In evaluation mode; their mean counts.
+    ratio : float
+        R waves are stretched until their variance, as an evaluation reads it, is so much of the truth's, see
+        `stretch.learn`; 0: not at all.
+
+    Returns
+    -------
+    Prepared
+        `train` with `Prepared.taught`.
+
+    Raises
+    ------
+    UsageError
+        A teacher measures or estimates other leads, or at another rate; too few records have beats to stretch.
+    MissingExtraError
+        NeuroKit2, which finds the beats for a stretch, is not installed.
+    DiskFullError
+        No space left for the cache.
+    """
+    for k, t in enumerate(teachers, 1):
+        same = (t.spec.input_leads, t.spec.any_lead, t.spec.fs) == (net.input_leads, net.any_lead, net.fs)
+        if not same or net.any_lead:
+            raise UsageError(
+                f"teacher {k} measures {', '.join(t.spec.input_leads)} at {t.spec.fs} Hz",
+                f"a teacher measures what its student does: {', '.join(net.input_leads)} at {net.fs} Hz",
+            )
+    file = cache_folder() / f"taught-{_key(train, validation, teachers, ratio)}.npy"
+    if not file.is_file():
+        part = file.with_suffix(f".{os.getpid()}.part.npy")
+        try:
+            _write(part, train, net, teachers, _learn(validation, net, teachers, ratio) if ratio else None)
+            part.replace(file)
+        except OSError as e:
+            if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            fix = "make room, or set ECG_EDGE_CACHE to another disk"
+            raise DiskFullError(f"no space left in {file.parent}", fix) from e
+        finally:
+            part.unlink(missing_ok=True)
+    return replace(train, taught=np.load(file, mmap_mode="r"))
+
+
+def _write(
+    part: Path, data: Prepared, net: NetSpec, teachers: list[Reconstructor], how: stretch.Stretch | None
+) -> None:
+    """One row per training record and sample; where the teachers have not seen enough, at the end, the truth."""
+    out = [BASIS.index(lead) for lead in net.target_leads]
+    shape = (len(data), data.x.shape[1], len(out))
+    part.parent.mkdir(parents=True, exist_ok=True)
+    rows = np.lib.format.open_memmap(part, "w+", np.float32, shape)
+    with Progress("asking the teachers", len(data)) as progress:
+        for k in range(0, len(data), _BATCH):
+            x = np.asarray(data.x[k : k + _BATCH])
+            said = _said(x, net, teachers)
+            if how is not None:
+                said = how.apply(said, beats(x.transpose(0, 2, 1), net.fs)[:, : said.shape[2]], net.fs)
+            rows[k : k + len(x)] = x[:, :, out]
+            rows[k : k + len(x), : said.shape[2]] = said.transpose(0, 2, 1)
+            progress.step(len(x))
+    rows.flush()
+
+
+def _learn(data: Prepared, net: NetSpec, teachers: list[Reconstructor], ratio: float) -> stretch.Stretch:
+    """On the R amplitudes that an evaluation reads."""
+    x, delineator, first = np.asarray(data.x), RememberingDelineator(net.fs), round(JUDGED_FROM_S * net.fs)
+    said = np.concatenate([_said(x[k : k + _BATCH], net, teachers) for k in range(0, len(x), _BATCH)])
+    marks = []
+    with Progress("looking for beats", len(x)) as progress:
+        for record in x:
+            marks.append(delineator.landmarks(record[: said.shape[2]], first))
+            progress.step()
+    kept = [k for k, at in enumerate(marks) if at is not None]
+    if len(kept) < _LEAST_RECORDS:
+        raise UsageError(
+            f"beats are found in {len(kept)} validation records: no stretch can be learnt", "give more data"
+        )
+    x, said = x[kept].transpose(0, 2, 1), said[kept]
+
+    def read(v: Floats) -> npt.NDArray[np.float64]:
+        """R amplitudes, shape (n_records, n_targets)."""
+        found = [marks[k] for k in kept]
+        return np.array([amplitudes(one.T, at, net.fs).r for one, at in zip(v, found, strict=True) if at])
+
+    truth, estimated, size = read(x[:, [BASIS.index(n) for n in net.target_leads]]), read(said), stretch.sizes(said)
+    goal, at = np.full(len(net.target_leads), ratio), beats(x, net.fs)[:, : said.shape[2]]
+    how = stretch.learn(truth, estimated, size, goal)
+    for _ in range(_ROUNDS):  # what is stretched is more than the one instant that is read
+        got = read(how.apply(said, at, net.fs)).var(axis=0) / truth.var(axis=0)
+        goal = np.where(how.factor > 0, goal * ratio / got, goal)
+        how = stretch.learn(truth, estimated, size, goal)
+    return how
+
+
+def _said(x: Floats, net: NetSpec, teachers: list[Reconstructor]) -> Floats:
+    """Mean of the teachers' estimates, shape (n_records, n_targets, n)."""
+    seen = x[:, :, [BASIS.index(lead) for lead in net.input_leads]]
+    each = [reconstruct(t, seen) for t in teachers]
+    n = min(e.shape[1] for e in each)
+    return np.asarray(np.mean([e[:, :n] for e in each], axis=0).transpose(0, 2, 1), np.float32)
+
+
+def _key(train: Prepared, validation: Prepared, teachers: list[Reconstructor], ratio: float) -> str:
+    h = hashlib.sha256(repr(ratio).encode())
+    for data in (train, validation):
+        h.update(json.dumps([data.names, data.ids, data.x.shape]).encode() + data.x[[0, -1]].tobytes())
+    for t in teachers:
+        h.update(repr(t.spec).encode())
+        for name, value in t.state_dict().items():
+            h.update(name.encode() + value.cpu().numpy().tobytes())
+    return h.hexdigest()[:20]
