@@ -27,6 +27,7 @@ _NOT_NEGATIVE = (
     "weight_decay",
     "shift",
     "stretch",
+    "mix",
 )
 
 

@@ -29,12 +29,17 @@ from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared, cache_folder
 
 JUDGED_FROM_S = 2.0
-_BATCH, _LEAST_RECORDS, _ROUNDS = 128, 4, 3
+_BATCH, _LEAST_RECORDS, _ROUNDS, _MIX_SEED = 128, 4, 3, 0
 Floats = npt.NDArray[np.float32]
 
 
 def taught(
-    train: Prepared, validation: Prepared, net: NetSpec, teachers: list[Reconstructor], ratio: float
+    train: Prepared,
+    validation: Prepared,
+    net: NetSpec,
+    teachers: list[Reconstructor],
+    ratio: float,
+    mix: float = 0.0,
 ) -> Prepared:
     """The training records with what the teachers say of their missing leads.
 
@@ -51,11 +56,15 @@ def taught(
     ratio : float
         R waves are stretched until their variance, as an evaluation reads it, is so much of the truth's, see
         `stretch.learn`; 0: not at all.
+    mix : float
+        Beside each record comes one that the teachers do not know by heart: its measured leads mixed by a matrix
+        that differs from the identity by normal numbers of this standard deviation, with the teachers' answer to
+        that; its truth is that answer and what the record's own truth had beyond theirs. 0: none.
 
     Returns
     -------
     Prepared
-        `train` with `Prepared.taught`.
+        `train` with `Prepared.taught`, and with the mixed records behind its own.
 
     Raises
     ------
@@ -73,40 +82,88 @@ def taught(
                 f"teacher {k} measures {', '.join(t.spec.input_leads)} at {t.spec.fs} Hz",
                 f"a teacher measures what its student does: {', '.join(net.input_leads)} at {net.fs} Hz",
             )
-    file = cache_folder() / f"taught-{_key(train, validation, teachers, ratio)}.npy"
-    if not file.is_file():
-        part = file.with_suffix(f".{os.getpid()}.part.npy")
+    key = _key(train, validation, teachers, (ratio, mix))
+    said, mixed = (cache_folder() / f"{name}-{key}.npy" for name in ("taught", "mixed"))
+    if not said.is_file():
+        how = _learn(validation, net, teachers, ratio) if ratio else None
+        parts = [file.with_suffix(f".{os.getpid()}.part.npy") for file in (said, mixed)]
         try:
-            _write(part, train, net, teachers, _learn(validation, net, teachers, ratio) if ratio else None)
-            part.replace(file)
+            _write(parts[0], parts[1], train, net, teachers, how, mix)
+            if mix:
+                parts[1].replace(mixed)
+            parts[0].replace(said)  # last: with it the cache is whole
         except OSError as e:
             if e.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             fix = "make room, or set ECG_EDGE_CACHE to another disk"
-            raise DiskFullError(f"no space left in {file.parent}", fix) from e
+            raise DiskFullError(f"no space left in {said.parent}", fix) from e
         finally:
-            part.unlink(missing_ok=True)
-    return replace(train, taught=np.load(file, mmap_mode="r"))
+            for part in parts:
+                part.unlink(missing_ok=True)
+    rows = np.load(said, mmap_mode="r")
+    if not mix:
+        return replace(train, taught=rows)
+    return Prepared(
+        np.load(mixed, mmap_mode="r"),
+        train.ids * 2,
+        train.patients * 2,
+        train.superclasses * 2,
+        train.excluded,
+        train.names * 2,
+        rows,
+    )
 
 
 def _write(
-    part: Path, data: Prepared, net: NetSpec, teachers: list[Reconstructor], how: stretch.Stretch | None
+    part: Path,
+    part_x: Path,
+    data: Prepared,
+    net: NetSpec,
+    teachers: list[Reconstructor],
+    how: stretch.Stretch | None,
+    mix: float,
 ) -> None:
-    """One row per training record and sample; where the teachers have not seen enough, at the end, the truth."""
-    out = [BASIS.index(lead) for lead in net.target_leads]
-    shape = (len(data), data.x.shape[1], len(out))
+    """One row per record and sample; where the teachers have not seen enough, at the end, the truth."""
     part.parent.mkdir(parents=True, exist_ok=True)
-    rows = np.lib.format.open_memmap(part, "w+", np.float32, shape)
-    with Progress("asking the teachers", len(data)) as progress:
-        for k in range(0, len(data), _BATCH):
+    n, samples = len(data), data.x.shape[1]
+    copies = 2 if mix else 1
+    rows = np.lib.format.open_memmap(part, "w+", np.float32, (copies * n, samples, len(net.target_leads)))
+    records = np.lib.format.open_memmap(part_x, "w+", np.float32, (2 * n, *data.x.shape[1:])) if mix else None
+    with Progress("asking the teachers", copies * n) as progress:
+        for k in range(0, n, _BATCH):
             x = np.asarray(data.x[k : k + _BATCH])
             said = _said(x, net, teachers)
-            if how is not None:
-                said = how.apply(said, beats(x.transpose(0, 2, 1), net.fs)[:, : said.shape[2]], net.fs)
-            rows[k : k + len(x)] = x[:, :, out]
-            rows[k : k + len(x), : said.shape[2]] = said.transpose(0, 2, 1)
-            progress.step(len(x))
+            rows[k : k + len(x)] = _lesson(x, said, net, how)
+            if records is not None:
+                other, answer = _mixed(x, said, net, teachers, mix, np.random.default_rng([_MIX_SEED, k]))
+                records[k : k + len(x)], records[n + k : n + k + len(x)] = x, other
+                rows[n + k : n + k + len(x)] = _lesson(other, answer, net, how)
+            progress.step(copies * len(x))
     rows.flush()
+    if records is not None:
+        records.flush()
+
+
+def _lesson(x: Floats, said: Floats, net: NetSpec, how: stretch.Stretch | None) -> Floats:
+    """What is learnt of records: what the teachers said, stretched, and the truth behind it."""
+    if how is not None:
+        said = how.apply(said, beats(x.transpose(0, 2, 1), net.fs)[:, : said.shape[2]], net.fs)
+    rows = x[:, :, [BASIS.index(lead) for lead in net.target_leads]]
+    rows[:, : said.shape[2]] = said.transpose(0, 2, 1)
+    return rows
+
+
+def _mixed(
+    x: Floats, said: Floats, net: NetSpec, teachers: list[Reconstructor], mix: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Records with their measured leads mixed, and what the teachers say of those."""
+    seen, out = ([BASIS.index(lead) for lead in leads] for leads in (net.input_leads, net.target_leads))
+    matrix = np.eye(len(seen)) + rng.normal(0, mix, (len(x), len(seen), len(seen)))
+    other = x.copy()
+    other[:, :, seen] = np.einsum("nij,ntj->nti", matrix, x[:, :, seen])
+    answer = _said(other, net, teachers)
+    other[:, : said.shape[2], out] += (answer - said).transpose(0, 2, 1)
+    return other, answer
 
 
 def _learn(data: Prepared, net: NetSpec, teachers: list[Reconstructor], ratio: float) -> stretch.Stretch:
@@ -148,8 +205,8 @@ def _said(x: Floats, net: NetSpec, teachers: list[Reconstructor]) -> Floats:
     return np.asarray(np.mean([e[:, :n] for e in each], axis=0).transpose(0, 2, 1), np.float32)
 
 
-def _key(train: Prepared, validation: Prepared, teachers: list[Reconstructor], ratio: float) -> str:
-    h = hashlib.sha256(repr(ratio).encode())
+def _key(train: Prepared, validation: Prepared, teachers: list[Reconstructor], how: tuple[float, float]) -> str:
+    h = hashlib.sha256(repr(how).encode())
     for data in (train, validation):
         h.update(json.dumps([data.names, data.ids, data.x.shape]).encode() + data.x[[0, -1]].tobytes())
     for t in teachers:

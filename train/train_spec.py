@@ -33,6 +33,8 @@ class TrainSpec:
     stretch : float
         R waves of what teachers say are stretched until their variance from record to record is so much of the
         truth's, see `stretch.learn`; 0: not at all.
+    mix : float
+        Teachers also answer for records whose measured leads are mixed, by so much, see `teachers.taught`; 0: no.
     gain, band, noise_mv, colour, wander_mv, mains_mv, muscle_mv, motion_mv, mask, shift : float
         See `augment.Augmentation`.
     specialists : float
@@ -60,6 +62,7 @@ class TrainSpec:
     spread: float = 0.0
     spread_share: float = 1.0
     stretch: float = 0.0
+    mix: float = 0.0
     gain: float = 0.25
     band: float = 0.25
     noise_mv: float = 0.02

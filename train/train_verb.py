@@ -94,8 +94,9 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
     if recipe.train.keep and not (job.init or last.exists()):
         raise UsageError("keep is a share of the weights a run starts from", "give --init, or leave keep out")
-    if recipe.train.stretch and not job.teachers:
-        raise UsageError("stretch is done to what teachers say, and there are none", "give --teacher, or leave it out")
+    for name in ("stretch", "mix"):
+        if getattr(recipe.train, name) and not job.teachers:
+            raise UsageError(f"{name} is of what teachers say, and there are none", "give --teacher, or leave it out")
     first = _start(job.init) if job.init and not last.exists() else None
     teachers = [_start(t).eval() for t in job.teachers]
     parts = _parts(job, conditioning, fabric)
@@ -177,7 +178,7 @@ def _taught(
     recipe: Recipe, parts: tuple[Prepared, Prepared], teachers: list[Reconstructor], fabric: Fabric
 ) -> Prepared:
     """The training records as the teachers see them; the first process asks, the others map what it wrote."""
-    ask = partial(taught, *parts, recipe.net, teachers, recipe.train.stretch)
+    ask = partial(taught, *parts, recipe.net, teachers, recipe.train.stretch, recipe.train.mix)
     found = ask() if fabric.is_global_zero else None
     fabric.barrier()
     return found or ask()

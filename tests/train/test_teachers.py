@@ -87,6 +87,25 @@ def test_what_they_say_can_be_stretched(small: NetSpec, parts: Parts) -> None:
     assert np.array_equal(high[plain <= 0], plain[plain <= 0])
 
 
+def test_they_answer_for_mixed_leads_as_well(small: NetSpec, parts: Parts, two: list[Reconstructor]) -> None:
+    plain = teachers.taught(*parts, small, two, ratio=0.0)
+    data = teachers.taught(*parts, small, two, ratio=0.0, mix=0.1)
+    n, out = len(parts[0]), [BASIS.index(lead) for lead in small.target_leads]
+    assert plain.taught is not None and data.taught is not None
+    assert len(data) == 2 * n and data.x.shape == (2 * n, *parts[0].x.shape[1:])
+    np.testing.assert_array_equal(data.x[:n], parts[0].x)
+    np.testing.assert_array_equal(data.taught[:n], plain.taught)
+    for own, mixed in zip(np.asarray(data.x[:n, :, :2]), np.asarray(data.x[n:, :, :2]), strict=True):
+        matrix = np.linalg.lstsq(own, mixed, rcond=None)[0]
+        np.testing.assert_allclose(own @ matrix, mixed, atol=1e-4)
+        assert 0.01 < np.abs(matrix - np.eye(2)).max() < 0.5
+    answer = np.mean([reconstruct(t, np.asarray(data.x[n:, :, :2])) for t in two], axis=0)
+    m = answer.shape[1]
+    np.testing.assert_allclose(data.taught[n:, :m], answer, atol=1e-5)
+    beyond = np.asarray(data.x)[:, :m, out] - data.taught[:, :m]
+    np.testing.assert_allclose(beyond[n:], beyond[:n], atol=1e-5)
+
+
 def test_a_teacher_measures_what_its_student_does(small: NetSpec, parts: Parts, two: list[Reconstructor]) -> None:
     other = Reconstructor(replace(small, input_leads=("I", "V2")))
     with pytest.raises(UsageError, match="teacher 2 measures I, V2 at 100 Hz"):
@@ -103,9 +122,9 @@ def test_a_full_disk_is_told_and_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     before = set(cache.iterdir())
-    monkeypatch.setattr(teachers.stretch.Stretch, "apply", full)
+    monkeypatch.setattr(teachers, "_lesson", full)
     with pytest.raises(DiskFullError, match="ECG_EDGE_CACHE") as caught:
-        teachers.taught(*parts, small, two, ratio=0.77)
+        teachers.taught(*parts, small, two, ratio=0.77, mix=0.1)
     assert "no space left" in caught.value.message
     assert set(cache.iterdir()) == before
 
@@ -138,8 +157,8 @@ def test_a_run_with_teachers_says_so_and_its_recipe_trains_it_again(ptbxl: Path,
     first, data = tmp_path / "first", ["--data", str(ptbxl)]
     assert call("--recipe", str(tmp_path / "r.yaml"), *data, "--out", str(first)) == 0
     out = tmp_path / "student"
-    args = ["--recipe", str(tmp_path / "r.yaml"), *data, "--out", str(out), "--set", "stretch=0.9", "--set", "seed=3"]
-    with pytest.raises(UsageError, match="there are none"):
+    args = ["--recipe", str(tmp_path / "r.yaml"), *data, "--out", str(out), "--set", "stretch=0.9", "--set", "mix=0.1"]
+    with pytest.raises(UsageError, match="stretch is of what teachers say"):
         call(*args)
     assert call(*args, "--init", str(first), "--teacher", str(first), "--teacher", "i-ii-int8") == 0
     assert RunFolder(out).read_config()["teachers"] == [str(first), "i-ii-int8"]
