@@ -30,6 +30,10 @@ class Batch:
         1 for the leads that count; None where all do.
     total : float or None
         What the loss of weighted leads is divided by.
+    beats : Tensor of shape (batch, time) or None
+        Where the truth's beats are, see `amplitudes.beats`; None where nobody asks.
+    taught : Tensor of shape (batch, target, time) or None
+        What the mean learns in place of the truth.
     """
 
     inputs: Tensor

@@ -86,20 +86,7 @@ def taught(
     said, mixed = (cache_folder() / f"{name}-{key}.npy" for name in ("taught", "mixed"))
     if not said.is_file():
         how = _learn(validation, net, teachers, ratio) if ratio else None
-        parts = [file.with_suffix(f".{os.getpid()}.part.npy") for file in (said, mixed)]
-        try:
-            _write(parts[0], parts[1], train, net, teachers, how, mix)
-            if mix:
-                parts[1].replace(mixed)
-            parts[0].replace(said)  # last: with it the cache is whole
-        except OSError as e:
-            if e.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            fix = "make room, or set ECG_EDGE_CACHE to another disk"
-            raise DiskFullError(f"no space left in {said.parent}", fix) from e
-        finally:
-            for part in parts:
-                part.unlink(missing_ok=True)
+        _keep(said, mixed, train, net, teachers, how, mix)
     rows = np.load(said, mmap_mode="r")
     if not mix:
         return replace(train, taught=rows)
@@ -112,6 +99,32 @@ def taught(
         train.names * 2,
         rows,
     )
+
+
+def _keep(
+    said: Path,
+    mixed: Path,
+    data: Prepared,
+    net: NetSpec,
+    teachers: list[Reconstructor],
+    how: stretch.Stretch | None,
+    mix: float,
+) -> None:
+    """Write both files by renaming, `said` last: with it the cache is whole."""
+    parts = [file.with_suffix(f".{os.getpid()}.part.npy") for file in (said, mixed)]
+    try:
+        _write(parts[0], parts[1], data, net, teachers, how, mix)
+        if mix:
+            parts[1].replace(mixed)
+        parts[0].replace(said)
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        fix = "make room, or set ECG_EDGE_CACHE to another disk"
+        raise DiskFullError(f"no space left in {said.parent}", fix) from e
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def _write(

@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from ecg_edge.device.leads import BASIS
+from ecg_edge.device.model import load_model as load_shipped
+from ecg_edge.export.card import model_card
 from ecg_edge.firmware_bridge.errors import DiskFullError, EcgEdgeError, UsageError
 from ecg_edge.train import recipe, recipe_queue, teachers
 from ecg_edge.train.batches import draw, loss_of
@@ -201,3 +203,10 @@ def test_wrong_teachers_are_told(tmp_path: Path) -> None:
         bad.write_text(text + TINY)
         with pytest.raises(UsageError, match=said):
             recipe.read(bad)
+
+
+def test_the_card_says_who_taught() -> None:
+    spec = load_shipped("i-ii-int8").spec
+    assert "say, not the truth" not in model_card(spec, [])
+    taught = replace(spec, training=spec.training | {"teachers": ["one", "two"]})
+    assert "- learned what one, two say, not the truth" in model_card(taught, [])
