@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parent / "recipes"
 _GIVEN_BY_LEADS = ("input_leads", "any_lead")
 _KEYS = ("name", "leads", "init", "teachers", "data", "network", "training")
 _DATA = ("ptb-xl", "ptb-xl-500")
-_AT_LEAST_ONE = ("epochs", "batch", "crop", "fs", "n_features")
+_AT_LEAST_ONE = ("epochs", "batch", "crop", "fs", "n_features", "mixes")
 _NOT_NEGATIVE = (
     "lookahead",
     "warmup_samples",

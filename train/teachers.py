@@ -29,7 +29,7 @@ from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared, cache_folder
 
 JUDGED_FROM_S = 2.0
-_BATCH, _LEAST_RECORDS, _ROUNDS, _MIX_SEED = 128, 4, 3, 0
+_BATCH, _LEAST_RECORDS, _ROUNDS = 128, 4, 3
 Floats = npt.NDArray[np.float32]
 
 
@@ -40,6 +40,7 @@ def taught(
     teachers: list[Reconstructor],
     ratio: float,
     mix: float = 0.0,
+    mixes: int = 1,
 ) -> Prepared:
     """The training records with what the teachers say of their missing leads.
 
@@ -57,9 +58,11 @@ def taught(
         R waves are stretched until their variance, as an evaluation reads it, is so much of the truth's, see
         `stretch.learn`; 0: not at all.
     mix : float
-        Beside each record comes one that the teachers do not know by heart: its measured leads mixed by a matrix
+        Beside each record come others that the teachers do not know by heart: its measured leads mixed by a matrix
         that differs from the identity by normal numbers of this standard deviation, with the teachers' answer to
-        that; its truth is that answer and what the record's own truth had beyond theirs. 0: none.
+        that; the truth is that answer and what the record's own truth had beyond theirs. 0: none.
+    mixes : int
+        How many others for each record.
 
     Returns
     -------
@@ -82,21 +85,23 @@ def taught(
                 f"teacher {k} measures {', '.join(t.spec.input_leads)} at {t.spec.fs} Hz",
                 f"a teacher measures what its student does: {', '.join(net.input_leads)} at {net.fs} Hz",
             )
-    key = _key(train, validation, teachers, (ratio, mix))
+    mixes = mixes if mix else 0
+    key = _key(train, validation, teachers, (ratio, mix, mixes))
     said, mixed = (cache_folder() / f"{name}-{key}.npy" for name in ("taught", "mixed"))
     if not said.is_file():
         how = _learn(validation, net, teachers, ratio) if ratio else None
-        _keep(said, mixed, train, net, teachers, how, mix)
+        _keep(said, mixed, train, net, teachers, how, (mix, mixes))
     rows = np.load(said, mmap_mode="r")
-    if not mix:
+    if not mixes:
         return replace(train, taught=rows)
+    copies = 1 + mixes
     return Prepared(
         np.load(mixed, mmap_mode="r"),
-        train.ids * 2,
-        train.patients * 2,
-        train.superclasses * 2,
+        train.ids * copies,
+        train.patients * copies,
+        train.superclasses * copies,
         train.excluded,
-        train.names * 2,
+        train.names * copies,
         rows,
     )
 
@@ -108,13 +113,13 @@ def _keep(
     net: NetSpec,
     teachers: list[Reconstructor],
     how: stretch.Stretch | None,
-    mix: float,
+    mix: tuple[float, int],
 ) -> None:
     """Write both files by renaming, `said` last: with it the cache is whole."""
     parts = [file.with_suffix(f".{os.getpid()}.part.npy") for file in (said, mixed)]
     try:
         _write(parts[0], parts[1], data, net, teachers, how, mix)
-        if mix:
+        if mix[1]:
             parts[1].replace(mixed)
         parts[0].replace(said)
     except OSError as e:
@@ -134,23 +139,26 @@ def _write(
     net: NetSpec,
     teachers: list[Reconstructor],
     how: stretch.Stretch | None,
-    mix: float,
+    mix: tuple[float, int],
 ) -> None:
     """One row per record and sample; where the teachers have not seen enough, at the end, the truth."""
     part.parent.mkdir(parents=True, exist_ok=True)
     n, samples = len(data), data.x.shape[1]
-    copies = 2 if mix else 1
+    spread, mixes = mix
+    copies = 1 + mixes
     rows = np.lib.format.open_memmap(part, "w+", np.float32, (copies * n, samples, len(net.target_leads)))
-    records = np.lib.format.open_memmap(part_x, "w+", np.float32, (2 * n, *data.x.shape[1:])) if mix else None
+    records = np.lib.format.open_memmap(part_x, "w+", np.float32, (copies * n, *data.x.shape[1:])) if mixes else None
     with Progress("asking the teachers", copies * n) as progress:
         for k in range(0, n, _BATCH):
             x = np.asarray(data.x[k : k + _BATCH])
             said = _said(x, net, teachers)
             rows[k : k + len(x)] = _lesson(x, said, net, how)
             if records is not None:
-                other, answer = _mixed(x, said, net, teachers, mix, np.random.default_rng([_MIX_SEED, k]))
-                records[k : k + len(x)], records[n + k : n + k + len(x)] = x, other
-                rows[n + k : n + k + len(x)] = _lesson(other, answer, net, how)
+                records[k : k + len(x)] = x
+                for copy in range(1, copies):
+                    other, answer = _mixed(x, said, net, teachers, spread, np.random.default_rng([copy, k]))
+                    at = slice(copy * n + k, copy * n + k + len(x))
+                    records[at], rows[at] = other, _lesson(other, answer, net, how)
             progress.step(copies * len(x))
     rows.flush()
     if records is not None:
@@ -218,7 +226,7 @@ def _said(x: Floats, net: NetSpec, teachers: list[Reconstructor]) -> Floats:
     return np.asarray(np.mean([e[:, :n] for e in each], axis=0).transpose(0, 2, 1), np.float32)
 
 
-def _key(train: Prepared, validation: Prepared, teachers: list[Reconstructor], how: tuple[float, float]) -> str:
+def _key(train: Prepared, validation: Prepared, teachers: list[Reconstructor], how: tuple[float, ...]) -> str:
     h = hashlib.sha256(repr(how).encode())
     for data in (train, validation):
         h.update(json.dumps([data.names, data.ids, data.x.shape]).encode() + data.x[[0, -1]].tobytes())

@@ -35,6 +35,8 @@ class TrainSpec:
         truth's, see `stretch.learn`; 0: not at all.
     mix : float
         Teachers also answer for records whose measured leads are mixed, by so much, see `teachers.taught`; 0: no.
+    mixes : int
+        So many times, each time by other random numbers.
     gain, band, noise_mv, colour, wander_mv, mains_mv, muscle_mv, motion_mv, mask, shift : float
         See `augment.Augmentation`.
     specialists : float
@@ -63,6 +65,7 @@ class TrainSpec:
     spread_share: float = 1.0
     stretch: float = 0.0
     mix: float = 0.0
+    mixes: int = 1
     gain: float = 0.25
     band: float = 0.25
     noise_mv: float = 0.02

@@ -178,7 +178,8 @@ def _taught(
     recipe: Recipe, parts: tuple[Prepared, Prepared], teachers: list[Reconstructor], fabric: Fabric
 ) -> Prepared:
     """The training records as the teachers see them; the first process asks, the others map what it wrote."""
-    ask = partial(taught, *parts, recipe.net, teachers, recipe.train.stretch, recipe.train.mix)
+    how = recipe.train
+    ask = partial(taught, *parts, recipe.net, teachers, how.stretch, how.mix, how.mixes)
     found = ask() if fabric.is_global_zero else None
     fabric.barrier()
     return found or ask()

@@ -108,6 +108,21 @@ def test_they_answer_for_mixed_leads_as_well(small: NetSpec, parts: Parts, two: 
     np.testing.assert_allclose(beyond[n:], beyond[:n], atol=1e-5)
 
 
+def test_mixes_differ_and_the_first_are_the_same_in_any_number(
+    small: NetSpec, parts: Parts, two: list[Reconstructor]
+) -> None:
+    one, three = (teachers.taught(*parts, small, two, ratio=0.0, mix=0.1, mixes=k) for k in (1, 3))
+    n = len(parts[0])
+    assert (len(one), len(three)) == (2 * n, 4 * n) == (len(one.x), len(three.x))
+    assert one.taught is not None and three.taught is not None and three.taught.shape[0] == 4 * n
+    np.testing.assert_array_equal(three.x[: 2 * n], one.x)
+    np.testing.assert_array_equal(three.taught[: 2 * n], one.taught)
+    for a in range(4):
+        for b in range(a):
+            assert np.abs(three.x[a * n : (a + 1) * n] - three.x[b * n : (b + 1) * n]).max() > 0.01
+    assert teachers.taught(*parts, small, two, ratio=0.0, mix=0.0, mixes=3).x.shape == parts[0].x.shape
+
+
 def test_a_teacher_measures_what_its_student_does(small: NetSpec, parts: Parts, two: list[Reconstructor]) -> None:
     other = Reconstructor(replace(small, input_leads=("I", "V2")))
     with pytest.raises(UsageError, match="teacher 2 measures I, V2 at 100 Hz"):
