@@ -100,8 +100,7 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     first = _start(job.init) if job.init and not last.exists() else None
     teachers = [_start(t).eval() for t in job.teachers]
     parts = _parts(job, conditioning, fabric)
-    if teachers:
-        parts = _taught(recipe, parts, teachers, fabric), parts[1]
+    lessons = _taught(recipe, parts, teachers, fabric) if teachers else parts[0]
     if first is not None and is_model(job.init):
         _settle(first, parts[0], recipe)
     zero = fabric.is_global_zero
@@ -110,13 +109,13 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     log = RunLog(run, silent=not zero)
     if workers is None:
         workers = fitting_workers(fabric.device.type == "cuda", fabric.world_size)
-    trainer = Trainer(recipe.net, recipe.train, *parts, run.path, fabric, workers)
+    trainer = Trainer(recipe.net, recipe.train, lessons, parts[1], run.path, fabric, workers)
     if first is not None:
         trainer.start_from(first)
     if last.exists():
         trainer.load(last)
         log.say(f"resumed after epoch {trainer.epoch}")
-    log.say(f"{sum(p.numel() for p in trainer.model.parameters())} parameters, {len(parts[0])} records")
+    log.say(f"{sum(p.numel() for p in trainer.model.parameters())} parameters, {len(lessons)} records")
     try:
         trainer.fit(log.epoch)
     except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from ecg_edge.train import recipe, recipe_queue, teachers
 from ecg_edge.train.batches import draw, loss_of
 from ecg_edge.train.checkpoints import reconstruct
 from ecg_edge.train.cli import TRAIN
+from ecg_edge.train.finalise import Calibration
 from ecg_edge.train.network import NetSpec, Reconstructor
 from ecg_edge.train.prepare import Prepared
 from ecg_edge.train.run_folder import RunFolder
@@ -179,6 +180,11 @@ def test_a_run_with_teachers_says_so_and_its_recipe_trains_it_again(ptbxl: Path,
         call(*args)
     assert call(*args, "--init", str(first), "--teacher", str(first), "--teacher", "i-ii-int8") == 0
     assert RunFolder(out).read_config()["teachers"] == [str(first), "i-ii-int8"]
+    of_run = [RunFolder(p) for p in (first, out)]
+    assert of_run[0].read_config()["records"] == of_run[1].read_config()["records"], "mixed records are no records"
+    own, student = (Calibration.load(run.calibration_file).ridge for run in of_run)
+    for taps, weights in own.items():
+        np.testing.assert_array_equal(student[taps], weights, "a baseline fitted on mixed records")
     assert f"learned what {first}, i-ii-int8 say" in (out / "README.md").read_text()
     assert call("--recipe", str(out / "recipe.yaml"), *data, "--out", str(tmp_path / "again")) == 0
     a, b = (RunFolder(p).history() for p in (out, tmp_path / "again"))
