@@ -11,7 +11,9 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,17 @@ from ecg_edge.train.prepare import Prepared, cache_folder
 JUDGED_FROM_S = 2.0
 _BATCH, _LEAST_RECORDS, _ROUNDS = 128, 4, 3
 Floats = npt.NDArray[np.float32]
+
+
+def check(net: NetSpec, teachers: list[Reconstructor]) -> None:
+    """Raise a UsageError where a teacher does not measure what its student, a network of shape `net`, does."""
+    for k, t in enumerate(teachers, 1):
+        same = (t.spec.input_leads, t.spec.any_lead, t.spec.fs) == (net.input_leads, net.any_lead, net.fs)
+        if not same or net.any_lead:
+            raise UsageError(
+                f"teacher {k} measures {', '.join(t.spec.input_leads)} at {t.spec.fs} Hz",
+                f"a teacher measures what its student does: {', '.join(net.input_leads)} at {net.fs} Hz",
+            )
 
 
 def taught(
@@ -72,25 +85,19 @@ def taught(
     Raises
     ------
     UsageError
-        A teacher measures or estimates other leads, or at another rate; too few records have beats to stretch.
+        A teacher measures other leads or at another rate, see `check`; too few records have beats to stretch.
     MissingExtraError
         NeuroKit2, which finds the beats for a stretch, is not installed.
     DiskFullError
         No space left for the cache.
     """
-    for k, t in enumerate(teachers, 1):
-        same = (t.spec.input_leads, t.spec.any_lead, t.spec.fs) == (net.input_leads, net.any_lead, net.fs)
-        if not same or net.any_lead:
-            raise UsageError(
-                f"teacher {k} measures {', '.join(t.spec.input_leads)} at {t.spec.fs} Hz",
-                f"a teacher measures what its student does: {', '.join(net.input_leads)} at {net.fs} Hz",
-            )
+    check(net, teachers)
     mixes = mixes if mix else 0
     key = _key(train, validation, teachers, (ratio, mix, mixes))
     said, mixed = (cache_folder() / f"{name}-{key}.npy" for name in ("taught", "mixed"))
     if not said.is_file():
         how = _learn(validation, net, teachers, ratio) if ratio else None
-        _keep(said, mixed, train, net, teachers, how, (mix, mixes))
+        _keep(said, mixed, partial(_write, train, net, teachers, how, mix, mixes))
     rows = np.load(said, mmap_mode="r")
     if not mixes:
         return replace(train, taught=rows)
@@ -106,20 +113,12 @@ def taught(
     )
 
 
-def _keep(
-    said: Path,
-    mixed: Path,
-    data: Prepared,
-    net: NetSpec,
-    teachers: list[Reconstructor],
-    how: stretch.Stretch | None,
-    mix: tuple[float, int],
-) -> None:
+def _keep(said: Path, mixed: Path, write: Callable[[Path, Path], None]) -> None:
     """Write both files by renaming, `said` last: with it the cache is whole."""
     parts = [file.with_suffix(f".{os.getpid()}.part.npy") for file in (said, mixed)]
     try:
-        _write(parts[0], parts[1], data, net, teachers, how, mix)
-        if mix[1]:
+        write(*parts)
+        if parts[1].exists():
             parts[1].replace(mixed)
         parts[0].replace(said)
     except OSError as e:
@@ -133,18 +132,18 @@ def _keep(
 
 
 def _write(
-    part: Path,
-    part_x: Path,
     data: Prepared,
     net: NetSpec,
     teachers: list[Reconstructor],
     how: stretch.Stretch | None,
-    mix: tuple[float, int],
+    mix: float,
+    mixes: int,
+    part: Path,
+    part_x: Path,
 ) -> None:
     """One row per record and sample; where the teachers have not seen enough, at the end, the truth."""
     part.parent.mkdir(parents=True, exist_ok=True)
     n, samples = len(data), data.x.shape[1]
-    spread, mixes = mix
     copies = 1 + mixes
     rows = np.lib.format.open_memmap(part, "w+", np.float32, (copies * n, samples, len(net.target_leads)))
     records = np.lib.format.open_memmap(part_x, "w+", np.float32, (copies * n, *data.x.shape[1:])) if mixes else None
@@ -156,7 +155,7 @@ def _write(
             if records is not None:
                 records[k : k + len(x)] = x
                 for copy in range(1, copies):
-                    other, answer = _mixed(x, said, net, teachers, spread, np.random.default_rng([copy, k]))
+                    other, answer = _mixed(x, said, net, teachers, mix, np.random.default_rng([copy, k]))
                     at = slice(copy * n + k, copy * n + k + len(x))
                     records[at], rows[at] = other, _lesson(other, answer, net, how)
             progress.step(copies * len(x))

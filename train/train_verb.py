@@ -25,7 +25,7 @@ from ecg_edge.train.prepare import Prepared, prepare
 from ecg_edge.train.recipe import Recipe
 from ecg_edge.train.run_folder import DATASET, RunFolder, data_root
 from ecg_edge.train.run_log import RunLog, leave_settings, settings_yaml
-from ecg_edge.train.teachers import taught
+from ecg_edge.train.teachers import check, taught
 from ecg_edge.train.training import Trainer
 
 if TYPE_CHECKING:
@@ -92,13 +92,10 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     last, conditioning = run.path / "last.pt", ConditioningSpec()
     if last.exists() and not job.resume:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
-    if recipe.train.keep and not (job.init or last.exists()):
-        raise UsageError("keep is a share of the weights a run starts from", "give --init, or leave keep out")
-    for name in ("stretch", "mix"):
-        if getattr(recipe.train, name) and not job.teachers:
-            raise UsageError(f"{name} is of what teachers say, and there are none", "give --teacher, or leave it out")
+    _contradictions(job, last.exists())
     first = _start(job.init) if job.init and not last.exists() else None
     teachers = [_start(t).eval() for t in job.teachers]
+    check(recipe.net, teachers)
     parts = _parts(job, conditioning, fabric)
     lessons = _taught(recipe, parts, teachers, fabric) if teachers else parts[0]
     if first is not None and is_model(job.init):
@@ -136,6 +133,20 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     else:
         log.say(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
     return 0
+
+
+def _contradictions(job: Job, started: bool) -> None:
+    """Raise one UsageError with every setting that needs another which is not there."""
+    spec, wrong = job.recipe.train, []
+    if spec.keep and not (job.init or started):
+        wrong.append(("keep is a share of the weights a run starts from", "give --init, or leave keep out"))
+    for name in ("stretch", "mix"):
+        if getattr(spec, name) and not job.teachers:
+            wrong.append((f"{name} is of what teachers say, and there are none", f"give --teacher, or no {name}"))
+    if spec.mixes > 1 and not spec.mix:
+        wrong.append((f"there can be no {spec.mixes} mixes where mix is 0", "give --set mix=0.12, or leave mixes out"))
+    if wrong:
+        raise UsageError("; ".join(what for what, _ in wrong), "; ".join(fix for _, fix in wrong))
 
 
 def is_model(init: Path | None) -> bool:

@@ -176,8 +176,12 @@ def test_a_run_with_teachers_says_so_and_its_recipe_trains_it_again(ptbxl: Path,
     assert call("--recipe", str(tmp_path / "r.yaml"), *data, "--out", str(first)) == 0
     out = tmp_path / "student"
     args = ["--recipe", str(tmp_path / "r.yaml"), *data, "--out", str(out), "--set", "stretch=0.9", "--set", "mix=0.1"]
-    with pytest.raises(UsageError, match="stretch is of what teachers say"):
+    with pytest.raises(UsageError, match=r"stretch is of what teachers say.*mix is of what teachers say"):
         call(*args)
+    with pytest.raises(UsageError, match="no 3 mixes where mix is 0"):
+        call(*args[:6], "--set", "mixes=3")
+    with pytest.raises(UsageError, match="teacher 1 measures I at 100 Hz"):
+        call(*args, "--teacher", "i-int8", "--data", str(tmp_path / "nowhere"))  # before records are looked for
     assert call(*args, "--init", str(first), "--teacher", str(first), "--teacher", "i-ii-int8") == 0
     assert RunFolder(out).read_config()["teachers"] == [str(first), "i-ii-int8"]
     of_run = [RunFolder(p) for p in (first, out)]
