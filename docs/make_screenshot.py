@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ecg_edge.benchmarks.chromium import Chromium
+from ecg_edge.benchmarks.measuring.chromium import Chromium
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 
 SETTLED_S = 12

@@ -6,9 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from ecg_edge.device.budget import Budget
+from ecg_edge.device.verification.budget import Budget
+from ecg_edge.firmware_bridge.cli.verb import Verb
+from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import BudgetError, MissingExtraError, UsageError
-from ecg_edge.firmware_bridge.verb import Verb, emit_json, hint
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +36,12 @@ def _export(args: argparse.Namespace) -> int:
     except ImportError as e:
         raise MissingExtraError(e.name or "torch", "export") from None
     torch.set_num_threads(1)
-    from ecg_edge.export import build
-    from ecg_edge.export.make import make
-    from ecg_edge.export.target import choose
-    from ecg_edge.train import ptbxl
-    from ecg_edge.train.prepare import prepare
-    from ecg_edge.train.run_folder import RunFolder, data_root
+    from ecg_edge.export import exporter as build
+    from ecg_edge.export.export_run import make
+    from ecg_edge.export.targets import choose
+    from ecg_edge.train.data import ptbxl
+    from ecg_edge.train.data.prepare import prepare
+    from ecg_edge.train.runs.run_folder import RunFolder, data_root
 
     budget = Budget.parse(args.budget)
     targets = choose(args.format, args.int8, args.fp16, args.dynamic, args.offline)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ecg_edge.train.network import Body, CausalConv
+from ecg_edge.train.network.unet import Body, CausalConv
 
 INPUT, FEATURES = "x", "features"
 Floats = npt.NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ecg_edge.device.spec import METADATA_KEY, ModelSpec, StateSpec
+from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec, StateSpec
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Op, Remember, Upsample
 from ecg_edge.export.quantise import Affine, Quantisation, quantise_weight
 

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ecg_edge.device.progress import Progress
-from ecg_edge.export import interpreter
+from ecg_edge.export import graph_interpreter as interpreter
 from ecg_edge.export.graph import Conv, Graph
 from ecg_edge.export.quantise import Affine, Quantisation, fake, groups
+from ecg_edge.firmware_bridge.progress import Progress
 
 CROP = 400
 STEPS = 400

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ecg_edge.export import interpreter
+from ecg_edge.export import graph_interpreter as interpreter
 from ecg_edge.export.graph import FEATURES, INPUT, Concat, Conv, Delay, Graph, Remember, Upsample
 
 _BATCH = 64

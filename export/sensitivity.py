@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ecg_edge.export import interpreter
+from ecg_edge.export import graph_interpreter as interpreter
 from ecg_edge.export.graph import Conv, Graph
 from ecg_edge.export.quantise import Quantisation, fake
 

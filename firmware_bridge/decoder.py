@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from ecg_edge.firmware_bridge.samples import Event, Tally
+from ecg_edge.firmware_bridge.events import Event
+from ecg_edge.firmware_bridge.tally import Tally
 
 
 @runtime_checkable

@@ -107,3 +107,7 @@ class DataFolderError(EcgEdgeError):
 
 class CheckpointError(EcgEdgeError):
     """A training run or checkpoint is missing, damaged or of another shape."""
+
+
+class CalibrationError(EcgEdgeError):
+    """The calibration cannot be used or made: damaged, of another model, lead set or patient, or harmful."""

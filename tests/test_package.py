@@ -102,7 +102,7 @@ def test_every_file_has_one_reason_to_exist() -> None:
 def test_every_verb_is_there() -> None:
     import importlib
 
-    from ecg_edge.firmware_bridge.verb import Verb
+    from ecg_edge.firmware_bridge.cli.verb import Verb
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for name, target in project["entry-points"]["ecg_edge.verbs"].items():

@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_edge.device import verify
-from ecg_edge.device.any_lead import for_leads
-from ecg_edge.device.leads import BASIS
-from ecg_edge.device.model import Model, load_model, shipped_files
-from ecg_edge.device.stream import StreamReconstructor
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.train import ptbxl, scoring
-from ecg_edge.train.prepare import prepare
+from ecg_edge.device.inference.any_lead import for_leads
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.shipped import shipped_files
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.device.verification import model_checks as verify
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.train.data import ptbxl
+from ecg_edge.train.data.prepare import prepare
+from ecg_edge.train.evaluation import scoring
 
 NAMES = sorted(p.name for p in shipped_files())
 

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ecg_edge.device.console import say
-from ecg_edge.device.main import main
-from ecg_edge.device.model import load_model
-from ecg_edge.device.verify import checks, stimulus
-from ecg_edge.firmware_bridge.link_pty import PtyLink
-from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.firmware_bridge.simulate import SourceOptions, build_source
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.verification.model_checks import checks, stimulus
+from ecg_edge.firmware_bridge.console import say
+from ecg_edge.firmware_bridge.emulators.assemble import SourceOptions, build_source
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
 
 SECONDS = 12
 ROUNDING_MV = 0.06

@@ -12,24 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_edge.benchmarks import (
-    family,
-    front,
-    gateway,
-    growth,
-    machine,
-    probe,
-    report,
-    rival_nets,
-    rivals,
-    stages,
-    table,
-    timing,
-)
-from ecg_edge.benchmarks.cli import BENCH
-from ecg_edge.device.model import load_model
+from ecg_edge.benchmarks.cli.bench import BENCH
+from ecg_edge.benchmarks.hop_cost import every_format as family
+from ecg_edge.benchmarks.hop_cost import growth, probe, table
+from ecg_edge.benchmarks.hop_cost import trade_off as front
+from ecg_edge.benchmarks.live_path import gateway, stages
+from ecg_edge.benchmarks.measuring import machine, timing
+from ecg_edge.benchmarks.page import page as report
+from ecg_edge.benchmarks.rivals import rival_nets, rivals
+from ecg_edge.device.inference.load import load_model
 from ecg_edge.firmware_bridge.errors import BudgetError, UsageError
-from ecg_edge.train.network import NetSpec
+from ecg_edge.train.network.unet import NetSpec
 
 
 class Clock:
@@ -165,13 +158,13 @@ def test_names_bring_their_twin() -> None:
 
 def test_a_longer_hop_is_the_same_network(tmp_path: Path) -> None:
     """What growth times must compute what it says."""
-    from ecg_edge.device import calibration
+    from ecg_edge.device.inference.head import features
 
     net = NetSpec(("I", "II"), channels=(4, 6), kernels=(5, 4), dilations=(1,), n_features=4)
     a = growth._file(net, 2, tmp_path / "a")
     b = growth._file(net, 8, tmp_path / "b")
     x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
-    np.testing.assert_allclose(calibration.features(a.backend, x), calibration.features(b.backend, x), atol=1e-5)
+    np.testing.assert_allclose(features(a.backend, x), features(b.backend, x), atol=1e-5)
 
 
 @pytest.mark.parametrize("net", [rival_nets.MaskedAutoencoder, rival_nets.PictureUNet])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_edge.benchmarks.energy import Energy, external_meter, ina_rail, pmic_watts
+from ecg_edge.benchmarks.measuring.energy import Energy, external_meter, ina_rail, pmic_watts
 from ecg_edge.firmware_bridge.errors import UsageError
 
 PMIC = """3V7_WL_SW_A current(0)=0.5A

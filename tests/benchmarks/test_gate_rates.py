@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ecg_edge.benchmarks.gate_rates import made_up, mains, motion, muscle, recorded
-from ecg_edge.device.model import load_model
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.train.studies.noise_gate import made_up, mains, motion, muscle, recorded
 
 
 @pytest.mark.parametrize(("make", "low", "high"), [(motion, 0.2, 6), (muscle, 8, 50), (mains, 40, 50)])

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecg_edge.benchmarks.stages import _header
-from ecg_edge.device.conditioning import Conditioner, ConditioningSpec
-from ecg_edge.device.leads import provenance
-from ecg_edge.device.model import load_model
-from ecg_edge.device.monitor_wire import encode_frames
-from ecg_edge.device.recorder import Recorder
-from ecg_edge.device.stream import LeadBlock
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
-from ecg_edge.firmware_bridge.samples import Channel, SampleBlock, StreamInfo
+from ecg_edge.benchmarks.live_path.stages import _header
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.lead_algebra import provenance
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.monitor.frames import encode_frames
+from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
 
 SMALL, FACTOR = 10, 4
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ecg_edge.benchmarks import cold, frames, gateway, memory
-from ecg_edge.benchmarks.chromium import find_browser
-from ecg_edge.benchmarks.cli import _in_browser
-from ecg_edge.device.model import resolve
+from ecg_edge.benchmarks.cli.bench import _in_browser
+from ecg_edge.benchmarks.live_path import browser_frames as frames
+from ecg_edge.benchmarks.live_path import cold_start as cold
+from ecg_edge.benchmarks.live_path import gateway
+from ecg_edge.benchmarks.measuring.chromium import find_browser
+from ecg_edge.benchmarks.rivals import memory
+from ecg_edge.device.inference.shipped import resolve
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -33,7 +36,7 @@ def test_frames_of_twelve_leads_are_counted_in_a_browser() -> None:
 
 
 def test_without_a_browser_the_page_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecg_edge.benchmarks.chromium.find_browser", lambda: None)
+    monkeypatch.setattr("ecg_edge.benchmarks.measuring.chromium.find_browser", lambda: None)
     found = _in_browser(1.0)
     assert found.keys() == {"screen", "frames"} and all("Chrom" in f["why_not"] for f in found.values())
 

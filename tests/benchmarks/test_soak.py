@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from ecg_edge.benchmarks.soak import Plan, soak
-from ecg_edge.benchmarks.soak_cli import page
-from ecg_edge.benchmarks.soak_truth import FS, Cable, hold_against
-from ecg_edge.device.main import main
+from ecg_edge.benchmarks.cli.soak import page
+from ecg_edge.benchmarks.live_path.soak import Plan, soak
+from ecg_edge.benchmarks.live_path.soak_truth import FS, Cable, hold_against
+from ecg_edge.device.cli.main import main
 
 
 @pytest.fixture(scope="module")

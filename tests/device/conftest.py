@@ -12,7 +12,7 @@ with warnings.catch_warnings():  # wfdb uses a pandas call that is on its way ou
     warnings.simplefilter("ignore")
     import wfdb  # noqa: F401
 
-from ecg_edge.benchmarks.chromium import Chromium
+from ecg_edge.benchmarks.measuring.chromium import Chromium
 from tests.device.monitor_scene import Scene
 from tests.device.tiny_model import tiny_model
 

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ecg_edge.device.stream import LeadBlock
-from ecg_edge.firmware_bridge.samples import Channel, SampleBlock, StreamInfo
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
 
 LSB = 0.001
 

@@ -7,14 +7,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ecg_edge.benchmarks.chromium import find_browser
-from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.leads import provenance
-from ecg_edge.device.monitor import MonitorSink
-from ecg_edge.device.sink import RunHeader, Status
-from ecg_edge.device.spec import Head, ModelSpec
-from ecg_edge.device.stream import LeadBlock
-from ecg_edge.firmware_bridge.samples import LEADS, Channel, StreamInfo
+from ecg_edge.benchmarks.measuring.chromium import find_browser
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.spec import Head, ModelSpec
+from ecg_edge.device.lead_algebra import provenance
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.monitor.monitor_sink import MonitorSink
+from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.firmware_bridge.events import Channel, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import LEADS
 
 NEEDS_BROWSER = [
     pytest.mark.browser,

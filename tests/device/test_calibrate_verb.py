@@ -8,23 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_edge.device.any_lead import for_leads
-from ecg_edge.device.calibration import design, fit
-from ecg_edge.device.calibration_file import CalibrationError, read_calibration, write_calibration
-from ecg_edge.device.calibration_watch import CalibrationWatch
-from ecg_edge.device.leads import BASIS
-from ecg_edge.device.main import main
-from ecg_edge.device.model import load_model, shipped_files
-from ecg_edge.device.reference import condition_reference, read_reference
-from ecg_edge.device.reference_checks import check
-from ecg_edge.device.reference_live import record_reference
-from ecg_edge.device.run import Runner
-from ecg_edge.device.sink_thread import SinkThread
-from ecg_edge.device.stream import StreamReconstructor
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.inference.any_lead import for_leads
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.inference.shipped import shipped_files
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.live.live_reference import record_reference
+from ecg_edge.device.live.runner import Runner
+from ecg_edge.device.personal_calibration.file import read_calibration, write_calibration
+from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
+from ecg_edge.device.personal_calibration.fit import design, fit
+from ecg_edge.device.personal_calibration.reference import condition_reference, read_reference
+from ecg_edge.device.personal_calibration.reference_checks import check
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.firmware_bridge.clock import ManualClock
-from ecg_edge.firmware_bridge.errors import RecordingError
-from ecg_edge.firmware_bridge.samples import LEADS, Gap
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.firmware_bridge.errors import CalibrationError, RecordingError
+from ecg_edge.firmware_bridge.events import Gap
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.device import fakes
 from tests.device.test_calibration import _calibration, write_csv
 

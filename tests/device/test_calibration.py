@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device.calibrate_verb import make, make_design
-from ecg_edge.device.calibration import design, fit
-from ecg_edge.device.calibration_file import CalibrationError, read_calibration, write_calibration
-from ecg_edge.device.model import load_model
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.reference import condition_reference, read_reference
-from ecg_edge.device.reference_checks import check
-from ecg_edge.device.sink import Note
-from ecg_edge.device.stream import LeadBlock, StreamReconstructor
-from ecg_edge.firmware_bridge.samples import LEADS, Channel, SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.personal_calibration.file import read_calibration, write_calibration
+from ecg_edge.device.personal_calibration.fit import design, fit
+from ecg_edge.device.personal_calibration.make import make, make_design
+from ecg_edge.device.personal_calibration.reference import condition_reference, read_reference
+from ecg_edge.device.personal_calibration.reference_checks import check
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.errors import CalibrationError
+from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.device.tiny_model import tiny_model
 
 NAMES = tuple(reversed([lead.upper() for lead in LEADS]))

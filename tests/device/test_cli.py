@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_edge.device import main as command
-from ecg_edge.device.main import main
-from ecg_edge.device.model import load_model, shipped_models
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
+from ecg_edge.device.cli import main as command
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.inference.shipped import shipped_models
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError
 from tests.device import fakes
 from tests.device.tiny_model import tiny_graph, tiny_spec, write_tiny
@@ -174,13 +175,13 @@ def test_unusable_models_are_told_apart(tmp_path, capsys, kind, message):
 
 
 def test_without_a_shipped_model_the_user_is_told_to_name_one(monkeypatch, capsys):
-    monkeypatch.setattr("ecg_edge.device.run_verb.shipped_models", dict)
+    monkeypatch.setattr("ecg_edge.device.cli.run.shipped_models", dict)
     assert main(["run", "synthetic:", "--fast", "--seconds", "1"]) == 1
     assert "--model" in capsys.readouterr().err
 
 
 def test_the_default_model_is_the_one_that_uses_most_leads_and_int8(tmp_path, monkeypatch):
-    from ecg_edge.device.run_verb import default_model
+    from ecg_edge.device.inference.shipped import default_model
 
     int8 = {"quantisation": {"precision": "int8"}}
     specs = {
@@ -191,7 +192,7 @@ def test_the_default_model_is_the_one_that_uses_most_leads_and_int8(tmp_path, mo
     }
     files = {name: write_tiny(tmp_path / f"{name}.onnx", spec) for name, spec in specs.items()}
     files["v6-int8"] = tmp_path / "never-opened.onnx"
-    monkeypatch.setattr("ecg_edge.device.run_verb.shipped_models", lambda: files)
+    monkeypatch.setattr("ecg_edge.device.cli.run.shipped_models", lambda: files)
     assert default_model(("II", "I", "V5")) == files["i-ii-int8"]
     assert default_model(("I",)) == files["i-int8"]
     with pytest.raises(EcgEdgeError, match="no shipped model for V5"):
@@ -209,7 +210,7 @@ def test_the_name_of_a_shipped_model_tells_its_leads_and_precision() -> None:
 def test_a_signal_ends_the_run_cleanly(model_file, tmp_path, name):
     arguments = ["run", "synthetic:", "--model", model_file, "--out", str(tmp_path), "--json"]
     with subprocess.Popen(
-        [sys.executable, "-m", "ecg_edge.device.main", *arguments],
+        [sys.executable, "-m", "ecg_edge.device.cli.main", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
     ) as child:  # fmt: skip
         for line in child.stderr:
@@ -240,7 +241,7 @@ def test_info_and_doctor_speak_json(model_file, capsys):
 
 
 def test_info_lists_what_is_shipped(model_file, monkeypatch, capsys):
-    monkeypatch.setattr("ecg_edge.device.info_verb.shipped_models", lambda: {"tiny": Path(model_file)})
+    monkeypatch.setattr("ecg_edge.device.cli.info.shipped_models", lambda: {"tiny": Path(model_file)})
     assert main(["info"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["tiny", "I+II", "fp32"]
 

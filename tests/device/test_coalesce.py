@@ -1,7 +1,7 @@
 import numpy as np
 
-from ecg_edge.device.coalesce import coalesce
-from ecg_edge.firmware_bridge.samples import Gap, SampleBlock
+from ecg_edge.device.live.coalesce import coalesce
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock
 from tests.device import fakes
 
 

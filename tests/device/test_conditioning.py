@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from ecg_edge.device.conditioning import Conditioner, ConditioningSpec, StreamingSos, highpass_sos
-from ecg_edge.device.resample import Resampler
+from ecg_edge.device.conditioning.conditioner import Conditioner, StreamingSos, highpass_sos
+from ecg_edge.device.conditioning.resampler import Resampler
+from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 
 RATES = [Fraction(125), Fraction(128), Fraction(250), Fraction(360), Fraction(500), Fraction(40201, 4), Fraction(100)]

@@ -6,14 +6,14 @@ import threading
 import numpy as np
 import pytest
 
-from ecg_edge.device.config import read_config
-from ecg_edge.device.gateway import SharedModels, run_all
-from ecg_edge.device.main import main
-from ecg_edge.device.rescale import RescaledSource, Scale
-from ecg_edge.device.stored import read_stored
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.live.config_file import read_config
+from ecg_edge.device.live.gateway import SharedModels, run_all
+from ecg_edge.device.recording.stored_recording import read_stored
+from ecg_edge.device.sources.rescaled import RescaledSource, Scale
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UsageError
-from ecg_edge.firmware_bridge.samples import SampleBlock
+from ecg_edge.firmware_bridge.events import SampleBlock
 from tests.device import fakes
 
 GOOD = """

@@ -34,15 +34,15 @@ for folder in ("ecg_edge.firmware_bridge", "ecg_edge.device"):
         if module.name != "onnx_backend" or "onnxruntime" in CORE:
             importlib.import_module(f"{folder}.{module.name}")
             count += 1
-from ecg_edge.device.main import main
+from ecg_edge.device.cli.main import main
 
 model, folder = sys.argv[2:]
 run = ["run", "synthetic:", "--fast", "--seconds", "3", "--model", model, "--out", folder, "--json"]
 assert main(run) == 0
 assert main(["doctor"]) == 0
 if model == "i-ii-int8":
-    from ecg_edge.firmware_bridge.samples import LEADS
-    from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+    from ecg_edge.firmware_bridge.lead_names import LEADS
+    from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
     rows = [",".join(LEADS), *(",".join(f"{v:.4f}" for v in row) for row in SyntheticHeart(100).read(1200))]
     open(folder + ".csv", "w").write(chr(10).join(rows))

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_edge.device.conditioning import Conditioner
-from ecg_edge.device.demo_verb import virtual_patch
-from ecg_edge.device.main import main
-from ecg_edge.device.model import load_model
-from ecg_edge.device.stream import StreamReconstructor
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from ecg_edge.firmware_bridge.virtual_patch.child_process import virtual_patch
 from tests.device.tiny_model import write_tiny
 
-COMMAND = [sys.executable, "-m", "ecg_edge.device.main"]
+COMMAND = [sys.executable, "-m", "ecg_edge.device.cli.main"]
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,13 @@ def test_demo_ends_by_itself_and_leaves_no_process(model_file, tmp_path, capsys)
 
 
 def test_a_patch_that_does_not_start_says_why(monkeypatch):
-    monkeypatch.setattr("ecg_edge.device.demo_verb._FS", "not-a-rate")
+    monkeypatch.setattr("ecg_edge.device.cli.demo._FS", "not-a-rate")
     with pytest.raises(EcgEdgeError, match=r"did not start: .*not-a-rate"), virtual_patch():
         pass
 
 
 def test_the_demo_calibrates_to_its_patient_while_it_runs(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ecg_edge.device.demo_verb._TWELVE_PACE", ("--speed", "12"))  # the reference comes soon
+    monkeypatch.setattr("ecg_edge.device.cli.demo._TWELVE_PACE", ("--speed", "12"))  # the reference comes soon
     command = ["demo", "--headless", "--calibrated", "--seconds", "12", "--model", "i-ii-int8", "--out", str(tmp_path)]
     assert main(command) == 0
     out = capsys.readouterr().out

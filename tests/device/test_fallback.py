@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device.fallback import FallbackReconstructor, fits
-from ecg_edge.device.leads import Provenance
-from ecg_edge.device.model import load_model
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.sink import Note
-from ecg_edge.device.stream import StreamReconstructor
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.lead_block import Note
+from ecg_edge.device.reconstruction.fallback import FallbackReconstructor, fits
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.device import fakes
 
 N = 1600

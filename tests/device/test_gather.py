@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device.gather import Gatherer
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.stream import LeadBlock
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.live.hop_gatherer import Gatherer
+from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.firmware_bridge.errors import DeviceLostError
-from ecg_edge.firmware_bridge.samples import Channel, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.events import Channel, Gap, SampleBlock, StreamInfo
 from tests.device.tiny_model import tiny_model
 
 INFO = StreamInfo("x", Fraction(250), (Channel("I", 0.001), Channel("II", 0.001)))

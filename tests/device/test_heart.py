@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wfdb import processing
 
-from ecg_edge.device.conditioning import Conditioner, ConditioningSpec
-from ecg_edge.device.heart import BeatDetector
+from ecg_edge.device.analysis.beat_detector import BeatDetector
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.conditioning.spec import ConditioningSpec
 
 
 def train(fs, seconds=60.0, bpm=70.0, seed=0, noise=0.01, polarity=1.0, t_wave=0.3):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_edge.device.latency import LatencyRecorder
+from ecg_edge.device.live.latency_histogram import LatencyRecorder
 
 
 @given(st.lists(st.floats(1e-5, 100), min_size=1, max_size=300), st.sampled_from([1, 50, 90, 99, 100]))

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ecg_edge.device.leads import (
+from ecg_edge.device.lead_algebra import (
     BASIS,
     Provenance,
     hidden_leads,
@@ -15,15 +15,8 @@ from ecg_edge.device.leads import (
     twelve_from_basis,
 )
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.samples import (
-    ELECTRODES,
-    LEADS,
-    Tally,
-    electrodes_of,
-    lead_name,
-    lead_off_leads,
-    parse_leads,
-)
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, electrodes_of, lead_name, lead_off_leads, parse_leads
+from ecg_edge.firmware_bridge.tally import Tally
 
 SUBSETS = [s for n in (1, 2, 3) for s in combinations(LEADS, n)]
 

@@ -14,18 +14,20 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.leads import Provenance, provenance
-from ecg_edge.device.monitor import HISTORY_S, MonitorSink
-from ecg_edge.device.monitor_http import FILES, FrontDoor, is_loopback
-from ecg_edge.device.monitor_hub import Client, Hub
-from ecg_edge.device.monitor_wire import decode_frame
-from ecg_edge.device.sink import Note, RunHeader, Sink, Status
-from ecg_edge.device.spec import Head, ModelSpec
-from ecg_edge.device.stream import LeadBlock
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.spec import Head, ModelSpec
+from ecg_edge.device.lead_algebra import Provenance, provenance
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.monitor.frames import decode_frame
+from ecg_edge.device.monitor.front_door import FILES, FrontDoor
+from ecg_edge.device.monitor.hub import Client, Hub
+from ecg_edge.device.monitor.monitor_sink import HISTORY_S, MonitorSink
+from ecg_edge.device.sinks.exposure import is_loopback
+from ecg_edge.device.sinks.sink import RunHeader, Sink, Status
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import MissingExtraError, PortBusyError, UsageError
-from ecg_edge.firmware_bridge.samples import LEADS, Channel, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import LEADS
 
 MEASURED = ("I", "II")
 FS = 100
@@ -263,7 +265,7 @@ def test_the_page_is_complete_and_locked_down(monitor):
 
 
 def test_every_file_of_the_folder_is_served_and_every_import_resolves(monitor):
-    folder = resources.files("ecg_edge.device") / "web"
+    folder = resources.files("ecg_edge.device.monitor") / "web"
     assert {name for name, _ in FILES.values()} == {f.name for f in folder.iterdir()}
     for path, (name, content_type) in FILES.items():
         status, headers, body = http(monitor, path)

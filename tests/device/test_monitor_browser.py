@@ -2,8 +2,8 @@ from itertools import combinations
 
 import numpy as np
 
-from ecg_edge.device.sink import Note
-from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.device.lead_block import Note
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.device.monitor_scene import NEEDS_BROWSER, make_block, make_status
 
 pytestmark = NEEDS_BROWSER

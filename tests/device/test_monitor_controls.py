@@ -2,8 +2,8 @@ import base64
 
 import pytest
 
-from ecg_edge.benchmarks.chromium import BrowserError
-from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.benchmarks.measuring.chromium import BrowserError
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.device.monitor_scene import NEEDS_BROWSER
 
 pytestmark = NEEDS_BROWSER

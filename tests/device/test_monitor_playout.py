@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from ecg_edge.benchmarks.chromium import Chromium, find_browser
-from ecg_edge.device.monitor_http import FrontDoor
+from ecg_edge.benchmarks.measuring.chromium import Chromium, find_browser
+from ecg_edge.device.monitor.front_door import FrontDoor
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device import monitor_wire as wire
-from ecg_edge.device.leads import Provenance, provenance
-from ecg_edge.device.sink import Note, Status
-from ecg_edge.device.stream import LeadBlock
+from ecg_edge.device.lead_algebra import Provenance, provenance
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.monitor import frames as wire
+from ecg_edge.device.sinks.messages import VERSION, note_message, status_message
+from ecg_edge.device.sinks.sink import Status
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
-from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
 def make_block(seed, n=8, measured=("I", "II"), index=0):
@@ -89,7 +90,7 @@ def test_damaged_frames_are_refused_not_misread(data):
 
 def test_figures_that_are_unknown_become_null():
     status = Status(1.0, 250, 100, 0, float("nan"), 3.0, float("inf"), None, ("LL",), connected=False)
-    message = json.loads(wire.status_message(status))
+    message = json.loads(status_message(status))
     assert message["type"] == "status"
     assert message["rate_hz"] is message["latency_p99_ms"] is message["heart_rate_bpm"] is None
     assert message["lead_off"] == ["LL"] and message["connected"] is False
@@ -98,7 +99,7 @@ def test_figures_that_are_unknown_become_null():
 def test_a_note_keeps_its_fields_and_gets_its_time():
     clock = ManualClock()
     clock.advance(61)
-    message = json.loads(wire.note_message(Note("gap", 10, 35, "25 samples lost"), clock.now()))
+    message = json.loads(note_message(Note("gap", 10, 35, "25 samples lost"), clock.now()))
     assert message == {
         "type": "note",
         "at": "2000-01-01T00:01:01+00:00",
@@ -110,9 +111,9 @@ def test_a_note_keeps_its_fields_and_gets_its_time():
 
 
 def test_the_page_reads_the_same_constants():
-    js = (resources.files("ecg_edge.device") / "web" / "wire.js").read_text()
+    js = (resources.files("ecg_edge.device.monitor") / "web" / "wire.js").read_text()
     assert re.search(r"LEADS = \[([^]]*)\]", js).group(1).replace('"', "").split(", ") == list(LEADS)
     assert int(re.search(r"MAGIC = (\w+)", js).group(1), 0) == wire.MAGIC
-    assert int(re.search(r"VERSION = (\w+)", js).group(1)) == wire.VERSION
+    assert int(re.search(r"VERSION = (\w+)", js).group(1)) == VERSION
     assert int(re.search(r"WARMUP = (\w+)", js).group(1), 0) == 1 << wire.WARMUP_BIT
     assert re.search(r"KINDS = \[([^]]*)\]", js).group(1).replace('"', "").split(", ") == [p.value for p in Provenance]

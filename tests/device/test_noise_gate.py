@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from ecg_edge.device.model import load_model
-from ecg_edge.device.noise_gate import CLOSE_AFTER, EVERY_S, OPEN_AFTER, WINDOW_S, NoiseGate, verdict
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.device.analysis.noise_gate import CLOSE_AFTER, EVERY_S, OPEN_AFTER, WINDOW_S, NoiseGate, verdict
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.device import fakes
 
 FS = 100

@@ -17,17 +17,18 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
-from ecg_edge.device.json_lines import JsonLines
-from ecg_edge.device.line_server import LineServer
-from ecg_edge.device.main import main
-from ecg_edge.device.metrics_sink import MetricsSink
-from ecg_edge.device.mqtt_sink import MqttSender
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.sink import Note, RunHeader, Status
-from ecg_edge.device.stream import LeadBlock
-from ecg_edge.device.systemd import SystemdSink, udev_rule, unit
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.cli.service import udev_rule, unit
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.device.sinks.json_lines import JsonLines
+from ecg_edge.device.sinks.line_server import LineServer
+from ecg_edge.device.sinks.mqtt import MqttSender
+from ecg_edge.device.sinks.prometheus import MetricsSink
+from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.systemd import SystemdSink
 from ecg_edge.firmware_bridge.errors import PortBusyError, PortNotFoundError, UsageError
-from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.device import fakes
 
 PATIENCE = 10.0
@@ -259,14 +260,14 @@ def test_no_broker_and_no_topic_are_told():
 LSL = """
 import sys, threading
 import numpy as np, pylsl
-from ecg_edge.device.lsl_sink import LslSink
-from ecg_edge.device.main import main
-from ecg_edge.device.sink import Note
+from ecg_edge.device.sinks.lsl import LslSink
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.lead_block import Note
 from tests.device import fakes
 from tests.device.test_outlets import NOW
-from ecg_edge.device.model import load_model
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.sink import RunHeader
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.device.sinks.sink import RunHeader
 
 model = load_model(sys.argv[1])
 pipeline = Pipeline(model, fakes.info(), mains_hz=None)

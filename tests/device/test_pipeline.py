@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device.conditioning import Conditioner
-from ecg_edge.device.pipeline import Pipeline, rename_leads
-from ecg_edge.device.sink import Note
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.lead_block import Note
+from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamError
-from ecg_edge.firmware_bridge.samples import LEADS, Gap, SampleBlock
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock, rename_leads
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.device import fakes
 
 RATES = st.sampled_from([100, 250, 500, 360])

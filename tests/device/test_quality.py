@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device.clock_fit import ClockFit
-from ecg_edge.device.heart import BeatDetector
-from ecg_edge.device.leads import provenance
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.quality import CLIPPED, FLAT_S, FaultWatch, QualityIndex
-from ecg_edge.device.representative import ARMS_AT, RepresentativeBeat
-from ecg_edge.device.stream import LeadBlock
-from ecg_edge.firmware_bridge.samples import LEADS, Channel
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
-from ecg_edge.train import ptbxl
-from ecg_edge.train.calibration_checks import rates
-from ecg_edge.train.prepare import prepare
+from ecg_edge.device.analysis.beat_detector import BeatDetector
+from ecg_edge.device.analysis.clock_drift import ClockFit
+from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
+from ecg_edge.device.analysis.signal_quality import CLIPPED, FLAT_S, FaultWatch, QualityIndex
+from ecg_edge.device.lead_algebra import provenance
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.firmware_bridge.events import Channel
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from ecg_edge.train.data import ptbxl
+from ecg_edge.train.data.prepare import prepare
+from ecg_edge.train.studies.calibration_checks import rates
 from tests.device import fakes
 
 FS = Fraction(100)
@@ -164,13 +165,13 @@ def test_exchanged_arms_on_real_records(real_data):
 
 
 def load_spec():
-    from ecg_edge.device.model import load_model
+    from ecg_edge.device.inference.load import load_model
 
     return load_model("i-ii-int8").spec
 
 
 def rates_of(data):
-    from ecg_edge.device.model import load_model
-    from ecg_edge.train.calibration_study import next_recording
+    from ecg_edge.device.inference.load import load_model
+    from ecg_edge.train.studies.calibration import next_recording
 
     return rates(load_model("i-ii-int8"), data, next_recording(data, 100))

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.recorder import Recorder
-from ecg_edge.device.sink import Note, RunHeader
+from ecg_edge.device.lead_block import Note
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
-from ecg_edge.firmware_bridge.samples import LEADS, Channel, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.events import Channel, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.device import fakes
 
 STARTED = datetime(2025, 3, 1, 12, 0, 5, tzinfo=timezone.utc)
@@ -115,8 +117,8 @@ import sys
 from tests.device import fakes, test_recorder
 from tests.device.tiny_model import tiny_model
 from pathlib import Path
-from ecg_edge.device.recorder import Recorder
-from ecg_edge.device.sink import Note
+from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.lead_block import Note
 folder = Path(sys.argv[1])
 pipeline, head = test_recorder.header(tiny_model(folder), fakes.info())
 rec, counts, at = Recorder(folder), fakes.walk(10_000), 0

@@ -11,13 +11,13 @@ import pyedflib
 import pytest
 import wfdb
 
-from ecg_edge.device.convert_verb import write_edf
-from ecg_edge.device.recorder import Recorder
-from ecg_edge.device.rolling import RollingRecord, parse_rotation
-from ecg_edge.device.stored import read_stored
-from ecg_edge.device.wfdb_writer import Signal, WfdbWriter
+from ecg_edge.device.recording.edf_writer import write_edf
+from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotation
+from ecg_edge.device.recording.stored_recording import read_stored
+from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter
 from ecg_edge.firmware_bridge.errors import DiskFullError, UsageError
-from ecg_edge.firmware_bridge.samples import Gap
+from ecg_edge.firmware_bridge.events import Gap
 from tests.device import fakes
 from tests.device.test_recorder import STARTED, record
 
@@ -83,7 +83,8 @@ from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from ecg_edge.device.wfdb_writer import Signal, WfdbWriter
+from ecg_edge.device.recording.wfdb_writer import Signal
+from ecg_edge.device.recording.wfdb_writer import WfdbWriter
 
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
 rng = random.Random(0)

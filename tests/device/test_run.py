@@ -6,17 +6,17 @@ import pyedflib
 import pytest
 import wfdb
 
-from ecg_edge.device.main import main
-from ecg_edge.device.pipeline import Pipeline
-from ecg_edge.device.recorder import Recorder
-from ecg_edge.device.run import Runner
-from ecg_edge.device.sink_thread import SinkThread
-from ecg_edge.device.sources import PacedSource, synthetic
-from ecg_edge.device.stored import read_stored
-from ecg_edge.firmware_bridge.backlog import Disconnected, Reconnected
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.live.runner import Runner
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.recording.stored_recording import read_stored
+from ecg_edge.device.sinks.sink_thread import SinkThread
+from ecg_edge.device.sources.paced_source import PacedSource
+from ecg_edge.device.sources.synthetic_source import synthetic
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import DeviceLostError, DiskFullError, LeadMismatchError, PortBusyError
-from ecg_edge.firmware_bridge.samples import DeviceStatus, Gap
+from ecg_edge.firmware_bridge.events import DeviceStatus, Disconnected, Gap, Reconnected
 from tests.device import fakes
 from tests.device.test_sink_thread import PATIENCE, Failing, Held
 

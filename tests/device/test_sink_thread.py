@@ -2,11 +2,10 @@ import threading
 
 import pytest
 
-from ecg_edge.device.sink import Note
-from ecg_edge.device.sink_thread import SinkThread
-from ecg_edge.device.stream import LeadBlock
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.firmware_bridge.errors import DiskFullError, PortBusyError
-from ecg_edge.firmware_bridge.samples import SampleBlock
+from ecg_edge.firmware_bridge.events import SampleBlock
 from tests.device.fakes import ListSink, block
 from tests.device.test_monitor import make_block
 

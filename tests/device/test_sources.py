@@ -9,16 +9,19 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_edge.device import sources
-from ecg_edge.device.replay import read_record
-from ecg_edge.device.run_verb import Options, execute
-from ecg_edge.device.sources import PacedSource, only_port, open_source, synthetic
+from ecg_edge.device.live.execute import execute
+from ecg_edge.device.live.options import Options
+from ecg_edge.device.recording.wfdb_reader import read_record
+from ecg_edge.device.sources import open_source as sources
+from ecg_edge.device.sources.open_source import only_port, open_source
+from ecg_edge.device.sources.paced_source import PacedSource
+from ecg_edge.device.sources.synthetic_source import synthetic
 from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
 from ecg_edge.firmware_bridge.errors import PortNotFoundError, RecordingError, UsageError
-from ecg_edge.firmware_bridge.reader import Reader
-from ecg_edge.firmware_bridge.samples import SampleBlock
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
-from ecg_edge.firmware_bridge.transport import PortInfo
+from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.firmware_bridge.ports.reader import Reader
+from ecg_edge.firmware_bridge.ports.transport import PortInfo
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
 
 def everything(source):

@@ -4,8 +4,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ecg_edge.device.sink import Note, RunHeader, Status
-from ecg_edge.device.status import StatusLine, status_text
+from ecg_edge.device.lead_block import Note
+from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.status_line import StatusLine, status_text
 from tests.device import fakes
 
 STATUS = Status(12.2, 3050, 1220, 7, 249.96, 1.25, 6.789, 61.6, ("LA", "V1"), 3, True, 88)

@@ -10,12 +10,13 @@ import numpy as np
 import pyedflib
 import pytest
 
-from ecg_edge.device.convert_verb import data_record, write_edf
-from ecg_edge.device.main import main
-from ecg_edge.device.report_page import Page
-from ecg_edge.device.stored import Signal, Stored, read_stored
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.recording.ecg_page import Page
+from ecg_edge.device.recording.edf_writer import data_record, write_edf
+from ecg_edge.device.recording.stored_recording import Signal, Stored, read_stored
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
-from ecg_edge.firmware_bridge.samples import LEADS, Gap
+from ecg_edge.firmware_bridge.events import Gap
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.device import fakes
 from tests.device.test_recorder import record
 

@@ -6,11 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from ecg_edge.device.main import main
-from ecg_edge.device.sink import Note, Status
-from ecg_edge.device.tui import TerminalScreen, braille
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.lead_block import Note
+from ecg_edge.device.sinks.sink import Status
+from ecg_edge.device.sinks.terminal_screen import TerminalScreen, braille
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.device import fakes
 from tests.device.test_recorder import header
 

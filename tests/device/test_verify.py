@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecg_edge.device import verify as v
-from ecg_edge.device.main import main
-from ecg_edge.device.model import Model, load_model
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.verification import model_checks as v
 from ecg_edge.firmware_bridge.errors import ModelFileError
 from tests.device.tiny_model import tiny_model, tiny_spec, write_tiny
 

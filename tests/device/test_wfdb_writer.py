@@ -9,8 +9,8 @@ import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device.wfdb_files import disk_errors
-from ecg_edge.device.wfdb_writer import Signal, WfdbWriter, recover_record
+from ecg_edge.device.recording.safe_files import disk_errors
+from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter, recover_record
 from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
 
 STARTED = datetime(2024, 2, 29, 23, 59, 58, 250000, tzinfo=timezone.utc)

@@ -8,10 +8,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.leads import missing_basis
-from ecg_edge.device.model import Model, load_model, seal
-from ecg_edge.device.spec import METADATA_KEY, Head, ModelSpec, StateSpec
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.sealed_file import seal
+from ecg_edge.device.inference.spec import METADATA_KEY, Head, ModelSpec, StateSpec
+from ecg_edge.device.lead_algebra import missing_basis
 
 MEMORY = 12
 

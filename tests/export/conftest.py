@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from support.nets import SMALL, exporter_of, lively, noise
 
-from ecg_edge.device.model import Model, load_model
-from ecg_edge.export.build import Exporter
-from ecg_edge.export.target import Target
-from ecg_edge.train.network import NetSpec
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.export.exporter import Exporter
+from ecg_edge.export.targets import Target
+from ecg_edge.train.network.unet import NetSpec
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ import onnx
 from ai_edge_litert import schema_py_generated as fb
 from onnx import TensorProto, helper, numpy_helper
 
-from ecg_edge.device.model import seal
-from ecg_edge.device.spec import METADATA_KEY
+from ecg_edge.device.inference.sealed_file import seal
+from ecg_edge.device.inference.spec import METADATA_KEY
 
 ZERO = b"ecg_edge_sha256=" + b"0" * 64
 DEEP = "[" * 100_000

@@ -11,17 +11,21 @@ import pytest
 import torch
 from support.nets import SMALL, exporter_of, lively, noise
 
-from ecg_edge.device import calibration, fiducials
-from ecg_edge.device.budget import Budget
-from ecg_edge.device.model import load_model
-from ecg_edge.device.onnx_backend import providers
-from ecg_edge.export import checks, estimates, interpreter, qat
+from ecg_edge.device.inference.head import features
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.inference.onnx_backend import providers
+from ecg_edge.device.verification import fiducials
+from ecg_edge.device.verification.budget import Budget
+from ecg_edge.export import graph_interpreter as interpreter
+from ecg_edge.export import proof_checks as checks
+from ecg_edge.export import qat
+from ecg_edge.export import run_file as estimates
 from ecg_edge.export.graph import Conv
 from ecg_edge.export.quantise import Affine, calibrate, fake, groups
 from ecg_edge.export.sensitivity import costs
-from ecg_edge.export.target import Target, choose
+from ecg_edge.export.targets import Target, choose
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.train.network import NetSpec
+from ecg_edge.train.network.unet import NetSpec
 
 FS = 100
 
@@ -165,7 +169,7 @@ def test_files_with_more_in_float_still_compute_alike(exporter, tmp_path, n) -> 
         target = Target(form, "int8")
         path = exporter.write(tmp_path / f"m.{form}", target, exporter.describe(target, kept, {}, {}), kept)
         model = load_model(path)
-        features[form] = np.stack([calibration.features(model.backend, r) for r in x])
+        features[form] = np.stack([features(model.backend, r) for r in x])
     batch = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
     with torch.no_grad():
         expected = fake(exporter.graph, kept, batch).numpy().transpose(0, 2, 1)[:, exporter.spec.lookahead :]
@@ -201,7 +205,7 @@ def test_fine_tuning_brings_8_bits_nearer_to_float(exporter, tmp_path) -> None:
         assert spec.quantisation["fine_tuning"]["steps"] == 120
         assert spec.model_id == exporter.spec.model_id
         model = load_model(made.write(tmp_path / f"m.{form}", target, spec, q))
-        got = np.stack([calibration.features(model.backend, r) for r in fresh])
+        got = np.stack([features(model.backend, r) for r in fresh])
         want = expected.numpy().transpose(0, 2, 1)[:, late : late + got.shape[1]]
         assert np.sqrt(np.mean((got - want) ** 2)) <= q.feature_step
     fp32 = Target("onnx", "fp32")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.device import onnx_metadata
-from ecg_edge.device.model import load_model
+from ecg_edge.device.inference import onnx_metadata
+from ecg_edge.device.inference.load import load_model
 from ecg_edge.firmware_bridge.errors import ModelFileError
 from tests.export.hostile import onnx_files, tflite_files
 
@@ -21,7 +21,7 @@ MOST_MB = 150
 """A sound file takes some 10 MB; each of the huge ones asks for gigabytes."""
 LOADER = """
 import json, resource, sys
-from ecg_edge.device.model import load_model
+from ecg_edge.device.inference.load import load_model
 from ecg_edge.firmware_bridge.errors import ModelFileError
 
 def peak():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.nets import noise
 
-from ecg_edge.export.build import Exporter
+from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Remember, Upsample
 from ecg_edge.export.quantise import fake
 

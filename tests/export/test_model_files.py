@@ -16,16 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.nets import noise
 
-from ecg_edge.device.model import Model, check_leads, load_model, seal
-from ecg_edge.device.spec import METADATA_KEY, ModelSpec
-from ecg_edge.device.spec_arrays import pack_array, unpack_array
-from ecg_edge.export import interpreter
-from ecg_edge.export.build import Exporter
+from ecg_edge.device.inference.load import Model, check_leads, load_model
+from ecg_edge.device.inference.packed_arrays import pack_array, unpack_array
+from ecg_edge.device.inference.sealed_file import seal
+from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec
+from ecg_edge.export import graph_interpreter as interpreter
+from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.graph import from_body
 from ecg_edge.export.onnx_writer import write
 from ecg_edge.export.quantise import affine, calibrate, fake, groups, quantise_weight
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
-from ecg_edge.train.network import NetSpec
+from ecg_edge.train.network.unet import NetSpec
 
 
 def test_folding_keeps_the_function(exporter: Exporter) -> None:

@@ -15,15 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.nets import noise
 
-from ecg_edge.device.leads import Provenance
-from ecg_edge.device.model import Model, State, load_model
-from ecg_edge.device.onnx_state import BoundState
-from ecg_edge.device.stream import LeadBlock, StreamReconstructor
-from ecg_edge.export import estimates
-from ecg_edge.export.build import Exporter
+from ecg_edge.device.inference.backend import State
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.onnx_state import BoundState
+from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.export import run_file as estimates
+from ecg_edge.export.exporter import Exporter
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.train.network import NetSpec
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.train.network.unet import NetSpec
 
 CUTS = st.lists(st.integers(0, 40), max_size=14)
 CHEST = [LEADS.index(f"V{k}") for k in range(1, 7)]

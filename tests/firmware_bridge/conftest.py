@@ -6,9 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
-from ecg_edge.firmware_bridge.samples import Channel, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.events import Channel, Gap, SampleBlock, StreamInfo
 
 with warnings.catch_warnings():
     # Importing wfdb warns of what pandas will change one day: theirs to mend, not a failure of ours.

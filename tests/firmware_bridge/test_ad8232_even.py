@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.ad8232 import Ad8232
-from ecg_edge.firmware_bridge.ad8232_even import EvenAd8232, ad8232_even
-from ecg_edge.firmware_bridge.devices import find_device
-from ecg_edge.firmware_bridge.samples import Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.decoders.ad8232 import Ad8232
+from ecg_edge.firmware_bridge.decoders.ad8232_even_rate import EvenAd8232, ad8232_even
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock, StreamInfo
 from tests.firmware_bridge.wire_unsynced import ad8232 as line
 
 

@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.backlog import BACKLOG, Backlog, Disconnected, ReaderEvent, Reconnected
-from ecg_edge.firmware_bridge.samples import Ack, DeviceStatus, Gap, SampleBlock
+from ecg_edge.firmware_bridge.events import (
+    BACKLOG,
+    Ack,
+    DeviceStatus,
+    Disconnected,
+    Gap,
+    ReaderEvent,
+    Reconnected,
+    SampleBlock,
+)
+from ecg_edge.firmware_bridge.ports.event_queue import Backlog
 
 
 def block(start: int, n: int) -> SampleBlock:

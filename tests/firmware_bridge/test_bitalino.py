@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.bitalino import bitalino, crc4
-from ecg_edge.firmware_bridge.decode import decode_bytes
+from ecg_edge.firmware_bridge.decoders.bitalino import bitalino, crc4
+from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes
 from tests.firmware_bridge.wire import as_summary, decode, summary
 from tests.firmware_bridge.wire_unsynced import BITALINO_SIZES, LOST, N, bitalino_counts, injured
 from tests.firmware_bridge.wire_unsynced import bitalino as frame

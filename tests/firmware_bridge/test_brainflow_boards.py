@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.brainflow_boards import (
+from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
+from ecg_edge.firmware_bridge.errors import DeviceLostError, PortNotFoundError, UsageError
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ports.brainflow import (
     BrainFlowSource,
     CounterCheck,
     Described,
     brainflow_source,
     open_board,
 )
-from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
-from ecg_edge.firmware_bridge.errors import DeviceLostError, PortNotFoundError, UsageError
-from ecg_edge.firmware_bridge.samples import Gap, SampleBlock, StreamInfo
 
 D = Described("test", 250, 0, (1, 2))
 

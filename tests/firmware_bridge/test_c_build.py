@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 from support.c_device import STRICT, TESTS, C, compiler
 
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import encode_command
-from ecg_edge.firmware_bridge.samples import Ack, Channel, DeviceStatus, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import encode_command
+from ecg_edge.firmware_bridge.events import Ack, Channel, DeviceStatus, SampleBlock, StreamInfo
 
 EXAMPLES, STUBS = C / "examples", TESTS / "c_stubs"
 README = (C / "README.md").read_text(encoding="utf-8")

@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.c_device import BAD_DESCRIPTION, OK, STALE, hexed, started_harness
 
-from ecg_edge.firmware_bridge import ecglink_frames as f
-from ecg_edge.firmware_bridge.ecglink_commands import CommandParser
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder, encode_command
-from ecg_edge.firmware_bridge.samples import ELECTRODES, Ack, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.ecglink import frames as f
+from ecg_edge.firmware_bridge.ecglink.commands import CommandParser
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder, encode_command
+from ecg_edge.firmware_bridge.events import NO_VALUE, Ack, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 
 U8, U16, U32 = (st.integers(0, 2**bits - 1) for bits in (8, 16, 32))
 TEXT = st.text(st.characters(codec="utf-8", categories=("L", "N")), max_size=24).filter(lambda t: len(t.encode()) <= 48)
@@ -119,7 +120,7 @@ def test_counts_beyond_24_bits_are_limited_and_the_rail_is_no_stale_sample(harne
     assert harness.samples([[2**31 - 1, -(2**31) + 1], [2**23, -(2**23)], [STALE, 5]])
     body = f.unseal(harness.get()[:-1])
     counts = f.unpack_samples(body, 2).counts
-    assert counts.tolist() == [[2**23 - 1, -(2**23) + 1]] * 2 + [[f.NO_VALUE, 5]]
+    assert counts.tolist() == [[2**23 - 1, -(2**23) + 1]] * 2 + [[NO_VALUE, 5]]
 
 
 def test_a_channel_that_is_stale_throughout(harness, kit):

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support.c_device import NO_ROOM, OK, RESERVE, RING_TOO_SMALL, build, hexed, started_harness, worst
 
-from ecg_edge.firmware_bridge import ecglink_frames as f
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder, encode_command
-from ecg_edge.firmware_bridge.samples import Ack, Channel, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ecglink import frames as f
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder, encode_command
+from ecg_edge.firmware_bridge.events import Ack, Channel, SampleBlock, StreamInfo
 
 U32 = st.integers(0, 2**32 - 1)
 many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import firwin, lfilter
 
-from ecg_edge.firmware_bridge.decode import decode_bytes
-from ecg_edge.firmware_bridge.devices import find_device
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes
 from tests.firmware_bridge.wire import as_summary, capture, decode
 
 pytestmark = pytest.mark.data

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.cobs import CobsError, decode, encode, encoded_size
+from ecg_edge.firmware_bridge.ecglink.cobs import CobsError, decode, encode, encoded_size
 
 RUN = bytes(range(1, 255))
 # Vectors worked out in the literature for runs around the 254-byte limit.

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from ecg_edge.benchmarks import decode_bench as b
-from ecg_edge.firmware_bridge.devices import find_device
+from ecg_edge.benchmarks.live_path import decode_cost as b
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError, UsageError
 from tests.firmware_bridge.wire import STREAMS_BY_DEVICE, decode
 

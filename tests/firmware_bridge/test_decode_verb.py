@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.decode import decode_bytes, read_bytes, read_times, save
-from ecg_edge.firmware_bridge.decode_cli import DECODE
-from ecg_edge.firmware_bridge.devices import DEVICES, find_device
+from ecg_edge.firmware_bridge.cli.decode import DECODE
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, find_device
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError
+from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, read_bytes, read_times, save
 from tests.firmware_bridge import wire
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_edge.benchmarks.decode_bench import CAPTURES, paged
-from ecg_edge.firmware_bridge.devices import DEVICES, Device, find_device
-from ecg_edge.firmware_bridge.samples import SampleBlock
+from ecg_edge.benchmarks.live_path.decode_cost import CAPTURES, paged
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, Device, find_device
+from ecg_edge.firmware_bridge.events import SampleBlock
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "devices.md").read_text(encoding="utf-8")

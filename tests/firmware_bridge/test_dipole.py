@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.dipole import SKIN, Patient, electrode_vectors, rotation
-from ecg_edge.firmware_bridge.rhythm import Beat
+from ecg_edge.firmware_bridge.synthetic_heart.dipole import SKIN, Patient, electrode_vectors, rotation
+from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat
 
 
 def patient(seed: int = 0) -> Patient:

@@ -5,16 +5,9 @@ import random
 
 import numpy as np
 
-from ecg_edge.firmware_bridge import cobs
-from ecg_edge.firmware_bridge.ecglink_frames import (
-    SampleFrame,
-    checked,
-    pack_ack,
-    pack_samples,
-    seal,
-    unseal,
-)
-from ecg_edge.firmware_bridge.samples import Ack
+from ecg_edge.firmware_bridge.ecglink import cobs
+from ecg_edge.firmware_bridge.ecglink.frames import SampleFrame, checked, pack_ack, pack_samples, seal, unseal
+from ecg_edge.firmware_bridge.events import Ack
 
 
 def whole(body):

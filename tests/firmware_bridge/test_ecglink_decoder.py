@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge import cobs
 from ecg_edge.firmware_bridge.decoder import Decoder
-from ecg_edge.firmware_bridge.ecglink_commands import CommandParser
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder, encode_command
-from ecg_edge.firmware_bridge.ecglink_frames import MAX_COMMAND, MAX_FRAME, Command, CommandCode, seal
+from ecg_edge.firmware_bridge.ecglink import cobs
+from ecg_edge.firmware_bridge.ecglink.commands import CommandParser
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder, encode_command
+from ecg_edge.firmware_bridge.ecglink.frames import MAX_COMMAND, MAX_FRAME, Command, CommandCode, seal
 from ecg_edge.firmware_bridge.errors import ProtocolVersionError
-from ecg_edge.firmware_bridge.samples import ELECTRODES, Ack, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.events import Ack, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 
 
 def foreign(major=2, kind=2):

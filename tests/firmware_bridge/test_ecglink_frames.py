@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge import ecglink_frames as f
-from ecg_edge.firmware_bridge.ecglink_description import Description, pack_description, unpack_description
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder, encode_command
+from ecg_edge.firmware_bridge.ecglink import frames as f
+from ecg_edge.firmware_bridge.ecglink.description import Description, pack_description, unpack_description
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder, encode_command
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.samples import ELECTRODES, Ack, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.events import NO_VALUE, Ack, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 
 U32 = st.integers(0, 2**32 - 1)
 TEXT = st.text(st.characters(codec="ascii", categories=("L", "N")), max_size=48)
@@ -169,7 +170,7 @@ def test_stale_values_one_by_one_and_by_channel(kit):
     body = body_of(EcgLinkEncoder(kit.two_leads()).samples([[1, 2], [3, 4]], 0, valid=valid))
     got = f.unpack_samples(body, 2)
     assert got.valid == 0b01
-    assert got.counts.tolist() == [[1, 2], [f.NO_VALUE, 4]]
+    assert got.counts.tolist() == [[1, 2], [NO_VALUE, 4]]
 
 
 @given(U32, st.none() | st.integers(0, 100), st.none() | st.integers(0, 10**8).map(lambda d: d / 10))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.samples import Gap
+from ecg_edge.firmware_bridge.events import Gap
 
 TICK_HZ, FS = 32768, 250
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from ecg_edge.firmware_bridge.electrode_noise import ElectrodeNoise
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.synthetic_heart.electrode_noise import ElectrodeNoise
 
 FS = 500.0
 

@@ -12,15 +12,15 @@ import serial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.devices import find_device
-from ecg_edge.firmware_bridge.emulators import find_emulated
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+from ecg_edge.firmware_bridge.emulators.assemble import SourceOptions, build_source
+from ecg_edge.firmware_bridge.emulators.catalogue import find_emulated
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.samples import SampleBlock
-from ecg_edge.firmware_bridge.simulate import SourceOptions, build_source
+from ecg_edge.firmware_bridge.events import SampleBlock
 
 PROGRAM = """
 import argparse, sys
-from ecg_edge.firmware_bridge.cli import SIMULATE
+from ecg_edge.firmware_bridge.cli.simulate import SIMULATE
 parser = argparse.ArgumentParser()
 SIMULATE.configure(parser)
 sys.exit(SIMULATE.run(parser.parse_args()))

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_edge.firmware_bridge.clock import ManualClock
-from ecg_edge.firmware_bridge.decode import decode_bytes
-from ecg_edge.firmware_bridge.devices import DEVICES, find_device
-from ecg_edge.firmware_bridge.ecglink_frames import NO_VALUE
-from ecg_edge.firmware_bridge.emulators import _BY_FACTORY, find_emulated
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, find_device
+from ecg_edge.firmware_bridge.emulators.catalogue import _BY_FACTORY, find_emulated
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.faults import parse_faults
-from ecg_edge.firmware_bridge.link_pty import PtyLink
-from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
-from ecg_edge.firmware_bridge.sample_source import ArraySource
-from ecg_edge.firmware_bridge.samples import ELECTRODES, Channel, Gap, StreamInfo
+from ecg_edge.firmware_bridge.events import NO_VALUE, Channel, Gap, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES
+from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes
+from ecg_edge.firmware_bridge.virtual_patch.faults import parse_faults
+from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
+from ecg_edge.firmware_bridge.virtual_patch.signal_source import ArraySource
 
 NAMES = [device.name for device in DEVICES if device.factory in _BY_FACTORY]
 COUNTED = ["cyton", "shimmer3", "olimex", "chords-uno-r3"]

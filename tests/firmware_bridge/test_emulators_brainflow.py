@@ -7,11 +7,11 @@ import threading
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.emulators import find_emulated
-from ecg_edge.firmware_bridge.link_pty import PtyLink
-from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
-from ecg_edge.firmware_bridge.sample_source import ArraySource
-from ecg_edge.firmware_bridge.simulate import parse_rate
+from ecg_edge.firmware_bridge.emulators.assemble import parse_rate
+from ecg_edge.firmware_bridge.emulators.catalogue import find_emulated
+from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
+from ecg_edge.firmware_bridge.virtual_patch.signal_source import ArraySource
 
 pytest.importorskip("brainflow", reason="needs the extra brainflow")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.faults import FaultDice, FaultLog, Faults, parse_faults
+from ecg_edge.firmware_bridge.virtual_patch.faults import FaultDice, FaultLog, Faults, parse_faults
 
 
 def test_all_faults_are_parsed():

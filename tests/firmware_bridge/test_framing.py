@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.framing import FixedFormat, Scanner, VariableFormat, every, pattern, split
-from ecg_edge.firmware_bridge.samples import Tally
+from ecg_edge.firmware_bridge.framing.frame_formats import FixedFormat, VariableFormat, every, pattern, split
+from ecg_edge.firmware_bridge.framing.frame_scanner import Scanner
+from ecg_edge.firmware_bridge.tally import Tally
 
 _EDGES = pattern({0: ord("#"), 3: ord("!")})
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
-from ecg_edge.firmware_bridge.identify import identify, matches
+from ecg_edge.firmware_bridge.ports.identify import identify, matches
 from tests.firmware_bridge import wire
 from tests.firmware_bridge.wire import STREAMS_BY_DEVICE, capture
 

@@ -11,8 +11,8 @@ import pytest
 import serial
 
 from ecg_edge.firmware_bridge.errors import PortBusyError, UsageError
-from ecg_edge.firmware_bridge.link_pty import PtyLink
-from ecg_edge.firmware_bridge.link_tcp import TcpLink, parse_host_port
+from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.link_tcp import TcpLink, parse_host_port
 
 FRAME = bytes(range(1, 100)) + b"\0"
 EVERY_BYTE = bytes(range(256))

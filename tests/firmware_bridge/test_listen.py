@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.decode import decode_bytes, document
-from ecg_edge.firmware_bridge.devices import ECGLINK, KNOWN, find_device
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.decoders.catalogue import ECGLINK, KNOWN, find_device
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError, UsageError
-from ecg_edge.firmware_bridge.identify import identify
-from ecg_edge.firmware_bridge.listen import name_device
-from ecg_edge.firmware_bridge.samples import Channel, StreamInfo
+from ecg_edge.firmware_bridge.events import Channel, StreamInfo
+from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, document
+from ecg_edge.firmware_bridge.ports.identify import identify
+from ecg_edge.firmware_bridge.ports.listen import name_device
 
 
 class Clock:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.pace import Pace
-from ecg_edge.firmware_bridge.samples import Channel, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.events import Channel, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ports.read_schedule import Pace
 
 FS = 250
 INFO = StreamInfo("pace", Fraction(FS), (Channel("I", 0.0005),))

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from ecg_edge.firmware_bridge.clock import ManualClock
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import encode_command
-from ecg_edge.firmware_bridge.ecglink_frames import AckCode, CommandCode
-from ecg_edge.firmware_bridge.faults import parse_faults
-from ecg_edge.firmware_bridge.link_pty import PtyLink
-from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
-from ecg_edge.firmware_bridge.sample_source import ArraySource
-from ecg_edge.firmware_bridge.samples import Ack, DeviceStatus, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import encode_command
+from ecg_edge.firmware_bridge.ecglink.frames import AckCode, CommandCode
+from ecg_edge.firmware_bridge.events import Ack, DeviceStatus, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.virtual_patch.faults import parse_faults
+from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
+from ecg_edge.firmware_bridge.virtual_patch.signal_source import ArraySource
 
 FS = 250
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import serial
 
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.faults import parse_faults
-from ecg_edge.firmware_bridge.link_pty import PtyLink
-from ecg_edge.firmware_bridge.link_tcp import TcpLink, parse_host_port
-from ecg_edge.firmware_bridge.patch import PatchOptions, VirtualPatch
-from ecg_edge.firmware_bridge.sample_source import ArraySource
-from ecg_edge.firmware_bridge.samples import SampleBlock
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.firmware_bridge.virtual_patch.faults import parse_faults
+from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.link_tcp import TcpLink, parse_host_port
+from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
+from ecg_edge.firmware_bridge.virtual_patch.signal_source import ArraySource
 
 SECONDS, FS = 60, 250
 

@@ -7,12 +7,13 @@ from importlib.resources import files
 
 import pytest
 
-from ecg_edge.firmware_bridge import cobs
-from ecg_edge.firmware_bridge import ecglink_frames as f
-from ecg_edge.firmware_bridge.ecglink_commands import CommandParser
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder, encode_command
-from ecg_edge.firmware_bridge.samples import ELECTRODES, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.ecglink import cobs
+from ecg_edge.firmware_bridge.ecglink import frames as f
+from ecg_edge.firmware_bridge.ecglink.commands import CommandParser
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder, encode_command
+from ecg_edge.firmware_bridge.events import NO_VALUE, Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 
 PAGE = (files("ecg_edge.firmware_bridge") / "PROTOCOL.md").read_text(encoding="utf-8")
 INFO = StreamInfo(
@@ -31,7 +32,7 @@ INFO = StreamInfo(
 ENCODER = EcgLinkEncoder(INFO, boot=3)
 FRAMES = {
     "description": ENCODER.describe(),
-    "samples-1": ENCODER.samples([[1, 4194304], [-2, f.NO_VALUE]], 1000, 131072, lead_off=0b10),
+    "samples-1": ENCODER.samples([[1, 4194304], [-2, NO_VALUE]], 1000, 131072, lead_off=0b10),
     "samples-2": ENCODER.samples([[256, -1]], 1002, 131334, valid=[True, False]),
     "status": ENCODER.status(DeviceStatus(12, 87, 61.5)),
     "start": encode_command(f.CommandCode.START, 1),
@@ -64,7 +65,7 @@ def test_the_decoder_reads_the_page():
         b"".join(w for name, w in examples("wire").items() if name not in ("start", "ping", "describe", "stop"))
     )
     assert info == INFO
-    assert first.counts.tolist() == [[1, 4194304], [-2, f.NO_VALUE]]
+    assert first.counts.tolist() == [[1, 4194304], [-2, NO_VALUE]]
     assert first.mv[0].tolist() == pytest.approx([0.0005, 0.0])
     assert first.valid.tolist() == [[False, False], [False, False]]  # LA is off: both need it
     assert second.valid.tolist() == [[True, False]]

@@ -18,9 +18,19 @@ from ecg_edge.firmware_bridge.errors import (
     PortNotFoundError,
     ProtocolVersionError,
 )
-from ecg_edge.firmware_bridge.reader import Disconnected, Reader, ReaderEvent, Reconnected
-from ecg_edge.firmware_bridge.samples import Channel, Event, Gap, SampleBlock, StreamInfo, Tally
-from ecg_edge.firmware_bridge.transport import open_transport
+from ecg_edge.firmware_bridge.events import (
+    Channel,
+    Disconnected,
+    Event,
+    Gap,
+    ReaderEvent,
+    Reconnected,
+    SampleBlock,
+    StreamInfo,
+)
+from ecg_edge.firmware_bridge.ports.reader import Reader
+from ecg_edge.firmware_bridge.ports.transport import open_transport
+from ecg_edge.firmware_bridge.tally import Tally
 
 PATIENCE = 10.0
 """Real seconds after which a test gives up; nothing that passes waits for it."""

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.errors import DeviceLostError
-from ecg_edge.firmware_bridge.reader import Reader
-from ecg_edge.firmware_bridge.samples import Channel, Event, SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.transport import open_transport
+from ecg_edge.firmware_bridge.events import Channel, Event, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ports.reader import Reader
+from ecg_edge.firmware_bridge.ports.transport import open_transport
 
 INFO = StreamInfo("rest", Fraction(250), (Channel("I", 0.0005),), tick_hz=Fraction(1000), samples_per_frame=5)
 

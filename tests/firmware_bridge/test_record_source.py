@@ -4,10 +4,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.ecglink_frames import NO_VALUE
 from ecg_edge.firmware_bridge.errors import MissingExtraError, RecordingError, UsageError
-from ecg_edge.firmware_bridge.record_source import record_source, resample
-from ecg_edge.firmware_bridge.sample_source import ArraySource, SyntheticSource, plain_info, to_counts
+from ecg_edge.firmware_bridge.events import NO_VALUE
+from ecg_edge.firmware_bridge.virtual_patch.recorded_signal import record_source, resample
+from ecg_edge.firmware_bridge.virtual_patch.signal_source import ArraySource, SyntheticSource, plain_info, to_counts
 
 FS, N = 360, 3600
 T = np.arange(N) / FS

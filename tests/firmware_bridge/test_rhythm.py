@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from ecg_edge.firmware_bridge.rhythm import Oscillation, Rhythm
+from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Oscillation, Rhythm
 
 
 def intervals(bpm: float, seed: int, n: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 import pytest
 
 from ecg_edge.firmware_bridge.errors import PortNotFoundError
-from ecg_edge.firmware_bridge.same_port import SamePort
-from ecg_edge.firmware_bridge.transport import PortInfo
+from ecg_edge.firmware_bridge.ports.same_device import SamePort
+from ecg_edge.firmware_bridge.ports.transport import PortInfo
 
 PATCH = (0x0403, 0x6001, "A1")
 

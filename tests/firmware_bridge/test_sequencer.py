@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.samples import Gap, Tally
-from ecg_edge.firmware_bridge.sequencer import Placed, Sequencer, Unwrap
+from ecg_edge.firmware_bridge.events import Gap
+from ecg_edge.firmware_bridge.framing.sequencer import Placed, Sequencer, Unwrap
+from ecg_edge.firmware_bridge.tally import Tally
 
 
 def _place(sequencer, counters, seconds=None, arrival=0.0, **seen):

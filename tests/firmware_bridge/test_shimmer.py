@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.samples import ELECTRODES, SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.shimmer import shimmer3
-from ecg_edge.firmware_bridge.shimmer_packets import crc16
+from ecg_edge.firmware_bridge.decoders.shimmer import shimmer3
+from ecg_edge.firmware_bridge.decoders.shimmer_packets import crc16
+from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 from tests.firmware_bridge.wire import as_summary, decode
 from tests.firmware_bridge.wire_unsynced import LOST, N, injured, shimmer, with_crc
 from tests.firmware_bridge.wire_unsynced import crc16 as crc16_of

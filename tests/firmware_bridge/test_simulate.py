@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import serial
 
-from ecg_edge.firmware_bridge.cli import SIMULATE
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.cli.simulate import SIMULATE
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.link_tcp import parse_host_port
-from ecg_edge.firmware_bridge.samples import SampleBlock
+from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.firmware_bridge.virtual_patch.link_tcp import parse_host_port
 
 FS, N = 250, 2500
 # A shell that starts the tests in the background leaves SIGINT ignored; a terminal does not.
 PROGRAM = """
 import argparse, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from ecg_edge.firmware_bridge.cli import SIMULATE
+from ecg_edge.firmware_bridge.cli.simulate import SIMULATE
 parser = argparse.ArgumentParser()
 SIMULATE.configure(parser)
 sys.exit(SIMULATE.run(parser.parse_args()))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecg_edge.firmware_bridge.decoders.spikerbox import Messages, spikerbox
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.spikerbox import Messages, spikerbox
 from tests.firmware_bridge.wire import as_summary, decode, summary
 from tests.firmware_bridge.wire_unsynced import injured, spikerbox_message
 from tests.firmware_bridge.wire_unsynced import spikerbox as frame

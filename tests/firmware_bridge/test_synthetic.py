@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.devices import DEVICES, find_device
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, find_device
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
-from ecg_edge.firmware_bridge.samples import ELECTRODES, SampleBlock, lead_off_leads
+from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, lead_off_leads
 from tests.firmware_bridge import wire
 from tests.firmware_bridge.wire import as_summary, decode, injured, streams
 

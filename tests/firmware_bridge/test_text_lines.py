@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.firmware_bridge.ad8232 import ad8232
-from ecg_edge.firmware_bridge.decode import decode_bytes
+from ecg_edge.firmware_bridge.decoders.ad8232 import ad8232
+from ecg_edge.firmware_bridge.decoders.plotter import plotter
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.identify import identify
-from ecg_edge.firmware_bridge.plotter import plotter
-from ecg_edge.firmware_bridge.samples import Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes
+from ecg_edge.firmware_bridge.ports.identify import identify
 from tests.firmware_bridge.wire import as_summary, decode, summary
 from tests.firmware_bridge.wire_unsynced import ad8232 as line
 

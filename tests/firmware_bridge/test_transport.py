@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ecg_edge.firmware_bridge import transport as module
-from ecg_edge.firmware_bridge.errors import (
-    DeviceLostError,
-    EcgEdgeError,
-    PortBusyError,
-    PortNotFoundError,
-    UsageError,
-)
-from ecg_edge.firmware_bridge.transport import Transport, list_ports, open_transport
+from ecg_edge.firmware_bridge.errors import DeviceLostError, EcgEdgeError, PortBusyError, PortNotFoundError, UsageError
+from ecg_edge.firmware_bridge.ports import transport as module
+from ecg_edge.firmware_bridge.ports.transport import Transport, list_ports, open_transport
 
 
 class Pty:

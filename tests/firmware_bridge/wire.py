@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.decode import decode_bytes
-from ecg_edge.firmware_bridge.devices import find_device
-from ecg_edge.firmware_bridge.samples import Gap, SampleBlock
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock
+from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes
 
 FIRST_XOR, LAST_XOR = 0x40, 0x80
 """How the captures' "corrupt_first_byte" and "corrupt_last_byte" were made (proved by their digests)."""

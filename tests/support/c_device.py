@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ecg_edge.firmware_bridge.samples import ELECTRODES, StreamInfo
+from ecg_edge.firmware_bridge.events import StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 
 TESTS = Path(__file__).parents[1] / "firmware_bridge"
 C = Path(__file__).parents[2] / "firmware_bridge" / "c"

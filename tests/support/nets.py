@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ecg_edge.benchmarks import made_up
-from ecg_edge.export.build import Exporter
-from ecg_edge.train.network import NetSpec, Reconstructor
+from ecg_edge.benchmarks.hop_cost import random_weights as made_up
+from ecg_edge.export.exporter import Exporter
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
 SMALL = {"channels": (6, 8, 10, 12), "kernels": (9, 8, 6, 4), "dilations": (1, 2, 4), "n_features": 7}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from ecg_edge.device.leads import twelve_from_basis
-from ecg_edge.firmware_bridge.samples import LEADS
+from ecg_edge.device.lead_algebra import twelve_from_basis
+from ecg_edge.firmware_bridge.lead_names import LEADS
 
 N = 1000
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from support.ptbxl_folder import write_folder
 
-from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.train.network import NetSpec
-from ecg_edge.train.prepare import Prepared, prepare
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.train.data.prepare import Prepared, prepare
+from ecg_edge.train.network.unet import NetSpec
 
 SMALL = NetSpec(("I", "II"), channels=(6, 8, 10, 12), dilations=(1, 2), n_features=6)
 

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_edge.train import stretch
-from ecg_edge.train.amplitudes import beats, r_amplitudes
-from ecg_edge.train.spread import lost_spread
+from ecg_edge.train.learning import r_wave_stretch as stretch
+from ecg_edge.train.learning.r_amplitudes import beats, r_amplitudes
+from ecg_edge.train.learning.spread_loss import lost_spread
 
 FS = 100
 AT = np.arange(60, 940, 80)

@@ -9,14 +9,14 @@ import pytest
 import torch
 from support.nets import SMALL, lively
 
-from ecg_edge.device.leads import BASIS
+from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.errors import CheckpointError
-from ecg_edge.train import subsets
-from ecg_edge.train.batches import loss_of
-from ecg_edge.train.network import NetSpec, Reconstructor, adopt
-from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.train_spec import TrainSpec
-from ecg_edge.train.training import Trainer
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.learning.batches import loss_of
+from ecg_edge.train.learning.train_spec import TrainSpec
+from ecg_edge.train.learning.trainer import Trainer
+from ecg_edge.train.network import lead_subsets as subsets
+from ecg_edge.train.network.unet import NetSpec, Reconstructor, adopt
 
 
 def test_drawn_subsets_are_never_empty_nor_whole() -> None:

@@ -11,23 +11,24 @@ import pytest
 import torch
 from support.nets import noise
 
-from ecg_edge.device import calibration, verify
-from ecg_edge.device.any_lead import for_leads
-from ecg_edge.device.leads import BASIS, Provenance, missing_basis
-from ecg_edge.device.model import Model, load_model
-from ecg_edge.device.run_verb import default_model
-from ecg_edge.device.spec import ModelSpec
-from ecg_edge.device.stream import StreamReconstructor
+from ecg_edge.device.inference.any_lead import for_leads
+from ecg_edge.device.inference.head import features, regressors
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.shipped import default_model
+from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.lead_algebra import BASIS, Provenance, missing_basis
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.device.verification import model_checks as verify
 from ecg_edge.export.cli import EXPORT
+from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.firmware_bridge.verb import Verb
-from ecg_edge.train import subsets
-from ecg_edge.train.checkpoints import load_model as load_run
-from ecg_edge.train.checkpoints import reconstruct
-from ecg_edge.train.cli import TRAIN
-from ecg_edge.train.evaluate_cli import EVALUATE
-from ecg_edge.train.finalise_any import masked
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.train.cli.evaluate import EVALUATE
+from ecg_edge.train.cli.train import TRAIN
+from ecg_edge.train.head.figures_any_lead import masked
+from ecg_edge.train.network import lead_subsets as subsets
+from ecg_edge.train.runs.checkpoints import load_model as load_run
+from ecg_edge.train.runs.checkpoints import reconstruct
 
 SMALL = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=8"]
 
@@ -77,10 +78,10 @@ def test_moments_are_those_of_the_views_regressors(model: Model, leads: tuple[st
     """In the order in which the device builds them, whatever the order of the leads."""
     part = for_leads(model, leads)
     x = noise(2000, len(leads), 7)
-    rows = calibration.regressors(part.spec, calibration.features(part.backend, x), x)
+    rows = regressors(part.spec, features(part.backend, x), x)
     assert part.spec.head.moments.shape == (rows.shape[1],) * 2
     swapped = for_leads(model, leads[::-1])
-    other = calibration.regressors(swapped.spec, calibration.features(swapped.backend, x[:, ::-1]), x[:, ::-1])
+    other = regressors(swapped.spec, features(swapped.backend, x[:, ::-1]), x[:, ::-1])
     key = [tuple(np.round(c, 5)) for c in rows.T]
     order = [key.index(tuple(np.round(c, 5))) for c in other.T]
     np.testing.assert_allclose(swapped.spec.head.moments, part.spec.head.moments[np.ix_(order, order)])
@@ -128,7 +129,7 @@ def test_evaluate_wants_a_lead_set(run: Path, ptbxl: Path, capsys: pytest.Captur
 def test_the_default_is_the_model_that_uses_most_leads(monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
     any_file = run / "export/any-int8.onnx"
     shipped = {"any-int8": any_file, "i-ii-int8": load_model("i-ii-int8").path}
-    monkeypatch.setattr("ecg_edge.device.run_verb.shipped_models", lambda: shipped)
+    monkeypatch.setattr("ecg_edge.device.cli.run.shipped_models", lambda: shipped)
     assert default_model(("I", "II")).name.startswith("i-ii")
     for leads in (("I", "II", "V1"), ("V3",)):
         assert default_model(leads) == any_file

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecg_edge.train import augment, disturb
-from ecg_edge.train.augment import Augmentation
-from ecg_edge.train.reproduce_grid import AUGMENTATIONS
+from ecg_edge.train.learning import augment
+from ecg_edge.train.learning import wearable_noise as disturb
+from ecg_edge.train.learning.augment import Augmentation
+from ecg_edge.train.studies.grid import AUGMENTATIONS
 
 FS = 100
 LEADS = ("I", "V2", "V1", "V3")

@@ -13,10 +13,10 @@ import torch
 from support.ptbxl_folder import write_folder
 
 from ecg_edge.firmware_bridge.errors import DataFolderError, DiskFullError, EcgEdgeError
-from ecg_edge.train.checkpoints import read_checkpoint
-from ecg_edge.train.cli import TRAIN
-from ecg_edge.train.run_folder import RunFolder
-from ecg_edge.train.training import Trainer
+from ecg_edge.train.cli.train import TRAIN
+from ecg_edge.train.learning.trainer import Trainer
+from ecg_edge.train.runs.checkpoints import read_checkpoint
+from ecg_edge.train.runs.run_folder import RunFolder
 
 SMALL = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=4"]
 

@@ -12,12 +12,13 @@ import wfdb
 from scipy import signal
 from support.ptbxl_folder import heart, write_folder
 
-from ecg_edge.device.conditioning import Conditioner, ConditioningSpec
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.firmware_bridge.errors import DataFolderError
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.train import bandwidth, bandwidth_figures
-from ecg_edge.train.reproduce_cli import REPRODUCE
-from ecg_edge.train.results_tables import bandwidth as table
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.train.cli.reproduce import REPRODUCE
+from ecg_edge.train.pages.results_tables import bandwidth as table
+from ecg_edge.train.studies import bandwidth, bandwidth_figures
 
 
 def call(*args: str) -> int:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_edge.device.leads import BASIS
+from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.errors import MissingExtraError
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
-from ecg_edge.train import metrics_beats as beats
-from ecg_edge.train.bootstrap import Bootstrap
-from ecg_edge.train.delineation import Delineator, Landmarks, PeakTiming, amplitudes
-from ecg_edge.train.landmark_cache import RememberingDelineator
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from ecg_edge.train.evaluation import beat_metrics as beats
+from ecg_edge.train.evaluation.bootstrap import Bootstrap
+from ecg_edge.train.evaluation.delineation import Delineator, Landmarks, PeakTiming, amplitudes
+from ecg_edge.train.evaluation.landmark_cache import RememberingDelineator
 
 
 def boot(n: int) -> Bootstrap:

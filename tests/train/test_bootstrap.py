@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecg_edge.train import metrics
-from ecg_edge.train.bootstrap import MIN_UNITS, Bootstrap, interval
-from ecg_edge.train.metrics_table import diagnostic_groups, full_table, rows_of
-from ecg_edge.train.prepare import Prepared
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.evaluation import metrics
+from ecg_edge.train.evaluation.bootstrap import MIN_UNITS, Bootstrap, interval
+from ecg_edge.train.evaluation.metrics_table import diagnostic_groups, full_table, rows_of
 
 LEADS = ("V1", "V2")
 

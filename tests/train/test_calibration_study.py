@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_edge.device.leads import BASIS
-from ecg_edge.device.model import Model, load_model
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.firmware_bridge.synthetic import SyntheticHeart
-from ecg_edge.train import calibration_study as study
-from ecg_edge.train.calibration_checks import rates
-from ecg_edge.train.calibration_tables import tables
-from ecg_edge.train.calibration_variants import compare
-from ecg_edge.train.prepare import Prepared, prepare
-from ecg_edge.train.ptbxl import TEST_FOLD, VALIDATION_FOLD
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from ecg_edge.train.data.prepare import Prepared, prepare
+from ecg_edge.train.data.ptbxl import TEST_FOLD, VALIDATION_FOLD
+from ecg_edge.train.pages.calibration_tables import tables
+from ecg_edge.train.studies import calibration as study
+from ecg_edge.train.studies.calibration_checks import rates
+from ecg_edge.train.studies.calibration_variants import compare
 
 ROOT = Path(__file__).resolve().parents[2]
 

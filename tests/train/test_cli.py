@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ecg_edge.device.budget import Budget
-from ecg_edge.device.model import load_model
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.verification.budget import Budget
 from ecg_edge.export.cli import EXPORT
+from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.verb import Verb
-from ecg_edge.train.cli import TRAIN
-from ecg_edge.train.evaluate_cli import EVALUATE
+from ecg_edge.train.cli.evaluate import EVALUATE
+from ecg_edge.train.cli.train import TRAIN
 
 SMALL = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=8"]
 
@@ -121,7 +121,7 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
 ) -> None:
     (tmp_path / "i-ii-int8.onnx").write_bytes(b"an older file")
     # No 8-bit file is half as wrong as its fp32 twin: a budget that nothing can meet.
-    monkeypatch.setattr("ecg_edge.device.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
+    monkeypatch.setattr("ecg_edge.device.verification.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
     monkeypatch.setattr("ecg_edge.export.qat.STEPS", 5)
     args = [str(run), "--int8", "--qat", "--data", str(ptbxl), "--out", str(tmp_path)]
     with pytest.raises(BudgetError, match="rejected") as caught:

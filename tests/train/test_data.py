@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from support.ptbxl_folder import heart, write_folder, write_record
 
-from ecg_edge.device.conditioning import Conditioner, ConditioningSpec
-from ecg_edge.device.leads import BASIS
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.errors import DataFolderError
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.train import ptbxl as loader
-from ecg_edge.train.prepare import cache_folder, prepare
-from ecg_edge.train.run_folder import data_root
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.train.data import ptbxl as loader
+from ecg_edge.train.data.prepare import cache_folder, prepare
+from ecg_edge.train.runs.run_folder import data_root
 
 SPEC = ConditioningSpec()
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_edge.device.conditioning import ConditioningSpec
-from ecg_edge.device.main import main
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.firmware_bridge.errors import DataFolderError
-from ecg_edge.firmware_bridge.samples import LEADS
-from ecg_edge.train.datasets import open_dataset
-from ecg_edge.train.datasets_wfdb import LUDB_MV_PER_COUNT
-from ecg_edge.train.prepare import prepare
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.train.data.datasets import open_dataset
+from ecg_edge.train.data.prepare import prepare
+from ecg_edge.train.data.wfdb_files import LUDB_MV_PER_COUNT
 
 FS = 500
 

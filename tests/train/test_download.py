@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ecg_edge.firmware_bridge.errors import DataFolderError
-from ecg_edge.train.download import SUMS, Fetched, download, parse_sums
+from ecg_edge.train.data.download import SUMS, Fetched, download, parse_sums
 
 FILES = {"a/one.dat": bytes(range(256)) * 300, "a/two.hea": b"two", "b/three.dat": b"3" * 5000}
 

@@ -14,15 +14,17 @@ import pytest
 import torch
 from support.nets import SMALL, exporter_of, lively, noise
 
-from ecg_edge.export.target import Target
+from ecg_edge.export.targets import Target
 from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, LeadMismatchError
-from ecg_edge.train import estimators, report, results, results_tables
-from ecg_edge.train.evaluate import evaluate
-from ecg_edge.train.evaluate_cli import EVALUATE
-from ecg_edge.train.measure import literature_band
-from ecg_edge.train.network import NetSpec, Reconstructor
-from ecg_edge.train.offline_unet import OfflineUNet
-from ecg_edge.train.results_cli import RESULTS
+from ecg_edge.train.cli.evaluate import EVALUATE
+from ecg_edge.train.cli.results import RESULTS
+from ecg_edge.train.evaluation import estimators
+from ecg_edge.train.evaluation.evaluate import evaluate
+from ecg_edge.train.evaluation.measure import literature_band
+from ecg_edge.train.network.offline_unet import OfflineUNet
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.pages import report, results_tables
+from ecg_edge.train.pages import results_page as results
 
 CHEST = ["V1", "V2", "V3", "V4", "V5", "V6"]
 

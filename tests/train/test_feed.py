@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from ecg_edge.train.batches import Batch
-from ecg_edge.train.feed import Feed, fitting_workers
-from ecg_edge.train.network import NetSpec
-from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.train_spec import TrainSpec
-from ecg_edge.train.training import Trainer
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.learning.batch_feed import Feed, fitting_workers
+from ecg_edge.train.learning.batches import Batch
+from ecg_edge.train.learning.train_spec import TrainSpec
+from ecg_edge.train.learning.trainer import Trainer
+from ecg_edge.train.network.unet import NetSpec
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 SPEC = TrainSpec(epochs=3, batch=8, crop=400, spread=1.0, muscle_mv=0.1)

@@ -7,13 +7,15 @@ import pytest
 import torch
 from scipy import stats
 
-from ecg_edge.device.leads import BASIS
-from ecg_edge.train import metrics, ridge
-from ecg_edge.train.batches import loss_of
-from ecg_edge.train.checkpoints import reconstruct
-from ecg_edge.train.finalise import Calibration, finalise, head_weights, regressors, settling_of
-from ecg_edge.train.network import NetSpec, Reconstructor
-from ecg_edge.train.prepare import Prepared
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.evaluation import metrics
+from ecg_edge.train.head import ridge
+from ecg_edge.train.head.design import head_weights, regressors
+from ecg_edge.train.head.figures import Calibration, finalise, settling_of
+from ecg_edge.train.learning.batches import loss_of
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.runs.checkpoints import reconstruct
 
 
 def test_figures_against_scipy() -> None:

@@ -9,13 +9,13 @@ import pytest
 import torch
 from support import nets
 
-from ecg_edge.device.leads import BASIS
-from ecg_edge.device.main import main
-from ecg_edge.export.target import Target
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.export.targets import Target
 from ecg_edge.firmware_bridge.errors import ModelFileError
-from ecg_edge.train.from_file import load_file, settle_norms
-from ecg_edge.train.network import NetSpec
-from ecg_edge.train.run_folder import RunFolder
+from ecg_edge.train.network.unet import NetSpec
+from ecg_edge.train.runs.from_model_file import load_file, settle_norms
+from ecg_edge.train.runs.run_folder import RunFolder
 
 SPECS = (
     NetSpec(("I", "II"), **nets.SMALL),  # type: ignore[arg-type]

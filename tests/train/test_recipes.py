@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ecg_edge.device.model import load_model
+from ecg_edge.device.inference.load import load_model
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.train import recipe, recipe_queue
-from ecg_edge.train.checkpoints import read_checkpoint
-from ecg_edge.train.cli import TRAIN
-from ecg_edge.train.network import NetSpec
-from ecg_edge.train.run_folder import RunFolder
-from ecg_edge.train.train_spec import TrainSpec
-from ecg_edge.train.train_verb import INTERRUPTED, Job
+from ecg_edge.train.cli.train import TRAIN
+from ecg_edge.train.jobs import recipe, recipe_queue
+from ecg_edge.train.jobs.job import INTERRUPTED, Job
+from ecg_edge.train.learning.train_spec import TrainSpec
+from ecg_edge.train.network.unet import NetSpec
+from ecg_edge.train.runs.checkpoints import read_checkpoint
+from ecg_edge.train.runs.run_folder import RunFolder
 
 TINY = """
 network: {channels: [6, 8, 10, 12], dilations: [1, 2], n_features: 6}
@@ -169,7 +169,7 @@ def test_a_queue_trains_what_others_start_from_first_and_goes_on(
         if text.startswith("epoch 1") and sum(line.startswith("epoch 1") for line in order) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("ecg_edge.train.run_log.hint", cut)
+    monkeypatch.setattr("ecg_edge.train.jobs.run_log.hint", cut)
     assert call(*args) == INTERRUPTED
     finished = {p.parent.name for p in (tmp_path / "runs").glob("*/calibration.npz")}
     assert finished == {"b"}
@@ -225,7 +225,7 @@ def test_a_rate_may_change_on_the_way_and_little_else(ptbxl: Path, tmp_path: Pat
 
 
 def test_training_stops_when_it_gets_no_better(parts: tuple, small: NetSpec, tmp_path: Path) -> None:
-    from ecg_edge.train.training import Trainer
+    from ecg_edge.train.learning.trainer import Trainer
 
     # a rate of nothing: the averaged weights stay where they are after the first epoch
     spec = TrainSpec(epochs=9, batch=8, lr=1e-12, weight_decay=0.0, patience=2)
@@ -244,7 +244,7 @@ def test_training_stops_when_it_gets_no_better(parts: tuple, small: NetSpec, tmp
 
 
 def test_the_log_is_silent_where_it_should_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from ecg_edge.train.run_log import RunLog
+    from ecg_edge.train.jobs.run_log import RunLog
 
     log = RunLog(RunFolder(tmp_path), silent=True)
     log.say("nothing")

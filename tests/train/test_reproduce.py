@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_edge.train.disturbed import CONDITIONS
-from ecg_edge.train.findings import ordinal
-from ecg_edge.train.network import NetSpec, Reconstructor
-from ecg_edge.train.offline_unet import OfflineUNet, centred
-from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.reproduce import run_row, with_leads
-from ecg_edge.train.reproduce_grid import STUDIES, configurations, rows
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.network.offline_unet import OfflineUNet, centred
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.pages.findings import ordinal
+from ecg_edge.train.studies.grid import STUDIES, configurations, rows
+from ecg_edge.train.studies.noise_test import CONDITIONS
+from ecg_edge.train.studies.study import run_row, with_leads
 
 
 def test_fifteen_configurations_two_designs() -> None:
@@ -55,7 +55,7 @@ def test_a_finished_row_is_not_done_again(study: str, parts: tuple[Prepared, Pre
 
 
 def test_an_augmentation_is_scored_on_every_disturbance(parts: tuple[Prepared, Prepared], tmp_path: Path) -> None:
-    from ecg_edge.train.results_tables import disturbances
+    from ecg_edge.train.pages.results_tables import disturbances
 
     found = []
     for name in ("none", "muscle"):
@@ -78,11 +78,11 @@ def test_the_two_findings_in_words() -> None:
 
 
 def test_what_the_any_lead_model_can_serve_of_the_grid(ptbxl: Path) -> None:
-    from ecg_edge.device.conditioning import ConditioningSpec
-    from ecg_edge.train import reproduce_any
-    from ecg_edge.train.prepare import prepare
-    from ecg_edge.train.reproduce_grid import configurations
-    from ecg_edge.train.results_tables import study
+    from ecg_edge.device.conditioning.spec import ConditioningSpec
+    from ecg_edge.train.data.prepare import prepare
+    from ecg_edge.train.pages.results_tables import study
+    from ecg_edge.train.studies import any_lead as reproduce_any
+    from ecg_edge.train.studies.grid import configurations
 
     assert reproduce_any.measured_as(("I", "III")) == ("I", "II")
     assert reproduce_any.measured_as(("III",)) == ()
@@ -98,10 +98,11 @@ def test_what_the_any_lead_model_can_serve_of_the_grid(ptbxl: Path) -> None:
 
 
 def test_the_any_lead_model_beside_each_specialist(ptbxl: Path) -> None:
-    from ecg_edge.device.conditioning import ConditioningSpec
-    from ecg_edge.train import reproduce_any, subsets
-    from ecg_edge.train.prepare import prepare
-    from ecg_edge.train.results_tables import any_lead
+    from ecg_edge.device.conditioning.spec import ConditioningSpec
+    from ecg_edge.train.data.prepare import prepare
+    from ecg_edge.train.network import lead_subsets as subsets
+    from ecg_edge.train.pages.results_tables import any_lead
+    from ecg_edge.train.studies import any_lead as reproduce_any
 
     doc = reproduce_any.beside_specialists(prepare(ptbxl, (10,), ConditioningSpec(), 2))
     assert [tuple(row["leads"]) for row in doc["rows"]] == list(subsets.SPECIALISTS)

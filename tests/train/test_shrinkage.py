@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_edge.device.calibration import TAUGHT_STRENGTH, Design, fit, prior, whitened
-from ecg_edge.device.model import load_model
-from ecg_edge.train import shrinkage
-from ecg_edge.train.finalise import Calibration, head_weights, regressors
-from ecg_edge.train.network import NetSpec, Reconstructor
-from ecg_edge.train.prepare import Prepared
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.personal_calibration.fit import TAUGHT_STRENGTH, Design, fit, prior, whitened
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.head import shrinkage
+from ecg_edge.train.head.design import head_weights, regressors
+from ecg_edge.train.head.figures import Calibration
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
 RECORDS, LENGTH = 80, 800
 

@@ -12,20 +12,21 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_edge.device.leads import BASIS
-from ecg_edge.device.model import load_model as load_shipped
-from ecg_edge.export.card import model_card
+from ecg_edge.device.inference.load import load_model as load_shipped
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.export.model_card import model_card
 from ecg_edge.firmware_bridge.errors import DiskFullError, EcgEdgeError, UsageError
-from ecg_edge.train import recipe, recipe_queue, teachers
-from ecg_edge.train.batches import draw, loss_of
-from ecg_edge.train.checkpoints import reconstruct
-from ecg_edge.train.cli import TRAIN
-from ecg_edge.train.finalise import Calibration
-from ecg_edge.train.network import NetSpec, Reconstructor
-from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.run_folder import RunFolder
-from ecg_edge.train.train_spec import TrainSpec
-from ecg_edge.train.train_verb import Job
+from ecg_edge.train.cli.train import TRAIN
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.head.figures import Calibration
+from ecg_edge.train.jobs import recipe, recipe_queue
+from ecg_edge.train.jobs.job import Job
+from ecg_edge.train.learning import teachers
+from ecg_edge.train.learning.batches import draw, loss_of
+from ecg_edge.train.learning.train_spec import TrainSpec
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.runs.checkpoints import reconstruct
+from ecg_edge.train.runs.run_folder import RunFolder
 
 Parts = tuple[Prepared, Prepared]
 TINY = "network: {channels: [6, 8, 10, 12], dilations: [1, 2], n_features: 6}\ntraining: {epochs: 2, batch: 8}\n"

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ecg_edge.firmware_bridge.errors import CheckpointError, EcgEdgeError
-from ecg_edge.train.checkpoints import load_model, read_checkpoint
-from ecg_edge.train.network import NetSpec, Reconstructor
-from ecg_edge.train.prepare import Prepared
-from ecg_edge.train.train_spec import TrainSpec
-from ecg_edge.train.training import Trainer
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.learning.train_spec import TrainSpec
+from ecg_edge.train.learning.trainer import Trainer
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.runs.checkpoints import load_model, read_checkpoint
 
 SPEC = TrainSpec(epochs=3, batch=8, lr=3e-3)
 

@@ -29,9 +29,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from ecg_edge.firmware_bridge.decoder import Decoder
-from ecg_edge.firmware_bridge.devices import DEVICES, find_device
-from ecg_edge.firmware_bridge.ecglink_decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.samples import Event, Gap, SampleBlock
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, find_device
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock
 from tests.firmware_bridge.fuzz.mutate import mutated, repaired
 
 CORPUS = Path(__file__).parent / "corpus"

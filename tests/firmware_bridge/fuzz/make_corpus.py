@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[3]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from ecg_edge.firmware_bridge.devices import DEVICES
-from ecg_edge.firmware_bridge.ecglink_encoder import EcgLinkEncoder
-from ecg_edge.firmware_bridge.samples import Channel, DeviceStatus, StreamInfo
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES
+from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
+from ecg_edge.firmware_bridge.events import Channel, DeviceStatus, StreamInfo
 from tests.firmware_bridge import wire
 from tests.firmware_bridge import wire_unsynced as unsynced
 

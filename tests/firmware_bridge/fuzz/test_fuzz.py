@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.samples import Gap, SampleBlock, Tally
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock
+from ecg_edge.firmware_bridge.tally import Tally
 from tests.firmware_bridge.fuzz import fuzz_decoders as f
 from tests.firmware_bridge.fuzz.make_corpus import CORPUS, seeds
 from tests.firmware_bridge.fuzz.mutate import mutated, repaired

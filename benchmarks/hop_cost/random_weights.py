@@ -1,0 +1,80 @@
+"""A model file of any shape with random weights: for cost, never for a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.spec import Head, ModelSpec
+from ecg_edge.export.exporter import Exporter
+from ecg_edge.export.graph import from_body
+from ecg_edge.export.onnx_writer import state_specs
+from ecg_edge.export.targets import Target
+from ecg_edge.train.head.design import head_lags, head_weights
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
+
+
+def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
+    """What `export.build.open_run` returns for a trained run, for an untrained network.
+
+    Parameters
+    ----------
+    network : Reconstructor
+        In evaluation mode.
+    hop : int, optional
+        Samples per step: a multiple of the network's own, which is the default.
+    """
+    net = network.spec
+    graph = dataclasses.replace(from_body(network.body), hop=hop or net.hop)
+    mean, log_scale = head_weights(network)
+    n_reg, n_out = mean.shape
+    moments = np.zeros((0, 0), np.float32) if net.any_lead else np.eye(n_reg, dtype=np.float32)
+    factors = np.ones(n_out, np.float32)
+    spec = ModelSpec(
+        kind="streaming",
+        input_leads=net.input_leads,
+        target_leads=net.target_leads,
+        fs=net.fs,
+        hop=graph.hop,
+        lookahead=net.lookahead,
+        receptive_field=network.body.receptive_field(),
+        settling_s=0.0,
+        n_features=net.n_features,
+        states=state_specs(graph, None),
+        head=Head(head_lags(net), mean, log_scale, moments, 0.9, factors),
+        conditioning=ConditioningSpec(),
+        model_id=graph.digest(mean, log_scale),
+        training={"network": net.to_dict(), "macs_per_hop": graph.macs_per_hop(), "weights": "random"},
+        any_lead=net.any_lead,
+    )
+    return Exporter(network, graph, spec)
+
+
+def noise(n_inputs: int) -> npt.NDArray[np.float32]:
+    """Calibration records for 8 bits, shape (8, 400, n_inputs), in mV."""
+    return np.random.default_rng(0).normal(0, 0.3, (8, 400, n_inputs)).astype(np.float32)
+
+
+def file_of(net: NetSpec, precision: str, folder: Path, hop: int | None = None) -> Path:
+    """Write a streaming ONNX file of a shape.
+
+    Parameters
+    ----------
+    net : NetSpec
+        The shape.
+    precision : {"fp32", "int8"}
+        Of the file.
+    folder : Path
+        Where to.
+    hop : int, optional
+        As in `exporter_of`.
+    """
+    exporter = exporter_of(Reconstructor(net).eval(), hop)
+    target = Target("onnx", precision)
+    quant = exporter.quantise(noise(net.n_inputs)) if precision == "int8" else None
+    path = folder / target.file_name(exporter.stem)
+    return exporter.write(path, target, exporter.describe(target, quant, {}, {}), quant)

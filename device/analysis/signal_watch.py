@@ -1,0 +1,84 @@
+"""All that is watched on the measured leads: faults, the quality index and the gate, with the notes they give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.analysis.noise_gate import NoiseGate
+from ecg_edge.device.analysis.signal_quality import FaultWatch, Quality, QualityIndex
+from ecg_edge.device.lead_block import Note
+from ecg_edge.firmware_bridge.events import Channel
+
+_FAULTS = ("", "flat", "clipped")
+BoolArray = npt.NDArray[np.bool_]
+
+
+class SignalWatch:
+    """Follows the leads a model reads.
+
+    Parameters
+    ----------
+    leads : tuple of str
+        Their names.
+    channels : tuple of Channel
+        As the device describes them.
+    fs : Fraction
+        Native rate in Hz.
+    model_fs : int
+        Rate of the conditioned rows in Hz.
+    """
+
+    def __init__(self, leads: tuple[str, ...], channels: tuple[Channel, ...], fs: Fraction, model_fs: int) -> None:
+        self._leads, self._step = leads, fs / model_fs
+        self._faults = FaultWatch(channels, fs)
+        self._index = QualityIndex(fs, len(leads))
+        self._gate = NoiseGate(model_fs, len(leads))
+        self._faulty: tuple[str, ...] = ("",) * len(leads)
+
+    @property
+    def quality(self) -> dict[str, Quality]:
+        """How good each lead is now; 0 where nothing is reconstructed from it."""
+        now = zip(self._index.now(self._faults), self._gate.reasons, strict=True)
+        judged = (replace(q, index=0.0, reason=reason) if reason and q.index else q for q, reason in now)
+        return dict(zip(self._leads, judged, strict=True))
+
+    def reset(self, row: int) -> None:
+        """The signal begins anew at a row of the model rate."""
+        self._gate.reset(row)
+
+    def faults(self, counts: npt.NDArray[np.int32]) -> tuple[BoolArray, BoolArray]:
+        """Where counts of shape (n_samples, n_leads) are flat, and where clipped."""
+        return self._faults.feed(counts)
+
+    def native(
+        self, mv: npt.NDArray[np.float64], valid: BoolArray, faults: tuple[BoolArray, BoolArray], index: int
+    ) -> Iterator[Note]:
+        """Take native samples from `index` on; notes of where a lead became flat or clipped, or recovered."""
+        self._index.feed(mv, valid)
+        flat, clipped = faults
+        if not (any(self._faulty) or flat.any() or clipped.any()):
+            return
+        state = flat + 2 * clipped
+        before = np.array([_FAULTS.index(word) for word in self._faulty])
+        for row in np.flatnonzero((np.diff(state, axis=0, prepend=before[None]) != 0).any(axis=1)):
+            now = tuple(_FAULTS[k] for k in state[row])
+            for lead, old, new in zip(self._leads, self._faulty, now, strict=True):
+                if old != new:
+                    at = index + int(row)
+                    yield Note("signal", at, at, f"lead {lead} is {new}" if new else f"lead {lead} is no longer {old}")
+            self._faulty = now
+
+    def rows(self, x: npt.NDArray[np.float32], valid: BoolArray) -> tuple[BoolArray, list[Note]]:
+        """Take conditioned rows; where a lead is fit to reconstruct from, and notes of where that changed."""
+        fit, turns = self._gate.feed(x, valid)
+        notes = []
+        for row, k, reason in turns:
+            at = round(row * self._step)
+            word = f"too noisy to reconstruct from ({reason})" if reason else "fit to reconstruct from again"
+            notes.append(Note("signal", at, at, f"lead {self._leads[k]} is {word}"))
+        return fit, notes

@@ -1,0 +1,140 @@
+"""The verb ``calibrate``: twelve-lead references to a person's calibration file."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime, timezone
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ecg_edge.device.inference.any_lead import for_leads
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.live.live_reference import record_reference
+from ecg_edge.device.personal_calibration.file import Calibration, read_calibration, write_calibration
+from ecg_edge.device.personal_calibration.fit import HALF_LIFE_DAYS, fit
+from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
+from ecg_edge.device.personal_calibration.reference import Reference, read_reference
+from ecg_edge.device.personal_calibration.reference_checks import MIN_S, unlike, worse
+from ecg_edge.device.sources.open_source import open_source
+from ecg_edge.firmware_bridge.clock import SystemClock
+from ecg_edge.firmware_bridge.console import emit_json, hint, say
+from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.lead_names import parse_leads
+
+_UNLIKE = "another person, or electrodes elsewhere? It does not resemble"
+
+
+def calibrate(arguments: argparse.Namespace) -> int:
+    """Do what ``ecg-edge calibrate`` says; return the exit status."""
+    try:
+        document = _calibrate(arguments)
+    except EcgEdgeError as e:
+        if arguments.json:
+            emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
+        raise
+    for flag in document["flags"]:
+        hint(f"doubtful: {flag}")
+    if arguments.json:
+        emit_json(document)
+    else:
+        say(_text(document))
+    hint(
+        "gain and interval hold while the electrodes stay where they are (run --placement same); for electrodes put "
+        "on again the run takes a more careful head, which gains less: then a new reference is worth its ten seconds"
+    )
+    hint(f"next: ecg-edge run SOURCE --model {arguments.model} --calibration {arguments.out} --placement same")
+    return 0
+
+
+def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
+    out = Path(a.out)
+    model = _model(a)
+    earlier = _earlier(out, a.patient)
+    fs = None if a.fs is None else _rate(a.fs)
+    if not a.reference and not a.live:
+        raise UsageError("nothing to calibrate with", "give --reference REC12, or --live SOURCE")
+    ages = a.age or [0.0] * len(a.reference)
+    if len(ages) != len(a.reference) or not all(0 <= age < 1e5 for age in ages):
+        raise UsageError("--age needs a number of days for each --reference", "give as many as references")
+    mains = None if a.mains == "off" else float(a.mains)
+    designs, names, flags = [], [], []
+    newest = 0.0 if a.live else min(ages)
+    taken = [(read_reference(path, fs), 0.5 ** ((age - newest) / HALF_LIFE_DAYS))
+             for path, age in zip(a.reference, ages, strict=True)]  # fmt: skip
+    if a.live:
+        taken.append((_live(a), 1.0))
+    for reference, weight in taken:
+        d, doubts = make_design(model, reference, mains, weight)
+        designs.append(d)
+        names.append(reference.name)
+        flags += [f"{reference.name}: {doubt}" for doubt in doubts]
+    flags += [
+        f"{names[k]}: {_UNLIKE} the other references" for k in range(len(designs)) if unlike(model.spec, designs, k)
+    ]
+    if earlier is not None and earlier.fits(model):
+        unlike_it = [worse(model.spec, earlier.again, d) for d in designs]
+        flags += [f"{name}: {_UNLIKE} what {out} held" for name, is_so in zip(names, unlike_it, strict=True) if is_so]
+    found = fit(model.spec, designs)
+    refuse_harm(model, found)
+    c = make(model, found, a.patient, tuple(names), datetime.now(timezone.utc))
+    write_calibration(out, c)
+    return {
+        "out": a.out, "patient": c.patient, "references": names, "model_id": c.model_id, "strength": c.strength,
+        "expected": {k: dict(v) for k, v in c.expected.items()}, "flags": flags,
+    }  # fmt: skip
+
+
+def _model(a: argparse.Namespace) -> Model:
+    model = load_model(a.model)
+    if not model.spec.any_lead:
+        return model
+    if not a.leads:
+        raise UsageError(f"{a.model} takes many lead sets", "say with --leads which one is measured: --leads I,II")
+    model = for_leads(model, parse_leads(a.leads))
+    if not model.spec.head.moments.size:
+        raise CalibrationError(
+            f"{a.model} knows no moments for {', '.join(model.spec.input_leads)}",
+            "choose a lead set the file lists: ecg-edge info " + a.model,
+        )
+    return model
+
+
+def _earlier(out: Path, patient: str) -> Calibration | None:
+    """The calibration that is to be replaced, if there is one that can be read."""
+    if not out.exists():
+        return None
+    try:
+        found = read_calibration(out)
+    except CalibrationError as e:
+        hint(f"{out} is replaced unread: {e.message}")
+        return None
+    if found.patient != patient:
+        raise CalibrationError(f"{out} is of patient {found.patient}, not {patient}", "choose another --out")
+    return found
+
+
+def _live(a: argparse.Namespace) -> Reference:
+    if not MIN_S <= a.seconds <= 600:
+        raise UsageError(f"--seconds {a.seconds:g} is out of range", f"give {MIN_S:g} to 600")
+    clock = SystemClock()
+    _, source = open_source(a.live, clock, reconnect=False, device=a.device, gain=a.gain, baud=a.baud)
+    return record_reference(source, clock, a.seconds, parse_leads(a.channels) if a.channels else None)
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError) as e:
+        raise UsageError(f"--fs {text} is no rate", "give Hz") from e
+    if not 50 <= rate <= 10_000:
+        raise UsageError(f"--fs {text} is out of range", "give 50 to 10000 Hz")
+    return rate
+
+
+def _text(d: dict[str, Any]) -> str:
+    lines = [
+        f"{lead:<4} {e['rmse_before_mv']:.3f} mV -> {e['rmse_after_mv']:.3f} mV expected"
+        for lead, e in d["expected"].items()
+    ]
+    return "\n".join([*lines, f"written {d['out']}"])

@@ -1,0 +1,154 @@
+"""The verb ``info``: what a model file says of itself."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ecg_edge.device.inference.load import Model, load_model, read_description
+from ecg_edge.device.inference.shipped import shipped_models
+from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
+from ecg_edge.firmware_bridge.errors import OfflineModelError
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Do what ``ecg-edge info`` says; return the exit status."""
+    if arguments.model:
+        described = _of(arguments.model)
+        if arguments.json:
+            emit_json(described)
+        else:
+            say(_text(described))
+        runs = described["kind"] == "streaming"
+        hint(
+            f"next: ecg-edge run --model {arguments.model}" if runs else "next: ecg-edge info   (the streaming models)"
+        )
+        return 0
+    all_of_them = [describe(load_model(path)) for path in shipped_models().values()]
+    if arguments.json:
+        emit_json({"models": all_of_them})
+    elif all_of_them:
+        say(_list(all_of_them))
+    else:
+        say("this build comes without a model")
+    hint("next: ecg-edge info MODEL" if all_of_them else "next: ecg-edge run --model FILE")
+    return 0
+
+
+def _of(name: str) -> dict[str, Any]:
+    """A streaming file is opened, and so proved to run; one for whole records is read."""
+    try:
+        return describe(load_model(name))
+    except OfflineModelError:
+        return _described(*read_description(name))
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Everything a user may want to know of a model, as plain values."""
+    return _described(model.path, model.spec, model.file_sha256)
+
+
+def _described(path: Path, spec: ModelSpec, digest: str) -> dict[str, Any]:
+    return {
+        "name": path.name,
+        "path": str(path),
+        "sha256": digest,
+        "model_id": spec.model_id,
+        "kind": spec.kind,
+        "precision": spec.precision,
+        "input_leads": list(spec.input_leads),
+        "target_leads": list(spec.target_leads),
+        "fs": spec.fs,
+        "hop": spec.hop,
+        "lookahead": spec.lookahead,
+        "receptive_field_s": spec.receptive_field / spec.fs,
+        "algorithmic_latency_ms": 1e3 * spec.algorithmic_latency_s,
+        "settling_s": spec.settling_s,
+        "size_bytes": path.stat().st_size,
+        "state_bytes": sum(s.initial().nbytes for s in spec.states),
+        "states": dict(Counter(s.dtype for s in spec.states)),
+        "macs_per_s": _macs_per_s(spec),
+        "interval_level": spec.head.interval_level,
+        "conditioning": spec.conditioning.to_dict(),
+        "quantisation": spec.quantisation,
+        "training": spec.training,
+        "accuracy": spec.accuracy,
+        "licence": spec.licence,
+    }
+
+
+def _macs_per_s(spec: ModelSpec) -> float | None:
+    """Of body and head, per second of signal."""
+    body = spec.training.get("macs_per_hop")
+    if not isinstance(body, int | float):
+        return None
+    return float(body) * spec.fs / spec.hop + 2.0 * spec.n_regressors * len(spec.target_leads) * spec.fs
+
+
+def _list(models: list[dict[str, Any]]) -> str:
+    rows = [["name", "leads", "precision", "latency", "size"]]
+    for m in models:
+        size, latency = f"{m['size_bytes'] / 1024:.0f} KiB", f"{m['algorithmic_latency_ms']:.0f} ms"
+        rows.append([Path(m["name"]).stem, "+".join(m["input_leads"]), m["precision"], latency, size])
+    return table(rows)
+
+
+def _text(m: dict[str, Any]) -> str:
+    rows = [
+        ["model", f"{m['name']} ({m['precision']}, {m['kind']})"],
+        ["leads", f"{', '.join(m['input_leads'])} -> {', '.join(m['target_leads'])} at {m['fs']} Hz"],
+        [
+            "latency",
+            f"{m['algorithmic_latency_ms']:.0f} ms algorithmic: hop {m['hop']}, look-ahead {m['lookahead']} samples",
+        ],
+        ["", "a run adds: device filter, frame, resampler, link, compute, display (run --json, bench)"],
+        ["memory", f"file {m['size_bytes']} bytes, state {m['state_bytes']} bytes per stream"],
+        [
+            "work",
+            f"{m['macs_per_s'] / 1e6:.1f} million multiply-accumulates per second" if m["macs_per_s"] else "unknown",
+        ],
+        ["context", f"{m['receptive_field_s']:.2f} s; settled {m['settling_s']:g} s after a reset"],
+        ["filters", ", ".join(f"{k} {v:g}" for k, v in m["conditioning"].items())],
+        ["interval", f"{100 * m['interval_level']:g} %"],
+        ["states", ", ".join(f"{n} {kind}" for kind, n in sorted(m["states"].items())) + "; each pair of one scale"],
+        *(["training", f"{k}: {_plain(v)}"] for k, v in m["training"].items()),
+        ["licence", m["licence"]],
+        ["sha256", m["sha256"]],
+        ["model_id", m["model_id"]],
+    ]
+    return "\n".join(
+        [table(rows), "", *_accuracy(m["accuracy"]), "reconstructed leads are estimates, not for diagnosis"]
+    )
+
+
+def _plain(value: object) -> str:
+    """Settings as ``name value`` pairs; everything else as it is."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return str(value)
+
+
+def _accuracy(accuracy: dict[str, Any]) -> list[str]:
+    """One table over all precisions, as `export` measured them."""
+    tables = {k: v for k, v in accuracy.items() if isinstance(v, dict) and isinstance(v.get("leads"), dict)}
+    if not tables:
+        return []
+    first = next(iter(tables.values()))
+    title = f"accuracy on {first.get('set')}, {first.get('records')} records"
+    if any("+" in name for name in tables):  # an any-lead model: a table for each lead set would not fit a screen
+        means = [
+            [name, *(_figure(t.get("mean", {}).get(key)) for key in ("rmse_mv", "r"))] for name, t in tables.items()
+        ]
+        return [title + ", means over the hidden leads", table([["measured", "RMSE mV", "r"], *means]), ""]
+    rows = [["lead", *(f"{k} {what}" for k in tables for what in ("RMSE mV", "r"))]]
+    for lead in (*first["leads"], "mean"):
+        cells = [(t["mean"] if lead == "mean" else t["leads"].get(lead, {})) for t in tables.values()]
+        rows.append([lead, *(_figure(c.get(key)) for c in cells for key in ("rmse_mv", "r"))])
+    return [title, table(rows), ""]
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)

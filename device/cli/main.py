@@ -1,0 +1,112 @@
+"""The command ``ecg-edge``: finds its verbs by entry point, imports only the one that is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+
+from ecg_edge.firmware_bridge.cli.verb import Verb
+from ecg_edge.firmware_bridge.console import hint
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError
+
+_GROUP = "ecg_edge.verbs"
+_ORDER = ("demo", "run", "info", "verify", "doctor", "ports", "simulate", "decode", "train", "evaluate", "export")
+_EXTRA_OF = {
+    "torch": "train",
+    "wfdb": "wfdb",
+    "onnx": "export",
+    "tensorflow": "export-tf",
+    "ai_edge_litert": "tflite",
+    "websockets": "web",
+    "edfio": "edf",
+    "pylsl": "lsl",
+    "paho": "mqtt",
+    "brainflow": "brainflow",
+    "matplotlib": "plot",
+}
+_INTERRUPTED = 130
+
+
+def find_verbs() -> dict[str, EntryPoint]:
+    """Return the verbs of the installed package by name, those of everyday use first."""
+    found = {e.name: e for e in entry_points(group=_GROUP)}
+    first = {name: found.pop(name) for name in _ORDER if name in found}
+    return first | dict(sorted(found.items()))
+
+
+def load_verb(entry: EntryPoint) -> Verb:
+    """Import one verb.
+
+    Raises
+    ------
+    MissingExtraError
+        It needs a package that is not installed.
+    EcgEdgeError
+        The installation does not contain it.
+    """
+    try:
+        verb = entry.load()
+    except ImportError as e:
+        package = (e.name or "").split(".")[0]
+        if package in _EXTRA_OF:
+            raise MissingExtraError(package, _EXTRA_OF[package]) from e
+        raise EcgEdgeError(
+            f"{entry.name!r} is not in this installation ({e})", "install the package again: pip install ecg-edge"
+        ) from e
+    if not isinstance(verb, Verb):
+        raise EcgEdgeError(f"the entry point {entry.value} is no verb", "install the package again")
+    return verb
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = _parser(words)
+        arguments = parser.parse_args(words)
+        verb: Verb = arguments.verb
+        return verb.run(arguments)
+    except EcgEdgeError as e:
+        hint(f"ecg-edge: {e}")
+        return e.exit_code
+    except KeyboardInterrupt:
+        hint("ecg-edge: interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; what is buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """Parser that knows the verb asked for, or all of them for the help."""
+    parser = argparse.ArgumentParser(
+        prog="ecg-edge",
+        description="Twelve ECG leads from one or two, live, on the edge. Reconstructed leads are not for diagnosis.",
+        epilog="next: ecg-edge demo",
+    )
+    parser.add_argument("--version", action="version", version=f"ecg-edge {version('ecg-edge')}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    entries = find_verbs()
+    asked = next((w for w in words if not w.startswith("-")), None)
+    for name, entry in entries.items():
+        if asked in entries and name != asked:
+            continue
+        try:
+            verb = load_verb(entry)
+        except EcgEdgeError as e:
+            if name == asked:
+                raise
+            verbs.add_parser(name, help=f"not available: {e.fix}")
+            continue
+        sub = verbs.add_parser(name, help=verb.help, description=verb.help)
+        verb.configure(sub)
+        sub.set_defaults(verb=verb)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

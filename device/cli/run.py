@@ -1,0 +1,131 @@
+"""The verb ``run``: arguments to a run, its figures to the user."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ecg_edge.device.inference.shipped import FALLBACK, _fallback
+from ecg_edge.device.live.config_file import PatchConfig, read_config
+from ecg_edge.device.live.execute import execute
+from ecg_edge.device.live.gateway import run_all
+from ecg_edge.device.live.options import Options, Outlets
+from ecg_edge.device.live.summary import Summary
+from ecg_edge.device.recording.stored_recording import record_name
+from ecg_edge.firmware_bridge.clock import SystemClock
+from ecg_edge.firmware_bridge.console import emit_json, hint, say
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what ``ecg-edge run`` says; return the exit status."""
+    a = arguments
+    if a.config:
+        if a.source != "auto" or a.tui:
+            raise UsageError("--config says what is run", "leave SOURCE and --tui out")
+        return _gateway(a)
+    options = Options(
+        a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
+        not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
+        _fallback(a.fallback), a.rotate, a.tui, "", {}, Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
+    )  # fmt: skip
+    return report(lambda: execute(options, SystemClock(), threading.Event()), a.json, quiet=a.jsonl)
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Do what ``ecg-edge replay`` says; return the exit status."""
+    name = record_name(arguments.source)
+    measured = name if name.endswith("_measured") or not Path(f"{name}_measured.hea").is_file() else f"{name}_measured"
+    arguments.source = f"replay:{measured}"
+    return run(arguments)
+
+
+def report(
+    work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str] | None = None, quiet: bool = False
+) -> int:
+    """Do the work, show its summary on stdout (unless `quiet`) and its error and the next step on stderr."""
+    try:
+        summary = work()
+    except EcgEdgeError as e:
+        if as_json:
+            emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
+        raise
+    if as_json:
+        emit_json(summary.to_dict())
+    elif summary.info and not quiet:
+        say(_text(summary.to_dict()))
+    if summary.error:
+        hint(f"ecg-edge: {summary.error}")
+    hint(f"next: {(follow or _next)(summary)}")
+    return summary.exit_code
+
+
+def _gateway(a: argparse.Namespace) -> int:
+    """Run what a file describes."""
+    turn = threading.Lock()
+    found = run_all(
+        read_config(Path(a.config)),
+        lambda p, load, stop: execute(_options(p), SystemClock(), stop, load, turn),
+        SystemClock(),
+    )
+    docs: dict[str, Any] = {}
+    for name, outcome in found.items():
+        if isinstance(outcome, EcgEdgeError):
+            docs[name] = {"error": outcome.message, "fix": outcome.fix, "exit": outcome.exit_code}
+            hint(f"ecg-edge: {name}: {outcome}")
+            continue
+        docs[name] = outcome.to_dict()
+        if not a.json and outcome.info:
+            say(f"{name}\n{_text(docs[name])}")
+        if outcome.error:
+            hint(f"ecg-edge: {name}: {outcome.error}")
+    if a.json:
+        emit_json({"patches": docs})
+    hint(f"next: ecg-edge service -- --config {Path(a.config).absolute()}")
+    return max((d["exit"] for d in docs.values()), default=0)
+
+
+def _options(p: PatchConfig) -> Options:
+    s = p.settings
+    return Options(
+        s["source"], model=s.get("model"), out=s.get("out"), monitor="monitor" in s, host=s.get("host", "127.0.0.1"),
+        port=s.get("monitor", 0), token=s.get("token"), seconds=s.get("seconds"), mains=s.get("mains", "50"),
+        leads=p.leads, baud=s.get("baud"), reconnect=s.get("reconnect", True), fast=s.get("fast", False),
+        device=s.get("as"), gain=s.get("gain"), calibration=s.get("calibration"), patient=s.get("patient"),
+        placement=s.get("placement", "again"), fallback=_fallback(s.get("fallback", FALLBACK)),
+        rotate=s.get("rotate"), name=p.name, scales=p.scales, outlets=p.outlets,
+    )  # fmt: skip
+
+
+def _next(summary: Summary) -> str:
+    if isinstance(summary.error, UsageError):
+        return "ecg-edge run -h"
+    if summary.error:
+        return "ecg-edge doctor"
+    if summary.recording:
+        return f"ecg-edge run replay:{summary.recording}_measured --monitor"
+    return f"ecg-edge run {summary.source} --out recordings"
+
+
+def _text(d: dict[str, Any]) -> str:
+    """Render a summary for people."""
+    by: dict[str, list[str]] = {}
+    for lead, kind in d["provenance"].items():
+        by.setdefault(kind, []).append(lead)
+    latency = d["latency_ms"]
+    rate = d["heart_rate_bpm"]
+    lines = [
+        f"samples    {d['samples_in']} in at {d['fs_in']:g} Hz, {d['samples_lost']} lost, "
+        f"{d['samples_out']} out at {d['fs_out']} Hz, {d['dropped_blocks']} blocks dropped",
+        *(f"{kind:<13} {' '.join(leads)}" for kind, leads in by.items()),
+        f"latency    host p50 {latency['p50']:g} ms, p99 {latency['p99']:g} ms, max {latency['max']:g} ms",
+        "           " + ", ".join(f"{k} {v:g} ms" for k, v in latency["terms"].items()),
+        f"heart      {rate:.0f}/min" if rate is not None else "heart      no rate",
+        f"model      {d['model']['name']} ({d['model']['precision']})",
+    ]
+    if d["recording"]:
+        lines.append(f"recording  {d['recording']}")
+    return "\n".join(lines)

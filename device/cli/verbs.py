@@ -1,0 +1,213 @@
+"""The verbs that run on the device. Heavy imports belong into the verbs' own modules."""
+
+from __future__ import annotations
+
+import argparse
+
+from ecg_edge.firmware_bridge.cli.verb import Verb
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
+
+
+def _length(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, metavar="N", help="end after N seconds of signal (default: Ctrl-C)")
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        nargs="?",
+        default="auto",
+        metavar="SOURCE",
+        help="serial port, tcp://host:port, replay:RECORD, brainflow:BOARD, synthetic:, auto (USB port, by listening)",
+    )
+    parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
+    parser.add_argument(
+        "--fallback", metavar="M", default="any-int8", help="any-lead model for when leads are lost (%(default)s; none)"
+    )
+    parser.add_argument("--calibration", metavar="FILE", help="a person's calibration (ecg-edge calibrate)")
+    parser.add_argument("--patient", metavar="ID", help="who wears the device; another's calibration is refused")
+    parser.add_argument(
+        "--placement", choices=("same", "again"), default="again",
+        help="whether the electrodes are where they were when the calibration was made (default: put on again)",
+    )  # fmt: skip
+    parser.add_argument("--config", metavar="FILE", help="TOML file that describes one or more patches, and all else")
+    parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
+    parser.add_argument("--rotate", metavar="N", help="begin new records every 1h, 10min or 500MB")
+    parser.add_argument("--tui", action="store_true", help="show the leads in the terminal")
+    parser.add_argument("--monitor", action="store_true", help="show the leads in a browser")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the monitor (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
+    parser.add_argument("--token", help="secret for monitor and --serve, needed for any host but this machine")
+    parser.add_argument("--jsonl", action="store_true", help="write the leads to stdout as JSON lines")
+    parser.add_argument("--serve", metavar="URL", help="the same to whoever connects: tcp://127.0.0.1:9000, unix:PATH")
+    parser.add_argument("--mqtt", metavar="URL", help="the same to a broker: mqtt://host/ward/bed-7")
+    parser.add_argument("--lsl", action="store_true", help="Lab Streaming Layer outlet")
+    parser.add_argument("--metrics", metavar="PORT", help="figures for Prometheus at /metrics")
+    _length(parser)
+    parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
+    parser.add_argument("--leads", metavar="L", help="names of the source's channels, in order: I,II")
+    parser.add_argument(
+        "--as", dest="device", metavar="DEVICE", help="what speaks at the port; auto: listen (default: EcgLink)"
+    )
+    parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, for devices that do not send theirs")
+    parser.add_argument("--baud", type=int, help="rate of a serial port (default: the device's, else 115200)")
+    parser.add_argument("--no-reconnect", action="store_true", help="end when the device is lost (exit status 4)")
+    parser.add_argument("--fast", action="store_true", help="play replay: and synthetic: as fast as possible")
+    _output(parser)
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    _run_arguments(parser)
+    (source,) = (action for action in parser._actions if action.dest == "source")
+    source.nargs, source.metavar, source.default = None, "RECORD", None
+    source.help = "recording; of two that belong together, the measured one is played"
+    parser.set_defaults(no_reconnect=True)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.run import replay
+
+    return replay(arguments)
+
+
+def _convert_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="RECORD", help="finished or recovered WFDB recording")
+    parser.add_argument("--out", metavar="FILE", help="EDF+ file (default: beside the record)")
+    parser.add_argument("--patient", metavar="ID", default="", help="for the header (default: the recording's)")
+    parser.add_argument("--force", action="store_true", help="replace the file where it is there")
+    _output(parser)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.convert import convert
+
+    return convert(arguments)
+
+
+def _service_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="*", metavar="RUN", help="arguments of ecg-edge run, after --")
+    parser.add_argument("--usb", metavar="VID:PID[:SERIAL]", help="start with this device (a udev rule is printed too)")
+    parser.add_argument("--user", help="who runs it (default: you)")
+    parser.add_argument("--folder", default="/var/lib/ecg-edge", help="where it may write (default: %(default)s)")
+    _output(parser)
+
+
+def _service(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.service import service
+
+    return service(arguments)
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="RECORD", help="twelve-lead recording")
+    parser.add_argument("--at", type=float, metavar="S", help="second at which the page begins (default: the last ten)")
+    parser.add_argument("--out", metavar="FILE", help="PDF or PNG file (default: a PDF beside the record)")
+    parser.add_argument("--patient", metavar="ID", help="for the head of the page (default: the recording's)")
+    parser.add_argument("--speed", type=int, choices=(25, 50), default=25, help="mm/s (default: 25)")
+    parser.add_argument("--gain", type=int, choices=(5, 10, 20), default=10, help="mm/mV (default: 10)")
+    _output(parser)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.report import report
+
+    return report(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.run import run
+
+    return run(arguments)
+
+
+def _info_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="file or name (default: list the shipped models)")
+    _output(parser)
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.info import info
+
+    return info(arguments)
+
+
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="file or name")
+    parser.add_argument("--against", metavar="FILE", help="another file of the same run, e.g. the fp32 one")
+    parser.add_argument("--record", metavar="REC12", help="compare on this twelve-lead record (WFDB, CinC, CSV, EDF+)")
+    parser.add_argument("--budget", default="rmse=5%,st=20uV,rpeak=0ms", help="what it may cost there (%(default)s)")
+    _output(parser)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.verify import verify
+
+    return verify(arguments)
+
+
+def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recover", metavar="RECORD", help="repair the header of a recording that was cut off")
+    _output(parser)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.doctor import doctor
+
+    return doctor(arguments)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one)")
+    _length(parser)
+    parser.add_argument("--calibrated", action="store_true", help="calibrate to the patient while it runs")
+    parser.add_argument("--headless", action="store_true", help="without the monitor")
+    parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
+    parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
+    _output(parser)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.demo import demo
+
+    return demo(arguments)
+
+
+def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="M", required=True, help="model file or name")
+    parser.add_argument(
+        "--reference", metavar="REC12", action="append", default=[], help="twelve-lead record; more than one may do"
+    )
+    parser.add_argument("--live", metavar="SOURCE", help="take a reference from a running twelve-lead device")
+    parser.add_argument("--seconds", metavar="N", type=float, default=12.0, help="of --live (default: 12)")
+    parser.add_argument("--channels", metavar="L", help="names of the channels of --live, in order")
+    parser.add_argument("--as", dest="device", metavar="DEVICE", help="what speaks at --live (default: EcgLink)")
+    parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, for devices that do not send theirs")
+    parser.add_argument("--baud", type=int, help="rate of a serial port")
+    parser.add_argument("--leads", metavar="L", help="the measured leads, for a model that takes any")
+    parser.add_argument("--age", metavar="DAYS", type=float, action="append", help="age of each reference")
+    parser.add_argument("--patient", metavar="ID", required=True, help="whose references they are")
+    parser.add_argument("--out", metavar="FILE", required=True, help="the calibration file")
+    parser.add_argument("--fs", metavar="HZ", help="rate of a CSV file without a column of times")
+    parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
+    _output(parser)
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.calibrate import calibrate
+
+    return calibrate(arguments)
+
+
+RUN = Verb("run", "twelve leads live from a device, a record or the synthetic heart", _run_arguments, _run)
+CALIBRATE = Verb("calibrate", "fit a model's head to one person's twelve-lead record", _calibrate_arguments, _calibrate)
+INFO = Verb("info", "what a model file is and how well it does", _info_arguments, _info)
+VERIFY = Verb("verify", "whether a model file does here what it did where it was made", _verify_arguments, _verify)
+DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _doctor)
+DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _demo)
+REPLAY = Verb("replay", "play a recording through the same path as a device", _replay_arguments, _replay)
+CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _convert)
+REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _report)
+SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _service)

@@ -1,0 +1,140 @@
+"""Loading a model file: what is inside, whether it is whole, and a session to run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecg_edge.device.inference import onnx_metadata
+from ecg_edge.device.inference.backend import Backend
+from ecg_edge.device.inference.sealed_file import check_seal, read_model_bytes
+from ecg_edge.device.inference.shipped import resolve
+from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec
+from ecg_edge.device.inference.tflite_graph import check_graph
+from ecg_edge.device.inference.tflite_metadata import is_tflite, read_metadata
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
+
+_MAX_DESCRIPTION = 4_000_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model file.
+
+    Attributes
+    ----------
+    path : Path
+        Where it came from.
+    spec : ModelSpec
+        What it says of itself.
+    backend : Backend
+        Ready to run.
+    file_sha256 : str
+        Digest of this very file.
+    """
+
+    path: Path
+    spec: ModelSpec
+    backend: Backend
+    file_sha256: str
+
+
+def load_model(path: Path | str, threads: int = 1) -> Model:
+    """Load a streaming model.
+
+    Parameters
+    ----------
+    path : Path or str
+        An ONNX or TFLite file written by ``ecg-edge export``, or the name of a shipped model.
+    threads : int
+        Threads of the session.
+
+    Raises
+    ------
+    ModelFileError
+        Missing, truncated, damaged, not ours, or inconsistent.
+    OfflineModelError
+        The model is not a streaming one.
+    MissingExtraError
+        The file's runtime is not installed.
+    """
+    file = resolve(path)
+    blob = read_model_bytes(file)
+    digest = check_seal(blob, file)
+    if is_tflite(blob):
+        from ecg_edge.device.inference.litert_backend import LiteRtBackend, open_interpreter
+
+        spec = _streaming(read_metadata(blob, file), file)
+        check_graph(blob, file)
+        return Model(file, spec, LiteRtBackend(open_interpreter(blob, file, threads), spec, file), digest)
+    try:
+        from ecg_edge.device.inference.onnx_backend import OnnxBackend, open_session
+    except ImportError:
+        raise ModelFileError(
+            f"{file} is an ONNX file, and onnxruntime is not installed", "give the .tflite file, or install onnxruntime"
+        ) from None
+    spec = _streaming(onnx_metadata.read_metadata(blob, file), file)
+    onnx_metadata.check_size(blob, file)
+    session, _ = open_session(blob, file, threads)
+    return Model(file, spec, OnnxBackend(session, spec, file), digest)
+
+
+def read_description(path: Path | str) -> tuple[Path, ModelSpec, str]:
+    """Read what a file of any kind says of itself, without its runtime.
+
+    Returns
+    -------
+    path, spec, sha256
+        The file, its description, and its digest.
+
+    Raises
+    ------
+    ModelFileError
+        As `load_model`.
+    """
+    file = resolve(path)
+    blob = read_model_bytes(file)
+    digest = check_seal(blob, file)
+    metadata = read_metadata(blob, file) if is_tflite(blob) else onnx_metadata.read_metadata(blob, file)
+    return file, read_spec(metadata, file), digest
+
+
+def read_spec(metadata: dict[str, str], file: Path) -> ModelSpec:
+    """Parse the description in a file's metadata.
+
+    Raises
+    ------
+    ModelFileError
+        There is none, or it is damaged, or too long.
+    """
+    if METADATA_KEY not in metadata:
+        raise ModelFileError(f"{file} holds no description of itself", "use a file written by `ecg-edge export`")
+    if len(metadata[METADATA_KEY]) > _MAX_DESCRIPTION:
+        raise ModelFileError(f"{file}: its description is too long", "use a file written by `ecg-edge export`")
+    return ModelSpec.from_json(metadata[METADATA_KEY])
+
+
+def _streaming(metadata: dict[str, str], file: Path) -> ModelSpec:
+    spec = read_spec(metadata, file)
+    if spec.kind != "streaming":
+        raise OfflineModelError(
+            f"{file} is an {spec.kind} model; this needs a streaming one", "export it again without --offline"
+        )
+    return spec
+
+
+def check_leads(spec: ModelSpec, source_leads: tuple[str, ...]) -> list[int]:
+    """Columns of the source that are the model's inputs, in the model's order.
+
+    Raises
+    ------
+    LeadMismatchError
+        The source lacks an input lead.
+    """
+    if missing := [lead for lead in spec.input_leads if lead not in source_leads]:
+        raise LeadMismatchError(
+            f"the model reads {', '.join(spec.input_leads)}, but the source has "
+            f"{', '.join(source_leads) or 'no lead'}: {', '.join(missing)} missing",
+            "choose a model for the source's leads (ecg-edge info), or name them with --leads",
+        )
+    return [source_leads.index(lead) for lead in spec.input_leads]

@@ -1,0 +1,77 @@
+"""Which model fits which leads."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.errors import (
+    LeadMismatchError,
+    ModelFileError,
+)
+
+_SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_runtime")}
+
+
+def shipped_files() -> list[Path]:
+    """Return every model file that comes with the package."""
+    folder = Path(__file__).resolve().parents[1] / "models"
+    return sorted(p for p in folder.iterdir() if p.suffix in _SUFFIXES) if folder.is_dir() else []
+
+
+def shipped_models() -> dict[str, Path]:
+    """Return the models that come with the package, by name, in the format this machine can run.
+
+    Where both runtimes are installed ONNX is taken: onnxruntime is the one of the core.
+    """
+    order = [s for s, runtimes in _SUFFIXES.items() if any(map(_installed, runtimes))] or list(_SUFFIXES)
+    files = [p for p in shipped_files() if p.suffix in order]
+    files.sort(key=lambda p: order.index(p.suffix), reverse=True)
+    return dict(sorted({p.stem: p for p in files}.items()))
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+def resolve(path: Path | str) -> Path:
+    """Turn the name of a shipped model (``i-ii-int8`` or ``i-ii-int8.tflite``), or a path, into a path."""
+    by_file = {p.name: p for p in shipped_files()}
+    return shipped_models().get(str(path)) or by_file.get(str(path)) or Path(path)
+
+
+FALLBACK = "any-int8"
+
+
+def _fallback(name: str) -> str | None:
+    """The model for when leads are lost: none where it is not wanted, or not shipped."""
+    return None if name == "none" or (name == FALLBACK and name not in shipped_models()) else name
+
+
+def default_model(leads: tuple[str, ...]) -> Path:
+    """Return the shipped model's file for a source: the one that uses most leads; int8 before fp32.
+
+    Raises
+    ------
+    ModelFileError
+        No model is shipped with this build, or one is damaged.
+    LeadMismatchError
+        None fits the source's leads.
+    """
+    shipped = shipped_models()
+    if not shipped:
+        raise ModelFileError("this build comes without a model", "name a model file with --model")
+    # An any-lead model comes after one made for the very leads.
+    # Names say leads and precision, so that only the chosen file has to be opened.
+    usable = {lead.upper() for lead in leads if lead in BASIS}
+    reads = {name: set(name.upper().split("-")[:-1]) for name in shipped}
+    reads |= {name: usable for name in shipped if name.startswith("any-") and 0 < len(usable) < len(BASIS)}
+    fitting = [name for name in shipped if reads[name] <= {lead.upper() for lead in leads}]
+    if not fitting:
+        raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", "ecg-edge info lists the shipped models")
+    best = max(fitting, key=lambda name: (len(reads[name]), name[:4] != "any-", name.endswith("-int8"), name))
+    return shipped[best]

@@ -1,0 +1,119 @@
+"""Options -> source, model, sinks, runner."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ecg_edge.device.inference.any_lead import for_leads
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.shipped import default_model
+from ecg_edge.device.live.open_sinks import _sinks
+from ecg_edge.device.live.options import Options
+from ecg_edge.device.live.runner import Runner
+from ecg_edge.device.live.stop_signals import stop_on_signals
+from ecg_edge.device.live.summary import Summary
+from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
+from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.sources.open_source import open_source
+from ecg_edge.device.sources.rescaled import RescaledSource
+from ecg_edge.device.sources.source import Source
+from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.console import hint
+from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.lead_names import parse_leads
+
+OLD_DAYS = 180
+
+
+def execute(
+    options: Options,
+    clock: Clock,
+    stop: threading.Event,
+    load: Callable[[str | Path], Model] = load_model,
+    turn: AbstractContextManager[object] | None = None,
+) -> Summary:
+    """Run once.
+
+    Parameters
+    ----------
+    options : Options
+        What to do.
+    clock : Clock
+        For everything.
+    stop : threading.Event
+        Set by a signal, or by the caller.
+    load : callable
+        Loads a model by name; several runs may share what it returns.
+    turn : context manager, optional
+        See `Runner`.
+
+    Raises
+    ------
+    EcgEdgeError
+        The run could not begin.
+    """
+    if options.seconds is not None and not (options.seconds > 0 and math.isfinite(options.seconds)):
+        raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
+    leads = parse_leads(options.leads) if options.leads else None
+    model = load(options.model) if options.model else None
+    calibration = _calibration(options, clock)
+    if calibration and model and not model.spec.any_lead:
+        calibration.apply(model)  # refuse before anything is opened
+
+    def model_for(found: tuple[str, ...]) -> Model:
+        return for_leads(model or load(default_model(found)), found)
+
+    url, source = _source(options, clock)
+    recorder = Recorder(Path(options.out), options.rotate) if options.out else None
+    sinks, addresses = _sinks(options, recorder, clock)
+    runner = Runner(
+        source,
+        url,
+        model_for,
+        sinks,
+        clock,
+        mains_hz=None if options.mains == "off" else float(options.mains),
+        leads=leads,
+        seconds=options.seconds,
+        stop=stop,
+        opened=lambda: hint("\n".join(say_where() for say_where in addresses)) if addresses else None,
+        calibration=calibration,
+        patient=options.patient or "",
+        spare=lambda: load(options.fallback) if options.fallback else None,
+        turn=turn,
+    )
+    with stop_on_signals(stop):
+        summary = runner.run()
+    summary.recording = recorder.path if recorder else None
+    return summary
+
+
+def _source(options: Options, clock: Clock) -> tuple[str, Source]:
+    """The source by its resolved URL."""
+    source: Source
+    url, source = open_source(
+        options.source,
+        clock,
+        reconnect=options.reconnect,
+        fast=options.fast,
+        baud=options.baud,
+        device=options.device,
+        gain=options.gain,
+    )
+    return url, RescaledSource(source, options.scales) if options.scales else source
+
+
+def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:
+    if not options.calibration:
+        return None
+    path = Path(options.calibration)
+    found = CalibrationWatch(path, options.patient, options.placement)
+    if not found.label:
+        hint(f"{path} is not there yet: the model's own head is used until it is")
+    elif (age := found.age_days(clock.now())) is not None and age > OLD_DAYS:
+        hint(f"the calibration is {age} days old: hearts and chests change, a new reference takes ten seconds")
+    return found

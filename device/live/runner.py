@@ -1,0 +1,323 @@
+"""The run: a source's events through the pipeline to the sinks, until something ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import timedelta
+
+from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.live.coalesce import coalesce
+from ecg_edge.device.live.hop_gatherer import Gatherer
+from ecg_edge.device.live.latency_histogram import LatencyRecorder
+from ecg_edge.device.live.summary import Summary
+from ecg_edge.device.live.watched_stream import _Stream
+from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
+from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.sink_thread import Item, SinkThread
+from ecg_edge.device.sources.source import Source
+from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError
+from ecg_edge.firmware_bridge.events import (
+    DeviceStatus,
+    Disconnected,
+    Event,
+    Gap,
+    ReaderEvent,
+    Reconnected,
+    SampleBlock,
+    StreamInfo,
+    rename_leads,
+)
+
+_STATUS_EVERY_S = 1.0
+_RATE_OVER = 5
+_SILENT_S = 3
+
+
+class Runner:
+    """Takes a source's events, one after another, to the sinks.
+
+    Parameters
+    ----------
+    source : Source
+        Not yet started.
+    url : str
+        How the source is called in headers.
+    model_for : callable
+        Returns the model for a source's leads, or raises `LeadMismatchError`.
+    sinks : sequence of SinkThread
+        Not yet opened: they are when the first samples come.
+    clock : Clock
+        For latency, pace and dates.
+    mains_hz : float or None
+        50, 60, or None for no notch.
+    leads : tuple of str, optional
+        Names for the source's channels in place of the device's.
+    seconds : float, optional
+        Length of signal after which the run ends; without end otherwise.
+    stop : threading.Event, optional
+        Set by whoever wants the run to end.
+    opened : callable, optional
+        Called once the sinks are open.
+    calibration : CalibrationWatch, optional
+        Fits the model to a person; looked at once a second.
+    patient : str, optional
+        Identifier, for the recording.
+    spare : callable, optional
+        Returns the any-lead model for when leads are lost.
+    turn : context manager, optional
+        Held while events are worked on: a lock, where several runs share a process. They would else take the
+        interpreter from each other in the middle of every hop.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        url: str,
+        model_for: Callable[[tuple[str, ...]], Model],
+        sinks: Sequence[SinkThread],
+        clock: Clock,
+        *,
+        mains_hz: float | None = 50,
+        leads: tuple[str, ...] | None = None,
+        seconds: float | None = None,
+        stop: threading.Event | None = None,
+        opened: Callable[[], None] = lambda: None,
+        calibration: CalibrationWatch | None = None,
+        spare: Callable[[], Model | None] = lambda: None,
+        patient: str = "",
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
+        self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
+        self._stop = stop or threading.Event()
+        self._gatherer = Gatherer(source, clock, self._stop)
+        self._opened = opened
+        self._calibration, self._spare, self._patient = calibration, spare, patient
+        self._turn = turn or contextlib.nullcontext()
+        self._open: list[SinkThread] = []
+        self._stream: _Stream | None = None
+        self._done = False
+        self._latency = LatencyRecorder()
+        self._notes: Counter[str] = Counter()
+        self._connected = True
+        self._battery: int | None = None
+        self._status_at = self._heard_at = -math.inf
+        self._silent = False
+        self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
+
+    def run(self) -> Summary:
+        """Run to the end; an error that ended the run is in the summary, the sinks are closed."""
+        error: EcgEdgeError | None = None
+        try:
+            self._source.start()
+            try:
+                self._loop()
+            finally:
+                self._source.stop()
+            self._drain()
+        except EcgEdgeError as e:
+            error = e
+            with contextlib.suppress(EcgEdgeError):
+                self._drain()
+        error = self._close() or error
+        return self._summary(error)
+
+    def _loop(self) -> None:
+        while not self._stop.is_set() and not self._done:
+            events = self._gatherer.take(self._stream.pipeline if self._stream else None)
+            for sink in self._open:
+                sink.ease()  # a slow disk must not hold up the others' turns
+            with self._turn:
+                for event in coalesce(events):
+                    self._take(event)
+                self._tick()
+            if self._source.ended:
+                self._source.get(0)  # a reader that failed says so when asked once more
+                return
+
+    def _take(self, event: ReaderEvent) -> None:
+        if isinstance(event, StreamInfo):
+            event = rename_leads(event, self._leads) if self._leads else event
+            if self._stream is None:
+                self._heard_at = self._clock.monotonic()
+                model = self._model_for(event.leads)
+                personal = self._calibration.apply(model) if self._calibration else model
+                self._stream = _Stream(model, personal, event, self._mains_hz, self._seconds, self._spare())
+        stream = self._stream
+        if stream is None or self._done:
+            return
+        here = stream.pipeline.next_index
+        if isinstance(event, Disconnected):
+            self._connected = False
+            self._note(Note("disconnect", here, here, event.reason))
+        elif isinstance(event, Reconnected):
+            self._connected = True
+            self._heard_at = self._clock.monotonic()
+            stream.clocks.reset()
+            self._note(Note("reconnect", here, here, f"back after {event.down_s:.1f} s"))
+        elif isinstance(event, DeviceStatus):
+            self._battery = event.battery_percent
+        else:
+            self._signal(stream, stream.within_limit(event))
+
+    def _signal(self, stream: _Stream, event: Event) -> None:
+        if isinstance(event, SampleBlock):
+            if not self._open:
+                self._open_sinks(stream, event)
+            self._put(event)
+            self._heard(stream)
+            if self._source.live:
+                stream.clocks.feed(event.index + len(event), event.arrival)
+        elif isinstance(event, Gap) and not event.known:
+            stream.clocks.reset()
+        for item in stream.pipeline.feed(event):
+            if isinstance(item, LeadBlock):
+                self._latency.add(self._clock.monotonic() - item.arrival)
+            self._pass_on(stream, item)
+        self._done = stream.at_limit
+
+    def _open_sinks(self, stream: _Stream, first: SampleBlock) -> None:
+        pipeline, model = stream.pipeline, stream.model
+        age = self._clock.monotonic() - first.arrival + float((first.index + len(first)) / pipeline.info.fs)
+        header = RunHeader(
+            pipeline.info,
+            self._url,
+            model.spec,
+            model.path.name,
+            model.file_sha256,
+            pipeline.provenance,
+            self._clock.now() - timedelta(seconds=age),
+            pipeline.latency_terms,
+            self._label,
+            self._patient,
+        )
+        for sink in self._sinks:
+            sink.open(header)
+            self._open.append(sink)
+        self._opened()
+
+    def _pass_on(self, stream: _Stream, item: LeadBlock | Note) -> None:
+        if isinstance(item, Note):
+            self._note(item)
+        else:
+            stream.listen(item)
+            self._put(item)
+
+    def _note(self, note: Note) -> None:
+        self._notes[note.kind] += 1
+        self._put(note)
+
+    def _put(self, item: Item) -> None:
+        for sink in self._open:
+            sink.put(item)
+
+    def _tick(self) -> None:
+        """Once a second, fresh figures for everybody."""
+        now = self._clock.monotonic()
+        if self._stream is None or now - self._status_at < _STATUS_EVERY_S:
+            return
+        self._status_at = now
+        self._recalibrate(self._stream)
+        self._listen(self._stream, now)
+        for note in self._stream.electrodes():
+            self._note(note)
+        self._taken.append((now, self._stream.pipeline.counts.samples_in))
+        self._put(self._figures(self._stream))
+
+    def _heard(self, stream: _Stream) -> None:
+        self._heard_at = self._clock.monotonic()
+        if self._silent:
+            self._silent = False
+            here = stream.pipeline.next_index
+            self._note(Note("silent", here, here, "samples come again"))
+
+    def _listen(self, stream: _Stream, now: float) -> None:
+        """Say so where a device is connected and sends nothing: its screen would stand still without a word."""
+        if self._source.live and self._connected and not self._silent and now - self._heard_at > _SILENT_S:
+            self._silent = True
+            here = stream.pipeline.next_index
+            self._note(Note("silent", here, here, f"the device is connected and has sent nothing for {_SILENT_S} s"))
+
+    def _recalibrate(self, stream: _Stream) -> None:
+        """Take up a calibration that has come since; one that cannot be used changes nothing."""
+        if self._calibration is None:
+            return
+        try:
+            if not self._calibration.renewed():
+                return
+            stream.pipeline.refit(self._calibration.apply(stream.model))
+            text = self._label
+        except CalibrationError as e:
+            text = f"not used: {e.message}"
+        here = stream.pipeline.next_index
+        self._note(Note("calibration", here, here, text))
+
+    @property
+    def _label(self) -> str:
+        return self._calibration.label if self._calibration else ""
+
+    def _figures(self, stream: _Stream) -> Status:
+        (t0, n0), (t1, n1) = self._taken[0], self._taken[-1]
+        pipeline, counts = stream.pipeline, stream.pipeline.counts
+        return Status(
+            elapsed_s=pipeline.next_index / float(pipeline.info.fs),
+            samples_in=counts.samples_in,
+            samples_out=counts.rows_out,
+            samples_lost=counts.samples_lost,
+            rate_hz=(n1 - n0) / (t1 - t0) if t1 > t0 else 0.0,
+            latency_p50_ms=1e3 * self._latency.percentile(50),
+            latency_p99_ms=1e3 * self._latency.percentile(99),
+            heart_rate_bpm=stream.beats.heart_rate(),
+            lead_off=pipeline.lead_off,
+            dropped_blocks=self._dropped(),
+            connected=self._connected and not self._silent,
+            battery_percent=self._battery,
+            calibration=self._label,
+            calibration_fits=pipeline.calibration_fits,
+            quality={lead: asdict(q) for lead, q in pipeline.quality.items()},
+            st_mv=stream.beat.st_mv(),
+            drift_ppm=stream.clocks.drift_ppm,
+            jitter_ms=stream.clocks.jitter_ms,
+            reconstructed_from=pipeline.reconstructed_from,
+            warnings=stream.warnings,
+        )
+
+    def _dropped(self) -> int:
+        return self._source.dropped_blocks + sum(s.dropped_blocks for s in self._sinks)
+
+    def _drain(self) -> None:
+        for event in coalesce(self._gatherer.rest()):
+            self._take(event)
+        if self._stream is not None:
+            for item in self._stream.pipeline.flush(self._clock.monotonic()):
+                self._pass_on(self._stream, item)
+
+    def _close(self) -> EcgEdgeError | None:
+        """Close every sink, whatever the others do; return the first error."""
+        errors = []
+        for sink in self._open:
+            try:
+                sink.close()
+            except EcgEdgeError as e:
+                errors.append(e)
+        return errors[0] if errors else None
+
+    def _summary(self, error: EcgEdgeError | None) -> Summary:
+        summary = Summary(self._url, error, dropped_blocks=self._dropped(), notes=dict(self._notes))
+        if self._stream is not None:
+            pipeline, latency = self._stream.pipeline, self._latency
+            summary.info, summary.model = pipeline.info, self._stream.model
+            summary.provenance, summary.counts = pipeline.provenance, pipeline.counts
+            summary.drift_ppm = self._stream.clocks.drift_ppm
+            summary.heart_rate_bpm = self._stream.beats.heart_rate()
+            summary.latency_s = {"p50": latency.percentile(50), "p99": latency.percentile(99), "max": latency.max_s}
+            summary.terms_s = pipeline.latency_terms | {"compute": latency.percentile(50)}
+        return summary

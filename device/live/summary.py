@@ -1,0 +1,98 @@
+"""What a run says of itself when it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.firmware_bridge.errors import EcgEdgeError
+from ecg_edge.firmware_bridge.events import StreamInfo
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.tally import Counts
+
+
+@dataclass
+class Summary:
+    """Figures of a finished run.
+
+    Attributes
+    ----------
+    error : EcgEdgeError or None
+        What ended the run, if it was an error.
+    info, model, provenance : optional
+        None where the run ended before the source had described itself.
+    latency_s : dict of str to float
+        ``p50``, ``p99``, ``max`` from byte arrival to LeadBlock, in seconds.
+    terms_s : dict of str to float
+        The terms of the latency a user sees, in seconds.
+    notes : dict of str to int
+        How often something of each kind happened.
+    drift_ppm : float, optional
+        How much slow the device's clock was; see `clock_fit`.
+    recording : Path, optional
+        The twelve-lead record without extension.
+    """
+
+    source: str
+    error: EcgEdgeError | None
+    info: StreamInfo | None = None
+    model: Model | None = None
+    provenance: tuple[Provenance, ...] = ()
+    counts: Counts = field(default_factory=Counts)
+    dropped_blocks: int = 0
+    latency_s: dict[str, float] = field(default_factory=dict)
+    terms_s: dict[str, float] = field(default_factory=dict)
+    heart_rate_bpm: float | None = None
+    notes: dict[str, int] = field(default_factory=dict)
+    recording: Path | None = None
+    drift_ppm: float | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Exit status: that of the error, or 0."""
+        return self.error.exit_code if self.error else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; no NaN."""
+        spec = self.model.spec if self.model else None
+        return {
+            "source": self.source,
+            "device": self.info.device if self.info else None,
+            "fs_in": float(self.info.fs) if self.info else None,
+            "fs_out": spec.fs if spec else None,
+            "leads": list(LEADS),
+            "provenance": {x: p.value for x, p in zip(LEADS, self.provenance, strict=False)},
+            "samples_in": self.counts.samples_in,
+            "samples_out": self.counts.rows_out,
+            "samples_lost": self.counts.samples_lost,
+            "lost_ranges": [list(r) for r in self.counts.lost_ranges],
+            "loss_known": self.counts.loss_known,
+            "dropped_blocks": self.dropped_blocks,
+            "latency_ms": self._latency_ms(),
+            "heart_rate_bpm": self.heart_rate_bpm,
+            "model": self._model(),
+            "notes": self.notes,
+            "drift_ppm": self.drift_ppm,
+            "recording": str(self.recording) if self.recording else None,
+            "error": self.error.message if self.error else None,
+            "exit": self.exit_code,
+        }
+
+    def _latency_ms(self) -> dict[str, Any]:
+        terms = {k: round(1e3 * v, 3) for k, v in self.terms_s.items()}
+        out: dict[str, Any] = {k: round(1e3 * v, 3) for k, v in self.latency_s.items()}
+        return out | {"algorithmic": terms.get("algorithmic"), "terms": terms}
+
+    def _model(self) -> dict[str, str] | None:
+        if self.model is None:
+            return None
+        spec = self.model.spec
+        return {
+            "name": self.model.path.name,
+            "sha256": self.model.file_sha256,
+            "model_id": spec.model_id,
+            "precision": spec.precision,
+        }

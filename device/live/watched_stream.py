@@ -1,0 +1,93 @@
+"""See the names below.."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ecg_edge.device.analysis.beat_detector import BeatDetector
+from ecg_edge.device.analysis.clock_drift import ClockFit
+from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
+from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.firmware_bridge.events import (
+    Event,
+    Gap,
+    SampleBlock,
+    StreamInfo,
+)
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+_SURE_S = 10
+
+
+_EXCHANGED = "lead I is upside down: are LA and RA exchanged?"
+
+
+class _Stream:
+    """What is known once the source has described itself."""
+
+    def __init__(
+        self,
+        model: Model,
+        personal: Model,
+        info: StreamInfo,
+        mains_hz: float | None,
+        seconds: float | None,
+        spare: Model | None,
+    ) -> None:
+        self.model = model
+        self.pipeline = Pipeline(personal, info, mains_hz=mains_hz, spare=spare)
+        self.clocks = ClockFit(info.fs)
+        self.beat = RepresentativeBeat(model.spec.fs)
+        self._exchanged, self._said_exchanged = 0, False
+        self.beats = BeatDetector(model.spec.fs)
+        leads = model.spec.input_leads
+        self._beat_column = LEADS.index("II" if "II" in leads else leads[0])
+        self._limit = math.inf if seconds is None else math.ceil(seconds * info.fs)
+
+    @property
+    def at_limit(self) -> bool:
+        """Whether as much signal has been taken as was asked for."""
+        return self.pipeline.next_index >= self._limit
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong now, in words."""
+        return (_EXCHANGED,) if self._said_exchanged else ()
+
+    def within_limit(self, event: Event) -> Event:
+        """Cut an event at the length of signal asked for."""
+        if math.isinf(self._limit):
+            return event
+        limit = int(self._limit)
+        if isinstance(event, Gap):
+            return replace(event, start=min(event.start, limit), stop=min(event.stop, limit))
+        if isinstance(event, SampleBlock):
+            if event.index >= limit:
+                return Gap(self.pipeline.next_index, limit)
+            n = limit - event.index
+            return replace(event, counts=event.counts[:n], mv=event.mv[:n], valid=event.valid[:n])
+        return event
+
+    def listen(self, block: LeadBlock) -> None:
+        """Look for heart beats."""
+        peaks = self.beats.feed(block.mv[:, self._beat_column], block.valid[:, self._beat_column])
+        self.beat.feed(block, peaks)
+
+    def electrodes(self) -> Iterator[Note]:
+        """Once a second: a note when LA and RA have looked exchanged for so long, and when no longer."""
+        score = self.beat.arms_score()
+        if score is None:
+            return
+        before = self._exchanged
+        self._exchanged = min(_SURE_S, before + 1) if score > ARMS_AT else max(-_SURE_S, before - 1)
+        at = self.pipeline.next_index
+        if before < _SURE_S == self._exchanged and not self._said_exchanged:
+            self._said_exchanged = True
+            yield Note("electrodes", at, at, _EXCHANGED)
+        elif before > -_SURE_S == self._exchanged and self._said_exchanged:
+            self._said_exchanged = False
+            yield Note("electrodes", at, at, "lead I no longer looks upside down")

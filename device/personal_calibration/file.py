@@ -1,0 +1,172 @@
+"""The calibration file: small JSON that a person can read, bound to patient, model and leads."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.inference.load import Model
+from ecg_edge.device.inference.packed_arrays import pack_array, unpack_array
+from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.personal_calibration.fit import DRIFT, calibrated
+from ecg_edge.firmware_bridge.errors import CalibrationError, ModelFileError
+
+FORMAT = 2
+_MAX_BYTES = 4_000_000
+_AGAIN = "fit it again: ecg-edge calibrate"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `ecg-edge calibrate` found.
+
+    Attributes
+    ----------
+    patient, made : str
+        Identifier as the user gave it; date of the fit (ISO 8601).
+    references : tuple of str
+        Names of the records fitted to.
+    model_id : str
+        Of the model the head belongs to.
+    mean : ndarray of float32, shape (n_regressors, n_targets)
+        The head for electrodes where they were in the reference.
+    interval_factors : ndarray of float32, shape (n_targets,)
+        For that head; another day's keeps the model's own.
+    again : ndarray of float32, shape (n_regressors, n_targets)
+        The head for electrodes put on again.
+    covariance : ndarray of float32, shape (n_inputs, n_inputs)
+        Second moments of the measured leads in the references, mV²: what drift is told by.
+    expected : dict of str to dict
+        Per lead the error before and after in mV, by cross-validation inside the references.
+    """
+
+    patient: str
+    made: str
+    references: tuple[str, ...]
+    model_id: str
+    input_leads: tuple[str, ...]
+    target_leads: tuple[str, ...]
+    strength: float
+    mean: npt.NDArray[np.float32]
+    interval_factors: npt.NDArray[np.float32]
+    again: npt.NDArray[np.float32]
+    covariance: npt.NDArray[np.float32]
+    expected: Mapping[str, Mapping[str, float]]
+
+    @property
+    def label(self) -> str:
+        """What is said of every reconstructed lead."""
+        return f"reconstructed, calibrated {self.made[:10]} from {', '.join(self.references)}"
+
+    def apply(self, model: Model, patient: str | None = None, placement: str = "again") -> Model:
+        """Return the model with the person's head.
+
+        Parameters
+        ----------
+        placement : str
+            ``same``: the electrodes are where they were in the reference; ``again``: put on again.
+
+        Raises
+        ------
+        CalibrationError
+            It was made for another model, lead set or patient.
+        """
+        spec = model.spec
+        for what, mine, theirs in (
+            ("model", self.model_id, spec.model_id),
+            ("lead set", (self.input_leads, self.target_leads), (spec.input_leads, spec.target_leads)),
+            ("patient", self.patient, self.patient if patient is None else patient),
+        ):
+            if mine != theirs:
+                raise CalibrationError(f"the calibration is of another {what}: {mine}, not {theirs}", _AGAIN)
+        self._check_shape(spec)
+        same = placement == "same"
+        mean = self.mean if same else self.again
+        factors = self.interval_factors if same else spec.head.interval_factors
+        return calibrated(model, mean, factors, self.covariance, DRIFT[placement])
+
+    def fits(self, model: Model) -> bool:
+        """Whether it is of this model and lead set."""
+        spec = model.spec
+        return (self.model_id, self.input_leads, self.target_leads) == (
+            spec.model_id, spec.input_leads, spec.target_leads,
+        )  # fmt: skip
+
+    def _check_shape(self, spec: ModelSpec) -> None:
+        n = len(spec.input_leads)
+        fits = self.mean.shape == self.again.shape == spec.head.mean.shape and self.covariance.shape == (n, n)
+        if not fits or self.interval_factors.shape != spec.head.interval_factors.shape:
+            raise CalibrationError("the calibration's weights do not fit the model", _AGAIN)
+        if not (self.interval_factors > 0).all():
+            raise CalibrationError("the calibration states an interval of no width", _AGAIN)
+
+
+def write_calibration(path: Path, c: Calibration) -> None:
+    """Write the file at once or not at all, readable by its owner alone.
+
+    Raises
+    ------
+    CalibrationError
+        The folder cannot be written.
+    """
+    doc = {"ecg_edge_calibration": FORMAT} | vars(c)
+    doc |= {"mean": pack_array(c.mean), "interval_factors": pack_array(c.interval_factors)}
+    doc |= {"again": pack_array(c.again), "covariance": pack_array(c.covariance)}
+    part = ""
+    try:
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")  # mode 0600
+        with os.fdopen(handle, "w", encoding="utf-8") as f:
+            f.write(json.dumps(doc, indent=1, allow_nan=False) + "\n")
+            f.flush()
+            os.fsync(f.fileno())
+        Path(part).replace(path)
+    except OSError as e:
+        with contextlib.suppress(OSError):
+            Path(part).unlink()
+        raise CalibrationError(f"cannot write {path}: {e.strerror or e}", "choose another --out") from e
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read and check a calibration file.
+
+    Raises
+    ------
+    CalibrationError
+        Missing, damaged, or of another version.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise CalibrationError(f"{path} is too large for a calibration", _AGAIN)
+        return _parse(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as e:
+        raise CalibrationError(f"cannot read {path}: {e.strerror or e}", _AGAIN) from e
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ModelFileError) as e:
+        raise CalibrationError(f"{path} is damaged or no calibration: {e!r}", _AGAIN) from e
+
+
+def _parse(doc: dict[str, Any]) -> Calibration:
+    if doc["ecg_edge_calibration"] != FORMAT:
+        raise CalibrationError(f"calibration format {doc['ecg_edge_calibration']}, this build reads {FORMAT}", _AGAIN)
+    return Calibration(
+        str(doc["patient"]),
+        str(doc["made"]),
+        tuple(str(r) for r in doc["references"]),
+        str(doc["model_id"]),
+        tuple(str(x) for x in doc["input_leads"]),
+        tuple(str(x) for x in doc["target_leads"]),
+        float(doc["strength"]),
+        unpack_array(doc["mean"]),
+        unpack_array(doc["interval_factors"]),
+        unpack_array(doc["again"]),
+        unpack_array(doc["covariance"]),
+        {str(k): {str(n): float(x) for n, x in v.items()} for k, v in doc["expected"].items()},
+    )

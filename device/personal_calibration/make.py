@@ -1,0 +1,58 @@
+"""See the names below.."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from ecg_edge.device.inference.load import Model
+from ecg_edge.device.personal_calibration.file import Calibration
+from ecg_edge.device.personal_calibration.fit import Design, Fit, design
+from ecg_edge.device.personal_calibration.reference import Reference, condition_reference
+from ecg_edge.device.personal_calibration.reference_checks import check
+from ecg_edge.firmware_bridge.errors import CalibrationError
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+
+def make_design(
+    model: Model, reference: Reference, mains_hz: float | None, weight: float = 1.0
+) -> tuple[Design, list[str]]:
+    """Check and stream a reference; returns its design and what is doubtful about it."""
+    spec = model.spec
+    x = condition_reference(reference, spec, mains_hz)
+    doubts = check(reference, x, spec.fs)
+    inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in spec.input_leads]])
+    truth = x[:, [LEADS.index(lead) for lead in spec.target_leads]].astype(np.float64)
+    return design(model.backend, inputs, truth, weight), doubts
+
+
+def refuse_harm(model: Model, found: Fit) -> None:
+    """Refuse a fit that does worse than the shipped head on what it was not fitted to.
+
+    Raises
+    ------
+    CalibrationError
+        The mean error over the leads does not fall.
+    """
+    if not found.rmse_after.mean() < found.rmse_before.mean():
+        raise CalibrationError(
+            f"the fit would make things worse: {found.rmse_before.mean():.3f} mV before, "
+            f"{found.rmse_after.mean():.3f} mV after, on stretches left out",
+            "record another reference, longer and at rest",
+        )
+
+
+def make(model: Model, found: Fit, patient: str, references: tuple[str, ...], at: datetime) -> Calibration:
+    """Bind a fit to its patient, model and leads."""
+    spec = model.spec
+    before, after = found.rmse_before.tolist(), found.rmse_after.tolist()
+    expected = {
+        lead: {"rmse_before_mv": round(b, 4), "rmse_after_mv": round(c, 4), "interval_factor": round(float(k), 3)}
+        for lead, b, c, k in zip(spec.target_leads, before, after, found.interval_factors, strict=True)
+    }
+    return Calibration(
+        patient, at.isoformat(timespec="seconds"), references, spec.model_id, spec.input_leads, spec.target_leads,
+        found.strength, found.mean.astype(np.float32), found.interval_factors.astype(np.float32),
+        found.again.astype(np.float32), found.covariance.astype(np.float32), expected,
+    )  # fmt: skip

@@ -1,0 +1,341 @@
+"""From decoder events to twelve leads: one thread, no clock, the same bytes for every cut of the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.analysis.signal_quality import Quality
+from ecg_edge.device.analysis.signal_watch import SignalWatch
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.conditioning.input_guard import InputGuard
+from ecg_edge.device.inference.load import Model, check_leads
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
+from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
+from ecg_edge.firmware_bridge.events import BACKLOG, Event, Gap, SampleBlock, StreamInfo, rename_leads
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, lead_off_leads
+from ecg_edge.firmware_bridge.tally import Counts
+
+HOLD_S = 0.040
+"""A gap up to this long is bridged by a straight line; a longer one resets the filters."""
+_GAP_ROWS = 4096
+_DRIFTED = "the calibration does not fit: the model's own head is used; check the electrodes or calibrate again"
+_UNFIT, _FIT = 0.5, 0.75
+"""Share of a refitted head below which it is said not to fit, and from which to fit again."""
+_SANE_MV = 1e5
+"""No electrode gives a hundred volts; what claims to is not a sample."""
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Pipeline:
+    """Conditions a source's samples and runs them through a model.
+
+    The blocks that come out are contiguous in index for any sequence of events; and joined, they
+    are the same bytes however the sample blocks were cut.
+
+    Parameters
+    ----------
+    model : Model
+        Whose input leads the source must have.
+    info : StreamInfo
+        The source's description.
+    mains_hz : float or None
+        50, 60, or None for no notch.
+    leads : tuple of str, optional
+        Names for the source's channels, in their order, in place of the device's.
+    spare : Model, optional
+        An any-lead model for the leads that remain when others are lost; see `fallback`.
+
+    Attributes
+    ----------
+    counts : Counts
+        What went through so far.
+    info : StreamInfo
+        The source's description, with the leads renamed.
+    provenance : tuple of Provenance
+        Of each of the twelve leads.
+    reconstructed_from : tuple of str
+        Leads the others are reconstructed from now.
+    delay : float
+        Group delay of the resampler in seconds.
+    support : int
+        Native samples under the resampler's kernel.
+
+    Raises
+    ------
+    LeadMismatchError
+        The source lacks an input lead of the model.
+    NotAnEcgStreamError
+        From `feed`: the device came back with other leads or another rate.
+
+    Notes
+    -----
+    Row ``m`` shows the source at ``m / fs - delay`` (``delay`` is the resampler's). A row of a lead
+    is invalid if any native sample under the resampler's kernel, ``support`` samples up to the row's
+    own instant, was lost, stale or taken with an electrode off. A gap of up to 40 ms is bridged by a
+    straight line between its neighbours instead: the rows it touches stay valid and are flagged `held`.
+    The tails of the recursive filters beyond that are not counted. Nothing is reconstructed from a lead that is
+    too noisy (see `noise_gate`); it stays valid itself, being what was measured.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        info: StreamInfo,
+        *,
+        mains_hz: float | None,
+        leads: tuple[str, ...] | None = None,
+        spare: Model | None = None,
+    ) -> None:
+        spec = model.spec
+        self._leads = leads
+        self.info = rename_leads(info, leads) if leads else info
+        self._columns = check_leads(spec, self.info.leads)
+        n = len(self._columns)
+        self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
+        self._told: list[Note] = []
+        self._reconstructor = FallbackReconstructor(model, spare, self._tell)
+        self.provenance = self._reconstructor.provenance
+        self._algorithmic = spec.algorithmic_latency_s
+        self._step = info.fs / spec.fs
+        self.delay = self._conditioner.delay
+        self.support = max(1, round(2 * self.delay * float(info.fs)))
+        self._hold = int(HOLD_S * info.fs)
+        self._guard = InputGuard(n, self._hold, self.support)
+        self._off_leads = [
+            np.array([lead in lead_off_leads(1 << k) for lead in spec.input_leads]) for k in range(len(ELECTRODES))
+        ]
+        self.counts = Counts()
+        self._next = 0
+        self._reset_at = 0
+        self._gap: Gap | None = None
+        self._edge = (np.zeros(n), np.zeros(n, np.bool_))  # the newest native row and its flags
+        self._held: list[tuple[int, int]] = []
+        self._off = 0
+        self._fits = True
+        self._input_leads = self.reconstructed_from = spec.input_leads
+        channels = tuple(self.info.channels[c] for c in self._columns)
+        self._watch = SignalWatch(spec.input_leads, channels, info.fs, spec.fs)
+
+    def refit(self, model: Model) -> None:
+        """Use a person's head, or another one, of the same model from the next hop on."""
+        self._reconstructor.refit(model.spec)
+        self._fits = True
+
+    @property
+    def calibration_fits(self) -> bool:
+        """False while a person's head gives way to the model's own."""
+        return self._fits
+
+    @property
+    def quality(self) -> dict[str, Quality]:
+        """How good each measured lead is now."""
+        return self._watch.quality
+
+    @property
+    def lead_off(self) -> tuple[str, ...]:
+        """Electrodes that are off now."""
+        return _electrodes(self._off)
+
+    @property
+    def next_index(self) -> int:
+        """Index on the native axis of the next sample expected."""
+        return self._gap.stop if self._gap else self._next
+
+    @property
+    def missing(self) -> int:
+        """Native samples before whose arrival no further block can come out."""
+        return self._conditioner.missing(self._reconstructor.missing)
+
+    @property
+    def hop(self) -> float:
+        """Native samples per hop."""
+        return float(self._reconstructor.hop * self._step)
+
+    @property
+    def latency_terms(self) -> dict[str, float]:
+        """The terms of the latency that are known in advance, in seconds."""
+        return {
+            "device filter": max((self.info.channels[c].group_delay_s for c in self._columns), default=0.0),
+            "frame": float(max(0, self.info.samples_per_frame - 1) / self.info.fs),
+            "resampler": self.delay,
+            "algorithmic": self._algorithmic,
+        }
+
+    def feed(self, event: Event) -> Iterator[LeadBlock | Note]:
+        """Take one event; the iterator must be run to its end before the next is fed.
+
+        It is an iterator so that an hour's gap, which is an hour's rows, need not fit into memory.
+        """
+        if isinstance(event, SampleBlock):
+            yield from self._samples(event)
+        elif isinstance(event, Gap):
+            self._remember(event)
+        elif isinstance(event, StreamInfo):
+            self._check(event)
+
+    def flush(self, arrival: float = 0.0) -> Iterator[LeadBlock | Note]:
+        """End of stream: emit what is still inside."""
+        yield from self._bridge(arrival, *self._edge)
+        yield from self._emit_all(self._reconstructor.flush(arrival))
+
+    def _check(self, info: StreamInfo) -> None:
+        """Refuse a device that comes back as another one."""
+        renamed = rename_leads(info, self._leads) if self._leads else info
+        if (renamed.fs, renamed.leads) != (self.info.fs, self.info.leads):
+            raise NotAnEcgStreamError(
+                f"the device now sends {', '.join(renamed.leads)} at {float(renamed.fs):g} Hz; it began with "
+                f"{', '.join(self.info.leads)} at {float(self.info.fs):g} Hz",
+                "start the run again: one recording has one set of leads and one rate",
+            )
+
+    def _remember(self, gap: Gap) -> None:
+        """Join adjacent gaps: they are bridged as one when the next samples come."""
+        if self._gap is None:
+            start, stop = self._next, max(gap.stop, self._next)
+            if stop > start or not gap.known:
+                self._gap = Gap(start, stop, gap.reason, gap.known)
+        else:
+            stop = max(gap.stop, self._gap.stop)
+            self._gap = Gap(self._gap.start, stop, self._gap.reason, self._gap.known and gap.known)
+
+    def _samples(self, block: SampleBlock) -> Iterator[LeadBlock | Note]:
+        reached = self._gap.stop if self._gap else self._next
+        skip = min(max(0, reached - block.index), len(block))  # rows that are there already
+        if skip == len(block):
+            return
+        if block.index > reached:
+            self._remember(Gap(reached, block.index))
+        mv = block.mv[skip:, self._columns].astype(np.float64)
+        valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
+        for k in range(len(ELECTRODES) if block.lead_off else 0):
+            if block.lead_off >> k & 1:
+                valid &= ~self._off_leads[k]
+        faults = self._watch.faults(block.counts[skip:, self._columns])
+        valid &= ~(faults[0] | faults[1])
+        yield from self._bridge(block.arrival, np.where(valid[0], mv[0], 0.0), valid[0])
+        yield from self._watch.native(mv, valid, faults, self._next)
+        yield from self._electrodes(block.lead_off)
+        self.counts.samples_in += len(mv)
+        yield from self._rows(mv, valid, block.arrival)
+
+    def _electrodes(self, mask: int) -> Iterator[Note]:
+        """Notes of the electrodes that went off or came back since the last block."""
+        if mask == self._off:
+            return
+        for kind, changed in (("lead-off", mask & ~self._off), ("lead-on", self._off & ~mask)):
+            if names := _electrodes(changed):
+                yield Note(kind, self._next, self._next, f"{kind} {', '.join(names)}")
+        self._off = mask
+
+    def _rows(self, mv: npt.NDArray[np.float64], valid: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
+        """Condition and reconstruct native rows."""
+        first = self._conditioner.next_output
+        parts = []
+        for segment in self._guard.feed(mv, valid):
+            if segment.back.any():
+                self._conditioner.reseed(segment.back, segment.mv[0])
+            parts.append(self._conditioner.feed(segment.mv))
+        self._next += len(mv)
+        self._edge = (np.where(valid[-1], mv[-1], 0.0), valid[-1])
+        flags = self._guard.valid(first, self._conditioner.next_output, self._step)
+        if parts:
+            x = np.concatenate(parts)
+            fit, notes = self._watch.rows(x, flags)
+            yield from notes
+            yield from self._emit_all(self._reconstructor.feed(x, flags, arrival, fit))
+
+    def _bridge(
+        self, arrival: float, after: npt.NDArray[np.float64], after_valid: BoolArray
+    ) -> Iterator[LeadBlock | Note]:
+        """Lead the time axis over the gap remembered, if any, to the native row `after`."""
+        gap, self._gap = self._gap, None
+        if gap is None:
+            return
+        n = gap.stop - gap.start
+        if n:
+            self.counts.lose(gap.start, gap.stop)
+        self.counts.loss_known &= gap.known
+        if gap.known and n <= self._hold and self._next > self._reset_at:
+            yield Note("held", gap.start, gap.stop, f"{n} samples {gap.reason}, bridged")
+            before, before_valid = self._edge
+            part = np.arange(1, n + 1)[:, None] / (n + 1)
+            both = np.broadcast_to(before_valid & after_valid, (n, len(self._columns)))
+            self._held.append((gap.start, gap.stop))
+            yield from self._rows(before + part * (after - before), both, arrival)
+            return
+        yield from self._restart(gap, arrival)
+
+    def _restart(self, gap: Gap, arrival: float) -> Iterator[LeadBlock | Note]:
+        """Flush, mark the rows of the gap as invalid, and begin anew behind it."""
+        yield from self._emit_all(self._reconstructor.flush(arrival))
+        n = gap.stop - gap.start
+        what = f"{n / float(self.info.fs):.3f} s ({n} samples) {gap.reason}"
+        text = what if gap.known else f"{what}; the device restarted, and how much is missing is not known"
+        kind = "restart" if not gap.known else "overrun" if gap.reason == BACKLOG else "gap"
+        yield Note(kind, gap.start, gap.stop, text)
+        first = self._conditioner.next_output
+        self._conditioner.reset(gap.stop)
+        stop = self._conditioner.next_output
+        for at in range(first, stop, _GAP_ROWS):
+            yield from self._emit(self._nothing(at, min(stop - at, _GAP_ROWS), arrival))
+        self._reconstructor.reset(stop)
+        self._watch.reset(stop)
+        self._guard.reset(gap.stop, lost_before=True)
+        self._next = self._reset_at = gap.stop
+
+    def _nothing(self, index: int, n: int, arrival: float) -> LeadBlock:
+        """Rows of which nothing is known."""
+        zero = np.zeros((n, len(LEADS)), np.float32)
+        none = np.zeros((n, len(LEADS)), np.bool_)
+        return LeadBlock(index, zero, self.provenance, none, np.ones(n, np.bool_), zero, arrival)
+
+    def _emit_all(self, blocks: Iterator[LeadBlock]) -> Iterator[LeadBlock | Note]:
+        for block in blocks:
+            yield from self._emit(block)
+
+    def _tell(self, row: int, leads: tuple[str, ...]) -> None:
+        """Note from which leads the others are reconstructed from now on."""
+        at = round(row * self._step)
+        self.reconstructed_from = leads
+        text = f"reconstructing from {', '.join(leads)}"
+        self._told.append(Note("fallback", at, at, text + (" again" if leads == self._input_leads else " alone")))
+
+    def _emit(self, block: LeadBlock) -> Iterator[LeadBlock | Note]:
+        told, self._told = self._told, []
+        yield from told
+        if len(block):
+            yield from self._calibration(block)
+            self.counts.rows_out += len(block)
+            yield replace(block, held=self._bridged(block)) if self._held else block
+
+    def _calibration(self, block: LeadBlock) -> Iterator[Note]:
+        """Notes of where a person's calibration ceases to fit, and fits again."""
+        for row, share in enumerate([] if block.share is None else block.share.tolist()):
+            if share < _UNFIT if self._fits else share >= _FIT:
+                self._fits = not self._fits
+                at = round((block.index + row) * self._step)
+                text = "the calibration fits again" if self._fits else _DRIFTED
+                yield Note("calibration", at, at, text)
+
+    def _bridged(self, block: LeadBlock) -> BoolArray:
+        """Rows whose resampler kernel touches a bridged gap; gaps that lie behind are forgotten."""
+        held = np.zeros(len(block), np.bool_)
+        rows = [
+            (-(-start // self._step) - block.index, -(-(stop + self.support - 1) // self._step) - block.index)
+            for start, stop in self._held
+        ]
+        for a, b in rows:
+            held[max(0, int(a)) : max(0, int(b))] = True
+        self._held = [gap for gap, (_, b) in zip(self._held, rows, strict=True) if b > len(block)]
+        return held
+
+
+def _electrodes(mask: int) -> tuple[str, ...]:
+    """Names of the electrodes whose bit is set."""
+    return tuple(name for k, name in enumerate(ELECTRODES) if mask >> k & 1)

@@ -1,0 +1,239 @@
+"""The streaming reconstructor: conditioned samples in, twelve labelled leads out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.inference.backend import Backend, State
+from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.lead_algebra import BASIS, Provenance, known_basis, provenance, twelve_from_basis
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.reconstruction.calibration_drift import DriftWatch
+from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+
+@dataclass(frozen=True)
+class _Hop:
+    """What one hop yields: rows, their input flags, and whether all they were computed from was valid."""
+
+    first: int
+    mv: npt.NDArray[np.float32]
+    sigma: npt.NDArray[np.float32]
+    ok: npt.NDArray[np.bool_]
+    sound: npt.NDArray[np.bool_]
+    clean: npt.NDArray[np.bool_]
+    share: float
+
+
+class StreamReconstructor:
+    """Feeds one stream through the network, hop by hop.
+
+    The output is the same, byte for byte, however the input is cut into blocks.
+
+    Parameters
+    ----------
+    backend : Backend
+        Shared between streams or not; the stream's state lives here.
+
+    Attributes
+    ----------
+    provenance : tuple of Provenance
+        Of each of the twelve leads.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        spec = backend.spec
+        self._hop, self._late = spec.hop, spec.lookahead
+        self._n_in = len(spec.input_leads)
+        self.provenance = provenance(spec.input_leads)
+        known, matrix = known_basis(spec.input_leads)
+        self._known_columns = [BASIS.index(lead) for lead in known]
+        self._known = matrix.T
+        self._target_columns = [BASIS.index(lead) for lead in spec.target_leads]
+        self._twelve = twelve_from_basis().T
+        self._measured = [LEADS.index(lead) for lead in spec.input_leads]
+        self._guess = np.array([p is Provenance.RECONSTRUCTED for p in self.provenance])
+        self._certain = np.flatnonzero(~self._guess)
+        self._twelve2 = self._twelve**2
+        self._needs = self._dependencies(matrix)
+        self.refit(spec)
+        lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
+        self._back = int(-lags.min())
+        self._tap_rows = np.arange(self._hop)[:, None] + self._back + lags[None, :]
+        self._ones = np.ones((self._hop, 1), np.float32)
+        self._settle = round(spec.settling_s * spec.fs)
+        self.reset()
+
+    def refit(self, spec: ModelSpec) -> None:
+        """Use the head of another description of the same model from the next hop on."""
+        self._mean = spec.head.mean.astype(np.float64)
+        self._log_scale = spec.head.log_scale.astype(np.float64)
+        self._factors = spec.head.interval_factors.astype(np.float64)
+        own = spec.personal or spec.head
+        self._own_mean = own.mean.astype(np.float64)
+        self._own_factors = own.interval_factors.astype(np.float64)
+        self._watch = DriftWatch(spec.personal, spec.fs) if spec.personal else None
+
+    def _dependencies(self, known: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Shape (12, n_inputs): which inputs each lead is computed from (a guess: from all)."""
+        needs = np.abs(self._twelve[self._known_columns].T @ known) > 1e-9
+        needs[self._measured] = np.eye(self._n_in, dtype=np.bool_)
+        needs[self._guess] = True
+        return np.asarray(needs, np.bool_)
+
+    @property
+    def missing(self) -> int:
+        """Samples that complete the next hop."""
+        return self._hop - self._pending
+
+    def reset(self, index: int = 0) -> None:
+        """Forget everything; the next sample fed has the given index. Warm-up begins."""
+        self._state: State = self._backend.initial_state()
+        self._start = self._next = index
+        self._x = np.zeros((self._back, self._n_in), np.float32)  # history, then samples not yet consumed
+        self._ok = np.ones((self._late, self._n_in), np.bool_)
+        self._fit = self._ok
+        self._pending = 0
+        if self._watch:
+            self._watch.reset()
+        self._clean_from = index  # first row from which a reconstruction is free of invalid inputs
+
+    def feed(
+        self,
+        x: npt.NDArray[np.float32],
+        valid: npt.NDArray[np.bool_] | None = None,
+        arrival: float = 0.0,
+        fit: npt.NDArray[np.bool_] | None = None,
+    ) -> LeadBlock:
+        """Take conditioned samples; return every row they complete.
+
+        Parameters
+        ----------
+        x : ndarray of float32, shape (n_samples, n_inputs)
+            In mV at the model rate; finite, also where invalid (hold the last value).
+        valid : ndarray of bool, same shape, optional
+            False where an input must not be trusted. A reconstructed lead is invalid at that instant
+            and wherever the samples after it that went into it (its look-ahead, and the rest of its
+            hop) touch it; for the settling time after it the rows are marked as warming up.
+        arrival : float
+            Host time, copied into the block.
+        fit : ndarray of bool, same shape, optional
+            False where an input is itself but nothing must be reconstructed from it.
+
+        Raises
+        ------
+        UsageError
+            Wrong number of leads, or samples that are not finite.
+        """
+        x = np.asarray(x, np.float32)
+        if x.ndim != 2 or x.shape[1] != self._n_in:
+            raise UsageError(f"samples of shape {x.shape}; the model reads {self._n_in} leads", "pass (n, n_inputs)")
+        if not np.isfinite(x).all():
+            raise UsageError("samples hold NaN or infinity", "hold the last value and mark it invalid")
+        ok = np.ones(x.shape, np.bool_) if valid is None else np.asarray(valid, np.bool_)
+        self._x = np.concatenate([self._x, x])
+        self._ok = np.concatenate([self._ok, ok])
+        self._fit = np.concatenate([self._fit, ok if fit is None else ok & fit])
+        self._pending += len(x)
+        return self._block([self._step() for _ in range(self._pending // self._hop)], arrival)
+
+    def flush(self, arrival: float = 0.0) -> LeadBlock:
+        """Repeat the last sample until every sample fed has come out, return the rest, then reset."""
+        fed = self._next + self._pending
+        if fed == self._emitted():
+            self.reset(fed)
+            return self._block([], arrival)
+        n_pad = -(-(self._pending + self._late) // self._hop) * self._hop - self._pending
+        x = np.repeat(self._x[-1:], n_pad, axis=0)
+        ok, fit = (np.repeat(flags[-1:], n_pad, axis=0) for flags in (self._ok, self._fit))
+        tail = self.feed(x, ok, arrival, fit)
+        self.reset(fed)
+        keep = fed - tail.index
+        return LeadBlock(
+            tail.index,
+            tail.mv[:keep],
+            tail.provenance,
+            tail.valid[:keep],
+            tail.warmup[:keep],
+            tail.sigma[:keep],
+            arrival,
+            share=None if tail.share is None else tail.share[:keep],
+        )
+
+    def _step(self) -> _Hop:
+        """Consume one hop. Every product has the same shape in every hop, so the cut cannot show."""
+        hop, back = self._hop, self._back
+        window = self._x[: back + hop]
+        features, self._state = self._backend.step(window[back:], self._state)
+        regressors = self._regressors(features, window)
+        now = window[back - self._late : back - self._late + hop]
+        basis = np.zeros((hop, len(BASIS)))
+        width = np.zeros((hop, len(BASIS)))
+        basis[:, self._known_columns] = now.astype(np.float64) @ self._known
+        share, mean, factors = 1.0, self._mean, self._factors
+        if self._watch:
+            share = self._watch.feed(window[back:], self._fit[self._late : self._late + hop])
+            mean = self._own_mean + share * (mean - self._own_mean)
+            factors = self._own_factors + share * (factors - self._own_factors)
+        basis[:, self._target_columns] = regressors @ mean
+        width[:, self._target_columns] = (
+            np.exp(np.minimum(np.maximum(regressors @ self._log_scale, -6.0), 3.0)) * factors
+        )
+        mv = (basis @ self._twelve).astype(np.float32)
+        mv[:, self._measured] = now
+        # Leads with independent uncertain ancestors add their widths in quadrature.
+        sigma = np.sqrt((width**2) @ self._twelve2).astype(np.float32)
+        sigma[:, self._certain] = 0
+        seen = np.asarray(self._fit[: self._late + hop].all(axis=1), np.bool_)
+        clean = np.logical_and.accumulate(seen[::-1])[::-1][:hop]
+        done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], seen[:hop], clean, share)
+        self._x, self._ok, self._fit = self._x[hop:], self._ok[hop:], self._fit[hop:]
+        self._next += hop
+        self._pending -= hop
+        return done
+
+    def _regressors(
+        self, features: npt.NDArray[np.float32], window: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        """Rows of the design matrix of one hop, in the order `spec.Head` fixes."""
+        taps = window[self._tap_rows].reshape(self._hop, -1)
+        return np.concatenate([features, taps, self._ones], axis=1).astype(np.float64)
+
+    def _block(self, hops: list[_Hop], arrival: float) -> LeadBlock:
+        if not hops:
+            empty = np.zeros((0, len(LEADS)), np.float32)
+            none = np.zeros((0, len(LEADS)), np.bool_)
+            share = np.zeros(0, np.float32) if self._watch else None
+            return LeadBlock(self._emitted(), empty, self.provenance, none, none[:, 0], empty, arrival, share=share)
+        first = hops[0].first
+        skip = max(0, self._start - first)  # rows before the first sample
+        valid, warmup = self._flags(hops)
+        return LeadBlock(
+            first + skip,
+            np.concatenate([h.mv for h in hops])[skip:],
+            self.provenance,
+            valid[skip:],
+            warmup[skip:],
+            np.concatenate([h.sigma for h in hops])[skip:],
+            arrival,
+            share=np.repeat(np.array([h.share for h in hops], np.float32), self._hop)[skip:] if self._watch else None,
+        )
+
+    def _emitted(self) -> int:
+        return max(self._start, self._next - self._late)
+
+    def _flags(self, hops: list[_Hop]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Validity of every lead, and the warm-up flag, of the rows of consecutive hops."""
+        ok, clean = np.concatenate([h.ok for h in hops]), np.concatenate([h.clean for h in hops])
+        valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:, None, :] & self._needs[None]).any(axis=2))
+        valid[:, self._guess] &= clean[:, None]
+        rows = hops[0].first + np.arange(len(ok))
+        sound = np.concatenate([h.sound for h in hops])
+        clean_from = np.maximum.accumulate(np.where(sound, self._clean_from, rows + 1))
+        self._clean_from = int(clean_from[-1])
+        return valid, np.asarray(rows < clean_from + self._settle, np.bool_)

@@ -1,0 +1,196 @@
+"""The recorder: one run becomes two WFDB records, the twelve leads and the measured ones as they came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotation
+from ecg_edge.device.recording.safe_files import disk_errors
+from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter
+from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.firmware_bridge.events import Channel, SampleBlock
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+_BYTES_PER_S = 2400
+_GAIN = 1000
+"""Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
+_SYNC_S = 0.72
+"""Signal between two updates of the headers; with what waits in the queue, a killed run loses under a second."""
+
+
+class Recorder:
+    """A sink that writes ``<UTC stamp>`` (twelve leads, model rate) and ``<UTC stamp>_measured``.
+
+    The measured record holds the device's own counts, its scale as gain. In both, a sample that was
+    lost or must not be trusted reads as NaN, and notes say why. Headers are brought up to date
+    every 0.72 s of signal.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    rotate : str, optional
+        A new pair of records every ``1h``, ``10min`` or ``500MB`` (of the twelve leads).
+
+    Raises
+    ------
+    DiskFullError, RecordingError
+        From every method, when the files cannot be written.
+    """
+
+    name = "recorder"
+
+    def __init__(self, folder: Path, rotate: str | None = None) -> None:
+        self._folder, self._rotate = folder, rotate
+        if rotate:
+            parse_rotation(rotate, _BYTES_PER_S)
+        self._twelve: RollingRecord | None = None
+        self._measured: RollingRecord | None = None
+        self._mine: set[str] = set()
+        self._synced = 0
+        self._warming = False
+
+    @property
+    def path(self) -> Path | None:
+        """The twelve-lead record without extension, once open."""
+        return self._twelve.path if self._twelve else None
+
+    def open(self, header: RunHeader) -> None:
+        """Create both records."""
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        every = parse_rotation(self._rotate, 2 * len(LEADS) * header.spec.fs) if self._rotate else None
+        spec, info = header.spec, header.info
+        said = _comments(header)
+        signals = [Signal(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
+        self._ratio = spec.fs / info.fs
+        self._sync_every = round(_SYNC_S * spec.fs)
+        fs = Fraction(spec.fs)
+
+        def twelve(started: datetime) -> WfdbWriter:
+            return WfdbWriter(self._folder, self._free_name(started), fs, signals, 16, started, said)
+
+        self._twelve = RollingRecord(twelve, header.started, fs, every)
+        # Some devices send rates and flags beside voltages; those have no scale in mV.
+        self._volts = [k for k, c in enumerate(info.channels) if np.isfinite(c.lsb_mv)]
+        native = [_native_signal(info.channels[k]) for k in self._volts]
+        fmt = max(_format(info.channels[k]) for k in self._volts)
+        device = f"device: {info.device} {info.firmware} {info.serial}".rstrip()
+        about = [device, *([f"patient: {header.patient}"] if header.patient else []), f"source: {header.source}"]
+
+        def measured(started: datetime) -> WfdbWriter:
+            name = self._free_name(started, "_measured")
+            return WfdbWriter(self._folder, name, info.fs, native, fmt, started, about)
+
+        self._measured = RollingRecord(measured, header.started, info.fs, every)
+        for record in (self._twelve, self._measured):
+            record.annotate(0, "start of recording")
+
+    def native(self, block: SampleBlock) -> None:
+        """Append the device's counts; samples missing before the block are written as invalid."""
+        record = self._measured
+        if record is None:
+            return
+        record.skip(block.index - record.n_samples)
+        seen = record.n_samples - block.index
+        record.append(block.counts[seen:][:, self._volts], block.valid[seen:][:, self._volts])
+
+    def leads(self, block: LeadBlock) -> None:
+        """Append rows of the twelve leads."""
+        record = self._twelve
+        if record is None:
+            return
+        record.skip(block.index - record.n_samples)
+        seen = record.n_samples - block.index
+        self._mark_warmup(block, seen)
+        counts = np.rint(np.clip(block.mv[seen:].astype(np.float64) * _GAIN, -32767, 32767))
+        record.append(counts.astype(np.int32), block.valid[seen:])
+        if record.n_samples - self._synced >= self._sync_every:
+            self._sync()
+
+    def note(self, note: Note) -> None:
+        """Annotate both records at the note's place."""
+        text = f"{note.kind}: {note.text}" if note.text else note.kind
+        if self._measured is not None and self._twelve is not None:
+            self._measured.annotate(note.index, text)
+            self._twelve.annotate(int(note.index * self._ratio), text)
+
+    def status(self, status: Status) -> None:
+        """Nothing: the header keeps the time of the signal."""
+
+    def close(self) -> None:
+        """Bring both headers up to date and close the files, also when one of them fails."""
+        try:
+            if self._twelve is not None:
+                self._twelve.close()
+        finally:
+            if self._measured is not None:
+                self._measured.close()
+
+    def _mark_warmup(self, block: LeadBlock, seen: int) -> None:
+        """Say where estimates are not settled yet: their values are in the record all the same."""
+        changes = np.flatnonzero(np.diff(block.warmup[seen:], prepend=self._warming)) + seen
+        for row in changes.tolist():
+            self._warming = bool(block.warmup[row])
+            text = "warm-up: reconstructed leads not settled" if self._warming else "settled"
+            if self._twelve is not None:
+                self._twelve.annotate(block.index + row, text)
+
+    def _sync(self) -> None:
+        for record in (self._measured, self._twelve):
+            if record is not None:
+                record.sync()
+                self._synced = record.n_samples
+
+    def _free_name(self, started: datetime, suffix: str = "") -> str:
+        """Name after a time; two runs may begin within a second. A measured record is named as its twelve leads."""
+        stamp = f"{started:%Y%m%dT%H%M%SZ}"
+        name, k = stamp, 2
+        while (self._folder / f"{name}{suffix}.dat").exists() or not (
+            name in self._mine or (self._free(name) and self._free(f"{name}_measured"))
+        ):
+            name, k = f"{stamp}_{k}", k + 1
+        self._mine.add(name)
+        return name + suffix
+
+    def _free(self, name: str) -> bool:
+        return not (self._folder / f"{name}.dat").exists()
+
+
+def _comments(header: RunHeader) -> list[str]:
+    spec = header.spec
+    by: dict[Provenance, list[str]] = {p: [] for p in Provenance}
+    for lead, p in zip(LEADS, header.provenance, strict=True):
+        by[p].append(lead)
+    level = f"{100 * spec.head.interval_level:g} %"
+    delay = header.latency_terms.get("resampler", 0.0)
+    return [
+        "reconstructed leads are estimates, not for diagnosis",
+        *(f"{p.value}: {', '.join(leads) or 'none'}" for p, leads in by.items()),
+        f"model: {header.model_name} sha256 {header.model_sha256} model_id {spec.model_id} {spec.precision}",
+        *([f"patient: {header.patient}"] if header.patient else []),
+        *([header.calibration] if header.calibration else []),
+        f"source: {header.source}",
+        f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
+        f"alignment: sample m shows the instant m/{spec.fs} s - {delay:.4f} s",
+        f"interval: the model states a {level} interval for its estimates while running; it is not in this record",
+        "invalid samples (lost, electrode off) read as NaN; notes say why, where short gaps were bridged (held), and "
+        "where estimates warm up",
+    ]
+
+
+def _format(channel: Channel) -> int:
+    """Smallest format that holds every count; an offset may mean that counts are unsigned."""
+    bits = channel.bits if channel.offset == 0 else channel.bits + 1
+    return 16 if bits <= 16 else 24 if bits <= 24 else 32
+
+
+def _native_signal(channel: Channel) -> Signal:
+    gain = 1 / channel.lsb_mv if channel.lsb_mv else 0.0
+    return Signal(f"{channel.lead} (measured)", gain, round(channel.offset), channel.bits)

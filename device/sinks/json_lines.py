@@ -1,0 +1,102 @@
+"""The twelve leads as JSON lines: what `run --jsonl`, `--serve` and `--mqtt` send.
+
+One object per line, told apart by ``type``: ``header``, ``leads``, ``note``, ``status``, ``end``. Header, note
+and status hold the fields of `monitor_wire`; ``leads`` holds
+
+``index``
+    of the first row on the model-rate axis; ``fs`` is in the header.
+``uv``
+    lead to integers in µV; null where invalid.
+``interval_uv``
+    reconstructed lead to half-widths in µV.
+``warmup``
+    true where any row is not settled yet.
+``provenance``
+    lead to ``measured``, ``derived`` or ``reconstructed``; only where it has changed since the header.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+import numpy as np
+
+from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
+from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+
+def leads_line(block: LeadBlock, told: tuple[Provenance, ...]) -> str:
+    """Rows of the twelve leads; `told` is the provenance that was last sent."""
+    uv = np.rint(np.clip(block.mv.astype(np.float64), -1e5, 1e5) * 1000).astype(np.int64)
+    half = np.rint(block.sigma.astype(np.float64) * 1000).astype(np.int64)
+    guessed = [k for k, p in enumerate(block.provenance) if p is Provenance.RECONSTRUCTED]
+    doc = {
+        "type": "leads",
+        "index": block.index,
+        "uv": {
+            lead: uv[:, k].tolist()
+            if block.valid[:, k].all()
+            else [int(v) if ok else None for v, ok in zip(uv[:, k], block.valid[:, k], strict=True)]
+            for k, lead in enumerate(LEADS)
+        },
+        "interval_uv": {LEADS[k]: half[:, k].tolist() for k in guessed},
+        "warmup": bool(block.warmup.any()),
+    }
+    if block.provenance != told:
+        doc["provenance"] = {lead: p.value for lead, p in zip(LEADS, block.provenance, strict=True)}
+    return json.dumps(doc, separators=(",", ":"))
+
+
+class JsonLines:
+    """A sink that hands every line to a function.
+
+    Parameters
+    ----------
+    send : callable
+        Takes the kind and the line, without its end.
+    now : callable
+        Dates the notes.
+    end : callable
+        Called when the run is over.
+    """
+
+    name = "json lines"
+
+    def __init__(
+        self, send: Callable[[str, str], None], now: Callable[[], datetime], end: Callable[[], None] = lambda: None
+    ) -> None:
+        self._send, self._now, self._end = send, now, end
+        self._told: tuple[Provenance, ...] = ()
+
+    def open(self, header: RunHeader) -> None:
+        """Send the header."""
+        self._told = header.provenance
+        self._send("header", header_message(header))
+
+    def native(self, block: SampleBlock) -> None:
+        """Nothing."""
+
+    def leads(self, block: LeadBlock) -> None:
+        """Send the rows."""
+        if len(block):
+            self._send("leads", leads_line(block, self._told))
+            self._told = block.provenance
+
+    def note(self, note: Note) -> None:
+        """Send the note."""
+        self._send("note", note_message(note, self._now()))
+
+    def status(self, status: Status) -> None:
+        """Send the figures."""
+        self._send("status", status_message(status))
+
+    def close(self) -> None:
+        """Say that it is over."""
+        self._send("end", end_message())
+        self._end()

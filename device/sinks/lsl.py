@@ -1,0 +1,80 @@
+"""The twelve leads as a Lab Streaming Layer outlet (extra `lsl`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+
+class LslSink:
+    """Two outlets: ``ecg-edge`` (type ECG, twelve channels in mV, NaN where invalid) and ``ecg-edge notes``.
+
+    A row is stamped with the time of its own instant: arrival less the algorithm's latency.
+
+    Raises
+    ------
+    MissingExtraError
+        pylsl, or the library it needs, is not installed (from `open`).
+    """
+
+    name = "lsl"
+
+    def __init__(self) -> None:
+        self._outlet: Any = None
+        self._notes: Any = None
+
+    def open(self, header: RunHeader) -> None:
+        """Announce the streams."""
+        try:
+            import pylsl
+        except (ImportError, RuntimeError) as e:
+            raise MissingExtraError("pylsl", "lsl") from e
+        self._clock = pylsl.local_clock
+        self._fs = header.spec.fs
+        self._latency = sum(x for x in header.latency_terms.values() if np.isfinite(x))
+        identity = f"ecg-edge-{header.info.serial or header.info.device}-{header.source}"
+        info: Any = pylsl.StreamInfo("ecg-edge", "ECG", len(LEADS), self._fs, "float32", identity)
+        about = info.desc()
+        about.append_child_value("manufacturer", "ecg-edge")
+        about.append_child_value("warning", "reconstructed leads are estimates, not for diagnosis")
+        about.append_child_value("model", f"{header.model_name} sha256 {header.model_sha256}")
+        channels = about.append_child("channels")
+        for lead, provenance in zip(LEADS, header.provenance, strict=True):
+            channel = channels.append_child("channel")
+            for key, value in (
+                ("label", lead),
+                ("unit", "millivolts"),
+                ("type", "ECG"),
+                ("provenance", provenance.value),
+            ):
+                channel.append_child_value(key, value)
+        self._outlet = pylsl.StreamOutlet(info)
+        marks: Any = pylsl.StreamInfo("ecg-edge notes", "Markers", 1, 0, "string", f"{identity}-notes")
+        self._notes = pylsl.StreamOutlet(marks)
+
+    def native(self, block: SampleBlock) -> None:
+        """Nothing."""
+
+    def leads(self, block: LeadBlock) -> None:
+        """Push the rows; the last one's time counts, the others follow from the rate."""
+        if len(block):
+            rows = np.where(block.valid, block.mv, np.float32(np.nan)).astype(np.float32)
+            self._outlet.push_chunk(rows.tolist(), self._clock() - self._latency)
+
+    def note(self, note: Note) -> None:
+        """Push a marker."""
+        self._notes.push_sample([f"{note.kind}: {note.text}"])
+
+    def status(self, status: Status) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Withdraw the streams."""
+        self._outlet = self._notes = None

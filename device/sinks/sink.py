@@ -1,0 +1,139 @@
+"""What a sink is: anything that takes twelve leads as they come (recorder, monitor, status line)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """What is known when the first samples come.
+
+    Attributes
+    ----------
+    info : StreamInfo
+        The device's description of itself.
+    source : str
+        URL of the source.
+    spec : ModelSpec
+        The model's description.
+    model_name, model_sha256 : str
+        File name without folder, and digest of the file.
+    provenance : tuple of Provenance
+        Of each of the twelve leads.
+    started : datetime
+        Wall-clock time of sample 0, UTC.
+    latency_terms : dict of str to float
+        The named terms of the latency a user sees, in seconds, as far as they are known in advance:
+        ``device filter``, ``frame``, ``resampler``, ``algorithmic`` ….
+    calibration : str
+        ``reconstructed, calibrated <date> from <record>``; empty where the model is everybody's.
+    patient : str
+        Identifier as the user gave it; empty where unknown.
+    """
+
+    info: StreamInfo
+    source: str
+    spec: ModelSpec
+    model_name: str
+    model_sha256: str
+    provenance: tuple[Provenance, ...]
+    started: datetime
+    latency_terms: dict[str, float] = field(default_factory=dict)
+    calibration: str = ""
+    patient: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Figures of the running stream, once a second.
+
+    Attributes
+    ----------
+    elapsed_s : float
+        Since the first sample.
+    samples_in, samples_out, samples_lost : int
+        Native samples accepted, model-rate rows emitted, native samples lost.
+    rate_hz : float
+        Native samples per second as received over the last seconds.
+    latency_p50_ms, latency_p99_ms : float
+        Byte arrival to LeadBlock: how long the host took, beyond the algorithm's own latency.
+    heart_rate_bpm : float or None
+        From the measured leads.
+    lead_off : tuple of str
+        Electrodes that are off.
+    dropped_blocks : int
+        Blocks dropped because a queue was full.
+    calibration : str
+        As in `RunHeader`, now: a calibration may come while the run goes on.
+    quality : dict of str to dict
+        Measured lead to ``index`` (0 to 1) and ``reason``; see `quality.Quality`.
+    st_mv : dict of str to float or None
+        ST level at J+60 in mV; None where it is not identifiable.
+    drift_ppm, jitter_ms : float or None
+        Of the device's clock against the host's; see `clock_fit`.
+    calibration_fits : bool
+        False while the model's own head is used because the measured leads have drifted.
+    reconstructed_from : tuple of str
+        Leads the others are reconstructed from now: fewer than the model's inputs while one is lost or too noisy.
+    warnings : tuple of str
+        What is wrong now and wants somebody's hand, in words: electrodes that look exchanged ….
+    """
+
+    elapsed_s: float
+    samples_in: int
+    samples_out: int
+    samples_lost: int
+    rate_hz: float
+    latency_p50_ms: float
+    latency_p99_ms: float
+    heart_rate_bpm: float | None
+    lead_off: tuple[str, ...] = ()
+    dropped_blocks: int = 0
+    connected: bool = True
+    battery_percent: int | None = None
+    calibration: str = ""
+    calibration_fits: bool = True
+    quality: dict[str, dict[str, object]] = field(default_factory=dict)
+    st_mv: dict[str, float | None] = field(default_factory=dict)
+    drift_ppm: float | None = None
+    jitter_ms: float | None = None
+    reconstructed_from: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Sink(Protocol):
+    """Called from one thread, in order: open, then any mix of the middle four, then close."""
+
+    name: str
+
+    def open(self, header: RunHeader) -> None:
+        """Begin; raise a typed error if that is impossible."""
+        ...
+
+    def native(self, block: SampleBlock) -> None:
+        """Measured samples at their native rate, as decoded."""
+        ...
+
+    def leads(self, block: LeadBlock) -> None:
+        """The twelve leads at the model rate."""
+        ...
+
+    def note(self, note: Note) -> None:
+        """Something happened."""
+        ...
+
+    def status(self, status: Status) -> None:
+        """Fresh figures."""
+        ...
+
+    def close(self) -> None:
+        """End; everything taken is safe when this returns."""
+        ...

@@ -1,0 +1,167 @@
+"""A sink behind a bounded queue and a thread of its own, so that a slow one delays nobody."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.sinks.sink import RunHeader, Sink, Status
+from ecg_edge.firmware_bridge.errors import EcgEdgeError
+from ecg_edge.firmware_bridge.events import SampleBlock
+
+Item = SampleBlock | LeadBlock | Note | Status
+_SAMPLES = (SampleBlock, LeadBlock)
+
+
+class SinkThread:
+    """Runs one sink in a thread.
+
+    Parameters
+    ----------
+    sink : Sink
+        Opened by the caller's thread, then called from this one's only.
+    lossless : bool
+        True: a full queue blocks the caller, and the sink's error is raised to the caller (a
+        recording). False: a full queue drops its oldest item, and an error ends this sink alone (a
+        screen).
+    warn : callable
+        Told, in this sink's thread, about the error that ended a sink that is not lossless.
+    capacity : int
+        Items that may wait.
+    batch : int
+        Samples are left in the queue until there are so many items, or one that is none: a thread that wakes
+        costs more than what most sinks do when awake.
+    takes : tuple of type
+        The kinds of samples that the sink has a use for; no thread is woken for the others.
+
+    Attributes
+    ----------
+    dropped_blocks : int
+        Items dropped because the sink was too slow.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        lossless: bool,
+        warn: Callable[[str], None] = lambda _: None,
+        capacity: int = 512,
+        batch: int = 1,
+        takes: tuple[type, ...] = (SampleBlock, LeadBlock),
+    ) -> None:
+        self._refused = tuple(kind for kind in _SAMPLES if kind not in takes)
+        self._batch = min(batch, capacity)
+        self._sink, self._lossless, self._warn, self._capacity = sink, lossless, warn, capacity
+        self._items: deque[Item] = deque()
+        self._changed = threading.Condition()
+        self._closing = self._ended = self._due = False
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self.dropped_blocks = 0
+
+    @property
+    def name(self) -> str:
+        """The sink's name."""
+        return self._sink.name
+
+    def open(self, header: RunHeader) -> None:
+        """Open the sink and start its thread; the sink's errors are raised here, lossless or not."""
+        self._sink.open(header)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> None:
+        """Hand over one item.
+
+        Raises
+        ------
+        EcgEdgeError
+            The sink is lossless and has failed.
+        """
+        if isinstance(item, self._refused):
+            return
+        with self._changed:
+            if self._lossless:
+                self._changed.wait_for(lambda: len(self._items) < self._capacity or self._ended)
+            elif len(self._items) >= self._capacity:
+                self._items.popleft()
+                self.dropped_blocks += 1
+            if not self._ended:
+                self._items.append(item)
+                self._due = self._due or len(self._items) >= self._batch or not isinstance(item, _SAMPLES)
+                if self._due:
+                    self._changed.notify_all()
+                return
+        self._raise()
+
+    def ease(self) -> None:
+        """Wait until half the queue is free, where nothing may be lost: `put` then need not wait while others do."""
+        with self._changed:
+            half = self._capacity // 2
+            if self._lossless:
+                self._changed.wait_for(lambda: len(self._items) <= half or self._ended or not self._due)
+
+    def close(self) -> None:
+        """Let the sink take what waits, close it and wait for its thread.
+
+        Raises
+        ------
+        EcgEdgeError
+            As in `put`.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._lossless and self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            try:
+                while items := self._take():
+                    for item in items:
+                        self._pass_on(item)
+            finally:
+                self._sink.close()
+        except EcgEdgeError as e:
+            self._error = e
+            if not self._lossless:
+                self._warn(f"{self.name} stopped: {e}")
+        finally:
+            with self._changed:
+                # A fault in a sink must reach the run too, which would wait for ever.
+                self._error = self._error or sys.exc_info()[1]
+                self._ended = True
+                self._items.clear()
+                self._changed.notify_all()
+
+    def _take(self) -> list[Item]:
+        """Wait for what is due, and return a few items at most: what has been taken no longer counts as waiting."""
+        with self._changed:
+            self._changed.wait_for(lambda: (self._items and self._due) or self._closing)
+            before = len(self._items)
+            taken = [self._items.popleft() for _ in range(min(before, self._batch))]
+            after = len(self._items)
+            self._due = bool(after)
+            if before >= self._capacity or after <= self._capacity // 2 < before:
+                self._changed.notify_all()
+            return taken
+
+    def _pass_on(self, item: Item) -> None:
+        if isinstance(item, SampleBlock):
+            self._sink.native(item)
+        elif isinstance(item, LeadBlock):
+            self._sink.leads(item)
+        elif isinstance(item, Note):
+            self._sink.note(item)
+        else:
+            self._sink.status(item)

@@ -1,0 +1,118 @@
+"""Where events come from, by URL: a device, a stored record, the synthetic heart."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ecg_edge.device.sources.paced_source import PacedSource
+from ecg_edge.device.sources.source import Source
+from ecg_edge.device.sources.synthetic_source import synthetic
+from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.console import hint
+from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
+from ecg_edge.firmware_bridge.errors import PortNotFoundError, UsageError
+from ecg_edge.firmware_bridge.ports.listen import name_device
+from ecg_edge.firmware_bridge.ports.reader import Reader
+from ecg_edge.firmware_bridge.ports.same_device import SamePort
+from ecg_edge.firmware_bridge.ports.transport import list_ports, open_transport
+
+_BAUD = 115200
+
+
+def open_source(
+    url: str,
+    clock: Clock,
+    *,
+    reconnect: bool = True,
+    fast: bool = False,
+    baud: int | None = None,
+    device: str | None = None,
+    gain: float | None = None,
+) -> tuple[str, Source]:
+    """Make a source; nothing is opened before its `start`, except a record's header, and a port to be listened to.
+
+    Parameters
+    ----------
+    url : str
+        ``auto``, a serial port, ``tcp://host:port``, ``replay:RECORD``, ``brainflow:BOARD?serial_port=…``, or
+        ``synthetic:leads=I,II&fs=250&seed=0&bpm=65``.
+    clock : Clock
+        Stamps and paces.
+    reconnect : bool
+        Whether a device that was lost is waited for.
+    fast : bool
+        Play a record or the synthetic heart without pace.
+    baud : int, optional
+        Of a serial port; the device's own by default, 115200 where it has none.
+    device : str, optional
+        What speaks at the port, a name of `firmware_bridge.devices`, or ``auto`` to find out by
+        listening; EcgLink by default, and ``auto`` where the port is.
+    gain : float, optional
+        Gain in V/V of a device whose stream does not carry it.
+
+    Returns
+    -------
+    url : str
+        As resolved.
+    source : Source
+
+    Raises
+    ------
+    UsageError, PortNotFoundError, RecordingError, MissingExtraError
+        The URL makes no sense, or names nothing there is.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "replay":
+        from ecg_edge.device.recording.wfdb_reader import read_record
+
+        info, blocks = read_record(rest)
+        return url, PacedSource(info, blocks, clock, fast)
+    if scheme == "synthetic":
+        info, blocks = synthetic(rest)
+        return url, PacedSource(info, blocks, clock, fast)
+    if scheme == "brainflow":
+        from ecg_edge.firmware_bridge.ports.brainflow import brainflow_source
+
+        return url, brainflow_source(rest, clock)
+    if fast:
+        raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
+    port = only_port() if url == "auto" else url
+    if device == "auto" or (url == "auto" and device is None):
+        device = recognise(port, clock, baud)
+    decoder, usual_baud = _decoder(device, gain)
+    return port, Reader(
+        SamePort(port, partial(open_transport, baud=baud or usual_baud)), decoder, clock, reconnect=reconnect
+    )
+
+
+def recognise(port: str, clock: Clock, baud: int | None) -> str:
+    """Listen at a port and return the name of the device there, saying why; see `listen.name_device`."""
+    hint(f"listening at {port}")
+    match = name_device(lambda speed: open_transport(port, baud=baud or speed), port, clock)
+    hint(f"recognised {match.device.name}: {match.reason}")
+    return match.device.name
+
+
+def _decoder(device: str | None, gain: float | None) -> tuple[Decoder, int]:
+    """Decoder of a device, and the speed of its UART."""
+    if device is None or device == "ecglink":
+        if gain is not None:
+            raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
+        return EcgLinkDecoder(), _BAUD
+    found = find_device(device)
+    return found.decoder(gain=gain, live=True), found.baud or _BAUD
+
+
+def only_port() -> str:
+    """Return the one USB serial port of this machine, or raise saying what to name."""
+    ports = [p for p in list_ports() if p.vid is not None]
+    if len(ports) == 1:
+        return ports[0].device
+    if ports:
+        names = ", ".join(f"{p.device} ({p.description})" for p in ports)
+        raise UsageError(f"more than one serial port: {names}", "name one: ecg-edge run " + ports[0].device)
+    raise PortNotFoundError(
+        "no USB serial port on this machine", "plug the device in, or try without one: ecg-edge demo"
+    )

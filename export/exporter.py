@@ -1,0 +1,202 @@
+"""From a finished training run to model files, each proved before it gets its name."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.sealed_file import seal
+from ecg_edge.device.inference.spec import Head, ModelSpec
+from ecg_edge.export import onnx_writer
+from ecg_edge.export.graph import FEATURES, Graph, from_body
+from ecg_edge.export.qat import Tuned, tune
+from ecg_edge.export.quantise import Quantisation, calibrate
+from ecg_edge.export.targets import Target
+from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.train.head import figures as finalise
+from ecg_edge.train.head import figures_any_lead as finalise_any
+from ecg_edge.train.head.design import head_lags, head_weights
+from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.runs import checkpoints
+from ecg_edge.train.runs.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Everything that the files of one run share.
+
+    Attributes
+    ----------
+    network : Reconstructor
+        In torch, in evaluation mode: the reference.
+    graph : Graph
+        The folded body.
+    spec : ModelSpec
+        Of the fp32 file; the others differ in states and quantisation.
+    tuned : Tuned or None
+        The body fine-tuned for 8 bits, which int8 files are then written from.
+    """
+
+    network: Reconstructor
+    graph: Graph
+    spec: ModelSpec
+    tuned: Tuned | None = None
+
+    @property
+    def stem(self) -> str:
+        """File name without precision and suffix: ``i-ii``, or ``any``."""
+        if self.spec.any_lead:
+            return "any"
+        return "-".join(self.spec.input_leads).lower()
+
+    def quantise(self, x: npt.NDArray[np.float32]) -> Quantisation:
+        """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
+        return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
+
+    def fine_tuned(self, quant: Quantisation, x: npt.NDArray[np.float32]) -> Exporter:
+        """Return the same with a body fine-tuned for 8 bits on calibration records."""
+        return dataclasses.replace(self, tuned=tune(self.graph, quant, x, self.spec.head.mean[: self.spec.n_features]))
+
+    def body(self, target: Target) -> Graph:
+        """The graph a file is written from."""
+        return self.tuned.graph if self.tuned and target.precision == "int8" else self.graph
+
+    def describe(
+        self,
+        target: Target,
+        quant: Quantisation | None,
+        calibration: dict[str, Any],
+        accuracy: dict[str, Any],
+        self_test: dict[str, Any] | None = None,
+    ) -> ModelSpec:
+        """Return the description for one file.
+
+        `calibration` says what `quant` was chosen from, `self_test` what the file answered to
+        `device.verify.stimulus`.
+        """
+        how: dict[str, Any] = {"precision": target.precision, "format": target.format}
+        if self_test is not None:
+            how["self_test"] = self_test
+        if target.precision == "int8":
+            assert quant is not None
+            how |= {
+                "activations": "8 bits per tensor, minimum and maximum merged over the calibration records",
+                "weights": "int8, symmetric, per output channel",
+                "float_convolutions": sorted(quant.float_convs),
+                "calibration": calibration,
+            }
+            if self.tuned:
+                how["fine_tuning"] = {
+                    "steps": self.tuned.steps,
+                    "target": "the float network's own output",
+                    "rms_from_float_uv": {"before": self.tuned.before_uv, "after": self.tuned.after_uv},
+                }
+        writer = onnx_writer if target.format == "onnx" else _tflite()
+        used = quant if target.precision == "int8" else None
+        states = () if target.offline else writer.state_specs(self.body(target), used)
+        kind = "offline" if target.offline else "streaming"
+        return dataclasses.replace(self.spec, kind=kind, states=states, quantisation=how, accuracy=accuracy)
+
+    def write(
+        self, path: Path, target: Target, spec: ModelSpec, quant: Quantisation | None = None, n_samples: int = 1000
+    ) -> Path:
+        """Write a sealed file.
+
+        Parameters
+        ----------
+        path : Path
+            Where to.
+        target : Target
+            What to write.
+        spec : ModelSpec
+            As `describe` makes it.
+        quant : Quantisation, optional
+            Needed for int8.
+        n_samples : int
+            Length of the records an offline TFLite file takes (its sizes are fixed); rounded down to hops.
+        """
+        used = quant if target.precision == "int8" else None
+        if target.format == "onnx":
+            blob = onnx_writer.write(self.body(target), spec, used, not target.offline)
+        else:
+            length = n_samples // self.spec.hop * self.spec.hop if target.offline else None
+            weights = "fp32" if target.precision == "int8" else target.precision
+            blob = _tflite().write(self.body(target), spec, used, weights, length)
+        path.write_bytes(seal(blob))
+        return path
+
+
+def _tflite() -> ModuleType:
+    """The TFLite writer, which needs the runtime's schema."""
+    try:
+        from ecg_edge.export import tflite_writer
+    except ImportError as e:
+        raise MissingExtraError(e.name or "ai-edge-litert", "export") from None
+    return tflite_writer
+
+
+def open_run(run: RunFolder) -> Exporter:
+    """Load a finished run.
+
+    Raises
+    ------
+    CheckpointError
+        Not a run, not finished, or damaged.
+    """
+    config = run.read_config()
+    network = checkpoints.load_model(run.path)
+    net = network.spec
+    head, rest = _measured(run, network)
+    graph = from_body(network.body)
+    history = run.history()
+    best = min(history, key=lambda row: row["mean"]["rmse_mv"]) if history else {}
+    spec = ModelSpec(
+        kind="streaming",
+        input_leads=net.input_leads,
+        target_leads=net.target_leads,
+        fs=net.fs,
+        hop=net.hop,
+        lookahead=net.lookahead,
+        receptive_field=network.body.receptive_field(),
+        n_features=net.n_features,
+        states=onnx_writer.state_specs(graph, None),
+        head=head,
+        conditioning=ConditioningSpec.from_dict(config["conditioning"]),
+        model_id=graph.digest(head.mean, head.log_scale),
+        training={
+            "dataset": config["dataset"],
+            "records": config["records"],
+            "excluded": len(config["excluded"]),
+            "epochs": best.get("epoch"),
+            "settings": config["train"],
+            "network": config["net"],
+            "parameters": network.n_parameters(),
+            "macs_per_hop": graph.macs_per_hop(),
+            "commit": config["commit"],
+            "packages": config["packages"],
+            **({"teachers": [Path(t).name for t in config["teachers"]]} if config.get("teachers") else {}),
+        },
+        **rest,
+    )
+    return Exporter(network, graph, spec)
+
+
+def _measured(run: RunFolder, network: Reconstructor) -> tuple[Head, dict[str, Any]]:
+    """Head, and the fields of the description that were measured after training."""
+    mean, log_scale = head_weights(network)
+    lags, n_out = head_lags(network.spec), mean.shape[1]
+    if network.spec.any_lead:
+        subsets, settling = finalise_any.load(run.calibration_file)
+        nothing, ones = np.zeros((0, 0), np.float32), np.ones(n_out, np.float32)
+        head = Head(lags, mean, log_scale, nothing, finalise.LEVEL, ones)
+        return head, {"any_lead": True, "subsets": subsets, "settling_s": settling}
+    found = finalise.Calibration.load(run.calibration_file)
+    head = Head(lags, mean, log_scale, found.moments, finalise.LEVEL, found.interval_factors, found.shrink)
+    return head, {"ridge": found.ridge, "settling_s": found.settling_s}

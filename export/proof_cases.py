@@ -1,0 +1,98 @@
+"""On what a file is proved: the validation records, as the network's inputs, for each lead set it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.lead_algebra import BASIS, missing_basis
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.evaluation import metrics
+from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
+from ecg_edge.train.head.figures_any_lead import masked
+from ecg_edge.train.network import lead_subsets as subsets
+
+_BATCH = 128
+_ANY_EVERY = 3
+"""An any-lead file is proved on six lead sets, each on a third of the records."""
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One lead set.
+
+    Attributes
+    ----------
+    name : str
+        Empty for a network of fixed leads, else the set: ``I+II``.
+    hidden : tuple of str
+        Leads to reconstruct.
+    x : ndarray of float32, shape (n_records, n_samples, n_inputs)
+        Inputs of the graph.
+    truth : ndarray of float32, shape (n_records, n_samples, n_hidden)
+    measured : ndarray of float32, shape (n_records, n_samples)
+        A measured lead, in which beats are found.
+    outputs : list of int
+        Columns of the head that are the hidden leads.
+    fs : int
+        Rate in Hz.
+    """
+
+    name: str
+    hidden: tuple[str, ...]
+    x: Floats
+    truth: Floats
+    measured: Floats
+    outputs: list[int]
+    fs: int
+
+    @property
+    def first(self) -> int:
+        """First scored sample."""
+        return round(SCORED_FROM_S * self.fs)
+
+    def score(self, estimate: Floats) -> dict[str, object]:
+        """Figures of an estimate of shape (n_records, m_samples, n_hidden)."""
+        scored = slice(self.first, estimate.shape[1])
+        parts = [
+            metrics.figures(self.truth[k : k + _BATCH, scored], estimate[k : k + _BATCH, scored], self.hidden)
+            for k in range(0, len(estimate), _BATCH)
+        ]
+        where = "PTB-XL fold 9 (validation)" + (f", every {_ANY_EVERY}rd record" if self.name else "")
+        return {"set": where, **metrics.concatenate(parts).summary()}
+
+
+def cases(spec: ModelSpec, data: Prepared) -> list[Case]:
+    """What a file with this description is proved on."""
+    x = np.asarray(data.x)
+    if not spec.any_lead:
+        return [_case("", spec, x, spec.input_leads)]
+    x = x[::_ANY_EVERY] if len(x) > _ANY_EVERY else x
+    return [_case("+".join(leads), spec, x, leads) for leads in subsets.SPECIALISTS]
+
+
+def _case(name: str, spec: ModelSpec, x: Floats, leads: tuple[str, ...]) -> Case:
+    hidden = missing_basis(leads)
+    measured = [BASIS.index(lead) for lead in leads]
+    return Case(
+        name,
+        hidden,
+        masked(x, leads) if spec.any_lead else x[:, :, measured],
+        x[:, :, [BASIS.index(lead) for lead in hidden]],
+        x[:, :, measured[0]],
+        [spec.target_leads.index(lead) for lead in hidden],
+        spec.fs,
+    )
+
+
+def calibration_inputs(spec: ModelSpec, data: Prepared) -> Floats:
+    """Inputs of the graph from which its 8-bit parameters are chosen; an any-lead one sees subsets of all kinds."""
+    x = np.asarray(data.x)
+    if not spec.any_lead:
+        return x[:, :, [BASIS.index(lead) for lead in spec.input_leads]]
+    drawn = subsets.draw(len(x), x.shape[1], np.random.default_rng(0)).masks.transpose(0, 2, 1)
+    return np.concatenate([x * drawn, drawn], axis=2).astype(np.float32)

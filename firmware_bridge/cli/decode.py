@@ -1,0 +1,91 @@
+"""The verb ``decode``: captured bytes of a device -> samples and an account of what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ecg_edge.firmware_bridge.cli.verb import Verb
+from ecg_edge.firmware_bridge.console import emit_json, hint
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+_EPILOG = """\
+The tally counts samples per channel; lost_ranges are half-open ranges of the sample axis, whose 0 is
+the first accepted sample. loss_known is false where the format has neither a counter nor a time,
+where the counter wraps within a stall of the link (BITalino's 4 bits: 16 ms) and no times are given, or
+where the device restarted: then more may be missing than is listed.
+
+--times FILE gives arrival times, rows 'byte_offset,seconds' (.npy or text): with them the loss of
+whole counter wraps is found, which the counter alone cannot show.
+"""
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("file", metavar="FILE", help="the captured bytes; - reads standard input")
+    parser.add_argument("--as", dest="device", default="auto", metavar="DEVICE", help="the device, or auto")
+    parser.add_argument("--out", metavar="FILE", help="write x.npz or x.csv: index, counts, mv (npz: leads, fs)")
+    parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, where the stream does not carry it")
+    parser.add_argument("--leads", metavar="I,II", help="lead of each channel, in channel order")
+    parser.add_argument("--fs", metavar="HZ", help="sampling rate, where the device runs at another than its usual one")
+    parser.add_argument("--times", metavar="FILE", help="arrival times, see below")
+    parser.add_argument("--json", action="store_true", help="end with the tally as one JSON document")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+    from ecg_edge.firmware_bridge.lead_names import parse_leads
+    from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, document, read_bytes, read_times, save
+    from ecg_edge.firmware_bridge.ports.identify import identify
+
+    data = sys.stdin.buffer.read() if arguments.file == "-" else read_bytes(Path(arguments.file))
+    if arguments.device == "auto":
+        match = identify(data)
+        device = match.device
+        hint(f"recognised {device.name}: {match.reason}")
+    else:
+        device = find_device(arguments.device)
+    leads = parse_leads(arguments.leads) if arguments.leads else None
+    decoder = device.decoder(leads, arguments.gain, _rate(arguments.fs))
+    times = read_times(Path(arguments.times), len(data)) if arguments.times else None
+    decoded = decode_bytes(decoder, data, times)
+    if arguments.out:
+        save(decoded, Path(arguments.out))
+    result = document(decoded)
+    if arguments.json:
+        emit_json(result)
+    else:
+        sys.stdout.write(_text(result))
+    if not arguments.out:
+        hint(f"next: ecg-edge decode --as {device.name} {arguments.file} --out samples.npz")
+    return 0
+
+
+def _rate(text: str | None) -> Fraction | None:
+    from fractions import Fraction
+
+    from ecg_edge.firmware_bridge.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise UsageError(f"bad sampling rate {text!r}", "--fs 250, --fs 10050.25 or --fs 16000000/1592")
+    return rate
+
+
+def _text(result: dict[str, object]) -> str:
+    width = max(map(len, result))
+    return "".join(f"{key:<{width}}  {value}\n" for key, value in result.items())
+
+
+DECODE = Verb("decode", "decode captured bytes of a device to samples", _configure, _run)

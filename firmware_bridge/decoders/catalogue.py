@@ -1,0 +1,220 @@
+"""The devices we can decode: names, rates, default leads, how to open them. Decoders are imported when asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import import_module
+from typing import Any
+
+from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device as the user names it.
+
+    Attributes
+    ----------
+    name, title : str
+        Name for ``--as`` and what it stands for.
+    module, factory : str
+        Module of `ecg_edge.firmware_bridge` and callable in it:
+        ``factory(leads=None, gain=None, fs=None, **options) -> Decoder``.
+    fs : Fraction
+        Samples per second of one channel.
+    leads : tuple of str
+        Default labels of the channels.
+    baud : int
+        UART speed; 0 for USB CDC (any speed), Bluetooth or TCP.
+    dtr : bool
+        Whether DTR must be up for the device to send.
+    options : dict
+        What the factory is told beside leads, gain and rate.
+    aliases : tuple of str
+        Other names.
+    evidence : int
+        Bits of each frame that the format fixes: of two decoders that accept the same bytes,
+        the one that could have refused more is right.
+    boot_s : float
+        Seconds of silence or text to expect after opening (opening resets AVR boards).
+    live : tuple of str or None
+        Module and factory of another decoder for runs.
+    """
+
+    name: str
+    title: str
+    module: str
+    factory: str
+    fs: Fraction
+    leads: tuple[str, ...]
+    baud: int = 0
+    dtr: bool = True
+    options: tuple[tuple[str, Any], ...] = ()
+    aliases: tuple[str, ...] = ()
+    evidence: int = 0
+    boot_s: float = 0.0
+    live: tuple[str, str] | None = None
+
+    def decoder(
+        self,
+        leads: Sequence[str] | None = None,
+        gain: float | None = None,
+        fs: Fraction | None = None,
+        live: bool = False,
+    ) -> Decoder:
+        """Make a decoder.
+
+        Parameters
+        ----------
+        leads : sequence of str, optional
+            Lead of each channel, in channel order; the channels beyond keep their labels.
+        gain : float, optional
+            Gain in V/V where the stream does not carry it.
+        fs : Fraction, optional
+            Rate, where the device runs at another than `Device.fs`.
+        live : bool
+            For a run: rows at an even rate, also where the device's own are not.
+
+        Raises
+        ------
+        UsageError
+            More leads than channels, or a gain or rate that is not positive.
+        """
+        if gain is not None and not gain > 0:
+            raise UsageError(f"the gain must be positive, not {gain:g}", "--gain in V/V, for example --gain 1000")
+        module, factory = self.live if live and self.live else (self.module, self.factory)
+        make = getattr(import_module(f"ecg_edge.firmware_bridge.{module}"), factory)
+        decoder: Decoder = make(leads=leads, gain=gain, fs=fs, **dict(self.options))
+        return decoder
+
+
+def _chords(
+    name: str, title: str, inputs: int, bits: int, rate: int, vref_mv: int, aliases: tuple[str, ...] = ()
+) -> Device:
+    options = (("name", name), ("inputs", inputs), ("bits", bits), ("vref_mv", vref_mv), ("rate", rate))
+    labels = ("I", "II", *(f"ch{k}" for k in range(3, inputs + 1)))
+    evidence = 24 + inputs * (16 - bits)
+    baud = 115200 if bits == 10 and inputs != 6 else 230400
+    title = f"Chords firmware on {title}"
+    return Device(
+        name, title, "decoders.chords", "chords", Fraction(rate), labels, baud, True, options, aliases, evidence, boot_s=2
+    )
+
+
+_HP34 = ("II", "resp")
+_SIX = ("I", "II", "ch3", "ch4", "ch5", "ch6")
+_CYTON = ("I", "II", "V1", "ch4", "ch5", "ch6", "ch7", "ch8")
+_R1292 = ("II", "resp", "resp_rate", "heart_rate")
+_R30003 = ("I", "RR_ms", "heart_rate")
+_HP6 = ("I", "II", "V1", "resp", "lead_off")
+
+
+def _bitalino(channels: int) -> Device:
+    leads = ("I", "II", "A3", "A4", "A5", "A6")[:channels]
+    return Device(
+        f"bitalino-{channels}",
+        f"BITalino (r)evolution, {channels} channel(s)",
+        "decoders.bitalino",
+        "bitalino",
+        Fraction(1000),
+        leads,
+        115200,
+        options=(("channels", channels),),
+        evidence=8,
+    )
+
+
+def _spikerbox(name: str, title: str, channels: int, bits: int, aliases: tuple[str, ...] = ()) -> Device:
+    return Device(
+        name,
+        f"Backyard Brains SpikerBox, {title}",
+        "decoders.spikerbox",
+        "spikerbox",
+        Fraction(2_000_000, 199 * channels),
+        ("I", *(f"ch{k}" for k in range(2, channels + 1))),
+        230400,
+        options=(("channels", channels), ("bits", bits), ("name", name)),
+        aliases=aliases,
+        evidence=channels * (2 + 14 - bits),
+        boot_s=2,
+    )
+
+
+_F = Fraction
+
+# fmt: off
+DEVICES: tuple[Device, ...] = (
+    Device("ads1292r", "ProtoCentral ADS1292R shield or breakout", "decoders.openview", "ads1292r", _F(125), _R1292, 57600,
+           aliases=("protocentral-ads1292r",), evidence=64, boot_s=2),
+    Device("ads1293", "ProtoCentral ADS1293 breakout or shield", "decoders.openview", "ads1293", _F(100), ("I", "II", "V1"),
+           57600, aliases=("protocentral-ads1293",), evidence=80, boot_s=2),
+    Device("max30003", "ProtoCentral MAX30003 breakout", "decoders.openview", "max30003", _F(128), _R30003, 57600,
+           aliases=("protocentral-max30003",), evidence=102, boot_s=2),
+    Device("healthypi3", "HealthyPi v3", "decoders.healthypi", "healthypi34", _F(125), _HP34, 57600,
+           options=(("version", 3),), aliases=("healthypi-v3",), evidence=70),
+    Device("healthypi4", "HealthyPi v4 in V3 mode", "decoders.healthypi", "healthypi34", _F(125), _HP34, 115200,
+           options=(("version", 4),), aliases=("healthypi-v4",), evidence=75),
+    Device("healthypi5", "HealthyPi 5, firmware 2", "decoders.healthypi", "healthypi5", _F(128), ("II", "bioz"),
+           aliases=("healthypi5-openview",), evidence=70),
+    Device("healthypi5-ov3", "HealthyPi 5, firmware 1", "decoders.healthypi", "healthypi5_ov3", _F(128), ("II",), evidence=160),
+    Device("healthypi6", "HealthyPi 6", "decoders.healthypi6", "healthypi6", _F(500), _HP6,
+           aliases=("healthypi6-dblk",), evidence=128),
+    Device("heartypatch", "HeartyPatch (TCP port 4567)", "decoders.healthypi", "heartypatch", _F(128), ("I",), evidence=56),
+    Device("cyton", "OpenBCI Cyton, by its dongle or its own UART", "decoders.cyton", "cyton", _F(250), _CYTON, 115200,
+           aliases=("openbci-cyton", "openbci-cyton-plain", "openbci-cyton-dongle"), evidence=20),
+    Device("olimex", "Olimex SHIELD-EKG-EMG, official demo", "decoders.olimex", "olimex", _F(250), _SIX, 57600,
+           aliases=("olimex-demo", "olimex-ekg-emg"), evidence=76, boot_s=2),
+    Device("olimex-logston", "Olimex SHIELD-EKG-EMG, logston sketch", "decoders.olimex", "olimex", _F(125), _SIX, 115200,
+           options=(("name", "olimex-logston"), ("rate", 125)), evidence=76, boot_s=2),
+    Device("ti-ads1x9x", "TI ADS1x9x ECG front-end board", "decoders.ti_ads1x9x", "ti_evm", _F(500), ("I", "II"),
+           aliases=("ads1x9x-evm", "ti-evm"), evidence=35),
+    _chords("chords-uno-r3", "Arduino UNO R3", 6, 10, 250, 5000, ("chords", "chords-uno")),
+    _chords("chords-uno-r4", "Arduino UNO R4", 6, 14, 500, 5000),
+    _chords("chords-giga", "Arduino GIGA R1", 6, 16, 500, 3300, ("chords-giga-r1",)),
+    _chords("chords-nano", "Arduino Nano", 8, 10, 250, 5000),
+    _chords("chords-mega", "Arduino MEGA 2560", 16, 10, 250, 5000),
+    _chords("chords-pico", "Raspberry Pi Pico", 3, 12, 500, 3300, ("chords-rpi-pico",)),
+    _chords("chords-npg-lite", "Neuro PlayGround Lite, 3 channels", 3, 12, 500, 2500, ("chords-npg-lite-3",)),
+    _chords("chords-npg-lite-6", "Neuro PlayGround Lite, 6 channels", 6, 12, 500, 2500),
+    _chords("chords-stm32f4", "STM32F4 Black Pill", 8, 12, 500, 3300),
+    _chords("chords-stm32g4", "STM32G4 core board or ESP32-S3", 16, 12, 500, 3300, ("chords-esp32-s3",)),
+    # one bit more than those of known width: they fit the same frames, this one also finds the width
+    Device("bitalino", "BITalino (r)evolution", "decoders.bitalino", "bitalino", _F(1000), ("I", "II"), 115200,
+           aliases=("bitalino-revolution",), evidence=9),
+    *(_bitalino(n) for n in range(1, 7)),
+    Device("shimmer3", "Shimmer3 ECG (LogAndStream)", "decoders.shimmer", "shimmer3", _F(512),
+           ("II", "I", "resp", "V1", "lead_off_1", "lead_off_2", "fresh"), 115200,
+           aliases=("shimmer", "shimmer3-ecg"), evidence=36),
+    _spikerbox("spikerbox", "Heart & Brain", 1, 10, ("spikerbox-heart-brain", "heart-and-brain-spikerbox")),
+    *(_spikerbox(f"spikerbox-{n}", f"{n} channels", n, 10) for n in range(2, 7)),
+    _spikerbox("spikerbox-14bit", "14-bit models", 1, 14),
+    Device("ad8232", "AD8232 with SparkFun's sketch", "decoders.ad8232", "ad8232", _F(192), ("I",), 9600,
+           aliases=("ad8232-sparkfun", "ad8232-sparkfun-ascii"), evidence=24, boot_s=2,
+           live=("decoders.ad8232_even_rate", "ad8232_even")),
+    Device("plotter", "Arduino plotter text (give --fs)", "decoders.plotter", "plotter", _F(250), ("I",), 115200,
+           aliases=("arduino-plotter", "text"), evidence=12, boot_s=2),
+)
+# fmt: on
+ECGLINK = Device("ecglink", "EcgLink patch", "ecglink.decoder", "ecglink", _F(250), ("I", "II"), 115200, evidence=128)
+"""Our own protocol: rate, leads and gain come from the stream, those here are the virtual patch's."""
+KNOWN = (ECGLINK, *DEVICES)
+
+
+def find_device(name: str) -> Device:
+    """Return the device of that name or alias; case, ``_`` and ``-`` do not matter.
+
+    Raises
+    ------
+    UsageError
+        There is none; the nearest names are offered.
+    """
+    key = name.strip().lower().replace("_", "-")
+    known = {label: device for device in KNOWN for label in (device.name, *device.aliases)}
+    if key in known:
+        return known[key]
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in KNOWN)
+    raise UsageError(f"unknown device {name!r}", f"--as one of: {', '.join(near)}, or --as auto")

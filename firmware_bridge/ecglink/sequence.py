@@ -1,0 +1,190 @@
+"""Where on the unbroken sample axis does a frame belong? Loss, duplicates, wraps, restarts.
+
+A frame fits when its index lies ahead and its ticks say the same; it is then placed at once.
+One that does not fit is held until the next frame follows it (the device restarted) or
+follows the old stream (noise that passed the CRC): one frame never moves the axis alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ecg_edge.firmware_bridge.ecglink.frames import SampleFrame
+from ecg_edge.firmware_bridge.events import Gap
+from ecg_edge.firmware_bridge.tally import Tally
+
+_MODULUS = 2**32
+_HALF = 2**31
+_SLACK_S = 0.25  # jitter allowed between index and ticks
+_BACKWARD_S = 0.02  # ticks further behind than this have started anew
+_SLACK_SHARE = 0.02  # a converter on an RC oscillator beside ticks from a crystal
+_MAX_GAP_S = 3600.0  # a longer gap is believed only when the next frame confirms it
+_RECENT = 64
+
+_Print = tuple[int, int, bytes]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A frame with its place: index of its first row, and device ticks unwrapped."""
+
+    frame: SampleFrame
+    index: int
+    ticks: int | None
+    arrival: float
+
+
+@dataclass(frozen=True)
+class _Held:
+    frame: SampleFrame
+    arrival: float
+
+
+@dataclass(frozen=True)
+class _Here:
+    """What the next frame should say: its index, and ticks (unwrapped, may be fractional)."""
+
+    index: int
+    ticks: float
+
+
+class Sequence:
+    """Place the sample frames of one device on one axis.
+
+    Parameters
+    ----------
+    tally : Tally
+        Samples, losses and duplicates are counted here.
+
+    Attributes
+    ----------
+    refused : int
+        Frames that were held and that the next frame did not confirm.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self.refused = 0
+        self._next = 0
+        self._fs = 1.0
+        self._ticks_per_sample: float | None = None
+        self._here: _Here | None = None
+        self._held: _Held | None = None
+        self._renewed = False
+        self._recent: deque[_Print] = deque(maxlen=_RECENT)
+
+    def describe(self, fs: Fraction, tick_hz: Fraction | None, renewed: bool) -> None:
+        """Take over a description; `renewed` says that index and ticks start anew (boot, other rate)."""
+        self._fs = float(fs)
+        self._ticks_per_sample = float(tick_hz / fs) if tick_hz else None
+        self._renewed = self._here is not None and (self._renewed or renewed)
+        self._drop_held()
+
+    def place(self, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+        """Return the gap before the frame, if any, and the frame; or nothing while it is held."""
+        here, held = self._here, self._held
+        if here is None:
+            return [self._accept(frame, arrival)]
+        if self._renewed:
+            return self._restart(here, frame, arrival)
+        if self._fits(here, frame, _MAX_GAP_S):
+            self._drop_held()
+            return self._continue(here, frame, arrival)
+        if self._is_duplicate(frame):
+            self._tally.duplicates += len(frame.counts)
+            return []
+        after = self._after(held.frame) if held else here
+        if held is not None and self._fits(after, frame, _MAX_GAP_S):
+            self._held = None
+            first = self._jump(here, held.frame, held.arrival)
+            return [*first, *self._continue(after, frame, arrival)]
+        self._drop_held()
+        self._held = _Held(frame, arrival)
+        return []
+
+    def close(self) -> None:
+        """End of stream: a frame still held is refused."""
+        self._drop_held()
+
+    def _drop_held(self) -> None:
+        self.refused += self._held is not None
+        self._held = None
+
+    def _is_duplicate(self, frame: SampleFrame) -> bool:
+        # Content counts too: a device that reboots at once may well repeat index and ticks.
+        seen = _print(frame)
+        return seen in self._recent or (self._held is not None and seen == _print(self._held.frame))
+
+    def _fits(self, here: _Here, frame: SampleFrame, most_s: float) -> bool:
+        ahead = (frame.index - here.index) % _MODULUS
+        seconds = ahead / self._fs
+        if ahead >= _HALF or seconds > most_s:
+            return False
+        if self._ticks_per_sample is None:
+            return True
+        slack_s = _SLACK_S + _SLACK_SHARE * (seconds + len(frame.counts) / self._fs)
+        error = _signed(frame.ticks - round(here.ticks + ahead * self._ticks_per_sample))
+        return abs(error) <= slack_s * self._ticks_per_sample * self._fs
+
+    def _after(self, frame: SampleFrame) -> _Here:
+        n = len(frame.counts)
+        return _Here((frame.index + n) % _MODULUS, frame.ticks + n * (self._ticks_per_sample or 0.0))
+
+    def _continue(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+        ahead = (frame.index - here.index) % _MODULUS
+        gap = self._lose(ahead, "lost") if ahead else []
+        return [*gap, self._accept(frame, arrival, skipped=ahead)]
+
+    def _jump(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+        # Confirmed: either very much was lost and index and ticks agree on it, or the device restarted.
+        if self._fits(here, frame, float("inf")):
+            return self._continue(here, frame, arrival)
+        return self._restart(here, frame, arrival)
+
+    def _restart(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+        lost = None if self._renewed else self._lost_by_ticks(here, frame)
+        self._renewed = False
+        if lost is None:
+            self._tally.loss_known = False
+            self._here = None
+            gap = [Gap(self._next, self._next, "restart", known=False)]
+        else:
+            gap = self._lose(lost, "restart")
+        return [*gap, self._accept(frame, arrival, skipped=lost or 0)]
+
+    def _lost_by_ticks(self, here: _Here, frame: SampleFrame) -> int | None:
+        """Return the samples that fit between, where the ticks ran on over the restart."""
+        if self._ticks_per_sample is None:
+            return None
+        forward = _signed(frame.ticks - round(here.ticks))
+        lost = round(forward / self._ticks_per_sample)
+        return max(lost, 0) if lost >= -_BACKWARD_S * self._fs else None
+
+    def _lose(self, n: int, reason: str) -> list[Gap]:
+        start, self._next = self._next, self._next + n
+        self._tally.lose(start, self._next)
+        return [Gap(start, self._next, reason)]
+
+    def _accept(self, frame: SampleFrame, arrival: float, skipped: int = 0) -> Placed:
+        n, per_sample = len(frame.counts), self._ticks_per_sample
+        ticks = float(frame.ticks)
+        if self._here is not None and per_sample is not None:
+            expected = round(self._here.ticks + skipped * per_sample)
+            ticks = expected + _signed(frame.ticks - expected)
+        self._here = _Here((frame.index + n) % _MODULUS, ticks + n * (per_sample or 0.0))
+        self._recent.append(_print(frame))
+        placed = Placed(frame, self._next, None if per_sample is None else int(ticks), arrival)
+        self._next += n
+        self._tally.samples += n
+        return placed
+
+
+def _print(frame: SampleFrame) -> _Print:
+    return frame.index, frame.ticks, frame.counts.tobytes()
+
+
+def _signed(difference: int) -> int:
+    """Read a difference of two 32-bit counters as the nearest one to zero."""
+    return (difference + _HALF) % _MODULUS - _HALF

@@ -1,0 +1,201 @@
+"""What travels from a decoder to the rest: lead and electrode names, blocks of samples, events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.firmware_bridge.errors import LeadMismatchError
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel as the device describes it.
+
+    Attributes
+    ----------
+    lead : str
+        One of `LEADS`, or the device's own label where the channel is no standard lead.
+    lsb_mv : float
+        Millivolts per count: ``mv = (count - offset) * lsb_mv``.
+    offset : float
+        Count at 0 mV.
+    bits : int
+        Resolution of the converter.
+    highpass_hz, lowpass_hz : float
+        Band the device leaves (0: no filter of that kind).
+    group_delay_s : float
+        Delay of the device's own filter in seconds.
+    positive, negative : str
+        Electrode names where the device describes the channel by a pair; empty otherwise.
+    """
+
+    lead: str
+    lsb_mv: float
+    offset: float = 0.0
+    bits: int = 24
+    highpass_hz: float = 0.0
+    lowpass_hz: float = 0.0
+    group_delay_s: float = 0.0
+    positive: str = ""
+    negative: str = ""
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What the device says of itself: the event that precedes the first samples, and every change.
+
+    `sensed` is a bit mask over `ELECTRODES`: those whose loss the device can notice.
+    """
+
+    device: str
+    fs: Fraction
+    channels: tuple[Channel, ...]
+    firmware: str = ""
+    serial: str = ""
+    tick_hz: Fraction | None = None
+    samples_per_frame: int = 1
+    sensed: int = 0
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Lead of each channel, in channel order."""
+        return tuple(c.lead for c in self.channels)
+
+
+@dataclass(frozen=True)
+class SampleBlock:
+    """Consecutive samples of all channels.
+
+    Attributes
+    ----------
+    index : int
+        Index of the first row on the unbroken sample axis; 0 is the first accepted sample.
+    counts : ndarray of int32, shape (n_samples, n_channels)
+        As the converter gave them.
+    mv : ndarray of float32, shape (n_samples, n_channels)
+        In millivolts.
+    valid : ndarray of bool, shape (n_samples, n_channels)
+        False where the device marks a sample stale, or an electrode of the lead is off.
+    lead_off : int
+        Bit mask over `ELECTRODES`.
+    ticks : int or None
+        Device time of the first row, in ticks of ``StreamInfo.tick_hz``, unwrapped.
+    arrival : float
+        Host time (``Clock.monotonic``) at which the last byte of the block arrived.
+    """
+
+    index: int
+    counts: npt.NDArray[np.int32]
+    mv: npt.NDArray[np.float32]
+    valid: npt.NDArray[np.bool_]
+    lead_off: int = 0
+    ticks: int | None = None
+    arrival: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.mv)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Samples known to be lost: the half-open range ``[start, stop)`` of the sample axis.
+
+    `known` is False where the format cannot tell how many were lost
+    (a restart of the device's counter without device time): then ``stop == start``.
+    """
+
+    start: int
+    stop: int
+    reason: str = "lost"
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class DeviceStatus:
+    """The producer's own account: samples it dropped, battery, uptime."""
+
+    dropped: int = 0
+    battery_percent: int | None = None
+    uptime_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Ack:
+    """The device's answer to a command."""
+
+    command: int
+    sequence: int
+    code: int = 0
+    data: bytes = b""
+
+
+Event = StreamInfo | SampleBlock | Gap | DeviceStatus | Ack
+
+
+def rename_leads(info: StreamInfo, leads: tuple[str, ...]) -> StreamInfo:
+    """Name the first channels of a source whose device does not name them, or names them wrongly.
+
+    Raises
+    ------
+    LeadMismatchError
+        More names than channels.
+    """
+    if len(leads) > len(info.channels):
+        raise LeadMismatchError(
+            f"--leads names {len(leads)} channels, but the source has {len(info.channels)}",
+            "name the source's channels in their order; those left over are not used",
+        )
+    # A channel left over must not answer to a name that is now another's.
+    rest = tuple(replace(c, lead=f"ch{len(leads) + k + 1}") for k, c in enumerate(info.channels[len(leads) :]))
+    return replace(info, channels=tuple(replace(c, lead=x) for c, x in zip(info.channels, leads, strict=False)) + rest)
+
+
+BACKLOG = "backlog full"
+"""`Gap.reason` of samples that arrived but were dropped because the consumer was too slow."""
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """The device went away.
+
+    Attributes
+    ----------
+    at : float
+        Host time (``Clock.monotonic``).
+    reason : str
+        What was seen.
+    """
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reconnected:
+    """The device is back.
+
+    Attributes
+    ----------
+    at : float
+        Host time (``Clock.monotonic``).
+    down_s : float
+        Seconds since it went away.
+    attempts : int
+        How often it was tried.
+    """
+
+    at: float
+    down_s: float
+    attempts: int
+
+
+ReaderEvent: TypeAlias = Event | Disconnected | Reconnected
+
+
+NO_VALUE = -(2**23)
+"""The count that says "no valid sample here"; a converter at its lower rail sends one more."""

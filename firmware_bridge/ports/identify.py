@@ -1,0 +1,92 @@
+"""``--as auto``: which device sent these bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ecg_edge.firmware_bridge.decoders.catalogue import KNOWN, Device
+from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
+from ecg_edge.firmware_bridge.tally import Tally
+
+LOOK = 1 << 16
+"""Bytes that are enough to tell the devices apart; the slowest sends them in about a minute."""
+_SHARE = 0.5
+_FRAMES = 4
+_NEAR = 0.1
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well a device's decoder recognises some bytes.
+
+    Attributes
+    ----------
+    device : Device
+        The device.
+    share : float
+        Share of the bytes that lie in accepted frames.
+    tally : Tally
+        What its decoder counted.
+    """
+
+    device: Device
+    share: float
+    tally: Tally
+
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence."""
+        return f"{self.share:.0%} of the bytes are frames of {self.device.title} ({self.tally.samples} samples)"
+
+
+def matches(data: bytes, devices: Sequence[Device] = KNOWN) -> list[Match]:
+    """Let every decoder try the bytes; return those that recognise most of them, best first."""
+    data = data[:LOOK]
+    found = []
+    for device in devices:
+        decoder = device.decoder()
+        decoder.feed(data)
+        decoder.close()
+        share = 1 - decoder.tally.skipped_bytes / max(1, len(data))
+        if share >= _SHARE and decoder.tally.samples >= _FRAMES:
+            found.append(Match(device, share, decoder.tally))
+    return sorted(found, key=lambda match: (-match.share, -match.device.evidence))
+
+
+def identify(data: bytes, devices: Sequence[Device] = KNOWN) -> Match:
+    """Return the device whose decoder recognises the bytes best.
+
+    Of decoders that recognise about the same share, the one whose format fixes
+    more bits per frame is right: it could have refused more.
+
+    Parameters
+    ----------
+    data : bytes
+        The beginning of a stream; `LOOK` bytes are looked at.
+    devices : sequence of Device
+        The candidates.
+
+    Raises
+    ------
+    NotAnEcgStreamError
+        No decoder, or more than one equally well, recognises the bytes.
+    """
+    found = matches(data, devices)
+    if not found:
+        seen = "no bytes" if not data else f"{min(len(data), LOOK)} bytes, beginning with {data[:12].hex(' ')}"
+        raise NotAnEcgStreamError(
+            f"no decoder recognises an ECG stream in this ({seen})",
+            "name the device: ecg-edge decode --as DEVICE FILE; "
+            f"DEVICE is one of {', '.join(sorted(d.name for d in devices))}",
+        )
+    near = [match for match in found if match.share >= found[0].share - _NEAR]
+    most = max(match.device.evidence for match in near)
+    best = [match for match in near if match.device.evidence == most]
+    if len(best) > 1:
+        names = [match.device.name for match in best]
+        raise NotAnEcgStreamError(
+            f"these bytes fit {' and '.join(names)} equally well",
+            "name the one it is: " + " or ".join(f"ecg-edge decode --as {name} FILE" for name in names),
+        )
+    return best[0]

@@ -1,0 +1,116 @@
+"""Naming the device at a port by listening to it, and by asking only where it says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.decoders.catalogue import KNOWN, Device
+from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
+from ecg_edge.firmware_bridge.ports.identify import LOOK, Match, identify
+from ecg_edge.firmware_bridge.ports.transport import Transport
+
+QUIET_S = 2.5
+"""An AVR board is silent for two seconds after its port was opened."""
+_HEARD_S = 1.0
+_ASKED_S = 1.2
+_LONGEST_S = 8.0
+_USUAL = 115200
+
+Open = Callable[[int], Transport]
+
+
+def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Device] = KNOWN) -> Match:
+    """Find out what sends at a port.
+
+    First it is listened to, at each speed that a known device uses; a stream that only one decoder
+    recognises names its device. A port that stays silent is asked, in this order: EcgLink, whose
+    question is answered by nothing else, then the devices that wait for a start command, the ones
+    with the most certain format first. What a device was told to begin it is told to end again.
+
+    Parameters
+    ----------
+    open_port : callable
+        Opens the port at a speed in baud.
+    url : str
+        For messages.
+    clock : Clock
+        Measures the patience.
+    devices : sequence of Device
+        The candidates.
+
+    Raises
+    ------
+    NotAnEcgStreamError
+        Silent, unknown, or ambiguous; the message says what to try.
+    """
+    heard = b""
+    last: NotAnEcgStreamError | None = None
+    for baud in _speeds(devices):
+        # A simple format may be found in what a wrong speed makes of another's bytes: each only at its own.
+        here = [d for d in devices if d.baud in (0, baud)]
+        with open_port(baud) as port:
+            data, error, match = _hear(port, clock, here, QUIET_S)
+            if match:
+                return match
+            heard, last = heard + data, error or last
+            if not data and (match := _ask(port, clock, here)):
+                return match
+    if not heard:
+        raise NotAnEcgStreamError(
+            f"{url} is open but silent, and answers none of the questions known here",
+            f"switch the device on, or name it: ecg-edge run {url} --as DEVICE",
+        )
+    told = last.message if last else "too little came to tell"
+    raise NotAnEcgStreamError(f"{url}: {told}", f"name the device: ecg-edge run {url} --as DEVICE")
+
+
+def _speeds(devices: Sequence[Device]) -> list[int]:
+    """Speeds to try, the usual one first; devices on USB take any."""
+    others = sorted({d.baud for d in devices if d.baud} - {_USUAL}, reverse=True)
+    return [_USUAL, *others]
+
+
+def _hear(
+    port: Transport, clock: Clock, devices: Sequence[Device], patience_s: float
+) -> tuple[bytes, NotAnEcgStreamError | None, Match | None]:
+    """Bytes that came, why they name nobody, or who they name."""
+    data, error = b"", None
+    begun = clock.monotonic()
+    judged = spoke = begun
+    while len(data) < LOOK:
+        more = port.read()
+        data, now = data + more, clock.monotonic()
+        if more:
+            spoke = now
+        elif now - spoke > patience_s:  # silent, or a greeting that nothing follows
+            break
+        if data and now - judged >= _HEARD_S:
+            judged = now
+            try:
+                return data, None, identify(data, devices)
+            except NotAnEcgStreamError as e:
+                error = e
+        if now - begun > _LONGEST_S:
+            break
+    return data, error, None
+
+
+def _ask(port: Transport, clock: Clock, devices: Sequence[Device]) -> Match | None:
+    """Send each device's opening in turn; the first that answers in its own format is named."""
+    askers = [(d, opening) for d in devices if (opening := d.decoder().opening())]
+    seen: set[bytes] = set()
+    for device, opening in sorted(askers, key=lambda item: (item[0].name != "ecglink", -item[0].evidence)):
+        # EcgLink numbers its questions; of others one question serves all devices that share it.
+        if opening in seen:
+            continue
+        seen.add(opening)
+        port.write(opening)
+        same = [d for d, other in askers if other == opening or d is device]
+        data, _, match = _hear(port, clock, same, _ASKED_S)
+        port.write(device.decoder().closing())
+        if match:
+            return match
+        if data:
+            _hear(port, clock, (), 0.0)
+    return None

@@ -1,0 +1,325 @@
+"""The reader: one thread that turns a device's bytes into events, and comes back when the device does."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+
+from ecg_edge.firmware_bridge.clock import Clock, SystemClock
+from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.errors import (
+    DeviceLostError,
+    EcgEdgeError,
+    NotAnEcgStreamError,
+    PortBusyError,
+    PortNotFoundError,
+)
+from ecg_edge.firmware_bridge.events import Disconnected, ReaderEvent, Reconnected, StreamInfo
+from ecg_edge.firmware_bridge.ports.event_queue import Backlog
+from ecg_edge.firmware_bridge.ports.read_schedule import Pace
+from ecg_edge.firmware_bridge.ports.transport import Transport
+
+__all__ = ["Disconnected", "Reader", "ReaderEvent", "Reconnected"]
+
+_FIRST_DELAY_S = 0.1
+_LONGEST_DELAY_S = 5.0
+_OPENING_EVERY_S = 1.0
+_HEAD = 64
+
+
+class Reader:
+    """Reads a device in a thread of its own; the consumer takes lists of events.
+
+    Every list is what one read completed, in order: `StreamInfo`, `SampleBlock`,
+    `Gap` and the decoder's other events, and `Disconnected` / `Reconnected` around an outage.
+    A consumer that is too slow loses the oldest lists and finds a `Gap` in their place.
+
+    Parameters
+    ----------
+    connect : callable
+        Opens the transport, now and after every outage:
+        ``functools.partial(open_transport, "/dev/ttyUSB0")``.
+    decoder : Decoder
+        Kept across outages, so that the sample axis continues.
+    clock : Clock, optional
+        Stamps arrivals and paces retries; the system's by default.
+    reconnect : bool
+        Come back after a lost device, trying after 0.1 s, 0.2 s … 5 s; otherwise end.
+    recognise_s : float
+        Longest time without a `StreamInfo` after the first connection, in seconds.
+    capacity : int
+        Lists of events that wait for the consumer, at most.
+
+    Attributes
+    ----------
+    error : BaseException or None
+        What ended the reader.
+    bytes_read : int
+        Bytes read so far.
+    live : bool
+        True: samples come at the device's pace.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        connect: Callable[[], Transport],
+        decoder: Decoder,
+        clock: Clock | None = None,
+        *,
+        reconnect: bool = False,
+        recognise_s: float = 5.0,
+        capacity: int = 1024,
+    ) -> None:
+        self._connect, self._decoder = connect, decoder
+        self._clock: Clock = clock or SystemClock()
+        self._reconnect, self._recognise_s = reconnect, recognise_s
+        self._backlog = Backlog(capacity)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._known = False
+        self._pace = Pace()
+        self._raw = b""
+        self._held: list[ReaderEvent] = []
+        self._delay = _FIRST_DELAY_S
+        self.error: BaseException | None = None
+        self.bytes_read = 0
+
+    @property
+    def dropped_blocks(self) -> int:
+        """Blocks dropped because the consumer was too slow."""
+        return self._backlog.dropped_blocks
+
+    @property
+    def dropped_samples(self) -> int:
+        """Samples per channel in the dropped blocks."""
+        return self._backlog.dropped_samples
+
+    @property
+    def ended(self) -> bool:
+        """Whether the reader has ended and every event has been taken."""
+        return self._backlog.drained
+
+    def start(self) -> None:
+        """Open the transport and start reading.
+
+        Raises
+        ------
+        PortNotFoundError, PortBusyError, UsageError
+            From `connect`: a port that was never there is a mistake, not an outage.
+        """
+        transport = self._connect()
+        self._thread = threading.Thread(target=self._run, args=(transport,), name="reader", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the reader and wait for its thread; what it has read can still be taken.
+
+        Takes up to the transport's time-out, or 5 s while it is connecting by TCP.
+        """
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def get(self, timeout: float | None = None) -> list[ReaderEvent]:
+        """Take the oldest list of events.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Longest wait in seconds; by default until something comes or the reader ends.
+
+        Returns
+        -------
+        list of events
+            Empty when nothing came in time or `ended`.
+
+        Raises
+        ------
+        DeviceLostError, NotAnEcgStreamError, ProtocolVersionError
+            What ended the reader, once every event has been taken.
+        """
+        events = self._backlog.get(timeout)
+        self._pace.take(events)
+        if not events and self.error is not None and self.ended:
+            raise self.error
+        return events
+
+    def expect(self, short: float, every: float) -> None:
+        """Leave the port alone, and the consumer asleep, until there is something it can use.
+
+        Samples are kept back until `short` more have come than the consumer has taken, and from then on until
+        `every` more; anything else passes at once, and the samples before it. A silent device, a lost one and
+        the end of the reader set free what was kept back. A device that sends too much for the kernel to keep
+        is read on meanwhile.
+
+        Parameters
+        ----------
+        short, every : float
+            In samples; may be fractions. Zero or less for `short`: whatever comes next is of use.
+        """
+        self._pace.order(short, every, self.dropped_samples)
+
+    def __iter__(self) -> Iterator[list[ReaderEvent]]:
+        """Take lists of events until the reader ends; errors as in `get`."""
+        while events := self.get():
+            yield events
+
+    def __enter__(self) -> Reader:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self, transport: Transport) -> None:
+        try:
+            self._serve(transport)
+            self._pass_on(self._decoder.close())
+        except EcgEdgeError as error:
+            self._pass_on(self._decoder.close())
+            self.error = error
+        finally:
+            # A fault in a decoder must reach the consumer too, who would wait for ever.
+            self.error = self.error or sys.exc_info()[1]
+            self._backlog.close()
+
+    def _serve(self, first: Transport) -> None:
+        reason = self._attend(first)
+        while reason and (transport := self._come_back(reason)):
+            reason = self._attend(transport)
+
+    def _attend(self, transport: Transport) -> str:
+        """Hold one connection; return why it was lost, or nothing when told to stop."""
+        with transport:
+            try:
+                self._session(transport)
+            except DeviceLostError as error:
+                if not self._reconnect:
+                    raise
+                return error.message
+            except NotAnEcgStreamError as error:
+                if not self._known:
+                    raise
+                # It was an ECG before the outage: the device may still be starting.
+                return error.message
+        return ""
+
+    def _session(self, transport: Transport) -> None:
+        """Read until told to stop."""
+        self._pace.silent()
+        trial = _Trial(transport.url, self._clock.monotonic(), self._recognise_s)
+        recognised, arrival = False, self._clock.monotonic()
+        while not self._stop.is_set():
+            if not recognised and trial.opening_due(self._clock.monotonic()):
+                _write(transport, self._decoder.opening())
+            if recognised and (rest := self._pace.rest(self._clock.monotonic())):
+                self._clock.wait(self._stop, rest)
+            try:
+                data = transport.read()
+            except DeviceLostError:
+                self._feed(b"", arrival)
+                raise
+            arrival = self._clock.monotonic()
+            if data and recognised and self._pace.holds(arrival, len(self._raw) + len(data)):
+                self._raw += data
+                continue
+            if data or self._raw:
+                recognised = self._feed(data, arrival) or recognised
+                _write(transport, self._decoder.request())
+            if not data:
+                self._pace.silent()
+                self._pass_on()
+            if not recognised:
+                trial.judge(data, arrival)
+        self._feed(b"", arrival)
+        with contextlib.suppress(DeviceLostError):
+            _write(transport, self._decoder.closing())
+
+    def _feed(self, data: bytes, arrival: float) -> bool:
+        """Decode what was held back and this, and pass on; return whether this proves an ECG stream."""
+        data, self._raw = self._raw + data, b""
+        self.bytes_read += len(data)
+        events = self._decoder.feed(data, arrival)
+        self._held += events
+        if self._pace.came(events, arrival, self.bytes_read):
+            self._pass_on()
+        # After an outage a decoder need not describe the stream again.
+        proof = bool(events) if self._known else any(isinstance(event, StreamInfo) for event in events)
+        if proof:
+            self._known, self._delay = True, _FIRST_DELAY_S
+        return proof
+
+    def _pass_on(self, events: Iterable[ReaderEvent] = ()) -> None:
+        """Let the consumer have what was kept back, and this."""
+        held, self._held = self._held, []
+        self._backlog.put([*held, *events])
+
+    def _come_back(self, reason: str) -> Transport | None:
+        """Try to connect until it succeeds, or return None when told to stop."""
+        lost_at = self._clock.monotonic()
+        self._pass_on([Disconnected(lost_at, reason)])
+        attempts = 0
+        while not self._clock.wait(self._stop, self._delay):
+            self._delay = min(2 * self._delay, _LONGEST_DELAY_S)
+            attempts += 1
+            with contextlib.suppress(PortNotFoundError, PortBusyError, DeviceLostError):
+                transport = self._connect()
+                now = self._clock.monotonic()
+                self._pass_on([Reconnected(now, now - lost_at, attempts)])
+                return transport
+        return None
+
+
+class _Trial:
+    """A connection's time to prove that it carries an ECG."""
+
+    def __init__(self, url: str, start: float, patience_s: float) -> None:
+        self._url, self._patience_s = url, patience_s
+        self._deadline = start + patience_s
+        self._opening_at = start
+        self._head = b""
+        self._bytes = 0
+
+    def opening_due(self, now: float) -> bool:
+        """Whether to send the decoder's opening now: a device may be deaf while it boots."""
+        if now < self._opening_at:
+            return False
+        self._opening_at = now + _OPENING_EVERY_S
+        return True
+
+    def judge(self, data: bytes, now: float) -> None:
+        """Count what came without being recognised; raise when the time is over."""
+        self._head += data[: _HEAD - len(self._head)]
+        self._bytes += len(data)
+        if now < self._deadline:
+            return
+        if not self._bytes:
+            raise NotAnEcgStreamError(
+                f"{self._url} is open, but not one byte has come in {self._patience_s:g} s",
+                "check the device's power, that it has been started, and that TX and RX are not swapped",
+            )
+        message = f"{self._url} sends no ECG stream known here: {self._bytes} bytes in {self._patience_s:g} s"
+        raise NotAnEcgStreamError(f"{message}, beginning {self._head[:16].hex(' ')}", _advice(self._head))
+
+
+def _advice(head: bytes) -> str:
+    """Say what bytes look like, and so what to try."""
+    readable = sum(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head)
+    if len(set(head)) == 1 and len(head) > 4:
+        return "one and the same byte over and over is an idle or wrongly clocked line: check the baud rate"
+    if readable >= 0.9 * len(head):
+        text = head.decode("ascii", "replace")
+        return f"it is text, {text!r}: a start-up message or a plain-text format; choose the device's format"
+    return "it is binary: check the baud rate (wrong ones look like this) and the device's format"
+
+
+def _write(transport: Transport, data: bytes) -> None:
+    if data:
+        transport.write(data)

@@ -1,0 +1,163 @@
+"""The verb `reproduce`: the grid of Gradowski and Buchner, and studies of our own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ecg_edge.firmware_bridge.cli.verb import Verb
+from ecg_edge.firmware_bridge.console import emit_json, hint
+from ecg_edge.firmware_bridge.errors import UsageError
+
+_STUDIES = ("gradowski2025", "lookahead", "width", "augmentation", "any-lead", "calibration", "bandwidth")
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", choices=_STUDIES)
+    parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
+    parser.add_argument("--out", type=Path, help="results and checkpoints (default: runs/STUDY)")
+    parser.add_argument("--model", default="i-ii-int8", help="of the study calibration (default i-ii-int8)")
+    parser.add_argument("--epochs", type=int, default=4, help="of every row (default 4)")
+    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
+    parser.add_argument("--quick", action="store_true", help="try the machinery: thin networks, one epoch, 64 records")
+    parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    if args.study == "bandwidth":
+        return _bandwidth(args)
+    if args.study == "any-lead":
+        return _any_lead(args)
+    return _calibration(args) if args.study == "calibration" else _networks(args)
+
+
+def _bandwidth(args: argparse.Namespace) -> int:
+    from ecg_edge.train.cli.train import _torch
+
+    _torch(args.threads)
+    from ecg_edge.train.data.datasets import Dataset
+    from ecg_edge.train.pages.results_tables import bandwidth as table
+    from ecg_edge.train.runs.run_folder import data_root
+    from ecg_edge.train.studies import bandwidth
+
+    out, root = args.out or Path("runs") / args.study, data_root(args.data)
+    out.mkdir(parents=True, exist_ok=True)
+    if isinstance(root, Dataset):
+        raise UsageError(f"this study needs PTB-XL, not {root.kind}", "give --data DIR with records100 and records500")
+    epochs, limit = (1, 64) if args.quick else (args.epochs, args.limit)
+    try:
+        doc = bandwidth.run(root, out, epochs, args.limit or limit, args.quick)
+    except KeyboardInterrupt:
+        hint("\nstopped\nnext: the same command goes on where it stopped")
+        return 130
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write(table(doc).plain())
+    hint(f"wrote {out / 'bandwidth.json'}\nnext: cp {out / 'bandwidth.json'} docs/results && ecg-edge results")
+    return 0
+
+
+def _any_lead(args: argparse.Namespace) -> int:
+    from ecg_edge.device.conditioning.spec import ConditioningSpec
+    from ecg_edge.train.data import ptbxl
+    from ecg_edge.train.data.prepare import prepare
+    from ecg_edge.train.pages.results_tables import any_lead
+    from ecg_edge.train.runs.run_folder import data_root
+    from ecg_edge.train.studies import any_lead as reproduce_any
+
+    out = args.out or Path("runs") / args.study
+    out.mkdir(parents=True, exist_ok=True)
+    limit = 64 if args.quick and args.limit is None else args.limit
+    test = prepare(data_root(args.data), (ptbxl.TEST_FOLD,), ConditioningSpec(), limit, "test records")
+    doc = reproduce_any.beside_specialists(test)
+    (out / "any-lead.json").write_text(json.dumps(doc, indent=1) + "\n")
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write(any_lead(doc).plain())
+    hint(f"wrote {out / 'any-lead.json'}\nnext: ecg-edge results")
+    return 0
+
+
+def _calibration(args: argparse.Namespace) -> int:
+    from ecg_edge.train.pages.calibration_tables import tables
+    from ecg_edge.train.runs.run_folder import data_root
+    from ecg_edge.train.studies.calibration_report import report
+
+    out = args.out or Path("runs") / args.study
+    out.mkdir(parents=True, exist_ok=True)
+    doc = report(args.model, data_root(args.data), 64 if args.quick and args.limit is None else args.limit)
+    (out / "calibration.json").write_text(json.dumps(doc, indent=1) + "\n")
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write("\n".join(t.plain() for t in tables(doc)))
+    hint(f"wrote {out / 'calibration.json'}\nnext: ecg-edge results --from {out}")
+    return 0
+
+
+def _networks(args: argparse.Namespace) -> int:
+    from ecg_edge.train.cli.train import _torch
+
+    _torch(args.threads)
+    from ecg_edge.device.conditioning.spec import ConditioningSpec
+    from ecg_edge.train.data import ptbxl
+    from ecg_edge.train.data.prepare import prepare
+    from ecg_edge.train.runs.run_folder import data_root
+    from ecg_edge.train.studies import grid as reproduce_grid
+    from ecg_edge.train.studies import study as reproduce
+
+    out = args.out or Path("runs") / args.study
+    out.mkdir(parents=True, exist_ok=True)
+    root, spec = data_root(args.data), ConditioningSpec()
+    limit = 64 if args.quick and args.limit is None else args.limit
+    train, validation, test = (
+        prepare(root, folds, spec, limit, label)
+        for folds, label in (
+            (ptbxl.TRAIN_FOLDS, "training records"),
+            ((ptbxl.VALIDATION_FOLD,), "validation records"),
+            ((ptbxl.TEST_FOLD,), "test records"),
+        )
+    )
+    parts = (reproduce.quarter(train), validation, test)
+    rows = reproduce_grid.rows(args.study, 1 if args.quick else args.epochs, args.quick)
+    docs: list[dict[str, Any]] = []
+    try:
+        for k, row in enumerate(rows, 1):
+            hint(f"row {k} of {len(rows)}: {row.name}, {len(parts[0])} training records")
+            docs.append(reproduce.run_row(row, parts, out, disturb=args.study == "augmentation"))
+        if args.study == "gradowski2025" and not args.quick:
+            from ecg_edge.train.studies import any_lead as reproduce_any
+
+            hint("the shipped any-lead model on every configuration")
+            docs += reproduce_any.rows(test)
+    except KeyboardInterrupt:
+        hint(f"\nstopped after {len(docs)} of {len(rows)} rows\nnext: the same command goes on where it stopped")
+        return 130
+    return _finish(args, out, docs)
+
+
+def _finish(args: argparse.Namespace, out: Path, docs: list[dict[str, Any]]) -> int:
+    from ecg_edge.train.evaluation.plots import information_matrix
+    from ecg_edge.train.pages.findings import words
+
+    said = words(docs) if args.study == "gradowski2025" else []
+    for doc in docs:
+        mean = doc["figures"]["mean"]
+        name = f"{doc['configuration']}, {doc['design']}"
+        sys.stdout.write(f"{name:<28} r {mean['r']:.4f}  RMSE {mean['rmse_mv']:.4f} mV\n")
+    sys.stdout.write("".join(f"{line}\n" for line in said))
+    information_matrix(docs, out / f"{args.study}.png")
+    (out / "summary.json").write_text(json.dumps({"study": args.study, "words": said, "rows": docs}, indent=1) + "\n")
+    if args.json:
+        emit_json({"study": args.study, "words": said, "rows": docs})
+    hint(f"next: look at {out / f'{args.study}.png'}")
+    return 0
+
+
+REPRODUCE = Verb("reproduce", "train and score the rows of a published or own study", _configure, _reproduce)

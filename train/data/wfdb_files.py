@@ -1,0 +1,156 @@
+"""WFDB files of any maker: headers, and signals as twelve leads in mV."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.firmware_bridge.errors import DataFolderError, MissingExtraError
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+LUDB_MV_PER_COUNT = 1e-3
+"""LUDB's headers carry per-lead gains that scale each lead to 1.0 peak to peak, so the counts are read.
+One count is taken as 1 µV, an assumption: r does not depend on it, figures in mV do. Limb leads in counts
+must obey Einthoven's law, which the screening checks for each record."""
+_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
+_CANONICAL = {lead.lower(): lead for lead in LEADS}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A record as read.
+
+    Attributes
+    ----------
+    x : ndarray of float64, shape (n_samples, 12)
+        In mV, columns as `LEADS`.
+    fs : Fraction
+        Rate in Hz.
+    """
+
+    x: npt.NDArray[np.float64]
+    fs: Fraction
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a loader needs of a header.
+
+    Attributes
+    ----------
+    fs : float
+        Rate in Hz; 0 where the header cannot be read.
+    leads : tuple of str
+        As written.
+    comments : tuple of str
+        Without the leading ``#``.
+    """
+
+    fs: float
+    leads: tuple[str, ...]
+    comments: tuple[str, ...]
+
+    def comment(self, key: str) -> str:
+        """Text after ``key:`` in the comments, or an empty string."""
+        for line in self.comments:
+            name, colon, text = line.partition(":")
+            if colon and name.strip().lower() == key.lower():
+                return text.strip()
+        return ""
+
+
+def with_suffix(path: Path, suffix: str) -> Path:
+    """Append a suffix to a record's path; its name may itself hold dots."""
+    return path.with_name(path.name + suffix)
+
+
+def header_file(path: Path) -> Path:
+    """Header of a record given without suffix."""
+    return with_suffix(path, ".hea")
+
+
+def record_paths(root: Path) -> list[Path]:
+    """Every record below a folder, without suffix, in order of path (numbers by value)."""
+    found = [p.with_name(p.name[: -len(".hea")]) for p in root.rglob("*.hea")]
+    return sorted(found, key=lambda p: (str(p.parent), int(p.name) if p.name.isdigit() else -1, p.name))
+
+
+def read_header(path: Path) -> Header:
+    """Read a header leniently: an unreadable one is empty here and is listed when the record is read."""
+    try:
+        text = header_file(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return Header(0.0, (), ())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    comments = tuple(line[1:].strip() for line in lines if line.startswith("#"))
+    rows = [line.split() for line in lines if not line.startswith("#")]
+    try:
+        fs = float(rows[0][2].split("/")[0].split("(")[0])
+        leads = tuple(row[8] if len(row) > 8 else "" for row in rows[1 : 1 + int(rows[0][1].split("/")[0])])
+    except (IndexError, ValueError):
+        return Header(0.0, (), comments)
+    return Header(fs, leads, comments)
+
+
+def digest(text: str, otherwise: str) -> str:
+    """Short name for a text, or `otherwise` where the text is empty."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12] if text else otherwise
+
+
+def read(path: Path, mv_per_count: float | None = None) -> Signal:
+    """Read one record.
+
+    Parameters
+    ----------
+    path : Path
+        Without suffix.
+    mv_per_count : float, optional
+        Read the counts and scale all leads by this, where the header's gains are not to be trusted.
+
+    Raises
+    ------
+    DataFolderError
+        Unreadable, a lead missing or twice there, an unknown unit, or missing samples.
+    MissingExtraError
+        wfdb is not installed.
+    """
+    record = _rdrecord(path, physical=mv_per_count is None)
+    names = [str(n).strip().lower() for n in record.sig_name or ()]
+    if missing := [lead for lead in LEADS if lead.lower() not in names]:
+        raise DataFolderError(f"lacks lead {', '.join(missing)}", "twelve leads are needed")
+    if twice := [_CANONICAL[n] for n in sorted(set(names)) if n in _CANONICAL and names.count(n) > 1]:
+        raise DataFolderError(f"holds lead {', '.join(twice)} twice", "restore the header")
+    columns = [names.index(lead.lower()) for lead in LEADS]
+    if mv_per_count is None:
+        x = np.asarray(record.p_signal, dtype=np.float64)[:, columns] * _scale([record.units[k] for k in columns])
+    else:
+        x = np.asarray(record.d_signal, dtype=np.float64)[:, columns] * mv_per_count
+    if not np.isfinite(x).all():
+        raise DataFolderError("holds missing samples", "leave the record out")
+    if not record.fs > 0:
+        raise DataFolderError(f"has the rate {record.fs} Hz", "restore the header")
+    return Signal(x, Fraction(record.fs).limit_denominator(1000))
+
+
+def _scale(units: list[str]) -> npt.NDArray[np.float64]:
+    if odd := sorted({u for u in units if u.lower() not in _MV}):
+        raise DataFolderError(f"is in {', '.join(odd)}, not in mV or µV", "restore the header")
+    return np.array([_MV[u.lower()] for u in units])
+
+
+def _rdrecord(path: Path, physical: bool) -> Any:
+    try:
+        import wfdb
+    except ImportError:
+        raise MissingExtraError("wfdb", "wfdb") from None
+    try:
+        return wfdb.rdrecord(str(path), physical=physical)
+    # A damaged file surfaces as whatever numpy or wfdb stumbles over.
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as e:
+        raise DataFolderError(f"cannot read record {path.name}: {e}", "restore the file from the distribution") from e

@@ -1,0 +1,84 @@
+"""Score a reconstructor on prepared records, the baselines beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.inference.backend import Backend
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.progress import Progress
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.evaluation import metrics
+from ecg_edge.train.head import ridge
+
+SCORED_FROM_S = 2.0
+Estimator = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
+"""One record's inputs (n_samples, n_inputs) → its targets (m_samples, n_targets), m ≤ n, aligned at the start."""
+IntervalEstimator = Callable[
+    [npt.NDArray[np.float32]], tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]
+]
+"""The same, with the half-width of the stated interval in mV (same shape; None where nothing is stated)."""
+
+
+def streamed_with_interval(backend: Backend) -> IntervalEstimator:
+    """Estimator that runs a model file hop by hop from a cold start, with the interval it states."""
+    columns = [LEADS.index(lead) for lead in backend.spec.target_leads]
+    reconstructor = StreamReconstructor(backend)
+
+    def estimate(x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]:
+        reconstructor.reset()
+        out = reconstructor.feed(x)
+        return out.mv[:, columns], out.sigma[:, columns]
+
+    return estimate
+
+
+def streamed(backend: Backend) -> Estimator:
+    """The same without the interval."""
+    estimate = streamed_with_interval(backend)
+    return lambda x: estimate(x)[0]
+
+
+def linear(weights: npt.NDArray[np.float32]) -> Estimator:
+    """Estimator of a ridge baseline."""
+    return lambda x: ridge.predict(x, weights)
+
+
+def zero(n_targets: int) -> Estimator:
+    """Estimator that always says 0 mV."""
+    return lambda x: np.zeros((len(x), n_targets))
+
+
+def score(
+    data: Prepared, inputs: tuple[str, ...], targets: tuple[str, ...], fs: int, estimate: Estimator, label: str
+) -> metrics.LeadFigures:
+    """Figures per record and hidden lead, the first 2.0 s left out.
+
+    Parameters
+    ----------
+    data : Prepared
+        Conditioned records.
+    inputs, targets : tuple of str
+        Basis leads.
+    fs : int
+        Rate in Hz.
+    estimate : Estimator
+        What to score.
+    label : str
+        Shown by the progress line.
+    """
+    cols_in, cols_out = [BASIS.index(n) for n in inputs], [BASIS.index(n) for n in targets]
+    first = round(SCORED_FROM_S * fs)
+    parts = []
+    with Progress(label, len(data)) as progress:
+        for record in data.x:
+            guess = estimate(np.ascontiguousarray(record[:, cols_in]))
+            truth = record[first : len(guess), cols_out]
+            parts.append(metrics.figures(truth[None], guess[None, first:], targets))
+            progress.step()
+    return metrics.concatenate(parts)

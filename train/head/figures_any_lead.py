@@ -1,0 +1,117 @@
+"""What the file of an any-lead network needs beside the weights: one set of figures per listed lead set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from ecg_edge.device.inference.spec import LeadSubset
+from ecg_edge.device.lead_algebra import BASIS, missing_basis
+from ecg_edge.firmware_bridge.errors import CheckpointError
+from ecg_edge.firmware_bridge.progress import Progress
+from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.head import ridge
+from ecg_edge.train.head.design import head_lags
+from ecg_edge.train.head.figures import BATCH, LEVEL, SCORED_FROM_S, settling_of
+from ecg_edge.train.network import lead_subsets as subsets
+from ecg_edge.train.network.unet import Reconstructor
+
+_MOMENT_RECORDS = 4096
+"""Second moments of a hundred regressors over as many records of 8 s are known to a percent."""
+Floats = npt.NDArray[np.float32]
+
+
+def finalise_any(model: Reconstructor, train: Prepared, validation: Prepared, path: Path) -> None:
+    """Measure every listed lead set and write the figures to `path`."""
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    every = max(1, len(train) // _MOMENT_RECORDS)
+    part = replace(train, x=train.x[::every], ids=train.ids[::every])
+    settling = 0.0
+    with Progress("lead sets", len(subsets.LISTED)) as progress:
+        for leads in subsets.LISTED:
+            name = "+".join(leads)
+            factors, settled = _interval(model, validation, leads)
+            settling = max(settling, settled)
+            arrays[f"{name}/factors"] = factors
+            arrays[f"{name}/moments"] = _moments(model, part, leads)
+            for taps in ridge.TAPS:
+                arrays[f"{name}/ridge_{taps}"] = ridge.fit(part, leads, missing_basis(leads), model.spec.fs, taps)
+            progress.step()
+    np.savez(path, settling_s=np.float64(settling), **arrays)  # type: ignore[arg-type]
+
+
+def load(path: Path) -> tuple[tuple[LeadSubset, ...], float]:
+    """Read what `finalise_any` wrote: the lead sets, and the settling time in seconds.
+
+    Raises
+    ------
+    CheckpointError
+        Missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            found = [
+                LeadSubset(
+                    leads,
+                    z[f"{'+'.join(leads)}/moments"],
+                    z[f"{'+'.join(leads)}/factors"],
+                    {str(t): z[f"{'+'.join(leads)}/ridge_{t}"] for t in ridge.TAPS},
+                )
+                for leads in subsets.LISTED
+            ]
+            return tuple(found), float(z["settling_s"])
+    except (OSError, ValueError, KeyError) as e:
+        raise CheckpointError(
+            f"the run has no usable {path.name}: {e}", "let training finish: ecg-edge train … --resume"
+        ) from e
+
+
+def masked(x: Floats, leads: tuple[str, ...]) -> Floats:
+    """What an any-lead network sees of the basis leads, (…, n_samples, 8) → (…, n_samples, 16)."""
+    mask = subsets.mask_of(leads)
+    return np.concatenate([x * mask, np.broadcast_to(mask, x.shape)], axis=-1).astype(np.float32)
+
+
+def _tensor(model: Reconstructor, data: Prepared, rows: slice, leads: tuple[str, ...]) -> torch.Tensor:
+    n = data.x.shape[1] // model.spec.hop * model.spec.hop
+    x = masked(np.asarray(data.x[rows, :n]), leads)
+    return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
+
+
+@torch.no_grad()
+def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Floats:
+    """As `finalise.regressors` orders them, of the leads that are there."""
+    spec, columns = model.spec, [BASIS.index(lead) for lead in leads]
+    skip = round(SCORED_FROM_S * spec.fs) + spec.lookahead
+    total, count = np.zeros(()), 0
+    for k in range(0, len(data), BATCH):
+        x = _tensor(model, data, slice(k, k + BATCH), leads)
+        features = model.body(x[:, :, None, :])[:, :, 0]
+        past, n = F.pad(x[:, columns], (model.n_taps - 1, 0)), x.shape[-1]
+        lags = (0, *head_lags(spec))
+        taps = [past[..., model.n_taps - 1 - spec.lookahead + lag :][..., :n] for lag in lags]
+        rows = torch.cat([features, *taps, torch.ones_like(x[:, :1])], dim=1)[..., skip:]
+        a = rows.transpose(1, 2).reshape(-1, rows.shape[1]).numpy()
+        total, count = total + (a.T @ a).astype(np.float64), count + len(a)
+    return np.asarray(total / count, np.float32)
+
+
+@torch.no_grad()
+def _interval(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> tuple[Floats, float]:
+    """Factor per basis lead so that mean ± factor × scale covers `finalise.LEVEL`, and the settling time."""
+    spec, ratios, square = model.spec, [], []
+    hidden = [BASIS.index(lead) for lead in missing_basis(leads)]
+    for k in range(0, len(data), BATCH):
+        x = _tensor(model, data, slice(k, k + BATCH), leads)
+        mean, log_scale = (t.numpy().transpose(0, 2, 1)[:, spec.lookahead :] for t in model(x))
+        error = mean - np.asarray(data.x[k : k + BATCH, : mean.shape[1]])
+        ratio = np.abs(error) / np.exp(log_scale)
+        ratios.append(ratio[:, round(SCORED_FROM_S * spec.fs) :: 4].reshape(-1, len(BASIS)))
+        square.append((error[:, :, hidden].astype(np.float64) ** 2).mean(axis=2).sum(axis=0))
+    factors = np.quantile(np.concatenate(ratios), LEVEL, axis=0)
+    return factors.astype(np.float32), settling_of(np.sqrt(np.sum(square, axis=0) / len(data)), spec.fs)

@@ -1,0 +1,231 @@
+"""Train what a recipe says: data, run folder, training, and the figures a model file needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.shipped import resolve
+from ecg_edge.firmware_bridge.errors import CheckpointError, DataFolderError, EcgEdgeError, UsageError
+from ecg_edge.train.data import ptbxl
+from ecg_edge.train.data.datasets import Dataset, open_dataset
+from ecg_edge.train.data.prepare import Prepared, prepare
+from ecg_edge.train.head.figures import finalise
+from ecg_edge.train.head.figures_any_lead import finalise_any
+from ecg_edge.train.jobs.recipe import Recipe
+from ecg_edge.train.jobs.run_log import RunLog, leave_settings, settings_yaml
+from ecg_edge.train.learning.batch_feed import fitting_workers
+from ecg_edge.train.learning.batches import draw
+from ecg_edge.train.learning.teachers import check, taught
+from ecg_edge.train.learning.trainer import Trainer
+from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.runs.checkpoints import load_model
+from ecg_edge.train.runs.from_model_file import load_file, settle_norms
+from ecg_edge.train.runs.run_folder import DATASET, RunFolder, data_root
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+INTERRUPTED = 130
+_SETTLE_RECORDS = 512
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training to be done.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What.
+    out : Path
+        Run folder.
+    data : str or None
+        As ``--data``.
+    init : Path or None
+        Run to start from.
+    limit : int or None
+        Only the first so many records of each part.
+    resume : bool
+        Continue where there is something to continue.
+    teachers : tuple of Path
+        Runs or model files to learn from in place of the truth.
+    """
+
+    recipe: Recipe
+    out: Path
+    data: str | None = None
+    init: Path | None = None
+    limit: int | None = None
+    resume: bool = False
+    teachers: tuple[Path, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return RunFolder(self.out).calibration_file.is_file()
+
+
+def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
+    """Train, or continue, and measure what the model file needs; return the exit code.
+
+    Parameters
+    ----------
+    job : Job
+        What.
+    fabric : Fabric
+        On what.
+    workers : int, optional
+        Processes that draw batches ahead; what fits the machine unless told, see `feed.fitting_workers`.
+
+    Raises
+    ------
+    EcgEdgeError
+        With what is wrong and how to go on; what was reached lies in the run folder.
+    """
+    recipe, run = job.recipe, RunFolder(job.out)
+    last, conditioning = run.path / "last.pt", ConditioningSpec()
+    if last.exists() and not job.resume:
+        raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
+    _contradictions(job, last.exists())
+    first = _start(job.init) if job.init and not last.exists() else None
+    teachers = [_start(t).eval() for t in job.teachers]
+    check(recipe.net, teachers)
+    parts = _parts(job, conditioning, fabric)
+    lessons = _taught(recipe, parts, teachers, fabric) if teachers else parts[0]
+    if first is not None and is_model(job.init):
+        _settle(first, parts[0], recipe)
+    zero = fabric.is_global_zero
+    if zero:
+        _describe(job, run, conditioning, parts, fabric)
+    log = RunLog(run, silent=not zero)
+    if workers is None:
+        workers = fitting_workers(fabric.device.type == "cuda", fabric.world_size)
+    trainer = Trainer(recipe.net, recipe.train, lessons, parts[1], run.path, fabric, workers)
+    if first is not None:
+        trainer.start_from(first)
+    if last.exists():
+        trainer.load(last)
+        log.say(f"resumed after epoch {trainer.epoch}")
+    log.say(f"{sum(p.numel() for p in trainer.model.parameters())} parameters, {len(lessons)} records")
+    try:
+        trainer.fit(log.epoch)
+    except KeyboardInterrupt:
+        log.say(f"\nstopped; last.pt holds epoch {trainer.epoch}\nnext: the same command with --resume auto")
+        return INTERRUPTED
+    except EcgEdgeError as e:
+        log.say(f"stopped: {e.message}")
+        raise
+    finally:
+        log.close()
+    if trainer.out_of_patience:
+        log.say(f"stopped early: no better for {recipe.train.patience} epochs, the best was {trainer.best_epoch}")
+    if not zero:
+        return 0
+    _measure(run, *parts)
+    if recipe.net.any_lead:
+        log.say(f"next: ecg-edge export {run.path} --int8   or   ecg-edge train --leads I,II --init {run.path}")
+    else:
+        log.say(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
+    return 0
+
+
+def _contradictions(job: Job, started: bool) -> None:
+    """Raise one UsageError with every setting that needs another which is not there."""
+    spec, wrong = job.recipe.train, []
+    if spec.keep and not (job.init or started):
+        wrong.append(("keep is a share of the weights a run starts from", "give --init, or leave keep out"))
+    for name in ("stretch", "mix"):
+        if getattr(spec, name) and not job.teachers:
+            wrong.append((f"{name} is of what teachers say, and there are none", f"give --teacher, or no {name}"))
+    if spec.mixes > 1 and not spec.mix:
+        wrong.append((f"there can be no {spec.mixes} mixes where mix is 0", "give --set mix=0.12, or leave mixes out"))
+    if wrong:
+        raise UsageError("; ".join(what for what, _ in wrong), "; ".join(fix for _, fix in wrong))
+
+
+def is_model(init: Path | None) -> bool:
+    """Whether a start is a model file or the name of a shipped one, not a run."""
+    return init is not None and resolve(init).suffix in (".onnx", ".tflite")
+
+
+def _start(init: Path) -> Reconstructor:
+    """The network to start from: a run's, or the one in a model file."""
+    return load_file(init) if is_model(init) else load_model(init)
+
+
+def _settle(first: Reconstructor, train: Prepared, recipe: Recipe) -> None:
+    """Let the batch norms of a model file's network start from the moments of training records."""
+    rng = np.random.default_rng(recipe.train.seed)
+    rows = rng.permutation(len(train))[:_SETTLE_RECORDS]
+    settle_norms(first, draw(train, rows, first.spec, recipe.train, rng).inputs)
+
+
+def _parts(job: Job, conditioning: ConditioningSpec, fabric: Fabric) -> tuple[Prepared, Prepared]:
+    """Training and validation records; the first process prepares them, the others map what it made."""
+    root = data_root(job.data)
+    if job.recipe.data == "ptb-xl-500":
+        if isinstance(root, Dataset):
+            raise DataFolderError(f"this recipe trains on PTB-XL, not on {root.kind}", "give --data DIR of PTB-XL")
+        root = open_dataset(f"ptb-xl-500:{root}")
+
+    def both() -> tuple[Prepared, Prepared]:
+        fs = job.recipe.net.fs
+        train = prepare(root, ptbxl.TRAIN_FOLDS, conditioning, job.limit, "training records", fs)
+        return train, prepare(root, (ptbxl.VALIDATION_FOLD,), conditioning, job.limit, "validation records", fs)
+
+    parts = both() if fabric.is_global_zero else None
+    fabric.barrier()
+    return parts or both()
+
+
+def _taught(
+    recipe: Recipe, parts: tuple[Prepared, Prepared], teachers: list[Reconstructor], fabric: Fabric
+) -> Prepared:
+    """The training records as the teachers see them; the first process asks, the others map what it wrote."""
+    how = recipe.train
+    ask = partial(taught, *parts, recipe.net, teachers, how.stretch, how.mix, how.mixes)
+    found = ask() if fabric.is_global_zero else None
+    fabric.barrier()
+    return found or ask()
+
+
+def _describe(
+    job: Job, run: RunFolder, conditioning: ConditioningSpec, parts: tuple[Prepared, Prepared], fabric: Fabric
+) -> None:
+    """Write down how the run is made before its first epoch."""
+    recipe, (train, validation) = job.recipe, parts
+    before = run.read_config() if run.config_file.is_file() else {}
+    init = str(job.init or before.get("init") or "")
+    config = {
+        "net": recipe.net.to_dict(),
+        "train": recipe.train.to_dict(),
+        "conditioning": conditioning.to_dict(),
+        "limit": job.limit,
+        "init": init,
+        "teachers": [str(t) for t in job.teachers] or before.get("teachers", []),
+        "records": {"train": len(train), "validation": len(validation)},
+        "excluded": {**train.excluded, **validation.excluded},
+        "dataset": {**DATASET, "name": DATASET["name"].replace("100 Hz", "500 Hz")}
+        if recipe.data == "ptb-xl-500"
+        else DATASET,
+        "hardware": f"{fabric.world_size} x {fabric.device.type}",
+    }
+    run.write_config(config)
+    leave_settings(run, settings_yaml(recipe.name, init, recipe.data, config))
+
+
+def _measure(run: RunFolder, train: Prepared, validation: Prepared) -> None:
+    """Write what the model file says beside the weights; last of all, so that its file means finished."""
+    model = load_model(run.path)
+    part = run.calibration_file.with_suffix(".part.npz")
+    if model.spec.any_lead:
+        finalise_any(model, train, validation, part)
+    else:
+        finalise(model, train, validation).save(part)
+    part.replace(run.calibration_file)
