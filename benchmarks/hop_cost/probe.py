@@ -1,4 +1,4 @@
-"""One row of the table, measured in a process of its own: ``python -m ecg_edge.benchmarks.hop_cost.probe '{"model": …}'``."""
+"""One row of the table, in a process of its own: ``python -m ecg_edge.benchmarks.hop_cost.probe '{"model": …}'``."""
 
 from __future__ import annotations
 

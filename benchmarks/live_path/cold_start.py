@@ -1,4 +1,7 @@
-"""Cold start, taken apart: ``python -m ecg_edge.benchmarks.live_path.cold_start PORT BEGUN MODEL`` is a run that keeps the time."""
+"""Cold start, taken apart.
+
+``python -m ecg_edge.benchmarks.live_path.cold_start PORT BEGUN MODEL`` is a run that keeps the time.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,8 @@ def main(arguments: list[str]) -> int:
     from ecg_edge.device.sources.open_source import open_source
     from ecg_edge.firmware_bridge.clock import SystemClock
 
-    for module in ("cli.run", "inference.onnx_backend"):  # what the verb imports, and what it imports when it loads a model
+    # What the verb imports, and what it imports when it loads a model.
+    for module in ("cli.run", "inference.onnx_backend"):
         importlib.import_module(f"ecg_edge.device.{module}")
     at.append(time.monotonic())
     file = resolve(name)

@@ -1,4 +1,4 @@
-"""Several patches at the real pace on one gateway process; ``python -m ecg_edge.benchmarks.live_path.gateway N`` plays them.
+"""Several patches at the real pace on one gateway; ``python -m ecg_edge.benchmarks.live_path.gateway N`` plays them.
 
 The patches' frames are made beforehand and written by one other process, so that what is measured is the
 gateway: its readers, its threads and their switching, which a loop at full speed does not show.

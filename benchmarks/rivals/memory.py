@@ -1,4 +1,4 @@
-"""What opening and running one network adds to a process: ``python -m ecg_edge.benchmarks.rivals.memory FILE [SHAPE]``."""
+"""What one network adds to a process: ``python -m ecg_edge.benchmarks.rivals.memory FILE [SHAPE]``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,13 @@ def opened(path: Path, shape: Any) -> Callable[[], object]:
 def _imports(path: Path) -> None:
     """Import what a device has anyway: it is not the network's memory."""
     runtime = "litert_backend" if path.suffix == ".tflite" else "onnx_backend"
-    for module in ("device.inference.load", "device.reconstruction.stream_reconstructor", f"device.inference.{runtime}", "export.run_file", "benchmarks.rivals.rivals"):
+    for module in (
+        "device.inference.load",
+        "device.reconstruction.stream_reconstructor",
+        f"device.inference.{runtime}",
+        "export.run_file",
+        "benchmarks.rivals.rivals",
+    ):
         importlib.import_module(f"ecg_edge.{module}")
 
 

@@ -87,7 +87,8 @@ class Device:
         if gain is not None and not gain > 0:
             raise UsageError(f"the gain must be positive, not {gain:g}", "--gain in V/V, for example --gain 1000")
         module, factory = self.live if live and self.live else (self.module, self.factory)
-        make = getattr(import_module(f"ecg_edge.firmware_bridge.{module}"), factory)
+        room = "ecglink.decoder" if module == "ecglink" else f"decoders.{module}"
+        make = getattr(import_module(f"ecg_edge.firmware_bridge.{room}"), factory)
         decoder: Decoder = make(leads=leads, gain=gain, fs=fs, **dict(self.options))
         return decoder
 
@@ -101,7 +102,18 @@ def _chords(
     baud = 115200 if bits == 10 and inputs != 6 else 230400
     title = f"Chords firmware on {title}"
     return Device(
-        name, title, "decoders.chords", "chords", Fraction(rate), labels, baud, True, options, aliases, evidence, boot_s=2
+        name,
+        title,
+        "chords",
+        "chords",
+        Fraction(rate),
+        labels,
+        baud,
+        True,
+        options,
+        aliases,
+        evidence,
+        boot_s=2,
     )
 
 
@@ -118,7 +130,7 @@ def _bitalino(channels: int) -> Device:
     return Device(
         f"bitalino-{channels}",
         f"BITalino (r)evolution, {channels} channel(s)",
-        "decoders.bitalino",
+        "bitalino",
         "bitalino",
         Fraction(1000),
         leads,
@@ -132,7 +144,7 @@ def _spikerbox(name: str, title: str, channels: int, bits: int, aliases: tuple[s
     return Device(
         name,
         f"Backyard Brains SpikerBox, {title}",
-        "decoders.spikerbox",
+        "spikerbox",
         "spikerbox",
         Fraction(2_000_000, 199 * channels),
         ("I", *(f"ch{k}" for k in range(2, channels + 1))),
@@ -148,29 +160,29 @@ _F = Fraction
 
 # fmt: off
 DEVICES: tuple[Device, ...] = (
-    Device("ads1292r", "ProtoCentral ADS1292R shield or breakout", "decoders.openview", "ads1292r", _F(125), _R1292, 57600,
+    Device("ads1292r", "ProtoCentral ADS1292R shield or breakout", "openview", "ads1292r", _F(125), _R1292, 57600,
            aliases=("protocentral-ads1292r",), evidence=64, boot_s=2),
-    Device("ads1293", "ProtoCentral ADS1293 breakout or shield", "decoders.openview", "ads1293", _F(100), ("I", "II", "V1"),
+    Device("ads1293", "ProtoCentral ADS1293 breakout or shield", "openview", "ads1293", _F(100), ("I", "II", "V1"),
            57600, aliases=("protocentral-ads1293",), evidence=80, boot_s=2),
-    Device("max30003", "ProtoCentral MAX30003 breakout", "decoders.openview", "max30003", _F(128), _R30003, 57600,
+    Device("max30003", "ProtoCentral MAX30003 breakout", "openview", "max30003", _F(128), _R30003, 57600,
            aliases=("protocentral-max30003",), evidence=102, boot_s=2),
-    Device("healthypi3", "HealthyPi v3", "decoders.healthypi", "healthypi34", _F(125), _HP34, 57600,
+    Device("healthypi3", "HealthyPi v3", "healthypi", "healthypi34", _F(125), _HP34, 57600,
            options=(("version", 3),), aliases=("healthypi-v3",), evidence=70),
-    Device("healthypi4", "HealthyPi v4 in V3 mode", "decoders.healthypi", "healthypi34", _F(125), _HP34, 115200,
+    Device("healthypi4", "HealthyPi v4 in V3 mode", "healthypi", "healthypi34", _F(125), _HP34, 115200,
            options=(("version", 4),), aliases=("healthypi-v4",), evidence=75),
-    Device("healthypi5", "HealthyPi 5, firmware 2", "decoders.healthypi", "healthypi5", _F(128), ("II", "bioz"),
+    Device("healthypi5", "HealthyPi 5, firmware 2", "healthypi", "healthypi5", _F(128), ("II", "bioz"),
            aliases=("healthypi5-openview",), evidence=70),
-    Device("healthypi5-ov3", "HealthyPi 5, firmware 1", "decoders.healthypi", "healthypi5_ov3", _F(128), ("II",), evidence=160),
-    Device("healthypi6", "HealthyPi 6", "decoders.healthypi6", "healthypi6", _F(500), _HP6,
+    Device("healthypi5-ov3", "HealthyPi 5, firmware 1", "healthypi", "healthypi5_ov3", _F(128), ("II",), evidence=160),
+    Device("healthypi6", "HealthyPi 6", "healthypi6", "healthypi6", _F(500), _HP6,
            aliases=("healthypi6-dblk",), evidence=128),
-    Device("heartypatch", "HeartyPatch (TCP port 4567)", "decoders.healthypi", "heartypatch", _F(128), ("I",), evidence=56),
-    Device("cyton", "OpenBCI Cyton, by its dongle or its own UART", "decoders.cyton", "cyton", _F(250), _CYTON, 115200,
+    Device("heartypatch", "HeartyPatch (TCP port 4567)", "healthypi", "heartypatch", _F(128), ("I",), evidence=56),
+    Device("cyton", "OpenBCI Cyton, by its dongle or its own UART", "cyton", "cyton", _F(250), _CYTON, 115200,
            aliases=("openbci-cyton", "openbci-cyton-plain", "openbci-cyton-dongle"), evidence=20),
-    Device("olimex", "Olimex SHIELD-EKG-EMG, official demo", "decoders.olimex", "olimex", _F(250), _SIX, 57600,
+    Device("olimex", "Olimex SHIELD-EKG-EMG, official demo", "olimex", "olimex", _F(250), _SIX, 57600,
            aliases=("olimex-demo", "olimex-ekg-emg"), evidence=76, boot_s=2),
-    Device("olimex-logston", "Olimex SHIELD-EKG-EMG, logston sketch", "decoders.olimex", "olimex", _F(125), _SIX, 115200,
+    Device("olimex-logston", "Olimex SHIELD-EKG-EMG, logston sketch", "olimex", "olimex", _F(125), _SIX, 115200,
            options=(("name", "olimex-logston"), ("rate", 125)), evidence=76, boot_s=2),
-    Device("ti-ads1x9x", "TI ADS1x9x ECG front-end board", "decoders.ti_ads1x9x", "ti_evm", _F(500), ("I", "II"),
+    Device("ti-ads1x9x", "TI ADS1x9x ECG front-end board", "ti_ads1x9x", "ti_evm", _F(500), ("I", "II"),
            aliases=("ads1x9x-evm", "ti-evm"), evidence=35),
     _chords("chords-uno-r3", "Arduino UNO R3", 6, 10, 250, 5000, ("chords", "chords-uno")),
     _chords("chords-uno-r4", "Arduino UNO R4", 6, 14, 500, 5000),
@@ -183,23 +195,23 @@ DEVICES: tuple[Device, ...] = (
     _chords("chords-stm32f4", "STM32F4 Black Pill", 8, 12, 500, 3300),
     _chords("chords-stm32g4", "STM32G4 core board or ESP32-S3", 16, 12, 500, 3300, ("chords-esp32-s3",)),
     # one bit more than those of known width: they fit the same frames, this one also finds the width
-    Device("bitalino", "BITalino (r)evolution", "decoders.bitalino", "bitalino", _F(1000), ("I", "II"), 115200,
+    Device("bitalino", "BITalino (r)evolution", "bitalino", "bitalino", _F(1000), ("I", "II"), 115200,
            aliases=("bitalino-revolution",), evidence=9),
     *(_bitalino(n) for n in range(1, 7)),
-    Device("shimmer3", "Shimmer3 ECG (LogAndStream)", "decoders.shimmer", "shimmer3", _F(512),
+    Device("shimmer3", "Shimmer3 ECG (LogAndStream)", "shimmer", "shimmer3", _F(512),
            ("II", "I", "resp", "V1", "lead_off_1", "lead_off_2", "fresh"), 115200,
            aliases=("shimmer", "shimmer3-ecg"), evidence=36),
     _spikerbox("spikerbox", "Heart & Brain", 1, 10, ("spikerbox-heart-brain", "heart-and-brain-spikerbox")),
     *(_spikerbox(f"spikerbox-{n}", f"{n} channels", n, 10) for n in range(2, 7)),
     _spikerbox("spikerbox-14bit", "14-bit models", 1, 14),
-    Device("ad8232", "AD8232 with SparkFun's sketch", "decoders.ad8232", "ad8232", _F(192), ("I",), 9600,
+    Device("ad8232", "AD8232 with SparkFun's sketch", "ad8232", "ad8232", _F(192), ("I",), 9600,
            aliases=("ad8232-sparkfun", "ad8232-sparkfun-ascii"), evidence=24, boot_s=2,
-           live=("decoders.ad8232_even_rate", "ad8232_even")),
-    Device("plotter", "Arduino plotter text (give --fs)", "decoders.plotter", "plotter", _F(250), ("I",), 115200,
+           live=("ad8232_even_rate", "ad8232_even")),
+    Device("plotter", "Arduino plotter text (give --fs)", "plotter", "plotter", _F(250), ("I",), 115200,
            aliases=("arduino-plotter", "text"), evidence=12, boot_s=2),
 )
 # fmt: on
-ECGLINK = Device("ecglink", "EcgLink patch", "ecglink.decoder", "ecglink", _F(250), ("I", "II"), 115200, evidence=128)
+ECGLINK = Device("ecglink", "EcgLink patch", "ecglink", "ecglink", _F(250), ("I", "II"), 115200, evidence=128)
 """Our own protocol: rate, leads and gain come from the stream, those here are the virtual patch's."""
 KNOWN = (ECGLINK, *DEVICES)
 

@@ -1,20 +1,16 @@
 import os
-import sys
 import warnings
 from pathlib import Path
 
 import pytest
-
-# The helpers beside the tests must be found also by a plain `pytest`.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 with warnings.catch_warnings():  # wfdb uses a pandas call that is on its way out
     warnings.simplefilter("ignore")
     import wfdb  # noqa: F401
 
 from ecg_edge.benchmarks.measuring.chromium import Chromium
-from tests.device.monitor_scene import Scene
-from tests.device.tiny_model import tiny_model
+from tests.support.monitor_scene import Scene
+from tests.support.tiny_model import tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.device.tiny_model import write_tiny
+from tests.support.tiny_model import write_tiny
 
 CHILD = """
 import importlib, pkgutil, sys

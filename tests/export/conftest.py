@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.nets import SMALL, exporter_of, lively, noise
 
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.targets import Target
 from ecg_edge.train.network.unet import NetSpec
+from tests.support.nets import SMALL, exporter_of, lively, noise
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from support.nets import SMALL, exporter_of, lively, noise
 
 from ecg_edge.device.inference.head import features
 from ecg_edge.device.inference.load import load_model
@@ -26,6 +25,7 @@ from ecg_edge.export.sensitivity import costs
 from ecg_edge.export.targets import Target, choose
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.train.network.unet import NetSpec
+from tests.support.nets import SMALL, exporter_of, lively, noise
 
 FS = 100
 

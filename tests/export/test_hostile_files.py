@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ecg_edge.device.inference import onnx_metadata
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.firmware_bridge.errors import ModelFileError
-from tests.export.hostile import onnx_files, tflite_files
+from tests.support.hostile import onnx_files, tflite_files
 
 MOST_MB = 150
 """A sound file takes some 10 MB; each of the huge ones asks for gigabytes."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.nets import noise
 
 from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Remember, Upsample
 from ecg_edge.export.quantise import fake
+from tests.support.nets import noise
 
 tf: Any = pytest.importorskip("tensorflow", reason="extra export-tf is not installed")
 N, FEW = 400, 12

@@ -14,7 +14,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.nets import noise
 
 from ecg_edge.device.inference.load import Model, check_leads, load_model
 from ecg_edge.device.inference.packed_arrays import pack_array, unpack_array
@@ -27,6 +26,7 @@ from ecg_edge.export.onnx_writer import write
 from ecg_edge.export.quantise import affine, calibrate, fake, groups, quantise_weight
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
 from ecg_edge.train.network.unet import NetSpec
+from tests.support.nets import noise
 
 
 def test_folding_keeps_the_function(exporter: Exporter) -> None:

@@ -13,7 +13,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.nets import noise
 
 from ecg_edge.device.inference.backend import State
 from ecg_edge.device.inference.load import Model, load_model
@@ -26,6 +25,7 @@ from ecg_edge.export.exporter import Exporter
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.train.network.unet import NetSpec
+from tests.support.nets import noise
 
 CUTS = st.lists(st.integers(0, 40), max_size=14)
 CHEST = [LEADS.index(f"V{k}") for k in range(1, 7)]

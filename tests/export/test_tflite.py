@@ -12,7 +12,6 @@ from ai_edge_litert import schema_py_generated as fb
 from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.nets import noise
 
 from ecg_edge.device.cli.main import main
 from ecg_edge.device.inference import litert_backend, tflite_metadata
@@ -26,6 +25,7 @@ from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.targets import Target
 from ecg_edge.export.tflite_writer import write
 from ecg_edge.firmware_bridge.errors import MissingExtraError, ModelFileError, OfflineModelError
+from tests.support.nets import noise
 
 
 def operators(blob: bytes) -> list[tuple[str, list[str]]]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.ptbxl_folder import write_folder
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.train.data.prepare import Prepared, prepare
 from ecg_edge.train.network.unet import NetSpec
+from tests.support.ptbxl_folder import write_folder
 
 SMALL = NetSpec(("I", "II"), channels=(6, 8, 10, 12), dilations=(1, 2), n_features=6)
 

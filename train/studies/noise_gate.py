@@ -1,7 +1,7 @@
 """How often the noise gate closes where reconstruction is worthless, and where nothing is wrong.
 
-``python -m ecg_edge.train.studies.noise_gate PTB-XL [RECORD ...]``: fold 9 with made-up noise, and any WFDB records whose
-first channels are the leads to be judged. Prints one JSON document.
+``python -m ecg_edge.train.studies.noise_gate PTB-XL [RECORD ...]``: fold 9 with made-up noise, and any WFDB records
+whose first channels are the leads to be judged. Prints one JSON document.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ if __name__ == "__main__":
 from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES
 from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.events import Channel, DeviceStatus, StreamInfo
-from tests.firmware_bridge import wire
-from tests.firmware_bridge import wire_unsynced as unsynced
+from tests.support import wire
+from tests.support import wire_unsynced as unsynced
 
 CORPUS = Path(__file__).parent / "corpus"
 N = 24

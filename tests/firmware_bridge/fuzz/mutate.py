@@ -5,7 +5,7 @@ import zlib
 from ecg_edge.firmware_bridge.decoders.bitalino import _SIZES as BITALINO_SIZES
 from ecg_edge.firmware_bridge.ecglink import cobs
 from ecg_edge.firmware_bridge.ecglink.frames import MAJOR, seal
-from tests.firmware_bridge.wire_unsynced import crc4, crc16
+from tests.support.wire_unsynced import crc4, crc16
 
 LONGEST = 1 << 15
 WORDS = (

@@ -10,7 +10,7 @@ from ecg_edge.firmware_bridge.tally import Tally
 from tests.firmware_bridge.fuzz import fuzz_decoders as f
 from tests.firmware_bridge.fuzz.make_corpus import CORPUS, seeds
 from tests.firmware_bridge.fuzz.mutate import mutated, repaired
-from tests.firmware_bridge.wire import as_summary, decode
+from tests.support.wire import as_summary, decode
 
 FEW = 8
 

@@ -1,0 +1,161 @@
+"""What is made of a recording: EDF+ in readers not ours, a page, and a replay."""
+
+import json
+import re
+from datetime import datetime
+from fractions import Fraction
+
+import mne
+import numpy as np
+import pyedflib
+import pytest
+
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.recording.ecg_page import Page
+from ecg_edge.device.recording.edf_writer import data_record, write_edf
+from ecg_edge.device.recording.stored_recording import Signal, Stored, read_stored
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
+from ecg_edge.firmware_bridge.events import Gap
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from tests.device.recording.test_recorder import record
+from tests.support import fakes
+
+mne.set_log_level("error")
+
+
+@pytest.fixture(scope="module")
+def recording(model, tmp_path_factory):
+    """Twelve seconds at 250 Hz with a second lost and a lead off for a while."""
+    counts = fakes.walk(3000)
+    off = np.ones((1000, 2), bool)
+    off[:250, 1] = False
+    events = [fakes.block(counts[:1000]), Gap(1000, 1250), fakes.block(counts[1250:2000], 1250),
+              fakes.block(counts[2000:], 2000, off)]  # fmt: skip
+    return str(record(model, tmp_path_factory.mktemp("rec"), events))
+
+
+@pytest.mark.parametrize("which", ["", "_measured"])
+def test_edf_holds_what_the_record_holds_in_two_other_readers(recording, tmp_path, capsys, which):
+    out = tmp_path / "x.edf"
+    assert main(["convert", recording + which, "--out", str(out), "--patient", "P 7", "--json"]) == 0
+    d = json.loads(capsys.readouterr().out)
+    stored = read_stored(recording + which)
+    want, n = np.nan_to_num(stored.mv), len(stored.counts)
+    assert d["seconds"] == pytest.approx(n / float(stored.fs))
+    with pyedflib.EdfReader(str(out)) as edf:
+        assert edf.getPatientCode() == "P 7" and edf.getStartdatetime() == datetime(2025, 3, 1, 12, 0, 5)
+        assert edf.getSignalLabels() == [f"ECG {s.lead}" for s in stored.signals]
+        assert {edf.getPhysicalDimension(k) for k in range(edf.signals_in_file)} == {"mV"}
+        onsets, lengths, texts = edf.readAnnotations()
+        for k, s in enumerate(stored.signals):
+            x = edf.readSignal(k)[:n]
+            assert np.abs(x - want[:, k])[stored.valid[:, k]].max() <= 0.5 / s.gain
+            assert (edf.readSignal(k, digital=True)[:n][~stored.valid[:, k]] == -32768).all()
+            assert ("estimate" in edf.getTransducer(k)) == (s.provenance == "reconstructed")
+    blank = [(o, e) for o, e, t in zip(onsets, lengths, texts, strict=True) if t.startswith("no valid signal")]
+    assert blank and sum(e for _, e in blank) == pytest.approx((~stored.valid).any(axis=1).sum() / float(stored.fs))
+    assert any("gap" in t for t in texts) and "start of recording" in texts
+    raw = mne.io.read_raw_edf(out, preload=True)
+    assert raw.info["sfreq"] == float(stored.fs) and raw.ch_names == [f"ECG {s.lead}" for s in stored.signals]
+    x = 1e3 * raw.get_data()[:, :n].T
+    assert np.abs(x - want)[stored.valid].max() <= 0.51 / min(s.gain for s in stored.signals)
+    assert len(raw.annotations) == len(texts)
+
+
+def test_an_edf_file_is_not_replaced_unasked(recording, tmp_path, capsys):
+    out = tmp_path / "x.edf"
+    out.write_text("mine")
+    assert main(["convert", recording, "--out", str(out)]) == 2
+    assert out.read_text() == "mine" and "--force" in capsys.readouterr().err
+    assert main(["convert", recording, "--out", str(out), "--force"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("fs", "seconds"), [(100, "1/2"), (250, "1/2"), (Fraction(32768, 131), None), (Fraction(1, 3), None)]
+)
+def test_data_records_of_whole_samples(fs, seconds):
+    if fs == Fraction(1, 3):
+        length, n = data_record(Fraction(fs))
+        assert length == n / fs
+        return
+    length, n = data_record(Fraction(fs))
+    assert n == length * fs and len(f"{float(length):g}") <= 8
+    if seconds:
+        assert length == Fraction(seconds)
+
+
+def test_a_rate_edf_cannot_hold_is_refused():
+    with pytest.raises(RecordingError, match="exactly"):
+        data_record(Fraction(100_003, 991))
+
+
+def test_large_counts_are_scaled_into_sixteen_bits(tmp_path):
+    counts = np.array([[-8_000_000], [0], [8_000_000], [123]] * 25, np.int32)
+    stored = Stored("big", Fraction(100), None, 0, (Signal("I", "", 1e5, 0),), counts, np.ones((100, 1), bool), (), ())
+    write_edf(stored, tmp_path / "big.edf")
+    with pyedflib.EdfReader(str(tmp_path / "big.edf")) as edf:
+        assert np.abs(edf.readSignal(0) - counts[:, 0] / 1e5).max() <= 0.5 * 80 / 32767 + 1e-9
+
+
+def test_a_page_at_true_scale(recording, tmp_path, capsys):
+    out = tmp_path / "page.pdf"
+    assert main(["report", recording, "--out", str(out), "--patient", "P7", "--at", "1", "--json"]) == 0
+    data = out.read_bytes()
+    box = [float(x) for x in re.search(rb"/MediaBox \[ ([\d. ]+) \]", data)[1].split()]
+    assert box == pytest.approx([0, 0, 297 / 25.4 * 72, 210 / 25.4 * 72], abs=0.5)
+    assert json.loads(capsys.readouterr().out)["from_s"] == 1
+    assert main(["report", recording, "--out", str(tmp_path / "page.png")]) == 0
+    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
+    assert main(["report", recording, "--out", str(tmp_path / "page.doc")]) == 2
+    assert main(["report", recording, "--out", str(out), "--at", "99"]) == 2
+    assert "outside" in capsys.readouterr().err
+    assert main(["report", recording + "_measured", "--out", str(out)]) == 1
+    assert "twelve-lead" in capsys.readouterr().err
+
+
+def test_a_page_draws_each_lead_where_and_how_it_belongs(recording):
+    drawn, texts = [], []
+
+    class Axes:
+        def plot(self, x, y, **style):
+            drawn.append((np.asarray(x), np.asarray(y), style))
+
+        def text(self, x, y, text, **style):
+            texts.append(text)
+
+        vlines = hlines = lambda *a, **k: None
+
+    page = Page(read_stored(recording, 100, 1100), "P7")
+    page._row(Axes(), ("II",), 50.0)
+    strip = max(drawn, key=lambda d: len(d[0]))
+    assert np.diff(strip[0]) == pytest.approx(0.25)  # 25 mm/s at 100 Hz
+    mv = read_stored(recording, 100, 1100).mv[:, LEADS.index("II")]
+    assert strip[1] == pytest.approx(50 + 10 * mv, nan_ok=True)
+    pulse = next(d for d in drawn if len(d[0]) == 6)
+    assert np.ptp(pulse[1]) == 10 and strip[2]["linestyle"] == "-"
+    drawn.clear()
+    page._row(Axes(), ("III", "aVF", "V3", "V6"), 50.0)
+    assert [d[2]["linestyle"] for d in drawn if len(d[0]) > 100] == ["-", "-", (0, (4, 1.6)), (0, (4, 1.6))]
+    page._words(Axes())
+    assert any("not for diagnosis" in t for t in texts) and any("reconstructed" in t for t in texts)
+
+
+def test_what_is_missing_is_told(tmp_path):
+    with pytest.raises(RecordingError, match="missing"):
+        read_stored(str(tmp_path / "nothing"))
+    stored = Stored(
+        "x", Fraction(100), None, 0, (Signal("I", "", 1, 0),), np.zeros((9, 1), np.int32), np.ones((9, 1), bool), (), ()
+    )
+    with pytest.raises(LeadMismatchError, match="lacks"):
+        Page(stored)
+
+
+def test_replay_plays_the_measured_record(recording, model, tmp_path, capsys):
+    command = ["replay", recording, "--fast", "--model", str(model.path), "--out", str(tmp_path), "--json"]
+    assert main(command) == 0
+    d = json.loads(capsys.readouterr().out)
+    assert d["source"] == f"replay:{recording}_measured" and d["samples_out"] == 1200
+    # The same samples through the same path: the same rows, where all of them were there.
+    one, two = read_stored(recording), read_stored(d["recording"])
+    assert np.abs(one.mv - two.mv)[:300].max() <= 0.0011
