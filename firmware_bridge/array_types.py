@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""The array types that signatures name."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Cli."""
+"""The verbs `bench` and `soak`."""

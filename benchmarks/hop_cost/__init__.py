@@ -1,1 +1,1 @@
-"""Hop cost."""
+"""What one hop costs, per network, format and runtime."""

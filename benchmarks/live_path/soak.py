@@ -106,7 +106,7 @@ def soak(plan: Plan, folder: Path, model: str = "i-ii-int8") -> dict[str, Any]:
     return _verdict(plan, summary, [json.loads(log.read_text()) for log in logs], memory, time.monotonic() - began)
 
 
-_COMMAND = (sys.executable, "-m", "ecg_edge.device.cli.main")
+_COMMAND = (sys.executable, "-m", "ecg_edge")
 
 
 @contextlib.contextmanager

@@ -226,7 +226,7 @@ def live(model: str, seconds: float, monitor: bool = True) -> dict[str, Any]:
     from ecg_edge.firmware_bridge.virtual_patch.child_process import virtual_patch
 
     with tempfile.TemporaryDirectory() as folder, virtual_patch() as port:
-        command = [sys.executable, "-m", "ecg_edge.device.cli.main", "run", port, "--model", model, "--out", folder]
+        command = [sys.executable, "-m", "ecg_edge", "run", port, "--model", model, "--out", folder]
         command += ["--json", "--seconds", str(seconds + 5), *(["--monitor", "--port", "0"] if monitor else [])]
         begun = time.monotonic()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:

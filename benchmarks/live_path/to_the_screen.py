@@ -58,7 +58,7 @@ def measure(model: str = "i-ii-int8", seconds: float = 30.0) -> dict[str, Any]:
     patch = VirtualPatch(source, link, PatchOptions(frame_s=0.01))
     thread = threading.Thread(target=patch.run, args=(stop,), daemon=True)
     thread.start()
-    command = [sys.executable, "-m", "ecg_edge.device.cli.main", "run", link.address, "--model", model]
+    command = [sys.executable, "-m", "ecg_edge", "run", link.address, "--model", model]
     run = subprocess.Popen(
         [*command, "--mains", "off", "--monitor", "--port", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         text=True, start_new_session=True,

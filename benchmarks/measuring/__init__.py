@@ -1,1 +1,1 @@
-"""Measuring."""
+"""How time, memory, energy and the machine are measured."""

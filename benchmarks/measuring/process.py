@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""Memory and processor time of a process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import resource
 import sys
 from pathlib import Path
 
-_STATUS, _PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+STATUS_FILE, PEAK_RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def _kb(key: str) -> int:
-    return next(int(line.split()[1]) for line in _STATUS.read_text().splitlines() if line.startswith(key))
+def status_kb(key: str) -> int:
+    """Return a field of ``/proc/self/status`` in kB."""
+    return next(int(line.split()[1]) for line in STATUS_FILE.read_text().splitlines() if line.startswith(key))
 
 
 _RU_MAXRSS_PER_MB = 1024 if sys.platform != "darwin" else 1024**2

@@ -1,1 +1,1 @@
-"""Page."""
+"""The page of benchmarks: figures, tables, boards."""

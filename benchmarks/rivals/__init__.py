@@ -1,1 +1,1 @@
-"""Rivals."""
+"""The same work done as others do it."""

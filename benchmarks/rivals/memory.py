@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.benchmarks.measuring.process import _PEAK, _STATUS, _kb
+from ecg_edge.benchmarks.measuring.process import PEAK_RESET, STATUS_FILE, status_kb
 
 _RUNS = 5
 
@@ -34,14 +34,14 @@ def main(arguments: list[str]) -> int:
     """Open, run, and print MB; nothing where the kernel does not tell."""
     path, shape = Path(arguments[0]), json.loads(arguments[1])
     _imports(path)
-    if not _STATUS.exists():
+    if not STATUS_FILE.exists():
         return 1
-    _PEAK.write_text("5")  # the imports' own peak is not the network's
-    before = _kb("VmRSS")
+    PEAK_RESET.write_text("5")  # the imports' own peak is not the network's
+    before = status_kb("VmRSS")
     work = opened(path, shape)
     for _ in range(_RUNS):
         work()
-    sys.stdout.write(f"{(_kb('VmHWM') - before) / 1024:.2f}\n")
+    sys.stdout.write(f"{(status_kb('VmHWM') - before) / 1024:.2f}\n")
     return 0
 
 

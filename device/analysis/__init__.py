@@ -1,1 +1,1 @@
-"""Analysis."""
+"""What is read off the signal: beats, quality, noise, clock drift."""

@@ -1,1 +1,1 @@
-"""Cli."""
+"""The verbs of the device side, one file each."""

@@ -19,7 +19,13 @@ from ecg_edge.device.live.summary import Summary
 from ecg_edge.device.personal_calibration.file import Calibration, read_calibration
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import hint, say, table
-from ecg_edge.firmware_bridge.virtual_patch.child_process import _FS, _LEADS, _command, _end, virtual_patch
+from ecg_edge.firmware_bridge.virtual_patch.child_process import (
+    PATCH_FS,
+    PATCH_LEADS,
+    command_of,
+    end_child,
+    virtual_patch,
+)
 
 _PATIENT = "demo"
 _TWELVE_PACE: tuple[str, ...] = ()
@@ -32,9 +38,9 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def _demo(a: argparse.Namespace) -> Summary:
     with contextlib.ExitStack() as ends:
-        port = ends.enter_context(virtual_patch(_LEADS))
-        hint(f"a virtual patch on {port}: synthetic heart, leads {_LEADS} at {_FS} Hz")
-        model = a.model or str(default_model(tuple(_LEADS.split(","))))
+        port = ends.enter_context(virtual_patch(PATCH_LEADS))
+        hint(f"a virtual patch on {port}: synthetic heart, leads {PATCH_LEADS} at {PATCH_FS} Hz")
+        model = a.model or str(default_model(tuple(PATCH_LEADS.split(","))))
         file = Path(ends.enter_context(tempfile.TemporaryDirectory())) / f"{_PATIENT}.calibration"
         if a.calibrated:
             twelve = ends.enter_context(virtual_patch(",".join(BASIS), _TWELVE_PACE))
@@ -62,7 +68,7 @@ def _demo(a: argparse.Namespace) -> Summary:
 @contextlib.contextmanager
 def _calibrating(model: str, port: str, out: Path) -> Iterator[None]:
     """Run ``ecg-edge calibrate`` beside the run; its hints are for those who run it themselves."""
-    command = _command(
+    command = command_of(
         "calibrate", "--model", model, "--live", port, "--patient", _PATIENT, "--out", str(out), "--mains", "off"
     )
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -71,7 +77,7 @@ def _calibrating(model: str, port: str, out: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            _end(child)
+            end_child(child)
 
 
 def _worth(c: Calibration) -> str:

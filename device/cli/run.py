@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.inference.shipped import FALLBACK, _fallback
+from ecg_edge.device.inference.shipped import FALLBACK, fallback_model
 from ecg_edge.device.live.config_file import PatchConfig, read_config
 from ecg_edge.device.live.execute import execute
 from ecg_edge.device.live.gateway import run_all
@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
         not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
-        _fallback(a.fallback), a.rotate, a.tui, "", {}, Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
+        fallback_model(a.fallback), a.rotate, a.tui, "", {},
+        Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
     )  # fmt: skip
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json, quiet=a.jsonl)
 
@@ -95,7 +96,7 @@ def _options(p: PatchConfig) -> Options:
         port=s.get("monitor", 0), token=s.get("token"), seconds=s.get("seconds"), mains=s.get("mains", "50"),
         leads=p.leads, baud=s.get("baud"), reconnect=s.get("reconnect", True), fast=s.get("fast", False),
         device=s.get("as"), gain=s.get("gain"), calibration=s.get("calibration"), patient=s.get("patient"),
-        placement=s.get("placement", "again"), fallback=_fallback(s.get("fallback", FALLBACK)),
+        placement=s.get("placement", "again"), fallback=fallback_model(s.get("fallback", FALLBACK)),
         rotate=s.get("rotate"), name=p.name, scales=p.scales, outlets=p.outlets,
     )  # fmt: skip
 

@@ -44,7 +44,7 @@ def service(arguments: argparse.Namespace) -> int:
 
 def unit(arguments: Sequence[str], user: str, folder: str) -> str:
     """Text of a service unit that runs ``ecg-edge run`` with these arguments."""
-    command = shlex.join([sys.executable, "-m", "ecg_edge.device.cli.main", "run", *arguments])
+    command = shlex.join([sys.executable, "-m", "ecg_edge", "run", *arguments])
     return f"""[Unit]
 Description=ecg-edge: twelve leads live
 After=network.target

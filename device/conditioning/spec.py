@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""What conditioning a model expects, in three numbers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Inference."""
+"""Model files: their description, their seal, the runtimes that execute them."""

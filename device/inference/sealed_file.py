@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""Reading a model file as untrusted bytes, and the seal that binds its parts."""
 
 from __future__ import annotations
 

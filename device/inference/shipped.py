@@ -47,7 +47,7 @@ def resolve(path: Path | str) -> Path:
 FALLBACK = "any-int8"
 
 
-def _fallback(name: str) -> str | None:
+def fallback_model(name: str) -> str | None:
     """The model for when leads are lost: none where it is not wanted, or not shipped."""
     return None if name == "none" or (name == FALLBACK and name not in shipped_models()) else name
 

@@ -103,6 +103,7 @@ def _source(options: Options, clock: Clock) -> tuple[str, Source]:
         baud=options.baud,
         device=options.device,
         gain=options.gain,
+        report=hint,
     )
     return url, RescaledSource(source, options.scales) if options.scales else source
 

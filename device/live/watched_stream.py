@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""One stream of a run: its pipeline and everything that watches its signal."""
 
 from __future__ import annotations
 

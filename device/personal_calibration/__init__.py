@@ -1,1 +1,1 @@
-"""Personal calibration."""
+"""A model fitted to one person: the reference recording, the fit, its file."""

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""Making a calibration: from a reference and a model to the fitted head."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reconstruction."""
+"""Samples in, twelve labelled leads out: the streaming network, its fallback, gaps."""

@@ -1,1 +1,1 @@
-"""Recording."""
+"""Records on disk: writing, reading, rotating, exporting, printing."""

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""EDF+ files from stored recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""What may listen on which address: beyond the loopback a token is required."""
 
 from __future__ import annotations
 

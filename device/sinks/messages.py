@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""Header, status, notes and end as JSON messages, the same in every outlet."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Sources."""
+"""Where samples come from: ports, network, stored records, the synthetic heart."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from ecg_edge.device.sources.paced_source import PacedSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.device.sources.synthetic_source import synthetic
 from ecg_edge.firmware_bridge.clock import Clock
-from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
@@ -19,6 +19,7 @@ from ecg_edge.firmware_bridge.ports.same_device import SamePort
 from ecg_edge.firmware_bridge.ports.transport import list_ports, open_transport
 
 _BAUD = 115200
+Report = Callable[[str], None]
 
 
 def open_source(
@@ -30,6 +31,7 @@ def open_source(
     baud: int | None = None,
     device: str | None = None,
     gain: float | None = None,
+    report: Report = lambda _: None,
 ) -> tuple[str, Source]:
     """Make a source; nothing is opened before its `start`, except a record's header, and a port to be listened to.
 
@@ -51,6 +53,8 @@ def open_source(
         listening; EcgLink by default, and ``auto`` where the port is.
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
+    report : callable
+        Takes a sentence for the user: what is being listened to, what was found.
 
     Returns
     -------
@@ -80,18 +84,17 @@ def open_source(
         raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
     port = only_port() if url == "auto" else url
     if device == "auto" or (url == "auto" and device is None):
-        device = recognise(port, clock, baud)
+        device = recognise(port, clock, baud, report)
     decoder, usual_baud = _decoder(device, gain)
-    return port, Reader(
-        SamePort(port, partial(open_transport, baud=baud or usual_baud)), decoder, clock, reconnect=reconnect
-    )
+    same = SamePort(port, partial(open_transport, baud=baud or usual_baud), report=report)
+    return port, Reader(same, decoder, clock, reconnect=reconnect)
 
 
-def recognise(port: str, clock: Clock, baud: int | None) -> str:
-    """Listen at a port and return the name of the device there, saying why; see `listen.name_device`."""
-    hint(f"listening at {port}")
+def recognise(port: str, clock: Clock, baud: int | None, report: Report) -> str:
+    """Listen at a port, return the name of the device there, and report why; see `listen.name_device`."""
+    report(f"listening at {port}")
     match = name_device(lambda speed: open_transport(port, baud=baud or speed), port, clock)
-    hint(f"recognised {match.device.name}: {match.reason}")
+    report(f"recognised {match.device.name}: {match.reason}")
     return match.device.name
 
 

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""A source that gives samples at the pace of a clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""What a source of samples is."""
 
 from __future__ import annotations
 

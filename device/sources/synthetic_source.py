@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""The synthetic heart as a source: ``synthetic:``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Verification."""
+"""Checks of a model file against its error budget, on the machine that runs it."""

@@ -1,1 +1,1 @@
-"""Cli."""
+"""The verbs of the bridge, and what a verb is."""

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""``ecg-edge ports``: the serial ports and what is plugged into them."""
 
 from __future__ import annotations
 

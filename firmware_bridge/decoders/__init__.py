@@ -1,1 +1,1 @@
-"""Decoders."""
+"""One decoder per wire format, and the catalogue of devices."""

@@ -1,1 +1,1 @@
-"""Ecglink."""
+"""EcgLink, the project's own wire protocol: frames, description, encoder, decoder."""

@@ -1,1 +1,1 @@
-"""Emulators."""
+"""Devices that are not there: each speaks as the real firmware does."""

@@ -1,1 +1,1 @@
-"""Framing."""
+"""Bytes to frames, for any wire format: scanners, sequence, text lines."""

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""Numbers in a frame: big- and little-endian fields of whole columns."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Ports."""
+"""Serial ports and sockets: opening, identifying, reading, waiting."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import PortNotFoundError
 from ecg_edge.firmware_bridge.ports.transport import PortInfo, Transport, list_ports
 
@@ -22,12 +21,18 @@ class SamePort:
         Opens a URL.
     ports : callable
         Lists the machine's ports.
+    report : callable
+        Takes a sentence for the user: where the device came back.
     """
 
     def __init__(
-        self, url: str, open_at: Callable[[str], Transport], ports: Callable[[], Sequence[PortInfo]] = list_ports
+        self,
+        url: str,
+        open_at: Callable[[str], Transport],
+        ports: Callable[[], Sequence[PortInfo]] = list_ports,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._url, self._open, self._ports = url, open_at, ports
+        self._url, self._open, self._ports, self._report = url, open_at, ports, report
         self._identity: Identity | None = None
 
     def __call__(self) -> Transport:
@@ -43,7 +48,7 @@ class SamePort:
         if self._identity is None:
             self._identity = self._identity_of(self._url)
         elif where != self._url:
-            hint(f"the device is back as {where}")
+            self._report(f"the device is back as {where}")
             self._url = where
         return transport
 

@@ -1,1 +1,1 @@
-"""Synthetic heart."""
+"""A heart for tests and demos: a dipole, a rhythm, electrode noise."""

@@ -1,4 +1,4 @@
-"""See the names below.."""
+"""The virtual patch as a process of its own, as the demo and the benchmarks use it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 
-_LEADS, _FS = "I,II", "250"
+PATCH_LEADS, PATCH_FS = "I,II", "250"
 
 
 _PATIENCE_S = 5.0
 
 
 @contextlib.contextmanager
-def virtual_patch(leads: str = _LEADS, pace: tuple[str, ...] = ()) -> Iterator[str]:
+def virtual_patch(leads: str = PATCH_LEADS, pace: tuple[str, ...] = ()) -> Iterator[str]:
     """Run ``ecg-edge simulate`` in a child process; gives the port to open.
 
     Raises
@@ -26,7 +26,7 @@ def virtual_patch(leads: str = _LEADS, pace: tuple[str, ...] = ()) -> Iterator[s
     """
     # A session of its own: Ctrl-C is for the run, which says farewell to the patch afterwards.
     child = subprocess.Popen(
-        _command("simulate", "--leads", leads, "--fs", _FS, *pace),
+        command_of("simulate", "--leads", leads, "--fs", PATCH_FS, *pace),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     with child:
@@ -37,14 +37,16 @@ def virtual_patch(leads: str = _LEADS, pace: tuple[str, ...] = ()) -> Iterator[s
                 raise EcgEdgeError(f"the virtual patch did not start: {said}", "try it alone: ecg-edge simulate")
             yield port
         finally:
-            _end(child)
+            end_child(child)
 
 
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "ecg_edge.device.cli.main", *words]
+def command_of(*words: str) -> list[str]:
+    """Return the command line of an ``ecg-edge`` verb in this interpreter."""
+    return [sys.executable, "-m", "ecg_edge", *words]
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def end_child(child: subprocess.Popen[str]) -> None:
+    """End a child process; kill it where it does not end by itself."""
     child.terminate()
     try:
         child.communicate(timeout=_PATIENCE_S)

@@ -30,9 +30,10 @@ sys.meta_path.insert(0, OnlyTheCore())
 count = 0
 for folder in ("ecg_edge.firmware_bridge", "ecg_edge.device"):
     package = importlib.import_module(folder)
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name != "onnx_backend" or "onnxruntime" in CORE:
-            importlib.import_module(f"{folder}.{module.name}")
+    for module in pkgutil.walk_packages(package.__path__, folder + "."):
+        runs = module.name.endswith("__main__")  # importing it runs it
+        if not runs and (not module.name.endswith(".onnx_backend") or "onnxruntime" in CORE):
+            importlib.import_module(module.name)
             count += 1
 from ecg_edge.device.cli.main import main
 
@@ -60,7 +61,7 @@ def run_with(runtime, model, folder):
     command = [sys.executable, "-c", CHILD, runtime, str(model), str(folder / "out")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.splitlines()[-1].split()[1]) > 35
+    assert int(done.stdout.splitlines()[-1].split()[1]) > 150
     assert 'pip install "ecg-edge[wfdb]"' in done.stderr
     assert len(list((folder / "out").glob("*.hea"))) == 2
     return done

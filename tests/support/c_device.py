@@ -14,7 +14,7 @@ import pytest
 from ecg_edge.firmware_bridge.events import StreamInfo
 from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 
-TESTS = Path(__file__).parents[1] / "firmware_bridge"
+TESTS = Path(__file__).parents[1] / "firmware_bridge" / "c"
 C = Path(__file__).parents[2] / "firmware_bridge" / "c"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow")
 OK, NO_ROOM, RING_TOO_SMALL, BAD_DESCRIPTION = range(4)

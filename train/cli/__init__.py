@@ -1,1 +1,1 @@
-"""Cli."""
+"""The verbs of training and evaluation, one file each."""

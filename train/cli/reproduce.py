@@ -36,9 +36,9 @@ def _reproduce(args: argparse.Namespace) -> int:
 
 
 def _bandwidth(args: argparse.Namespace) -> int:
-    from ecg_edge.train.cli.train import _torch
+    from ecg_edge.train.cli.train import torch_verb
 
-    _torch(args.threads)
+    torch_verb(args.threads)
     from ecg_edge.train.data.datasets import Dataset
     from ecg_edge.train.pages.results_tables import bandwidth as table
     from ecg_edge.train.runs.run_folder import data_root
@@ -102,9 +102,9 @@ def _calibration(args: argparse.Namespace) -> int:
 
 
 def _networks(args: argparse.Namespace) -> int:
-    from ecg_edge.train.cli.train import _torch
+    from ecg_edge.train.cli.train import torch_verb
 
-    _torch(args.threads)
+    torch_verb(args.threads)
     from ecg_edge.device.conditioning.spec import ConditioningSpec
     from ecg_edge.train.data import ptbxl
     from ecg_edge.train.data.prepare import prepare

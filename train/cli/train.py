@@ -72,7 +72,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    _torch(args.threads)
+    torch_verb(args.threads)
     if args.workers is not None and args.workers < 0:
         raise UsageError(f"--workers {args.workers} is negative", "give 0 to draw in the same process")
     from ecg_edge.train.jobs import recipe, recipe_queue
@@ -113,7 +113,7 @@ def _run_of(init: str, fresh: bool = True) -> Path:
     return run
 
 
-def _torch(threads: int) -> Any:
+def torch_verb(threads: int) -> Any:
     """Import torch with waiting threads that sleep: spinning ones starve whatever else runs."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:

@@ -1,1 +1,1 @@
-"""Data."""
+"""Data sets: finding, downloading, reading and preparing their records."""

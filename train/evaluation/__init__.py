@@ -1,1 +1,1 @@
-"""Evaluation."""
+"""Figures of a model on records: metrics, beats, bootstrap, plots."""

@@ -1,1 +1,1 @@
-"""Head."""
+"""The last, linear layer: its design matrix, moments, shrinkage, baselines."""

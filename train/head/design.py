@@ -71,5 +71,6 @@ def inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(data.x[rows, :n][:, :, columns].transpose(0, 2, 1)))
 
 
-def _n_regressors(model: Reconstructor) -> int:
+def n_regressors(model: Reconstructor) -> int:
+    """Return the number of columns of `regressors`."""
     return model.spec.n_features + len(model.spec.input_leads) * model.n_taps + 1

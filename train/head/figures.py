@@ -14,7 +14,7 @@ from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head import ridge
-from ecg_edge.train.head.design import _n_regressors, inputs, regressors
+from ecg_edge.train.head.design import inputs, n_regressors, regressors
 from ecg_edge.train.network.unet import Reconstructor
 
 LEVEL = 0.9
@@ -106,7 +106,7 @@ def _moments(model: Reconstructor, data: Prepared) -> npt.NDArray[np.float32]:
     count = 0
     with Progress("second moments", len(data)) as progress:
         for rows in _batches(data):
-            a = regressors(model, inputs(model, data, rows))[:, skip:].reshape(-1, _n_regressors(model)).numpy()
+            a = regressors(model, inputs(model, data, rows))[:, skip:].reshape(-1, n_regressors(model)).numpy()
             part = (a.T @ a).astype(np.float64)
             total = part if total is None else total + part
             count += len(a)

@@ -1,1 +1,1 @@
-"""Jobs."""
+"""A training run as a job: recipe, queue, log."""

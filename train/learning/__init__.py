@@ -1,1 +1,1 @@
-"""Learning."""
+"""How a network learns: batches, augmentation, losses, teachers, the training loop."""

@@ -1,1 +1,1 @@
-"""Network."""
+"""The causal U-Net and the lead sets it learns."""

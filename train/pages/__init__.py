@@ -1,1 +1,1 @@
-"""Pages."""
+"""Tables and pages made from results."""

@@ -1,1 +1,1 @@
-"""Studies."""
+"""Studies that answer one question each: `ecg-edge reproduce`."""

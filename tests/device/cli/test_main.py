@@ -175,7 +175,7 @@ def test_unusable_models_are_told_apart(tmp_path, capsys, kind, message):
 
 
 def test_without_a_shipped_model_the_user_is_told_to_name_one(monkeypatch, capsys):
-    monkeypatch.setattr("ecg_edge.device.cli.run.shipped_models", dict)
+    monkeypatch.setattr("ecg_edge.device.inference.shipped.shipped_models", dict)
     assert main(["run", "synthetic:", "--fast", "--seconds", "1"]) == 1
     assert "--model" in capsys.readouterr().err
 
@@ -192,7 +192,7 @@ def test_the_default_model_is_the_one_that_uses_most_leads_and_int8(tmp_path, mo
     }
     files = {name: write_tiny(tmp_path / f"{name}.onnx", spec) for name, spec in specs.items()}
     files["v6-int8"] = tmp_path / "never-opened.onnx"
-    monkeypatch.setattr("ecg_edge.device.cli.run.shipped_models", lambda: files)
+    monkeypatch.setattr("ecg_edge.device.inference.shipped.shipped_models", lambda: files)
     assert default_model(("II", "I", "V5")) == files["i-ii-int8"]
     assert default_model(("I",)) == files["i-int8"]
     with pytest.raises(EcgEdgeError, match="no shipped model for V5"):
@@ -210,7 +210,7 @@ def test_the_name_of_a_shipped_model_tells_its_leads_and_precision() -> None:
 def test_a_signal_ends_the_run_cleanly(model_file, tmp_path, name):
     arguments = ["run", "synthetic:", "--model", model_file, "--out", str(tmp_path), "--json"]
     with subprocess.Popen(
-        [sys.executable, "-m", "ecg_edge.device.cli.main", *arguments],
+        [sys.executable, "-m", "ecg_edge", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
     ) as child:  # fmt: skip
         for line in child.stderr:
@@ -266,7 +266,7 @@ def test_help_names_the_verbs_and_version_the_version(capsys):
 
 def test_help_imports_neither_numpy_nor_onnxruntime():
     code = (
-        "import sys\nfrom ecg_edge.device import main, cli\n"
+        "import sys\nfrom ecg_edge.device.cli import main, verbs\n"
         "heavy = {'numpy', 'scipy', 'onnxruntime', 'serial'} & sys.modules.keys()\n"
         "sys.exit(repr(heavy) if heavy else 0)"
     )

@@ -19,7 +19,7 @@ from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from ecg_edge.firmware_bridge.virtual_patch.child_process import virtual_patch
 from tests.support.tiny_model import write_tiny
 
-COMMAND = [sys.executable, "-m", "ecg_edge.device.cli.main"]
+COMMAND = [sys.executable, "-m", "ecg_edge"]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_demo_ends_by_itself_and_leaves_no_process(model_file, tmp_path, capsys)
 
 
 def test_a_patch_that_does_not_start_says_why(monkeypatch):
-    monkeypatch.setattr("ecg_edge.device.cli.demo._FS", "not-a-rate")
+    monkeypatch.setattr("ecg_edge.firmware_bridge.virtual_patch.child_process.PATCH_FS", "not-a-rate")
     with pytest.raises(EcgEdgeError, match=r"did not start: .*not-a-rate"), virtual_patch():
         pass
 

@@ -137,7 +137,7 @@ while True:
 @pytest.mark.parametrize("after", [2000, 3333])
 def test_killed_process_leaves_a_readable_record(tmp_path, after):
     root = Path(__file__).resolve().parents[3]
-    env = {**os.environ, "PYTHONPATH": str(root)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])}
     with subprocess.Popen(
         [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=env, cwd=root
     ) as child:

@@ -126,7 +126,9 @@ def test_auto_takes_the_only_port(monkeypatch):
     with pytest.raises(PortNotFoundError, match="demo"):
         only_port()
     ports.append(PortInfo("/dev/ttyACM0", "board", 1, 2))
-    monkeypatch.setattr(sources, "recognise", lambda port, clock, baud: "cyton" if "ACM0" in port else "ecglink")
+    monkeypatch.setattr(
+        sources, "recognise", lambda port, clock, baud, report: "cyton" if "ACM0" in port else "ecglink"
+    )
     url, source = open_source("auto", ManualClock())
     assert url == "/dev/ttyACM0" and isinstance(source, Reader)
     ports.append(PortInfo("/dev/ttyACM1", "other", 1, 2))

@@ -22,13 +22,13 @@ class Bus:
         return (url, self.ports[url])
 
 
-def test_the_same_device_is_found_under_another_name(capsys):
-    bus = Bus(usb0=PATCH)
-    port = SamePort("usb0", bus.open, bus.list)
+def test_the_same_device_is_found_under_another_name():
+    bus, reports = Bus(usb0=PATCH), []
+    port = SamePort("usb0", bus.open, bus.list, reports.append)
     assert port() == ("usb0", PATCH)
     bus.ports = {"usb0": (0x0403, 0x6001, "B2"), "usb1": PATCH}
     assert port() == ("usb1", PATCH)
-    assert "back as usb1" in capsys.readouterr().err
+    assert reports == ["the device is back as usb1"]
     bus.ports = {"usb0": PATCH, "usb1": (1, 2, "X")}
     assert port() == ("usb0", PATCH)
 

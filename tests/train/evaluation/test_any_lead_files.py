@@ -129,7 +129,7 @@ def test_evaluate_wants_a_lead_set(run: Path, ptbxl: Path, capsys: pytest.Captur
 def test_the_default_is_the_model_that_uses_most_leads(monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
     any_file = run / "export/any-int8.onnx"
     shipped = {"any-int8": any_file, "i-ii-int8": load_model("i-ii-int8").path}
-    monkeypatch.setattr("ecg_edge.device.cli.run.shipped_models", lambda: shipped)
+    monkeypatch.setattr("ecg_edge.device.inference.shipped.shipped_models", lambda: shipped)
     assert default_model(("I", "II")).name.startswith("i-ii")
     for leads in (("I", "II", "V1"), ("V3",)):
         assert default_model(leads) == any_file

@@ -22,7 +22,7 @@ SMALL = ["channels=6,8,10,12", "dilations=1,2", "n_features=6", "batch=8", "epoc
 
 @pytest.mark.parametrize("leads", ["I,II", "any"])
 def test_torchrun_with_two_processes_has_the_loss_of_one(ptbxl: Path, tmp_path: Path, leads: str) -> None:
-    args = ["-m", "ecg_edge.device.cli.main", "train", "--leads", leads, "--data", str(ptbxl), "--accelerator", "cpu"]
+    args = ["-m", "ecg_edge", "train", "--leads", leads, "--data", str(ptbxl), "--accelerator", "cpu"]
     args += [word for pair in SMALL for word in ("--set", pair)]
     two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     # One process of two threads: what it sums in two halves as well is rounded alike. Adam's first steps go by the
@@ -42,7 +42,7 @@ def test_torchrun_with_two_processes_has_the_loss_of_one(ptbxl: Path, tmp_path: 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_has_the_loss_of_the_processor(ptbxl: Path, tmp_path: Path) -> None:
-    args = ["-m", "ecg_edge.device.cli.main", "train", "--leads", "I,II", "--data", str(ptbxl)]
+    args = ["-m", "ecg_edge", "train", "--leads", "I,II", "--data", str(ptbxl)]
     args += [word for pair in SMALL for word in ("--set", pair)]
     env = {**os.environ, "ECG_EDGE_CACHE": str(tmp_path / "cache")}
     for name in ("cpu", "cuda"):
@@ -101,7 +101,7 @@ def test_what_is_not_there_is_told() -> None:
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(ptbxl: Path, tmp_path: Path) -> None:
-    args = ["-m", "ecg_edge.device.cli.main", "train", "--leads", "I", "--data", str(ptbxl), "--accelerator", "cpu"]
+    args = ["-m", "ecg_edge", "train", "--leads", "I", "--data", str(ptbxl), "--accelerator", "cpu"]
     args += ["--out", str(tmp_path / "r"), "--set", "batch=7"]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "ECG_EDGE_CACHE": str(tmp_path / "cache")}
     two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
