@@ -79,7 +79,7 @@ class Exporter:
         """Return the description for one file.
 
         `calibration` says what `quant` was chosen from, `self_test` what the file answered to
-        `device.verify.stimulus`.
+        `device.verification.model_checks.stimulus`.
         """
         how: dict[str, Any] = {"precision": target.precision, "format": target.format}
         if self_test is not None:

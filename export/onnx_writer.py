@@ -159,7 +159,7 @@ def write(graph: Graph, spec: ModelSpec, quant: Quantisation | None = None, stre
     Returns
     -------
     bytes
-        An ONNX file that carries the placeholder for its digest (see `device.model.seal`).
+        An ONNX file that carries the placeholder for its digest (see `device.inference.sealed_file.seal`).
     """
     w = _Writer(graph, quant, streaming)
     for op in graph.ops:

@@ -77,7 +77,7 @@ def against_fp32(
     label : str
         Of the file.
     small, fp32 : dict
-        Summaries of `train.metrics` for the two.
+        Summaries of `train.evaluation.metrics` for the two.
     shift : Shift
         Of ST level and R peak, leads in the summaries' order.
     limits : dict

@@ -190,7 +190,7 @@ def write(
     Returns
     -------
     bytes
-        A file that carries the placeholder for its digest (see `device.model.seal`).
+        A file that carries the placeholder for its digest (see `device.inference.sealed_file.seal`).
     """
     w = _Writer(graph, quant, weights, n_samples or graph.hop, n_samples is None)
     w.file.inputs.append(w.define(INPUT, INPUT))

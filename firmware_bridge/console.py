@@ -9,7 +9,7 @@ from typing import Any
 
 
 def say(text: str) -> None:
-    """Write a result to stdout; hints go to stderr by `firmware_bridge.verb.hint`."""
+    """Write a result to stdout; hints go to stderr by `firmware_bridge.console.hint`."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -19,7 +19,7 @@ from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
 
 def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
-    """What `export.build.open_run` returns for a trained run, for an untrained network.
+    """What `export.exporter.open_run` returns for a trained run, for an untrained network.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def wishes(models: Iterable[str], threads: Iterable[int], hops: int, seconds: fl
 def family_wishes(
     files: Mapping[int, Iterable[str]], threads: Iterable[int], hops: int, seconds: float, metered: bool
 ) -> list[Row]:
-    """What to measure of `family.write`: every kind at every hop on one thread, and at the first on more."""
+    """What to measure of `every_format.write`: every kind at every hop on one thread, and at the first on more."""
     first, how = min(files), {"hops": hops, "seconds": seconds, "metered": metered}
     return [
         {"model": m, "threads": t, "hop": hop if Path(m).is_dir() else None, **how}

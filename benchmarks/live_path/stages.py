@@ -193,7 +193,7 @@ def path(
     sink: Callable[[LeadBlock], object] = lambda _: None,
     native: Callable[[SampleBlock], object] = lambda _: None,
 ) -> int:
-    """Bytes to rows as `device.run` does it, one stream; returns the number of rows."""
+    """Bytes to rows as `device.live.runner` does it, one stream; returns the number of rows."""
     from ecg_edge.device.live.coalesce import coalesce
 
     decoder, pipeline = EcgLinkDecoder(), Pipeline(model, info, mains_hz=50)

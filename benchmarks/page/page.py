@@ -126,7 +126,7 @@ def _rivals(d: Doc) -> str:
             else ""
         )
         + ". Run over its window our network gives the same output as streamed. The last two follow published "
-        "descriptions where those are complete (`benchmarks/rival_nets.py` says what is assumed), in windows of "
+        "descriptions where those are complete (`benchmarks/rivals/rival_nets.py` says what is assumed), in windows of "
         "their designs' length, with random weights: of their accuracy nothing is said. An offline network's latency "
         "is one hop only because it sees no future beyond its window's end, where it is worst.\n\n"
         + _rows(head, rows)

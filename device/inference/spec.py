@@ -76,7 +76,7 @@ class Head:
         The interval is mean ± factor × scale.
     shrink : ndarray of float32, shape (n_regressors, n_targets), or None
         How much of what one recording of a person teaches holds on the next, per direction (an
-        eigenvector of the moments) and target: see `calibration.fit`.
+        eigenvector of the moments) and target: see `personal_calibration.fit.fit`.
     """
 
     lags: tuple[int, ...]
@@ -155,7 +155,7 @@ class ModelSpec:
     model_id : str
         SHA-256 of the folded fp32 body and head: the same in every file made from one training run.
     any_lead : bool
-        Accepts every set of basis leads; `device.any_lead.for_leads` makes a model of fixed leads of it.
+        Accepts every set of basis leads; `device.inference.any_lead.for_leads` makes a model of fixed leads of it.
     subsets : tuple of LeadSubset
         Lead sets of an any-lead model whose interval was calibrated.
     interval_calibrated : bool

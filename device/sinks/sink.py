@@ -74,7 +74,7 @@ class Status:
     calibration : str
         As in `RunHeader`, now: a calibration may come while the run goes on.
     quality : dict of str to dict
-        Measured lead to ``index`` (0 to 1) and ``reason``; see `quality.Quality`.
+        Measured lead to ``index`` (0 to 1) and ``reason``; see `signal_quality.Quality`.
     st_mv : dict of str to float or None
         ST level at J+60 in mV; None where it is not identifiable.
     drift_ppm, jitter_ms : float or None

@@ -49,7 +49,7 @@ def open_source(
     baud : int, optional
         Of a serial port; the device's own by default, 115200 where it has none.
     device : str, optional
-        What speaks at the port, a name of `firmware_bridge.devices`, or ``auto`` to find out by
+        What speaks at the port, a name of `firmware_bridge.decoders.catalogue`, or ``auto`` to find out by
         listening; EcgLink by default, and ``auto`` where the port is.
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.

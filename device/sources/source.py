@@ -8,7 +8,7 @@ from ecg_edge.firmware_bridge.events import ReaderEvent
 
 
 class Source(Protocol):
-    """What the run loop takes events from; `firmware_bridge.reader.Reader` is one.
+    """What the run loop takes events from; `firmware_bridge.ports.reader.Reader` is one.
 
     Attributes
     ----------

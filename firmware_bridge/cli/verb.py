@@ -1,4 +1,4 @@
-"""What a command-line verb is; each folder's `cli.py` offers its own by entry point."""
+"""What a command-line verb is; each folder's `cli` offers its own by entry point."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class EcgLinkEncoder:
         index, ticks : int
             Of the first sample; sent modulo 2^32.
         lead_off : int
-            Bit mask over `samples.ELECTRODES`.
+            Bit mask over `lead_names.ELECTRODES`.
         valid : array_like of bool, shape () or (n_channels,) or (n_samples, n_channels)
             False where a value is stale. A channel that is stale throughout keeps its
             counts; single stale samples are sent as `NO_VALUE`.

@@ -81,7 +81,7 @@ class SampleFrame:
     ticks : int
         Device time of the first sample, modulo 2^32.
     lead_off : int
-        Bit mask over `samples.ELECTRODES`.
+        Bit mask over `lead_names.ELECTRODES`.
     valid : int
         Bit mask over channels: 0 where the whole frame of a channel is stale.
     counts : ndarray of int32, shape (n_samples, n_channels)

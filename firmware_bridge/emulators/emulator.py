@@ -24,7 +24,7 @@ class _Announcing(Protocol):
 
 
 class Emulator(ABC):
-    """Base of the voices of real devices; fulfils `voice.Voice`.
+    """Base of the voices of real devices; fulfils `dialect.Voice`.
 
     A subclass gives `packet`, and where the device listens `hear`.
 
@@ -90,7 +90,7 @@ class Emulator(ABC):
         number : int
             Packets before this one since the counter was last reset.
         lead_off : int
-            Bit mask over `samples.ELECTRODES`.
+            Bit mask over `lead_names.ELECTRODES`.
         """
 
     def convert(self, row: npt.NDArray[np.int32], good: npt.NDArray[np.bool_]) -> Counts:

@@ -174,7 +174,7 @@ class Sequencer:
         arrival : float
             Host time at which the last of them was complete.
         bad, skipped : int
-            Frames judged bad and bytes skipped just before them (`framing.Run`).
+            Frames judged bad and bytes skipped just before them (`frame_formats.Run`).
         """
         if not len(frames):
             return []

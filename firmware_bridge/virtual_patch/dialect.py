@@ -55,11 +55,11 @@ class Voice(Protocol):
         Parameters
         ----------
         counts : ndarray of int32, shape (n_samples, n_source_channels)
-            As the source gives them; `ecglink_frames.NO_VALUE` marks a stale one.
+            As the source gives them; `frames.NO_VALUE` marks a stale one.
         index, ticks : int
             Of the first sample; instants while stopped are counted.
         lead_off : int
-            Bit mask over `samples.ELECTRODES`.
+            Bit mask over `lead_names.ELECTRODES`.
         """
         ...
 

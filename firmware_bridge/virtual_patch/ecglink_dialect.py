@@ -15,7 +15,7 @@ _FLOW = {CommandCode.START: True, CommandCode.STOP: False}
 
 
 class EcgLinkVoice:
-    """Fulfils `voice.Voice`.
+    """Fulfils `dialect.Voice`.
 
     Parameters
     ----------

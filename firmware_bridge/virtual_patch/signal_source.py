@@ -36,7 +36,7 @@ class SampleSource(Protocol):
         counts : ndarray of int32, shape (n_samples, n_channels)
             Fewer than `n` rows, or none, at the end. `NO_VALUE` marks a stale sample.
         lead_off : int
-            Bit mask over `samples.ELECTRODES`.
+            Bit mask over `lead_names.ELECTRODES`.
         """
         ...
 

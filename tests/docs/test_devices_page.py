@@ -64,7 +64,7 @@ def test_captured_devices_are_those_of_the_benchmark():
 def test_the_worked_example_decodes(monkeypatch):
     module_text, entry, test = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert module_text.count("\n") + entry.count("\n") + test.count("\n") < 100
-    module = types.ModuleType("ecg_edge.firmware_bridge.twinlead")
+    module = types.ModuleType("ecg_edge.firmware_bridge.decoders.twinlead")
     exec(compile(module_text, "twinlead.py", "exec"), module.__dict__)  # noqa: S102 - the page's own code
     monkeypatch.setitem(sys.modules, module.__name__, module)
     device = eval(entry, {"Device": Device, "Fraction": Fraction})  # noqa: S307 - the page's own code

@@ -164,17 +164,17 @@ def test_files_with_more_in_float_still_compute_alike(exporter, tmp_path, n) -> 
     q = exporter.quantise(x)
     found = costs(exporter.graph, q, x, exporter.spec.head.mean[: exporter.spec.n_features])
     kept = replace(q, float_convs=q.float_convs | {c.name for c in found[:n]})
-    features = {}
+    found_features = {}
     for form in ("onnx", "tflite"):
         target = Target(form, "int8")
         path = exporter.write(tmp_path / f"m.{form}", target, exporter.describe(target, kept, {}, {}), kept)
         model = load_model(path)
-        features[form] = np.stack([features(model.backend, r) for r in x])
+        found_features[form] = np.stack([features(model.backend, r) for r in x])
     batch = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
     with torch.no_grad():
         expected = fake(exporter.graph, kept, batch).numpy().transpose(0, 2, 1)[:, exporter.spec.lookahead :]
-    expected = expected[:, : features["onnx"].shape[1]]
-    for got in features.values():
+    expected = expected[:, : found_features["onnx"].shape[1]]
+    for got in found_features.values():
         assert np.sqrt(np.mean((got - expected) ** 2)) <= q.feature_step
 
 

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_edge.device.cli.main import main
-from ecg_edge.device.inference import litert_backend, tflite_metadata
-from ecg_edge.device.inference import load as model
+from ecg_edge.device.inference import litert_backend, shipped, tflite_metadata
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.sealed_file import seal
 from ecg_edge.device.inference.shipped import resolve, shipped_models
@@ -194,9 +193,9 @@ def test_a_missing_runtime_names_the_extra(files: dict[str, Path], monkeypatch: 
 
 def test_names_of_shipped_models_fit_the_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     onnx, both, tflite = tmp_path / "a-int8.onnx", tmp_path / "a-int8.tflite", tmp_path / "b-int8.tflite"
-    monkeypatch.setattr(model, "shipped_files", lambda: [onnx, both, tflite, tmp_path / "c-fp32.onnx"])
+    monkeypatch.setattr(shipped, "shipped_files", lambda: [onnx, both, tflite, tmp_path / "c-fp32.onnx"])
     assert shipped_models() == {"a-int8": onnx, "b-int8": tflite, "c-fp32": tmp_path / "c-fp32.onnx"}
-    monkeypatch.setattr(model, "find_spec", lambda name: name == "ai_edge_litert" or None)
+    monkeypatch.setattr(shipped, "find_spec", lambda name: name == "ai_edge_litert" or None)
     assert shipped_models() == {"a-int8": both, "b-int8": tflite}
     assert resolve("a-int8.onnx") == onnx
     with pytest.raises(ModelFileError, match="cannot read model"):

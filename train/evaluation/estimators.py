@@ -81,7 +81,7 @@ def from_model(text: str, leads: tuple[str, ...] = ()) -> Subject:
     Raises
     ------
     ModelFileError
-        See `device.model.load_model`.
+        See `device.inference.load.load_model`.
     """
     model = for_leads(load_model(text), leads)
     spec = model.spec

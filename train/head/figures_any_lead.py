@@ -85,7 +85,7 @@ def _tensor(model: Reconstructor, data: Prepared, rows: slice, leads: tuple[str,
 
 @torch.no_grad()
 def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Floats:
-    """As `finalise.regressors` orders them, of the leads that are there."""
+    """As `design.regressors` orders them, of the leads that are there."""
     spec, columns = model.spec, [BASIS.index(lead) for lead in leads]
     skip = round(SCORED_FROM_S * spec.fs) + spec.lookahead
     total, count = np.zeros(()), 0
@@ -103,7 +103,7 @@ def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Fl
 
 @torch.no_grad()
 def _interval(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> tuple[Floats, float]:
-    """Factor per basis lead so that mean ± factor × scale covers `finalise.LEVEL`, and the settling time."""
+    """Factor per basis lead so that mean ± factor × scale covers `figures.LEVEL`, and the settling time."""
     spec, ratios, square = model.spec, [], []
     hidden = [BASIS.index(lead) for lead in missing_basis(leads)]
     for k in range(0, len(data), BATCH):

@@ -81,7 +81,7 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     fabric : Fabric
         On what.
     workers : int, optional
-        Processes that draw batches ahead; what fits the machine unless told, see `feed.fitting_workers`.
+        Processes that draw batches ahead; what fits the machine unless told, see `batch_feed.fitting_workers`.
 
     Raises
     ------

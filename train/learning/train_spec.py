@@ -27,12 +27,12 @@ class TrainSpec:
     r_weight : float
         Weight of ``1 - r`` beside the RMSE.
     spread : float
-        Weight of the lost spread of R amplitudes over a batch, see `spread.lost_spread`.
+        Weight of the lost spread of R amplitudes over a batch, see `spread_loss.lost_spread`.
     spread_share : float
         What that spread shall be, in units of the truth's standard deviation.
     stretch : float
         R waves of what teachers say are stretched until their variance from record to record is so much of the
-        truth's, see `stretch.learn`; 0: not at all.
+        truth's, see `r_wave_stretch.learn`; 0: not at all.
     mix : float
         Teachers also answer for records whose measured leads are mixed, by so much, see `teachers.taught`; 0: no.
     mixes : int

@@ -51,7 +51,7 @@ class Trainer:
     fabric : Fabric, optional
         See `hardware.open_fabric`; one process on the processor unless told.
     workers : int
-        Processes that draw batches ahead, see `feed.Feed`.
+        Processes that draw batches ahead, see `batch_feed.Feed`.
     """
 
     def __init__(

@@ -131,7 +131,7 @@ def _fill(model: Reconstructor, spec: ModelSpec, constants: dict[str, Any]) -> N
 
 
 def _fill_head(model: Reconstructor, spec: ModelSpec) -> None:
-    """The inverse of `finalise.head_weights`."""
+    """The inverse of `design.head_weights`."""
     head, n_in, n = spec.head, len(spec.input_leads), spec.n_features
     taps = model.mean_taps.weight
     taps.zero_()

@@ -32,7 +32,7 @@ def rates(model: Model, data: Prepared, trials: list[Trial]) -> list[dict[str, A
     data : Prepared
         Records for exchanged electrodes.
     trials : list of Trial
-        Wearers with a reference of their own, from `calibration_study.next_recording`.
+        Wearers with a reference of their own, from `calibration.next_recording`.
 
     Returns
     -------
