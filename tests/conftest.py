@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import ast
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 _skipped: list[str] = []
+_left_out: dict[str, set[str]] = {}
+CORE_ONLY = bool(os.environ.get("ECG_EDGE_CORE_ONLY"))
+"""Set where the core alone is installed: files that import what is missing there are left out, and listed."""
+
+
+def missing_imports(path: Path) -> set[str]:
+    """Packages that a test file imports at its top and that are not installed."""
+    missing = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            package = name.split(".")[0]
+            if package == "tests":
+                helper = Path(__file__).parent.joinpath(*name.split(".")[1:]).with_suffix(".py")
+                missing |= missing_imports(helper) if helper.is_file() else set()
+            elif find_spec(package) is None:
+                missing.add(package)
+    return missing
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    if not CORE_ONLY or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    if missing := missing_imports(collection_path):
+        _left_out[str(collection_path)] = missing
+    return True if missing else None
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +73,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped, but required here", red=True)
         for nodeid in _skipped:
             terminalreporter.line(nodeid)
+    if _left_out:
+        needed = sorted(set().union(*_left_out.values()))
+        terminalreporter.section(f"{len(_left_out)} files left out: they need {', '.join(needed)}")
