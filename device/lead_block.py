@@ -1,13 +1,14 @@
-"""Leadblock and note: what goes to every sink."""
+"""LeadBlock and Note: what goes to every sink."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class LeadBlock:
     index : int
         Index of the first row on the model-rate sample axis.
     mv : ndarray of float32, shape (n_samples, 12)
-        Conditioned, in mV, columns as ``samples.LEADS``.
+        Conditioned, in mV, columns as ``lead_names.LEADS``.
     provenance : tuple of Provenance
         One per lead.
     valid : ndarray of bool, shape (n_samples, 12)
@@ -72,3 +73,72 @@ class LeadBlock:
 
     def __len__(self) -> int:
         return len(self.mv)
+
+    @classmethod
+    def empty(
+        cls,
+        index: int,
+        n: int,
+        provenance: tuple[Provenance, ...],
+        arrival: float = 0.0,
+        share: npt.NDArray[np.float32] | None = None,
+    ) -> LeadBlock:
+        """Make a block of `n` rows of which nothing is known: zeros, invalid, warming up.
+
+        Parameters
+        ----------
+        index : int
+            Index of the first row.
+        n : int
+            Number of rows, also 0.
+        provenance, arrival, share
+            As the attributes.
+        """
+        zero = np.zeros((n, len(LEADS)), np.float32)
+        none = np.zeros((n, len(LEADS)), np.bool_)
+        return cls(index, zero, provenance, none, np.ones(n, np.bool_), zero, arrival, share=share)
+
+    def rows(self, a: int, b: int) -> LeadBlock:
+        """Return rows `a` to `b` as views; `index` moves with them.
+
+        Parameters
+        ----------
+        a, b : int
+            Half-open range counted from the block's first row, not negative. Beyond the last row there are none.
+        """
+        return replace(
+            self,
+            index=self.index + a,
+            mv=self.mv[a:b],
+            valid=self.valid[a:b],
+            warmup=self.warmup[a:b],
+            sigma=self.sigma[a:b],
+            held=None if self.held is None else self.held[a:b],
+            share=None if self.share is None else self.share[a:b],
+        )
+
+    def lead(self, name: str) -> npt.NDArray[np.float32]:
+        """Return one lead in mV, shape (n_samples,), as a view.
+
+        Parameters
+        ----------
+        name : str
+            In any spelling `lead_name` knows: ``"V2"``, ``"avr"``.
+
+        Raises
+        ------
+        UsageError
+            Not one of the twelve leads.
+        """
+        return self.mv[:, LEADS.index(lead_name(name))]
+
+    @property
+    def interval(self) -> npt.NDArray[np.float32]:
+        """Half-width in mV of the stated interval, shape as `mv`; NaN where nothing was estimated.
+
+        The truth lies within ``mv ± interval`` with the probability of the model's
+        ``spec.head.interval_level``: 90 % in the shipped models. A measured lead, and one that follows
+        exactly from measured ones, has no interval.
+        """
+        guess = np.array([p is Provenance.RECONSTRUCTED for p in self.provenance])
+        return np.where(guess, self.sigma, np.float32(np.nan))

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -93,8 +92,8 @@ def _stage_works(model: Model, info: StreamInfo, frames: list[bytes], folder: Pa
     mv = np.concatenate([b.mv for b in native])
     per_hop = round(float(info.fs) * hop / model.spec.fs)
     conditioned = Conditioner(info.fs, model.spec.fs, 2, model.spec.conditioning, 50).feed(mv)
-    blocks = [StreamReconstructor(model.backend).feed(conditioned)]
-    blocks = [replace(blocks[0], index=k, **_rows(blocks[0], k, hop)) for k in range(0, len(blocks[0]) - hop, hop)]
+    whole_block = StreamReconstructor(model.backend).feed(conditioned)
+    blocks = [whole_block.rows(k, k + hop) for k in range(0, len(whole_block) - hop, hop)]
     good = np.ones(hop, np.bool_)
 
     def patch() -> None:
@@ -175,10 +174,6 @@ def _stage_works(model: Model, info: StreamInfo, frames: list[bytes], folder: Pa
         "whole": whole,
         "path": lambda: path(model, info, frames),
     }
-
-
-def _rows(block: LeadBlock, start: int, n: int) -> dict[str, Any]:
-    return {name: getattr(block, name)[start : start + n] for name in ("mv", "valid", "warmup", "sigma")}
 
 
 def _header(model: Model, info: StreamInfo) -> RunHeader:

@@ -180,7 +180,7 @@ class FallbackReconstructor:
                 self._say(main.index + a, self._spare_leads)
             elif sound[a:b].any():
                 self._say(main.index + a + int(sound[a:b].argmax()), self._leads)
-            yield _mixed(_rows(main, a, b), _rows(spare, a, b), own[a]) if use[a] else _rows(main, a, b)
+            yield _mixed(main.rows(a, b), spare.rows(a, b), own[a]) if use[a] else main.rows(a, b)
         if over:
             self._spare, self._columns = None, []
 
@@ -198,16 +198,4 @@ def _mixed(main: LeadBlock, spare: LeadBlock, own: BoolArray) -> LeadBlock:
         valid=spare.valid | own,
         sigma=np.where(own, main.sigma, spare.sigma),
         provenance=tuple(a if k else b for a, b, k in zip(main.provenance, spare.provenance, own, strict=True)),
-    )
-
-
-def _rows(block: LeadBlock, a: int, b: int) -> LeadBlock:
-    return replace(
-        block,
-        index=block.index + a,
-        mv=block.mv[a:b],
-        valid=block.valid[a:b],
-        warmup=block.warmup[a:b],
-        sigma=block.sigma[a:b],
-        share=None if block.share is None else block.share[a:b],
     )

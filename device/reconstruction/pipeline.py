@@ -17,7 +17,7 @@ from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.events import BACKLOG, Event, Gap, SampleBlock, StreamInfo, rename_leads
-from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, lead_off_leads
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, lead_off_leads
 from ecg_edge.firmware_bridge.tally import Counts
 
 HOLD_S = 0.040
@@ -283,17 +283,11 @@ class Pipeline:
         self._conditioner.reset(gap.stop)
         stop = self._conditioner.next_output
         for at in range(first, stop, _GAP_ROWS):
-            yield from self._emit(self._nothing(at, min(stop - at, _GAP_ROWS), arrival))
+            yield from self._emit(LeadBlock.empty(at, min(stop - at, _GAP_ROWS), self.provenance, arrival))
         self._reconstructor.reset(stop)
         self._watch.reset(stop)
         self._guard.reset(gap.stop, lost_before=True)
         self._next = self._reset_at = gap.stop
-
-    def _nothing(self, index: int, n: int, arrival: float) -> LeadBlock:
-        """Rows of which nothing is known."""
-        zero = np.zeros((n, len(LEADS)), np.float32)
-        none = np.zeros((n, len(LEADS)), np.bool_)
-        return LeadBlock(index, zero, self.provenance, none, np.ones(n, np.bool_), zero, arrival)
 
     def _emit_all(self, blocks: Iterator[LeadBlock]) -> Iterator[LeadBlock | Note]:
         for block in blocks:

@@ -153,17 +153,7 @@ class StreamReconstructor:
         ok, fit = (np.repeat(flags[-1:], n_pad, axis=0) for flags in (self._ok, self._fit))
         tail = self.feed(x, ok, arrival, fit)
         self.reset(fed)
-        keep = fed - tail.index
-        return LeadBlock(
-            tail.index,
-            tail.mv[:keep],
-            tail.provenance,
-            tail.valid[:keep],
-            tail.warmup[:keep],
-            tail.sigma[:keep],
-            arrival,
-            share=None if tail.share is None else tail.share[:keep],
-        )
+        return tail.rows(0, fed - tail.index)
 
     def _step(self) -> _Hop:
         """Consume one hop. Every product has the same shape in every hop, so the cut cannot show."""
@@ -206,23 +196,22 @@ class StreamReconstructor:
 
     def _block(self, hops: list[_Hop], arrival: float) -> LeadBlock:
         if not hops:
-            empty = np.zeros((0, len(LEADS)), np.float32)
-            none = np.zeros((0, len(LEADS)), np.bool_)
             share = np.zeros(0, np.float32) if self._watch else None
-            return LeadBlock(self._emitted(), empty, self.provenance, none, none[:, 0], empty, arrival, share=share)
-        first = hops[0].first
-        skip = max(0, self._start - first)  # rows before the first sample
+            return LeadBlock.empty(self._emitted(), 0, self.provenance, arrival, share)
         valid, warmup = self._flags(hops)
-        return LeadBlock(
-            first + skip,
-            np.concatenate([h.mv for h in hops])[skip:],
+        first = hops[0].first
+        block = LeadBlock(
+            first,
+            np.concatenate([h.mv for h in hops]),
             self.provenance,
-            valid[skip:],
-            warmup[skip:],
-            np.concatenate([h.sigma for h in hops])[skip:],
+            valid,
+            warmup,
+            np.concatenate([h.sigma for h in hops]),
             arrival,
-            share=np.repeat(np.array([h.share for h in hops], np.float32), self._hop)[skip:] if self._watch else None,
+            share=np.repeat(np.array([h.share for h in hops], np.float32), self._hop) if self._watch else None,
         )
+        before = self._start - first  # rows before the first sample
+        return block.rows(before, len(block)) if before > 0 else block
 
     def _emitted(self) -> int:
         return max(self._start, self._next - self._late)
