@@ -206,7 +206,7 @@ def _write(
 def _name(proof: _Proof, target: Target, part: Path, ok: bool) -> tuple[Path, int, str]:
     """Write the file once more, now with its figures and its own checks inside, and give it its name."""
     own = [c.line() for c in proof.done if c.name.startswith(f"{target.label} ")]
-    answer = None if target.offline else verify.self_test(load_model(part).backend)
+    answer = None if target.offline else verify.self_test(load_model(part))
     _write(proof, target, part, {**proof.accuracy, "checks": own}, answer)
     _, _, digest = estimates.bodies(part)
     path = part.with_suffix("" if ok else ".rejected")

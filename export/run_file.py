@@ -23,7 +23,7 @@ Body = Callable[[Floats], Floats]
 
 def streaming(model: Model) -> Body:
     """Body of a streaming file."""
-    return lambda x: features(model.backend, x)
+    return lambda x: features(model, x)
 
 
 def offline(path: Path) -> tuple[ModelSpec, Body, str]:

@@ -103,7 +103,7 @@ def test_real_records_beat_the_linear_baseline(model: Model, real_data: Path) ->
     spec = model.spec
     data = prepare(real_data / "ptb-xl", (ptbxl.TEST_FOLD,), spec.conditioning, 40)
     args = (data, spec.input_leads, spec.target_leads, spec.fs)
-    got = scoring.score(*args, scoring.streamed(model.backend), "model").summary()["mean"]
+    got = scoring.score(*args, scoring.streamed(model), "model").summary()["mean"]
     linear = scoring.score(*args, scoring.linear(spec.ridge["31"]), "ridge").summary()["mean"]
     # A measured chest lead gives a linear model most of its neighbours: less is left to gain.
     share = 0.85 if set(spec.input_leads) <= {"I", "II"} else 0.92
@@ -119,7 +119,7 @@ def test_the_interval_covers_what_it_says(model: Model, real_data: Path) -> None
     columns = [LEADS.index(lead) for lead in spec.target_leads]
     inputs = [BASIS.index(lead) for lead in spec.input_leads]
     truth_columns = [BASIS.index(lead) for lead in spec.target_leads]
-    reconstructor = StreamReconstructor(model.backend)
+    reconstructor = StreamReconstructor(model)
     hits = []
     for record in data.x:
         reconstructor.reset()

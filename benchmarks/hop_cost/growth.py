@@ -44,7 +44,7 @@ def streams(model: Model, rounds: int = 3) -> dict[str, Any]:
     """
     rows = []
     for n in STREAMS:
-        many = [StreamReconstructor(model.backend) for _ in range(n)]
+        many = [StreamReconstructor(model) for _ in range(n)]
         x = np.random.default_rng(0).normal(0, 0.3, (model.spec.hop, model.spec.n_inputs)).astype(np.float32)
 
         def work(many: list[StreamReconstructor] = many, x: Any = x) -> None:
@@ -104,7 +104,7 @@ def _file(net: Any, hop: int, folder: Path) -> Model:
 def _percent(models: dict[str, Model], rounds: int) -> dict[str, float]:
     works, calls = {}, {}
     for name, model in models.items():
-        stream = StreamReconstructor(model.backend)
+        stream = StreamReconstructor(model)
         x = np.random.default_rng(0).normal(0, 0.3, (model.spec.hop, model.spec.n_inputs)).astype(np.float32)
         works[name] = lambda stream=stream, x=x: stream.feed(x)
         calls[name] = _HOPS_TIMED

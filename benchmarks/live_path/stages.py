@@ -92,7 +92,7 @@ def _stage_works(model: Model, info: StreamInfo, frames: list[bytes], folder: Pa
     mv = np.concatenate([b.mv for b in native])
     per_hop = round(float(info.fs) * hop / model.spec.fs)
     conditioned = Conditioner(info.fs, model.spec.fs, 2, model.spec.conditioning, 50).feed(mv)
-    whole_block = StreamReconstructor(model.backend).feed(conditioned)
+    whole_block = StreamReconstructor(model).feed(conditioned)
     blocks = [whole_block.rows(k, k + hop) for k in range(0, len(whole_block) - hop, hop)]
     good = np.ones(hop, np.bool_)
 
@@ -122,7 +122,7 @@ def _stage_works(model: Model, info: StreamInfo, frames: list[bytes], folder: Pa
             _, state = model.backend.step(conditioned[k : k + hop], state)
 
     def reconstruct() -> None:
-        stream = StreamReconstructor(model.backend)
+        stream = StreamReconstructor(model)
         for k in range(0, len(conditioned) - hop + 1, hop):
             stream.feed(conditioned[k : k + hop])
 

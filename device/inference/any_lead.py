@@ -37,14 +37,20 @@ def for_leads(model: Model, leads: tuple[str, ...]) -> Model:
     if not model.spec.any_lead:
         return model
     spec = view(model.spec, leads)
-    return replace(model, spec=spec, backend=_View(model.backend, spec))
+    listed = listed_subset(model.spec, spec.input_leads) is not None
+    backend = MaskedInputs(model.backend, spec.input_leads)
+    return replace(model, spec=spec, backend=backend, interval_calibrated=listed)
+
+
+def listed_subset(spec: ModelSpec, leads: tuple[str, ...]) -> LeadSubset | None:
+    """Return what an any-lead file knows of these leads, in any order; None where it does not list them."""
+    return next((s for s in spec.subsets if set(s.leads) == set(leads)), None)
 
 
 def view(spec: ModelSpec, leads: tuple[str, ...]) -> ModelSpec:
-    """Description of an any-lead model as one of fixed leads; see `for_leads`.
+    """Describe an any-lead model as one of fixed leads; see `for_leads`.
 
-    For a set that is not listed in the file the interval is the widest of the listed ones, and
-    ``interval_calibrated`` is False.
+    For a set that is not listed in the file the interval is the widest of the listed ones.
     """
     there = tuple(lead for lead in leads if lead in BASIS)
     hidden = missing_basis(there)
@@ -55,7 +61,7 @@ def view(spec: ModelSpec, leads: tuple[str, ...]) -> ModelSpec:
         )
     columns = [BASIS.index(lead) for lead in hidden]
     rows = regressor_rows(spec, there)
-    listed = next((s for s in spec.subsets if set(s.leads) == set(there)), None)
+    listed = listed_subset(spec, there)
     factors: npt.NDArray[np.float32]
     if listed is None:
         factors = np.max([s.interval_factors for s in spec.subsets], axis=0, initial=1.0)
@@ -79,7 +85,6 @@ def view(spec: ModelSpec, leads: tuple[str, ...]) -> ModelSpec:
         target_leads=hidden,
         head=head,
         ridge=ridge if listed is not None and listed.leads == there else {},
-        interval_calibrated=listed is not None,
     )
 
 
@@ -98,18 +103,28 @@ def _in_order(spec: ModelSpec, subset: LeadSubset, leads: tuple[str, ...]) -> np
     return np.asarray(subset.moments[np.ix_(order, order)], np.float32)
 
 
-class _View:
-    """The any-lead graph under the description of fixed leads."""
+class MaskedInputs:
+    """The graph of an any-lead model, fed by the leads that are there.
 
-    def __init__(self, backend: Backend, spec: ModelSpec) -> None:
-        self.name, self.spec, self._backend = backend.name, spec, backend
-        self._columns = [BASIS.index(lead) for lead in spec.input_leads]
-        self._masks = np.array([lead in spec.input_leads for lead in BASIS], np.float32)
+    Parameters
+    ----------
+    backend : Backend
+        Takes the eight basis leads and their masks.
+    leads : tuple of str
+        Basis leads, in the order of the columns that `step` takes.
+    """
+
+    def __init__(self, backend: Backend, leads: tuple[str, ...]) -> None:
+        self.name, self._backend = backend.name, backend
+        self._columns = [BASIS.index(lead) for lead in leads]
+        self._masks = np.array([lead in leads for lead in BASIS], np.float32)
 
     def initial_state(self) -> State:
+        """State of a cold start."""
         return self._backend.initial_state()
 
     def step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
+        """Run one hop; see `Backend.step`."""
         both = np.zeros((len(x), 2 * len(BASIS)), np.float32)
         both[:, self._columns] = x
         both[:, len(BASIS) :] = self._masks

@@ -1,4 +1,4 @@
-"""State and backend: one hop, explicit memory."""
+"""State and Backend: one hop, explicit memory."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.spec import ModelSpec
-
 State = Sequence[npt.NDArray[Any]]
 """Tensors of the state pairs, in the order of `ModelSpec.states`. A value: no step changes one it was given."""
 
@@ -18,7 +16,6 @@ class Backend(Protocol):
     """Runs the body one hop at a time; holds no state of a stream, so that streams can share it."""
 
     name: str
-    spec: ModelSpec
 
     def initial_state(self) -> State:
         """State of a cold start."""

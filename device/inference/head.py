@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.backend import Backend, State
+from ecg_edge.device.inference.backend import State
+from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.firmware_bridge.array_types import FloatArray
 
 
-def features(backend: Backend, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def features(model: Model, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Stream inputs through the body from a cold start.
 
     Parameters
     ----------
-    backend : Backend
-        Any; its stream state stays here.
+    model : Model
+        Any; the state of the stream stays here.
     x : ndarray of float32, shape (n_samples, n_inputs)
         Conditioned, in mV.
 
@@ -25,7 +26,7 @@ def features(backend: Backend, x: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
     ndarray of float32, shape (m_samples, n_features)
         Row ``t`` belongs to the instant of input ``t``; the last rows, which lack their future, are left out.
     """
-    spec = backend.spec
+    spec, backend = model.spec, model.backend
     state: State = backend.initial_state()
     rows = []
     for at in range(0, len(x) - spec.hop + 1, spec.hop):

@@ -60,7 +60,7 @@ class LiteRtBackend:
     name = "LiteRT"
 
     def __init__(self, interpreter: Any, spec: ModelSpec, path: Path) -> None:
-        self.spec = spec
+        self._states = spec.states
         self._interpreter = interpreter
         # An interpreter owns the buffers of its tensors: two streams must not be between set and get at once.
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class LiteRtBackend:
         """A state means the same on both ends, and what the description says."""
         details = [*self._interpreter.get_input_details(), *self._interpreter.get_output_details()]
         have = {d["name"]: d["quantization"] for d in details}
-        for s in self.spec.states:
+        for s in self._states:
             want = (np.float32(s.scale), s.zero_point) if s.dtype != "float32" else (np.float32(0), 0)
             for name in (s.name, s.out):
                 scale, zero = have[name]
@@ -94,10 +94,10 @@ class LiteRtBackend:
 
     def initial_state(self) -> State:
         """State of a cold start."""
-        return [s.initial() for s in self.spec.states]
+        return [s.initial() for s in self._states]
 
     def step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
-        """Run one hop; see `model.Backend.step`."""
+        """Run one hop; see `Backend.step`."""
         engine = self._interpreter
         with self._lock:
             engine.set_tensor(self._inputs[0], np.ascontiguousarray(x, np.float32)[None, None])

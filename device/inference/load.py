@@ -9,7 +9,7 @@ from ecg_edge.device.inference import onnx_metadata
 from ecg_edge.device.inference.backend import Backend
 from ecg_edge.device.inference.sealed_file import check_seal, read_model_bytes
 from ecg_edge.device.inference.shipped import resolve
-from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec
+from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec, Personal
 from ecg_edge.device.inference.tflite_graph import check_graph
 from ecg_edge.device.inference.tflite_metadata import is_tflite, read_metadata
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
@@ -26,17 +26,24 @@ class Model:
     path : Path
         Where it came from.
     spec : ModelSpec
-        What it says of itself.
+        What it says of itself: the only description there is. `for_leads` narrows it to the leads at hand,
+        and a personal calibration replaces its head.
     backend : Backend
-        Ready to run.
+        Ready to run; takes hops of ``spec.n_inputs`` channels.
     file_sha256 : str
         Digest of this very file.
+    interval_calibrated : bool
+        False for an any-lead model on leads that its file does not list.
+    personal : Personal or None
+        Where the head was refitted to a person: the model's own, and when to go back to it.
     """
 
     path: Path
     spec: ModelSpec
     backend: Backend
     file_sha256: str
+    interval_calibrated: bool = True
+    personal: Personal | None = None
 
 
 def load_model(path: Path | str, threads: int = 1) -> Model:

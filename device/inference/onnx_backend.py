@@ -77,17 +77,17 @@ class OnnxBackend:
     name = "onnxruntime"
 
     def __init__(self, session: ort.InferenceSession, spec: ModelSpec, path: Path) -> None:
-        self.spec = spec
-        self._session = session
+        self._session, self._states = session, spec.states
+        self._hop_shape, self._n_features = (spec.hop, spec.n_inputs), spec.n_features
         self._check(path)
         self._names = ["x", *(s.name for s in spec.states)]
         self._outputs = ["features", *(s.out for s in spec.states)]
 
     def _check(self, path: Path) -> None:
-        spec = self.spec
-        want_in = {"x": ("tensor(float)", [1, spec.n_inputs, spec.hop])}
-        want_out = {"features": ("tensor(float)", [1, spec.n_features, spec.hop])}
-        for s in spec.states:
+        hop, n_inputs = self._hop_shape
+        want_in = {"x": ("tensor(float)", [1, n_inputs, hop])}
+        want_out = {"features": ("tensor(float)", [1, self._n_features, hop])}
+        for s in self._states:
             want_in[s.name] = want_out[s.out] = (_ORT_TYPES[s.dtype], list(s.shape))
         for what, want, got in (
             ("inputs", want_in, self._session.get_inputs()),
@@ -104,13 +104,13 @@ class OnnxBackend:
     def initial_state(self) -> State:
         """State of a cold start, and on the processor the memory that its stream will use."""
         if self._session.get_providers() == ["CPUExecutionProvider"]:
-            return Lane(self._session, self.spec).cold()
-        return [s.initial() for s in self.spec.states]
+            return Lane(self._session, self._states, self._hop_shape, self._n_features).cold()
+        return [s.initial() for s in self._states]
 
     def step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
-        """Run one hop; see `model.Backend.step`."""
-        if x.shape != (self.spec.hop, self.spec.n_inputs):
-            raise UsageError(f"a hop of shape {x.shape}", f"the model reads {(self.spec.hop, self.spec.n_inputs)}")
+        """Run one hop; see `Backend.step`."""
+        if x.shape != self._hop_shape:
+            raise UsageError(f"a hop of shape {x.shape}", f"the model reads {self._hop_shape}")
         if isinstance(state, BoundState) and (done := state.lane.step(x, state)) is not None:
             return done
         feed: dict[str, npt.NDArray[Any]] = dict(zip(self._names[1:], state, strict=True))

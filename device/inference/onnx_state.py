@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.inference.spec import StateSpec
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -55,8 +55,12 @@ class Lane:
     ----------
     session : onnxruntime.InferenceSession
         On the processor; may be shared.
-    spec : ModelSpec
+    states : tuple of StateSpec
         Of the session's graph.
+    hop_shape : tuple of int
+        (hop, n_inputs).
+    n_features : int
+        Channels of the graph's output.
 
     Attributes
     ----------
@@ -64,20 +68,23 @@ class Lane:
         The sets.
     """
 
-    def __init__(self, session: ort.InferenceSession, spec: ModelSpec) -> None:
-        self.memory: tuple[Tensors, Tensors] = ([s.initial() for s in spec.states], [s.initial() for s in spec.states])
+    def __init__(
+        self, session: ort.InferenceSession, states: tuple[StateSpec, ...], hop_shape: tuple[int, int], n_features: int
+    ) -> None:
+        self.memory: tuple[Tensors, Tensors] = ([s.initial() for s in states], [s.initial() for s in states])
         self._session = session
-        self._x = np.zeros((1, spec.n_inputs, spec.hop), np.float32)
-        self._features = np.zeros((1, spec.n_features, spec.hop), np.float32)
-        self._bindings = tuple(self._bind(spec, self.memory[side], self.memory[1 - side]) for side in (0, 1))
+        hop, n_inputs = hop_shape
+        self._x = np.zeros((1, n_inputs, hop), np.float32)
+        self._features = np.zeros((1, n_features, hop), np.float32)
+        self._bindings = tuple(self._bind(states, self.memory[side], self.memory[1 - side]) for side in (0, 1))
         self._held: list[weakref.ref[BoundState] | None] = [None, None]
         self._busy = threading.Lock()
 
-    def _bind(self, spec: ModelSpec, before: Tensors, after: Tensors) -> Any:
+    def _bind(self, states: tuple[StateSpec, ...], before: Tensors, after: Tensors) -> Any:
         binding = self._session.io_binding()
-        for name, t in zip(["x", *(s.name for s in spec.states)], [self._x, *before], strict=True):
+        for name, t in zip(["x", *(s.name for s in states)], [self._x, *before], strict=True):
             binding.bind_input(name, "cpu", 0, t.dtype, t.shape, t.ctypes.data)
-        for name, t in zip(["features", *(s.out for s in spec.states)], [self._features, *after], strict=True):
+        for name, t in zip(["features", *(s.out for s in states)], [self._features, *after], strict=True):
             binding.bind_output(name, "cpu", 0, t.dtype, t.shape, t.ctypes.data)
         return binding
 

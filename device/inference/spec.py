@@ -158,10 +158,6 @@ class ModelSpec:
         Accepts every set of basis leads; `device.inference.any_lead.for_leads` makes a model of fixed leads of it.
     subsets : tuple of LeadSubset
         Lead sets of an any-lead model whose interval was calibrated.
-    interval_calibrated : bool
-        False for a view of an any-lead model on leads that are not listed. Not in the file.
-    personal : Personal or None
-        Where the head was refitted to a person: the model's own, and when to go back to it. Not in the file.
     """
 
     kind: str
@@ -184,8 +180,6 @@ class ModelSpec:
     licence: str = "Apache-2.0"
     any_lead: bool = False
     subsets: tuple[LeadSubset, ...] = ()
-    interval_calibrated: bool = True
-    personal: Personal | None = None
 
     @property
     def algorithmic_latency_s(self) -> float:

@@ -15,7 +15,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.backend import Backend, State
 from ecg_edge.device.inference.head import features, regressors
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.spec import ModelSpec, Personal
@@ -89,11 +88,11 @@ class Fit:
     rmse_after: FloatArray
 
 
-def design(backend: Backend, inputs: npt.NDArray[np.float32], truth: FloatArray, weight: float = 1.0) -> Design:
+def design(model: Model, inputs: npt.NDArray[np.float32], truth: FloatArray, weight: float = 1.0) -> Design:
     """Regressors and truth of a conditioned reference, its first second left out."""
-    body = features(backend, inputs)
-    first = round(SKIP_S * backend.spec.fs)
-    rows = regressors(backend.spec, body, inputs)
+    body = features(model, inputs)
+    first = round(SKIP_S * model.spec.fs)
+    rows = regressors(model.spec, body, inputs)
     return Design(rows[first:], np.asarray(truth[first : len(body)], np.float64), weight)
 
 
@@ -182,21 +181,7 @@ def calibrated(
         mean=np.asarray(mean, np.float32),
         interval_factors=np.asarray(interval_factors, np.float32),
     )
-    spec = replace(model.spec, head=head, personal=personal)
-    return replace(model, spec=spec, backend=_Body(model.backend, spec))
-
-
-class _Body:
-    """A backend under another description; a body has no say in what its features mean."""
-
-    def __init__(self, backend: Backend, spec: ModelSpec) -> None:
-        self.name, self.spec, self._backend = backend.name, spec, backend
-
-    def initial_state(self) -> State:
-        return self._backend.initial_state()
-
-    def step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
-        return self._backend.step(x, state)
+    return replace(model, spec=replace(model.spec, head=head), personal=personal)
 
 
 def _blocks(d: Design, length: int) -> list[Design]:

@@ -24,7 +24,7 @@ def make_design(
     doubts = check(reference, x, spec.fs)
     inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in spec.input_leads]])
     truth = x[:, [LEADS.index(lead) for lead in spec.target_leads]].astype(np.float64)
-    return design(model.backend, inputs, truth, weight), doubts
+    return design(model, inputs, truth, weight), doubts
 
 
 def refuse_harm(model: Model, found: Fit) -> None:

@@ -55,7 +55,7 @@ class FallbackReconstructor:
     def __init__(
         self, model: Model, spare: Model | None, told: Callable[[int, tuple[str, ...]], None] = lambda at, leads: None
     ) -> None:
-        self._main = StreamReconstructor(model.backend)
+        self._main = StreamReconstructor(model)
         self._leads = model.spec.input_leads
         self._spare_model = spare if spare is not None and fits(model.spec, spare.spec) else None
         self._told = told
@@ -76,9 +76,9 @@ class FallbackReconstructor:
         """Samples that complete the next hop."""
         return self._main.missing
 
-    def refit(self, spec: ModelSpec) -> None:
+    def refit(self, model: Model) -> None:
         """See `StreamReconstructor.refit`; the spare keeps its own head."""
-        self._main.refit(spec)
+        self._main.refit(model)
 
     def reset(self, index: int = 0) -> None:
         """Forget everything; the next sample fed has the given index."""
@@ -143,7 +143,7 @@ class FallbackReconstructor:
             return
         assert self._spare_model is not None
         leads = tuple(self._leads[k] for k in columns)
-        spare = StreamReconstructor(for_leads(self._spare_model, leads).backend)
+        spare = StreamReconstructor(for_leads(self._spare_model, leads))
         boundary = (self._next - self._start) // self._hop * self._hop + self._start
         first = max(self._start, boundary - self._history)
         past = slice(len(self._past) - (self._next - first), None)

@@ -124,7 +124,7 @@ class Pipeline:
 
     def refit(self, model: Model) -> None:
         """Use a person's head, or another one, of the same model from the next hop on."""
-        self._reconstructor.refit(model.spec)
+        self._reconstructor.refit(model)
         self._fits = True
 
     @property

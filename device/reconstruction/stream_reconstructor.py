@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.backend import Backend, State
-from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.inference.backend import State
+from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import BASIS, Provenance, known_basis, provenance, twelve_from_basis
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.calibration_drift import DriftWatch
@@ -36,8 +36,8 @@ class StreamReconstructor:
 
     Parameters
     ----------
-    backend : Backend
-        Shared between streams or not; the stream's state lives here.
+    model : Model
+        Of fixed leads (see `for_leads`). Streams may share it: the state of a stream lives here.
 
     Attributes
     ----------
@@ -45,9 +45,9 @@ class StreamReconstructor:
         Of each of the twelve leads.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        spec = backend.spec
+    def __init__(self, model: Model) -> None:
+        self._backend = model.backend
+        spec = model.spec
         self._hop, self._late = spec.hop, spec.lookahead
         self._n_in = len(spec.input_leads)
         self.provenance = provenance(spec.input_leads)
@@ -61,7 +61,7 @@ class StreamReconstructor:
         self._certain = np.flatnonzero(~self._guess)
         self._twelve2 = self._twelve**2
         self._needs = self._dependencies(matrix)
-        self.refit(spec)
+        self.refit(model)
         lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
         self._back = int(-lags.min())
         self._tap_rows = np.arange(self._hop)[:, None] + self._back + lags[None, :]
@@ -69,15 +69,16 @@ class StreamReconstructor:
         self._settle = round(spec.settling_s * spec.fs)
         self.reset()
 
-    def refit(self, spec: ModelSpec) -> None:
-        """Use the head of another description of the same model from the next hop on."""
+    def refit(self, model: Model) -> None:
+        """Use a person's head, or another one, of the same model from the next hop on."""
+        spec = model.spec
         self._mean = spec.head.mean.astype(np.float64)
         self._log_scale = spec.head.log_scale.astype(np.float64)
         self._factors = spec.head.interval_factors.astype(np.float64)
-        own = spec.personal or spec.head
+        own = model.personal or spec.head
         self._own_mean = own.mean.astype(np.float64)
         self._own_factors = own.interval_factors.astype(np.float64)
-        self._watch = DriftWatch(spec.personal, spec.fs) if spec.personal else None
+        self._watch = DriftWatch(model.personal, spec.fs) if model.personal else None
 
     def _dependencies(self, known: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Shape (12, n_inputs): which inputs each lead is computed from (a guess: from all)."""

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.any_lead import for_leads
-from ecg_edge.device.inference.backend import Backend
 from ecg_edge.device.inference.head import features, regressors
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.packed_arrays import pack_array, unpack_array
@@ -63,21 +62,21 @@ def stimulus(n_inputs: int, fs: int, seconds: float = _SECONDS) -> Floats:
     return np.asarray(out - out.mean(axis=0), np.float32)
 
 
-def answer(backend: Backend) -> Floats:
+def answer(model: Model) -> Floats:
     """What a file reconstructs from the stimulus, one row in 25, shape (n_rows, n_targets) in mV."""
-    return means(backend, stimulus(backend.spec.n_inputs, backend.spec.fs))[::_KEPT_EVERY]
+    return means(model, stimulus(model.spec.n_inputs, model.spec.fs))[::_KEPT_EVERY]
 
 
-def means(backend: Backend, x: Floats) -> Floats:
+def means(model: Model, x: Floats) -> Floats:
     """Reconstructed leads of inputs streamed from a cold start, shape (m_samples, n_targets) in mV."""
-    spec = backend.spec
-    rows = regressors(spec, features(backend, x), x[:, : len(spec.input_leads)])
+    spec = model.spec
+    rows = regressors(spec, features(model, x), x[:, : len(spec.input_leads)])
     return np.asarray(rows @ spec.head.mean.astype(np.float64), np.float32)
 
 
-def self_test(backend: Backend) -> dict[str, Any]:
+def self_test(model: Model) -> dict[str, Any]:
     """The file's answer as it is stored inside the file."""
-    return {"stimulus": "device.verify.stimulus", "every": _KEPT_EVERY, "mean": pack_array(answer(backend))}
+    return {"stimulus": "device.verify.stimulus", "every": _KEPT_EVERY, "mean": pack_array(answer(model))}
 
 
 def checks(model: Model) -> list[Finding]:
@@ -101,7 +100,7 @@ def _same_answer(model: Model) -> Finding:
         want = unpack_array(stored["mean"])
     except (KeyError, TypeError, EcgEdgeError) as e:
         return Finding(name, False, f"damaged: {e!r}")
-    got = answer(model.backend)
+    got = answer(model)
     if got.shape != want.shape:
         return Finding(name, False, f"has shape {want.shape}, here {got.shape}")
     worst = 1e3 * float(np.abs(got - want).max())
@@ -111,8 +110,8 @@ def _same_answer(model: Model) -> Finding:
 
 def _any_cut(model: Model) -> Finding:
     x = stimulus(len(model.spec.input_leads), model.spec.fs, 4)
-    whole = StreamReconstructor(model.backend).feed(x).mv
-    rng, r, parts, at = np.random.default_rng(0), StreamReconstructor(model.backend), [], 0
+    whole = StreamReconstructor(model).feed(x).mv
+    rng, r, parts, at = np.random.default_rng(0), StreamReconstructor(model), [], 0
     while at < len(x):
         n = int(rng.integers(1, 3 * model.spec.hop))
         parts.append(r.feed(x[at : at + n]).mv)
@@ -129,7 +128,7 @@ def _no_drift(model: Model) -> Finding:
     long = long[len(long) % spec.hop :]
     tail = spec.fs
     probe = probe[len(probe) % spec.hop :]
-    worst = 1e3 * float(np.abs(means(model.backend, long)[-tail:] - means(model.backend, probe)[-tail:]).max())
+    worst = 1e3 * float(np.abs(means(model, long)[-tail:] - means(model, probe)[-tail:]).max())
     return Finding("no drift", worst <= FP32_LIMIT_UV, f"after {_MARCH_S} s as after a reset, within {worst:.3f} µV")
 
 
@@ -143,7 +142,7 @@ def against(model: Model, other: Model) -> list[Finding]:
     """
     _same_run(model.spec, other.spec)
     x = stimulus(model.spec.n_inputs, model.spec.fs)
-    a, b = means(model.backend, x), means(other.backend, x)
+    a, b = means(model, x), means(other, x)
     rms = np.sqrt(((a - b) ** 2).mean(axis=0)) * 1e3
     share = rms / (1e3 * np.sqrt((b**2).mean(axis=0)))
     return [
@@ -172,7 +171,7 @@ def against_on_record(
     """
     spec = model.spec
     _same_run(spec, other.spec)
-    a, b = means(model.backend, inputs), means(other.backend, inputs)
+    a, b = means(model, inputs), means(other, inputs)
     first, truth = 2 * spec.fs, truth[: len(a)]
     errors = [np.sqrt(((e - truth)[first:] ** 2).mean(axis=0)) for e in (a, b)]
     shift = compare(b[None], a[None], inputs[None, :, 0], spec.fs, first)

@@ -68,8 +68,9 @@ def through_the_wire(model: str, folder: Path) -> np.ndarray:
 
 def computed(name: str) -> dict[str, np.ndarray]:
     """Features of every hop of the stimulus, and the integers of every state after it."""
-    backend = load_model(name).backend
-    spec, state = backend.spec, backend.initial_state()
+    model = load_model(name)
+    spec, backend = model.spec, model.backend
+    state = backend.initial_state()
     x = stimulus(spec.n_inputs, spec.fs)
     features, integers = [], []
     for k in range(0, len(x) - spec.hop + 1, spec.hop):

@@ -169,7 +169,7 @@ def test_files_with_more_in_float_still_compute_alike(exporter, tmp_path, n) -> 
         target = Target(form, "int8")
         path = exporter.write(tmp_path / f"m.{form}", target, exporter.describe(target, kept, {}, {}), kept)
         model = load_model(path)
-        found_features[form] = np.stack([features(model.backend, r) for r in x])
+        found_features[form] = np.stack([features(model, r) for r in x])
     batch = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
     with torch.no_grad():
         expected = fake(exporter.graph, kept, batch).numpy().transpose(0, 2, 1)[:, exporter.spec.lookahead :]
@@ -205,7 +205,7 @@ def test_fine_tuning_brings_8_bits_nearer_to_float(exporter, tmp_path) -> None:
         assert spec.quantisation["fine_tuning"]["steps"] == 120
         assert spec.model_id == exporter.spec.model_id
         model = load_model(made.write(tmp_path / f"m.{form}", target, spec, q))
-        got = np.stack([features(model.backend, r) for r in fresh])
+        got = np.stack([features(model, r) for r in fresh])
         want = expected.numpy().transpose(0, 2, 1)[:, late : late + got.shape[1]]
         assert np.sqrt(np.mean((got - want) ** 2)) <= q.feature_step
     fp32 = Target("onnx", "fp32")

@@ -47,7 +47,7 @@ def join(blocks: list[LeadBlock]) -> LeadBlock:
 
 
 def stream(model: Model, x: np.ndarray, sizes: list[int], ok: np.ndarray | None = None) -> LeadBlock:
-    r = StreamReconstructor(model.backend)
+    r = StreamReconstructor(model)
     blocks, i = [], 0
     for k in [*sizes, len(x)]:
         blocks.append(r.feed(x[i : i + k], None if ok is None else ok[i : i + k]))
@@ -104,9 +104,9 @@ def test_smaller_files_are_close_to_fp32(models: dict[str, Model], kind: str, le
 def test_int8_does_not_drift(models: dict[str, Model], kind: str) -> None:
     """States are a finite history: after a minute of anything the network has forgotten it."""
     x, probe = noise(6000, 2, 1), noise(400, 2, 2)
-    r = StreamReconstructor(models[kind].backend)
+    r = StreamReconstructor(models[kind])
     r.feed(np.concatenate([x, probe]))
-    fresh = StreamReconstructor(models[kind].backend)
+    fresh = StreamReconstructor(models[kind])
     fresh.feed(probe)
     tail = noise(64, 2, 3)
     np.testing.assert_array_equal(r.feed(tail).mv, fresh.feed(tail).mv)
@@ -147,7 +147,7 @@ def test_any_measured_lead_comes_out_as_it_went_in(
 
 
 def test_flush_returns_every_sample_and_starts_anew(models: dict[str, Model]) -> None:
-    r = StreamReconstructor(models["fp32"].backend)
+    r = StreamReconstructor(models["fp32"])
     x = noise(37, 2, 5)
     first = join([r.feed(x), r.flush()])
     assert len(first) == 37
@@ -158,7 +158,7 @@ def test_flush_returns_every_sample_and_starts_anew(models: dict[str, Model]) ->
 
 
 def test_reset_sets_the_axis_and_warms_up_again(models: dict[str, Model]) -> None:
-    r = StreamReconstructor(models["fp32"].backend)
+    r = StreamReconstructor(models["fp32"])
     r.feed(noise(80, 2))
     r.reset(1000)
     out = join([r.feed(noise(160, 2)), r.flush()])
@@ -186,7 +186,7 @@ def test_an_invalid_input_spoils_what_depends_on_it_and_nothing_else(models: dic
 
 
 def test_bad_samples_are_refused(models: dict[str, Model]) -> None:
-    r = StreamReconstructor(models["fp32"].backend)
+    r = StreamReconstructor(models["fp32"])
     with pytest.raises(UsageError, match="2 leads"):
         r.feed(noise(10, 3))
     x = noise(10, 2)
@@ -197,10 +197,10 @@ def test_bad_samples_are_refused(models: dict[str, Model]) -> None:
 
 @pytest.mark.parametrize("kind", ["int8", "tflite-int8"])
 def test_streams_share_a_session_without_touching_each_other(models: dict[str, Model], kind: str) -> None:
-    a, b = (StreamReconstructor(models[kind].backend) for _ in range(2))
+    a, b = (StreamReconstructor(models[kind]) for _ in range(2))
     x, y = noise(160, 2, 1), noise(160, 2, 2)
     mixed = [(a.feed(x[k : k + 16]), b.feed(y[k : k + 16])) for k in range(0, 160, 16)]
-    alone = StreamReconstructor(models[kind].backend).feed(x)
+    alone = StreamReconstructor(models[kind]).feed(x)
     np.testing.assert_array_equal(np.concatenate([m[0].mv for m in mixed]), alone.mv)
 
 
@@ -231,7 +231,7 @@ def test_a_state_is_a_value_however_streams_take_turns(
 ) -> None:
     """Three streams on one session, states kept or stepped from twice: each as if it were alone."""
     backend = models[kind].backend
-    hop = backend.spec.hop
+    hop = models[kind].spec.hop
     signals = [noise(hop * (len(order) + 1), 2, seed) for seed in range(3)]
     states, at = [backend.initial_state() for _ in range(3)], [0, 0, 0]
     kept: list[tuple[State, list[bytes]]] = []
@@ -250,7 +250,7 @@ def test_a_state_is_a_value_however_streams_take_turns(
     for state, content in kept:
         assert bytes_of(state) == content
     for k in range(3):
-        state: State = [s.initial() for s in backend.spec.states]  # plain arrays: nothing to be shared
+        state: State = [s.initial() for s in models[kind].spec.states]  # plain arrays: nothing to be shared
         for n, y in enumerate(features[k]):
             want, state = backend.step(signals[k][n * hop : (n + 1) * hop], list(state))
             assert y.tobytes() == want.tobytes()
@@ -262,7 +262,7 @@ def test_a_look_at_a_state_changes_nothing(models: dict[str, Model], kind: str) 
     backend = models[kind].backend
     x = noise(24, 2)
     a, b = backend.initial_state(), backend.initial_state()
-    assert len(a) == len(backend.spec.states)
+    assert len(a) == len(models[kind].spec.states)
     for t in (*a, *a[1:3], a[0]):
         t[...] += 1
     for k in range(0, 24, 8):

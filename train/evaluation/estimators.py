@@ -92,7 +92,7 @@ def from_model(text: str, leads: tuple[str, ...] = ()) -> Subject:
         spec.target_leads,
         spec.fs,
         spec.conditioning,
-        streamed_with_interval(model.backend),
+        streamed_with_interval(model),
         dict(spec.ridge),
         spec.head.interval_level,
         model.path,

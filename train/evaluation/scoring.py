@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.backend import Backend
+from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.lead_names import LEADS
@@ -25,10 +25,10 @@ IntervalEstimator = Callable[
 """The same, with the half-width of the stated interval in mV (same shape; None where nothing is stated)."""
 
 
-def streamed_with_interval(backend: Backend) -> IntervalEstimator:
+def streamed_with_interval(model: Model) -> IntervalEstimator:
     """Estimator that runs a model file hop by hop from a cold start, with the interval it states."""
-    columns = [LEADS.index(lead) for lead in backend.spec.target_leads]
-    reconstructor = StreamReconstructor(backend)
+    columns = [LEADS.index(lead) for lead in model.spec.target_leads]
+    reconstructor = StreamReconstructor(model)
 
     def estimate(x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]:
         reconstructor.reset()
@@ -38,9 +38,9 @@ def streamed_with_interval(backend: Backend) -> IntervalEstimator:
     return estimate
 
 
-def streamed(backend: Backend) -> Estimator:
+def streamed(model: Model) -> Estimator:
     """The same without the interval."""
-    estimate = streamed_with_interval(backend)
+    estimate = streamed_with_interval(model)
     return lambda x: estimate(x)[0]
 
 

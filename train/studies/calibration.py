@@ -102,7 +102,7 @@ def columns(model: Model) -> tuple[list[int], list[int]]:
 def reference_design(model: Model, reference: Record) -> Design:
     """Design of a conditioned reference of eight basis leads."""
     read, hidden = columns(model)
-    return design(model.backend, np.ascontiguousarray(reference[:, read]), reference[:, hidden].astype(np.float64))
+    return design(model, np.ascontiguousarray(reference[:, read]), reference[:, hidden].astype(np.float64))
 
 
 def worn_as(model: Model, found: Fit, placement: str) -> Model:
@@ -163,7 +163,7 @@ def _judge(model: Model, t: Trial, into: Scores, by: Delineator | None, marks: A
     """Stream one record; returns how much of a fitted head was used, row by row."""
     read, hidden = columns(model)
     spec = model.spec
-    out = StreamReconstructor(model.backend).feed(np.ascontiguousarray(t.worn[:, read]))
+    out = StreamReconstructor(model).feed(np.ascontiguousarray(t.worn[:, read]))
     targets = [LEADS.index(x) for x in spec.target_leads]
     guess, half = out.mv[:, targets], out.sigma[:, targets]
     rows = slice(t.first, len(out))

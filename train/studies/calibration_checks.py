@@ -121,7 +121,7 @@ def _while_worn(model: Model, trials: list[Trial]) -> dict[str, Any]:
 
     def seen(t: Trial) -> bool:
         worn = worn_as(model, fit(model.spec, [reference_design(model, t.reference)]), "again")
-        share = StreamReconstructor(worn.backend).feed(np.ascontiguousarray(t.worn[:, read])).share
+        share = StreamReconstructor(worn).feed(np.ascontiguousarray(t.worn[:, read])).share
         return share is not None and bool((share < 0.5).any())
 
     others = of_others(trials)

@@ -91,7 +91,7 @@ def made_up(model: Model, folder: Path, records: int) -> list[dict[str, Any]]:
 
 def _chest(model: Model, x: Array) -> Array:
     """V1 to V6 as they stream."""
-    mv = StreamReconstructor(model.backend).feed(x.astype(np.float32)).mv
+    mv = StreamReconstructor(model).feed(x.astype(np.float32)).mv
     return np.asarray(mv[:, [LEADS.index(v) for v in CHEST]], np.float64)
 
 

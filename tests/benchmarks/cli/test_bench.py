@@ -164,7 +164,7 @@ def test_a_longer_hop_is_the_same_network(tmp_path: Path) -> None:
     a = growth._file(net, 2, tmp_path / "a")
     b = growth._file(net, 8, tmp_path / "b")
     x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
-    np.testing.assert_allclose(features(a.backend, x), features(b.backend, x), atol=1e-5)
+    np.testing.assert_allclose(features(a, x), features(b, x), atol=1e-5)
 
 
 @pytest.mark.parametrize("net", [rival_nets.MaskedAutoencoder, rival_nets.PictureUNet])

@@ -54,7 +54,7 @@ def test_every_shipped_model_comes_nearer_to_a_person(name):
     read, hidden = ([LEADS.index(lead) for lead in leads] for leads in (spec.input_leads, spec.target_leads))
     errors = []
     for m in (model, _calibration(model, x[:1200]).apply(model, "p", "same")):
-        out = StreamReconstructor(m.backend).feed(x[1200:, read])
+        out = StreamReconstructor(m).feed(x[1200:, read])
         errors.append(np.sqrt(((out.mv[200:, hidden] - x[1400 : 1200 + len(out), hidden]) ** 2).mean()))
     assert errors[1] < 0.7 * errors[0]
 
@@ -64,7 +64,7 @@ def test_both_formats_of_a_model_give_the_same_head():
     heads = []
     for suffix in ("onnx", "tflite"):
         model = load_model(f"i-ii-int8.{suffix}")
-        heads.append(fit(model.spec, [design(model.backend, x[:, :2], x[:, 6:].astype(float))]))
+        heads.append(fit(model.spec, [design(model, x[:, :2], x[:, 6:].astype(float))]))
     assert np.abs(heads[0].mean - heads[1].mean).max() < 0.02
     assert np.abs(heads[0].again - heads[1].again).max() < 0.02
 

@@ -97,7 +97,7 @@ def test_the_demo_calibrates_to_its_patient_while_it_runs(tmp_path, capsys, monk
     model = load_model("i-ii-int8")
     seen = heart[first : first + len(measured)]
     truth = Conditioner(Fraction(250), 100, 12, model.spec.conditioning, None).feed(seen)
-    own = StreamReconstructor(model.backend).feed(truth[:, :2]).mv
+    own = StreamReconstructor(model).feed(truth[:, :2]).mv
     rows = slice(max(200, at) + 50, 1180)
     errors = [np.sqrt(((x[rows, 6:] - truth[rows, 6:]) ** 2).mean()) for x in (own, mine)]
     assert rows.start < 1100

@@ -55,7 +55,7 @@ def test_the_head_comes_nearer_on_samples_it_has_not_seen_and_streams_the_same(t
     heart.read(2000)
     truth = heart.read(1000)
     for m in (model, again.apply(model, "p", "same")):
-        out = StreamReconstructor(m.backend).feed(truth[:, :2].astype(np.float32)).mv
+        out = StreamReconstructor(m).feed(truth[:, :2].astype(np.float32)).mv
         both.append(np.sqrt(((out[200:, 6:] - truth[200 : len(out), 6:]) ** 2).mean()))
     assert both[1] < 0.7 * both[0]
 
@@ -65,7 +65,7 @@ def test_another_patient_model_or_a_damaged_file_is_refused(tmp_path, twelve):
     x = twelve[::5, :].astype(np.float32)
     columns = [LEADS.index(lead) for lead in model.spec.target_leads]
     inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in model.spec.input_leads]])
-    found = fit(model.spec, [design(model.backend, inputs, x[:, columns].astype(float))])
+    found = fit(model.spec, [design(model, inputs, x[:, columns].astype(float))])
     c = make(model, found, "p", ("r",), datetime(2026, 1, 2, tzinfo=timezone.utc))
     with pytest.raises(CalibrationError, match="another patient"):
         c.apply(model, "q")
@@ -108,7 +108,7 @@ def _calibration(model, x):
     spec = model.spec
     columns = [LEADS.index(lead) for lead in spec.target_leads]
     inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in spec.input_leads]])
-    found = fit(spec, [design(model.backend, inputs, x[:, columns].astype(float))])
+    found = fit(spec, [design(model, inputs, x[:, columns].astype(float))])
     return make(model, found, "p", ("r",), datetime(2026, 1, 2, tzinfo=timezone.utc))
 
 
@@ -118,8 +118,8 @@ def test_a_calibrated_stream_is_the_same_however_it_is_cut(cuts, placement):
     model = load_model("i-ii-int8")
     x = SyntheticHeart(100, seed=3).read(1600).astype(np.float32)
     m = _calibration(model, x).apply(model, "p", placement)
-    whole = StreamReconstructor(m.backend).feed(x[:, :2])
-    stream = StreamReconstructor(m.backend)
+    whole = StreamReconstructor(m).feed(x[:, :2])
+    stream = StreamReconstructor(m)
     at, parts = 0, []
     while at < len(x):
         for n in cuts:

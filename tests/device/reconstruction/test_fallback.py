@@ -90,7 +90,7 @@ def test_a_lost_lead_is_bridged_by_the_one_that_remains(models, x):
     assert np.sqrt(((mv[between, 6:] - x[between, 6:]) ** 2).mean()) < 0.2
     kinds = {(b.index < 1000, b.provenance[LEADS.index("I")]) for b in blocks if lost_at <= b.index < back_at}
     assert kinds == {(True, Provenance.RECONSTRUCTED), (False, Provenance.MEASURED)}, "back at once, as itself"
-    plain = StreamReconstructor(models[0].backend).feed(x[:, :2], off((500, 1000, 0)))
+    plain = StreamReconstructor(models[0]).feed(x[:, :2], off((500, 1000, 0)))
     for part in (slice(0, lost_at), slice(back_at, len(plain))):
         assert np.array_equal(mv[part], plain.mv[part])
 
@@ -104,7 +104,7 @@ def test_a_noisy_lead_is_shown_and_nothing_is_reconstructed_from_it(models, x, c
     blocks += f.flush()
     assert [leads for _, leads in told] == [("II",), ("I", "II")]
     mv, valid = (np.concatenate([getattr(b, k) for b in blocks]) for k in ("mv", "valid"))
-    plain = StreamReconstructor(models[0].backend).feed(x[:, :2], good)
+    plain = StreamReconstructor(models[0]).feed(x[:, :2], good)
     kinds = {b.provenance[:7] for b in blocks}
     assert kinds == {plain.provenance[:7]}, "measured and derived leads stay what they are"
     assert np.array_equal(mv[: len(plain), :6], plain.mv[:, :6]) and valid[:, :6].all()
@@ -119,7 +119,7 @@ def test_a_passing_touch_or_the_loss_of_all_leads_changes_nothing(models, x):
         told = []
         f = FallbackReconstructor(*models, lambda *a, told=told: told.append(a))
         got = list(f.feed(x[:, :2], gone))
-        plain = StreamReconstructor(models[0].backend).feed(x[:, :2], gone)
+        plain = StreamReconstructor(models[0]).feed(x[:, :2], gone)
         assert told == []
         assert np.concatenate([b.valid for b in got]).tobytes() == plain.valid.tobytes()
 
@@ -128,7 +128,7 @@ def test_without_a_spare_that_fits_there_is_no_fallback(models, x):
     for spare in (None, models[0]):
         f = FallbackReconstructor(models[0], spare)
         got = list(f.feed(x[:, :2], off((300, 900, 0))))
-        plain = StreamReconstructor(models[0].backend).feed(x[:, :2], off((300, 900, 0)))
+        plain = StreamReconstructor(models[0]).feed(x[:, :2], off((300, 900, 0)))
         assert np.concatenate([b.mv for b in got]).tobytes() == plain.mv.tobytes()
 
 

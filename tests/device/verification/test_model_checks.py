@@ -14,7 +14,7 @@ from tests.support.tiny_model import tiny_model, tiny_spec, write_tiny
 
 
 def with_answer(model: Model) -> Model:
-    spec = replace(model.spec, quantisation={"precision": "fp32", "self_test": v.self_test(model.backend)})
+    spec = replace(model.spec, quantisation={"precision": "fp32", "self_test": v.self_test(model)})
     return replace(model, spec=spec)
 
 
@@ -35,7 +35,7 @@ def test_another_answer_is_told(tmp_path):
     model = with_answer(tiny_model(tmp_path))
 
     class Wrong:
-        name, spec = "wrong", model.spec
+        name = "wrong"
         initial_state = model.backend.initial_state
 
         def step(self, x, state):
@@ -49,7 +49,7 @@ def test_drift_is_told(tmp_path):
     model = with_answer(tiny_model(tmp_path))
 
     class Drifting:
-        name, spec = "drifting", model.spec
+        name = "drifting"
 
         def initial_state(self):
             return [*model.backend.initial_state(), np.zeros(1, np.float32)]

@@ -64,13 +64,13 @@ def test_a_view_is_the_network_with_these_leads(model: Model, run: Path, leads: 
     x = noise(240, 8, 3)
     x[:, :2] *= 0.5
     inputs = np.ascontiguousarray(x[:, [BASIS.index(lead) for lead in leads]])
-    out = StreamReconstructor(part.backend).feed(inputs)
+    out = StreamReconstructor(part).feed(inputs)
     want = reconstruct(load_run(run), masked(x[None], leads))[0]
     hidden = [BASIS.index(lead) for lead in part.spec.target_leads]
     got = out.mv[:, [LEADS.index(lead) for lead in part.spec.target_leads]]
     np.testing.assert_allclose(got, want[: len(got), hidden], atol=2e-5)
     assert {out.provenance[LEADS.index(lead)] for lead in leads} == {Provenance.MEASURED}
-    assert part.spec.interval_calibrated == (set(leads) in [set(s) for s in subsets.LISTED])
+    assert part.interval_calibrated == (set(leads) in [set(s) for s in subsets.LISTED])
 
 
 @pytest.mark.parametrize("leads", [("I", "II"), ("II", "I"), ("V3",)], ids="+".join)
@@ -78,10 +78,10 @@ def test_moments_are_those_of_the_views_regressors(model: Model, leads: tuple[st
     """In the order in which the device builds them, whatever the order of the leads."""
     part = for_leads(model, leads)
     x = noise(2000, len(leads), 7)
-    rows = regressors(part.spec, features(part.backend, x), x)
+    rows = regressors(part.spec, features(part, x), x)
     assert part.spec.head.moments.shape == (rows.shape[1],) * 2
     swapped = for_leads(model, leads[::-1])
-    other = regressors(swapped.spec, features(swapped.backend, x[:, ::-1]), x[:, ::-1])
+    other = regressors(swapped.spec, features(swapped, x[:, ::-1]), x[:, ::-1])
     key = [tuple(np.round(c, 5)) for c in rows.T]
     order = [key.index(tuple(np.round(c, 5))) for c in other.T]
     np.testing.assert_allclose(swapped.spec.head.moments, part.spec.head.moments[np.ix_(order, order)])
