@@ -13,16 +13,14 @@ import numpy.typing as npt
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.sealed_file import seal
-from ecg_edge.device.inference.spec import Head, ModelSpec
+from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.qat import Tuned, tune
 from ecg_edge.export.quantise import Quantisation, calibrate
 from ecg_edge.export.targets import Target
 from ecg_edge.firmware_bridge.errors import MissingExtraError
-from ecg_edge.train.head import figures as finalise
-from ecg_edge.train.head import figures_any_lead as finalise_any
-from ecg_edge.train.head.design import head_lags, head_weights
+from ecg_edge.train.head.model_head import read_head
 from ecg_edge.train.network.unet import Reconstructor
 from ecg_edge.train.runs import checkpoints
 from ecg_edge.train.runs.run_folder import RunFolder
@@ -153,7 +151,7 @@ def open_run(run: RunFolder) -> Exporter:
     config = run.read_config()
     network = checkpoints.load_model(run.path)
     net = network.spec
-    head, rest = _measured(run, network)
+    head, measured = read_head(network, run.calibration_file)
     graph = from_body(network.body)
     history = run.history()
     best = min(history, key=lambda row: row["mean"]["rmse_mv"]) if history else {}
@@ -183,20 +181,6 @@ def open_run(run: RunFolder) -> Exporter:
             "packages": config["packages"],
             **({"teachers": [Path(t).name for t in config["teachers"]]} if config.get("teachers") else {}),
         },
-        **rest,
+        **measured,
     )
     return Exporter(network, graph, spec)
-
-
-def _measured(run: RunFolder, network: Reconstructor) -> tuple[Head, dict[str, Any]]:
-    """Head, and the fields of the description that were measured after training."""
-    mean, log_scale = head_weights(network)
-    lags, n_out = head_lags(network.spec), mean.shape[1]
-    if network.spec.any_lead:
-        subsets, settling = finalise_any.load(run.calibration_file)
-        nothing, ones = np.zeros((0, 0), np.float32), np.ones(n_out, np.float32)
-        head = Head(lags, mean, log_scale, nothing, finalise.LEVEL, ones)
-        return head, {"any_lead": True, "subsets": subsets, "settling_s": settling}
-    found = finalise.Calibration.load(run.calibration_file)
-    head = Head(lags, mean, log_scale, found.moments, finalise.LEVEL, found.interval_factors, found.shrink)
-    return head, {"ridge": found.ridge, "settling_s": found.settling_s}

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
-from ecg_edge.device.inference.spec import Head, ModelSpec
+from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.graph import from_body
 from ecg_edge.export.onnx_writer import state_specs
 from ecg_edge.export.targets import Target
-from ecg_edge.train.head.design import head_lags, head_weights
+from ecg_edge.train.head.model_head import plain_head
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
 
@@ -30,10 +30,7 @@ def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
     """
     net = network.spec
     graph = dataclasses.replace(from_body(network.body), hop=hop or net.hop)
-    mean, log_scale = head_weights(network)
-    n_reg, n_out = mean.shape
-    moments = np.zeros((0, 0), np.float32) if net.any_lead else np.eye(n_reg, dtype=np.float32)
-    factors = np.ones(n_out, np.float32)
+    head = plain_head(network)
     spec = ModelSpec(
         kind="streaming",
         input_leads=net.input_leads,
@@ -45,9 +42,9 @@ def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
         settling_s=0.0,
         n_features=net.n_features,
         states=state_specs(graph, None),
-        head=Head(head_lags(net), mean, log_scale, moments, 0.9, factors),
+        head=head,
         conditioning=ConditioningSpec(),
-        model_id=graph.digest(mean, log_scale),
+        model_id=graph.digest(head.mean, head.log_scale),
         training={"network": net.to_dict(), "macs_per_hop": graph.macs_per_hop(), "weights": "random"},
         any_lead=net.any_lead,
     )

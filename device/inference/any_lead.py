@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.backend import Backend, State
+from ecg_edge.device.inference.head import layout_of
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.spec import Head, LeadSubset, ModelSpec
 from ecg_edge.device.lead_algebra import BASIS, missing_basis
@@ -60,7 +61,7 @@ def view(spec: ModelSpec, leads: tuple[str, ...]) -> ModelSpec:
             "name the source's channels with --leads",
         )
     columns = [BASIS.index(lead) for lead in hidden]
-    rows = regressor_rows(spec, there)
+    rows = _regressor_rows(spec, there)
     listed = listed_subset(spec, there)
     factors: npt.NDArray[np.float32]
     if listed is None:
@@ -88,18 +89,15 @@ def view(spec: ModelSpec, leads: tuple[str, ...]) -> ModelSpec:
     )
 
 
-def regressor_rows(spec: ModelSpec, leads: tuple[str, ...]) -> list[int]:
+def _regressor_rows(spec: ModelSpec, leads: tuple[str, ...]) -> list[int]:
     """Rows of an any-lead head that a model of these leads has, in that model's order."""
-    rows = list(range(spec.n_features))
-    for tap in range(1 + len(spec.head.lags)):
-        rows += [spec.n_features + tap * len(BASIS) + BASIS.index(lead) for lead in leads]
-    return [*rows, spec.n_features + (1 + len(spec.head.lags)) * len(BASIS)]
+    return layout_of(spec).of_leads([BASIS.index(lead) for lead in leads])
 
 
 def _in_order(spec: ModelSpec, subset: LeadSubset, leads: tuple[str, ...]) -> npt.NDArray[np.float32]:
     """Moments of a listed subset with its leads in another order."""
-    have = regressor_rows(spec, subset.leads)
-    order = [have.index(row) for row in regressor_rows(spec, leads)]
+    have = _regressor_rows(spec, subset.leads)
+    order = [have.index(row) for row in _regressor_rows(spec, leads)]
     return np.asarray(subset.moments[np.ix_(order, order)], np.float32)
 
 

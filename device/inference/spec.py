@@ -57,8 +57,8 @@ class StateSpec:
 class Head:
     """The float head: linear in its regressors.
 
-    The regressors of the output instant ``t`` are, in this order: the body's features; the inputs
-    at ``t``; for each lag of `lags`, the inputs at ``t + lag``; a one.
+    The regressors of the output instant ``t`` are, in this order (`inference.head.RegressorLayout`): the
+    body's features; the inputs at ``t``; for each lag of `lags`, the inputs at ``t + lag``; a one.
 
     Attributes
     ----------

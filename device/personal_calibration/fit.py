@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.head import features, regressors
+from ecg_edge.device.inference.head import features, layout_of, regressors
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.spec import ModelSpec, Personal
 from ecg_edge.firmware_bridge.array_types import FloatArray
@@ -47,7 +47,7 @@ class Design:
     Attributes
     ----------
     regressors : ndarray of float64, shape (n_samples, n_regressors)
-        In the order of `spec.Head`.
+        In the order of `RegressorLayout`.
     truth : ndarray of float64, shape (n_samples, n_targets)
         Conditioned target leads in mV.
     weight : float
@@ -122,8 +122,7 @@ def fit(spec: ModelSpec, designs: Sequence[Design], strengths: Sequence[float] =
     best = min(strengths, key=lambda s: float(_rmse(left[s]).mean()))
     factors = _factors(spec, blocks, left[best])
     before = _rmse([_rest(d, shipped) for d in blocks])
-    first = spec.n_features
-    inputs = slice(first, first + len(spec.input_leads))
+    inputs = layout_of(spec).tap(0)
     return Fit(
         shipped + solve(best),
         factors,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.backend import State
+from ecg_edge.device.inference.head import layout_of
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import BASIS, Provenance, known_basis, provenance, twelve_from_basis
 from ecg_edge.device.lead_block import LeadBlock
@@ -62,10 +63,8 @@ class StreamReconstructor:
         self._twelve2 = self._twelve**2
         self._needs = self._dependencies(matrix)
         self.refit(model)
-        lags = np.array([0, *spec.head.lags]) - self._late  # relative to the newest sample of a row
-        self._back = int(-lags.min())
-        self._tap_rows = np.arange(self._hop)[:, None] + self._back + lags[None, :]
-        self._ones = np.ones((self._hop, 1), np.float32)
+        self._layout = layout_of(spec)
+        self._back = self._late + self._layout.history  # inputs before the newest hop that its rows need
         self._settle = round(spec.settling_s * spec.fs)
         self.reset()
 
@@ -161,7 +160,7 @@ class StreamReconstructor:
         hop, back = self._hop, self._back
         window = self._x[: back + hop]
         features, self._state = self._backend.step(window[back:], self._state)
-        regressors = self._regressors(features, window)
+        regressors = self._layout.matrix(features, window)
         now = window[back - self._late : back - self._late + hop]
         basis = np.zeros((hop, len(BASIS)))
         width = np.zeros((hop, len(BASIS)))
@@ -187,13 +186,6 @@ class StreamReconstructor:
         self._next += hop
         self._pending -= hop
         return done
-
-    def _regressors(
-        self, features: npt.NDArray[np.float32], window: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
-        """Rows of the design matrix of one hop, in the order `spec.Head` fixes."""
-        taps = window[self._tap_rows].reshape(self._hop, -1)
-        return np.concatenate([features, taps, self._ones], axis=1).astype(np.float64)
 
     def _block(self, hops: list[_Hop], arrival: float) -> LeadBlock:
         if not hops:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ecg_edge.device.inference.head import RegressorLayout
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
@@ -18,9 +19,14 @@ def head_lags(spec: NetSpec) -> tuple[int, ...]:
     return tuple(lag for lag in range(-spec.taps_before, spec.lookahead + 1) if lag != 0)
 
 
+def head_layout(spec: NetSpec, n_leads: int | None = None) -> RegressorLayout:
+    """Order of the head's regressors, of all input leads or of fewer."""
+    return RegressorLayout(spec.n_features, len(spec.input_leads) if n_leads is None else n_leads, head_lags(spec))
+
+
 @torch.no_grad()
-def regressors(model: Reconstructor, x: Tensor) -> Tensor:
-    """Design matrix of the head, in the order `spec.Head` fixes.
+def regressors(model: Reconstructor, x: Tensor, leads: tuple[str, ...] | None = None) -> Tensor:
+    """Design matrix of the head, in the order of `RegressorLayout`: the torch twin of its `matrix`.
 
     Parameters
     ----------
@@ -28,35 +34,34 @@ def regressors(model: Reconstructor, x: Tensor) -> Tensor:
         In evaluation mode.
     x : Tensor of shape (batch, lead, time)
         `time` a multiple of the hop.
+    leads : tuple of str, optional
+        Leads whose inputs are regressors; all of the model's if not given.
 
     Returns
     -------
     Tensor of shape (batch, time, n_regressors)
         Row ``n`` belongs to the instant ``n - lookahead``.
     """
-    late = model.spec.lookahead
+    spec, n = model.spec, x.shape[-1]
+    there = spec.input_leads if leads is None else leads
+    back = spec.lookahead + head_layout(spec).history
     features = model.body(x[:, :, None, :])[:, :, 0]
-    past = F.pad(x, (model.n_taps - 1, 0))
-    n = x.shape[-1]
-    lags = (0, *head_lags(model.spec))
-    taps = [past[..., model.n_taps - 1 - late + lag :][..., :n] for lag in lags]
-    one = torch.ones_like(x[:, :1])
-    return torch.cat([features, *taps, one], dim=1).transpose(1, 2)
+    past = F.pad(x[:, [spec.input_leads.index(lead) for lead in there]], (back, 0))
+    taps = [past[..., back - spec.lookahead + lag :][..., :n] for lag in head_layout(spec).taps]
+    return torch.cat([features, *taps, torch.ones_like(x[:, :1])], dim=1).transpose(1, 2)
 
 
 def head_weights(model: Reconstructor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The head as two matrices of shape (n_regressors, n_targets): mean and log-scale."""
-    spec = model.spec
+    spec, layout = model.spec, head_layout(model.spec)
+    mean, log_scale = np.zeros((2, layout.size, len(spec.target_leads)), np.float32)
     taps = model.mean_taps.weight.detach().numpy()[:, :, 0]  # (target, lead, tap); tap 0 is the earliest
-    order = [spec.taps_before + lag for lag in (0, *head_lags(spec))]
-    rows = [model.mean_features.weight.detach().numpy()[:, :, 0, 0].T]
-    rows += [taps[:, :, k].T for k in order]
-    rows.append(_bias(model.mean_features)[None])
-    mean = np.concatenate(rows)
-    log_scale = np.zeros_like(mean)
-    log_scale[: spec.n_features] = model.scale_features.weight.detach().numpy()[:, :, 0, 0].T
-    log_scale[-1] = _bias(model.scale_features)
-    return mean.astype(np.float32), log_scale.astype(np.float32)
+    for k, lag in enumerate(layout.taps):
+        mean[layout.tap(k)] = taps[:, :, spec.taps_before + lag].T
+    for rows, conv in ((mean, model.mean_features), (log_scale, model.scale_features)):
+        rows[: spec.n_features] = conv.weight.detach().numpy()[:, :, 0, 0].T
+        rows[-1] = _bias(conv)
+    return mean, log_scale
 
 
 def _bias(conv: torch.nn.Conv2d) -> npt.NDArray[np.float32]:
@@ -69,8 +74,3 @@ def inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
     columns = [BASIS.index(lead) for lead in model.spec.input_leads]
     n = data.x.shape[1] // model.spec.hop * model.spec.hop
     return torch.from_numpy(np.ascontiguousarray(data.x[rows, :n][:, :, columns].transpose(0, 2, 1)))
-
-
-def n_regressors(model: Reconstructor) -> int:
-    """Return the number of columns of `regressors`."""
-    return model.spec.n_features + len(model.spec.input_leads) * model.n_taps + 1

@@ -14,7 +14,7 @@ from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head import ridge
-from ecg_edge.train.head.design import inputs, n_regressors, regressors
+from ecg_edge.train.head.design import inputs, regressors
 from ecg_edge.train.network.unet import Reconstructor
 
 LEVEL = 0.9
@@ -96,6 +96,12 @@ def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> Cal
     return Calibration(moments, factors, settling, weights, shrinkage.learn(model, train, moments))
 
 
+def gram_of(rows: torch.Tensor) -> tuple[npt.NDArray[np.float64], int]:
+    """Sum of the outer products of regressors of shape (batch, time, n_regressors), and their number."""
+    a = rows.reshape(-1, rows.shape[-1]).numpy()
+    return (a.T @ a).astype(np.float64), len(a)
+
+
 def _batches(data: Prepared) -> list[slice]:
     return [slice(k, k + BATCH) for k in range(0, len(data), BATCH)]
 
@@ -106,10 +112,9 @@ def _moments(model: Reconstructor, data: Prepared) -> npt.NDArray[np.float32]:
     count = 0
     with Progress("second moments", len(data)) as progress:
         for rows in _batches(data):
-            a = regressors(model, inputs(model, data, rows))[:, skip:].reshape(-1, n_regressors(model)).numpy()
-            part = (a.T @ a).astype(np.float64)
-            total = part if total is None else total + part
-            count += len(a)
+            gram, n = gram_of(regressors(model, inputs(model, data, rows))[:, skip:])
+            total = gram if total is None else total + gram
+            count += n
             progress.step(min(BATCH, len(data) - rows.start))
     assert total is not None
     return (total / count).astype(np.float32)

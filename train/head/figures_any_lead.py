@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional as F
 
 from ecg_edge.device.inference.spec import LeadSubset
 from ecg_edge.device.lead_algebra import BASIS, missing_basis
@@ -16,8 +15,8 @@ from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head import ridge
-from ecg_edge.train.head.design import head_lags
-from ecg_edge.train.head.figures import BATCH, LEVEL, SCORED_FROM_S, settling_of
+from ecg_edge.train.head.design import regressors
+from ecg_edge.train.head.figures import BATCH, LEVEL, SCORED_FROM_S, gram_of, settling_of
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network.unet import Reconstructor
 
@@ -83,21 +82,14 @@ def _tensor(model: Reconstructor, data: Prepared, rows: slice, leads: tuple[str,
     return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
 
 
-@torch.no_grad()
 def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Floats:
     """As `design.regressors` orders them, of the leads that are there."""
-    spec, columns = model.spec, [BASIS.index(lead) for lead in leads]
-    skip = round(SCORED_FROM_S * spec.fs) + spec.lookahead
+    skip = round(SCORED_FROM_S * model.spec.fs) + model.spec.lookahead
     total, count = np.zeros(()), 0
     for k in range(0, len(data), BATCH):
         x = _tensor(model, data, slice(k, k + BATCH), leads)
-        features = model.body(x[:, :, None, :])[:, :, 0]
-        past, n = F.pad(x[:, columns], (model.n_taps - 1, 0)), x.shape[-1]
-        lags = (0, *head_lags(spec))
-        taps = [past[..., model.n_taps - 1 - spec.lookahead + lag :][..., :n] for lag in lags]
-        rows = torch.cat([features, *taps, torch.ones_like(x[:, :1])], dim=1)[..., skip:]
-        a = rows.transpose(1, 2).reshape(-1, rows.shape[1]).numpy()
-        total, count = total + (a.T @ a).astype(np.float64), count + len(a)
+        gram, n = gram_of(regressors(model, x, leads)[:, skip:])
+        total, count = total + gram, count + n
     return np.asarray(total / count, np.float32)
 
 

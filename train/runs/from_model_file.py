@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ecg_edge.device.inference.head import layout_of
 from ecg_edge.device.inference.load import read_spec
 from ecg_edge.device.inference.sealed_file import check_seal, read_model_bytes
 from ecg_edge.device.inference.shipped import resolve
@@ -131,13 +132,12 @@ def _fill(model: Reconstructor, spec: ModelSpec, constants: dict[str, Any]) -> N
 
 
 def _fill_head(model: Reconstructor, spec: ModelSpec) -> None:
-    """The inverse of `design.head_weights`."""
-    head, n_in, n = spec.head, len(spec.input_leads), spec.n_features
+    """The inverse of `head.design.head_weights`."""
+    head, n, layout = spec.head, spec.n_features, layout_of(spec)
     taps = model.mean_taps.weight
     taps.zero_()
-    for k, lag in enumerate((0, *head.lags)):
-        rows = head.mean[n + k * n_in : n + (k + 1) * n_in]
-        taps[:, :, 0, model.spec.taps_before + lag] = torch.from_numpy(rows.T.copy())
+    for k, lag in enumerate(layout.taps):
+        taps[:, :, 0, model.spec.taps_before + lag] = torch.from_numpy(head.mean[layout.tap(k)].T.copy())
     for conv, weights in ((model.mean_features, head.mean), (model.scale_features, head.log_scale)):
         assert conv.bias is not None
         conv.weight[:, :, 0, 0] = torch.from_numpy(weights[:n].T.copy())

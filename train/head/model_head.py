@@ -1,0 +1,58 @@
+"""The head as a model file holds it: the network's weights and what was measured after training, in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.inference.spec import Head
+from ecg_edge.train.head import figures_any_lead
+from ecg_edge.train.head.design import head_lags, head_weights
+from ecg_edge.train.head.figures import LEVEL, Calibration
+from ecg_edge.train.network.unet import Reconstructor
+
+
+def read_head(network: Reconstructor, file: Path) -> tuple[Head, dict[str, Any]]:
+    """Return the head of a finished run, and the other fields of `ModelSpec` that were measured after training.
+
+    Parameters
+    ----------
+    network : Reconstructor
+        The run's network.
+    file : Path
+        The run's ``calibration_file``.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing or damaged: the run has not finished.
+    """
+    if network.spec.any_lead:
+        subsets, settling_s = figures_any_lead.load(file)
+        return plain_head(network), {"any_lead": True, "subsets": subsets, "settling_s": settling_s}
+    found = Calibration.load(file)
+    head = _head(network, found.moments, found.interval_factors, found.shrink)
+    return head, {"ridge": found.ridge, "settling_s": found.settling_s}
+
+
+def plain_head(network: Reconstructor) -> Head:
+    """Return the head of a network nothing was measured of: interval factors of one, moments of independent regressors.
+
+    An any-lead network has these per lead set, so its head holds none.
+    """
+    size, n_out = head_weights(network)[0].shape
+    moments = np.zeros((0, 0), np.float32) if network.spec.any_lead else np.eye(size, dtype=np.float32)
+    return _head(network, moments, np.ones(n_out, np.float32))
+
+
+def _head(
+    network: Reconstructor,
+    moments: npt.NDArray[np.float32],
+    interval_factors: npt.NDArray[np.float32],
+    shrink: npt.NDArray[np.float32] | None = None,
+) -> Head:
+    mean, log_scale = head_weights(network)
+    return Head(head_lags(network.spec), mean, log_scale, moments, LEVEL, interval_factors, shrink)
