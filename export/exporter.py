@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.sealed_file import seal
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.export import onnx_writer
@@ -166,7 +165,7 @@ def open_run(run: RunFolder) -> Exporter:
         n_features=net.n_features,
         states=onnx_writer.state_specs(graph, None),
         head=head,
-        conditioning=ConditioningSpec.from_dict(config["conditioning"]),
+        conditioning=run.conditioning(),
         model_id=graph.digest(head.mean, head.log_scale),
         training={
             "dataset": config["dataset"],

@@ -111,7 +111,7 @@ def _text(m: dict[str, Any]) -> str:
             f"{m['macs_per_s'] / 1e6:.1f} million multiply-accumulates per second" if m["macs_per_s"] else "unknown",
         ],
         ["context", f"{m['receptive_field_s']:.2f} s; settled {m['settling_s']:g} s after a reset"],
-        ["filters", ", ".join(f"{k} {v:g}" for k, v in m["conditioning"].items())],
+        ["filters", ", ".join(f"{k} {_short(v)}" for k, v in m["conditioning"].items())],
         ["interval", f"{100 * m['interval_level']:g} %"],
         ["states", ", ".join(f"{n} {kind}" for kind, n in sorted(m["states"].items())) + "; each pair of one scale"],
         *(["training", f"{k}: {_plain(v)}"] for k, v in m["training"].items()),
@@ -122,6 +122,10 @@ def _text(m: dict[str, Any]) -> str:
     return "\n".join(
         [table(rows), "", *_accuracy(m["accuracy"]), "reconstructed leads are estimates, not for diagnosis"]
     )
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _plain(value: object) -> str:

@@ -59,7 +59,7 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     Raises
     ------
     ModelFileError
-        Missing, truncated, damaged, not ours, or inconsistent.
+        Missing, truncated, damaged, not ours, inconsistent, or trained behind another conditioning.
     OfflineModelError
         The model is not a streaming one.
     MissingExtraError
@@ -123,6 +123,11 @@ def read_spec(metadata: dict[str, str], file: Path) -> ModelSpec:
 
 def _streaming(metadata: dict[str, str], file: Path) -> ModelSpec:
     spec = read_spec(metadata, file)
+    if departure := spec.conditioning.departure:
+        raise ModelFileError(
+            f"{file} was trained on records of {departure}",
+            "export it from a run that this version trained, or run it with the version of ecg-edge that made it",
+        )
     if spec.kind != "streaming":
         raise OfflineModelError(
             f"{file} is an {spec.kind} model; this needs a streaming one", "export it again without --offline"

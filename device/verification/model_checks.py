@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.conditioning.fingerprint import fingerprint
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.head import features, regressors
 from ecg_edge.device.inference.load import Model
@@ -88,7 +89,14 @@ def checks(model: Model) -> list[Finding]:
             "names, shapes and state pairs", True, f"as described: {len(spec.states)} states in {model.backend.name}"
         ),
     ]
-    return [*out, _same_answer(model), _any_cut(for_leads(model, BASIS[:2])), _no_drift(model)]
+    return [*out, _same_answer(model), _any_cut(for_leads(model, BASIS[:2])), _no_drift(model), _conditioning(spec)]
+
+
+def _conditioning(spec: ModelSpec) -> Finding:
+    """Compare the chain's response on this machine with that of the chain the records were prepared by."""
+    here, there = fingerprint(), spec.conditioning.fingerprint
+    detail = f"version {spec.conditioning.version}, response {here}"
+    return Finding("conditioning", here == there, detail if here == there else f"{detail}; trained behind {there}")
 
 
 def _same_answer(model: Model) -> Finding:

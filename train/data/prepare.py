@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.conditioning.fingerprint import fingerprint
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.errors import DataFolderError, DiskFullError
@@ -139,11 +140,10 @@ def prepare(
 
 
 def _key(data: Dataset, records: list[Record], spec: ConditioningSpec, fs: int) -> str:
-    """Digest of the record list, each file's size and time, the conditioning and the rate."""
+    """Digest of the record list, each file's size and time, what the chain does now, the screening and the rate."""
     h = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode())
     plain = data.kind == "ptb-xl"
-    if not plain or fs != ptbxl.FS:  # PTB-XL at its own rate keeps the key it had before there were others
-        h.update(repr((data.kind, fs)).encode())
+    h.update(repr((fingerprint(), PIECE_S, ptbxl.EINTHOVEN_TOLERANCE_MV, data.kind, fs)).encode())
     for r in records:
         marks = [_mark(with_suffix(r.path, s)) for s in ((".dat",) if plain else (".hea", ".dat", ".mat"))]
         row = (str(r.path.relative_to(data.root)), r.fold, r.patient, r.diagnosis, *marks)

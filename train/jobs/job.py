@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecg_edge.device.conditioning.fingerprint import check_chain
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.shipped import resolve
 from ecg_edge.firmware_bridge.errors import CheckpointError, DataFolderError, EcgEdgeError, UsageError
@@ -89,9 +90,11 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
         With what is wrong and how to go on; what was reached lies in the run folder.
     """
     recipe, run = job.recipe, RunFolder(job.out)
-    last, conditioning = run.path / "last.pt", ConditioningSpec()
+    last = run.path / "last.pt"
     if last.exists() and not job.resume:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
+    check_chain()
+    conditioning = run.conditioning() if last.exists() else ConditioningSpec()
     _contradictions(job, last.exists())
     first = _start(job.init) if job.init and not last.exists() else None
     teachers = [_start(t).eval() for t in job.teachers]

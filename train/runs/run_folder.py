@@ -77,8 +77,20 @@ class RunFolder:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
 
     def conditioning(self) -> ConditioningSpec:
-        """The chain the run was trained behind."""
-        return ConditioningSpec.from_dict(self.read_config()["conditioning"])
+        """The chain the run was trained behind.
+
+        Raises
+        ------
+        CheckpointError
+            Its response differs from that of this build's chain.
+        """
+        spec = ConditioningSpec.from_dict(self.read_config()["conditioning"])
+        if spec.departure:
+            raise CheckpointError(
+                f"{self.path} was trained on records of {spec.departure}",
+                "train again, or use the version of ecg-edge that trained it",
+            )
+        return spec
 
 
 def environment() -> dict[str, Any]:

@@ -26,7 +26,7 @@ def test_a_sound_file_passes(tmp_path):
     model = with_answer(tiny_model(tmp_path))
     findings = v.checks(model)
     assert not failed(findings)
-    assert len(findings) == 5
+    assert len(findings) == 6
     assert findings[2].line().startswith("✓ the answer it gave where it was made: differs by at most 0.000")
 
 
@@ -43,6 +43,12 @@ def test_another_answer_is_told(tmp_path):
             return features * np.float32(1.01), state
 
     assert failed(v.checks(replace(model, backend=Wrong()))) == ["the answer it gave where it was made"]
+
+
+def test_a_conditioner_that_responds_otherwise_is_found(tmp_path, monkeypatch):
+    model = with_answer(tiny_model(tmp_path))
+    monkeypatch.setattr("ecg_edge.device.conditioning.resampler._CUTOFF", 0.4)
+    assert failed(v.checks(model)) == ["conditioning"]
 
 
 def test_drift_is_told(tmp_path):
@@ -83,7 +89,7 @@ def test_shipped_formats_verify_against_each_other(capsys):
     doc = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert doc["ok"]
     assert doc["backend"] == "LiteRT"
-    assert len(doc["checks"]) == 11
+    assert len(doc["checks"]) == 12
 
 
 def test_exit_status_and_usage(tmp_path, capsys):

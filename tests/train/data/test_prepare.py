@@ -55,6 +55,24 @@ def test_the_cache_is_used_and_keyed_by_conditioning(ptbxl: Path) -> None:
     assert np.abs(a.x - c.x).max() > 0.01
 
 
+@pytest.mark.parametrize("changed", [("resampler", "_CUTOFF", 0.3), ("resampler", "_HALF_WIDTH", 3)])
+def test_records_of_another_filter_are_not_taken_from_the_cache(
+    ptbxl: Path, monkeypatch: pytest.MonkeyPatch, changed: tuple[str, str, float]
+) -> None:
+    """A change of the chain's code must reach the records, though no number of the spec says so."""
+    before = prepare(ptbxl, (10,), SPEC, fs=50).x
+    module, name, value = changed
+    monkeypatch.setattr(f"ecg_edge.device.conditioning.{module}.{name}", value)
+    after = prepare(ptbxl, (10,), SPEC, fs=50).x
+    fresh = Conditioner(100, 50, 8, SPEC).feed(
+        loader.read_record(loader.select(loader.read_database(ptbxl), (10,))[0].path)[
+            :, [LEADS.index(lead) for lead in BASIS]
+        ]
+    )
+    np.testing.assert_array_equal(after[0], fresh)
+    assert np.abs(after - before).max() > 0.001
+
+
 def test_a_half_built_cache_is_built_again(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "p", {10: 2})
     prepare(root, (10,), SPEC)

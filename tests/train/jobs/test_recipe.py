@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.load import load_model
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.errors import CheckpointError, EcgEdgeError, UsageError
 from ecg_edge.train.cli.train import TRAIN
 from ecg_edge.train.jobs import recipe, recipe_queue
 from ecg_edge.train.jobs.job import INTERRUPTED, Job
@@ -111,6 +112,26 @@ def test_nothing_can_be_kept_of_a_fresh_start(ptbxl: Path, tmp_path: Path) -> No
             "--set",
             "keep=0.5",
         )
+
+
+def test_a_chain_that_its_version_does_not_describe_trains_nothing(
+    ptbxl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "r.yaml").write_text("leads: [I, II]\n" + TINY)
+    monkeypatch.setattr("ecg_edge.device.conditioning.resampler._CUTOFF", 0.4)
+    with pytest.raises(UsageError, match="the conditioning responds as") as caught:
+        call("--recipe", str(tmp_path / "r.yaml"), "--data", str(ptbxl), "--out", str(tmp_path / "x"))
+    assert "CONDITIONING_VERSION" in caught.value.fix
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_run_behind_another_conditioning_is_refused(tmp_path: Path) -> None:
+    spec = ConditioningSpec().to_dict()
+    (tmp_path / "config.json").write_text(json.dumps({"conditioning": spec}))
+    assert RunFolder(tmp_path).conditioning() == ConditioningSpec()
+    (tmp_path / "config.json").write_text(json.dumps({"conditioning": spec | {"version": 2}}))
+    with pytest.raises(CheckpointError, match="trained on records of conditioning version 2"):
+        RunFolder(tmp_path).conditioning()
 
 
 def test_settings_override_a_recipe() -> None:
