@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("firmware_bridge", "device", "train", "export", "benchmarks")
 FLOORS: dict[str, tuple[str, ...]] = {
     "firmware_bridge": (
-        "clock errors",
+        "clock errors extras",
         "array_types tally progress console lead_names",
         "events",
         "decoder",

@@ -47,13 +47,14 @@ def _demo(a: argparse.Namespace) -> Summary:
             hint(f"a virtual twelve-lead device on {twelve}: the same patient; the calibration comes in a while")
             ends.enter_context(_calibrating(model, twelve, file))
         options = Options(
-            port,
+            source=port,
             model=model,
             out=a.out,
             monitor=not a.headless,
             port=a.port,
             seconds=a.seconds,
             mains="off",
+            fallback="none",
             reconnect=False,
             calibration=str(file) if a.calibrated else None,
             patient=_PATIENT if a.calibrated else None,

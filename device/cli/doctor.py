@@ -16,19 +16,8 @@ from ecg_edge.device.inference.shipped import shipped_models
 from ecg_edge.device.recording.wfdb_writer import recover_record
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
+from ecg_edge.firmware_bridge.extras import EXTRAS
 from ecg_edge.firmware_bridge.ports.transport import list_ports
-
-_EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
-    "web": (("websockets",), "the monitor in the browser"),
-    "wfdb": (("wfdb",), "replaying records"),
-    "edf": (("edfio",), "EDF+ files"),
-    "plot": (("matplotlib",), "pages and plots"),
-    "mqtt": (("paho.mqtt",), "an MQTT broker"),
-    "lsl": (("pylsl",), "Lab Streaming Layer"),
-    "tflite": (("ai_edge_litert",), "TFLite models"),
-    "train": (("torch", "wfdb", "yaml", "lightning_fabric", "tensorboard"), "training"),
-    "export": (("onnx", "torch", "ai_edge_litert", "flatbuffers"), "exporting models"),
-}
 
 
 @dataclass(frozen=True)
@@ -95,11 +84,11 @@ def _core() -> list[Finding]:
 
 def _extras() -> list[Finding]:
     out = []
-    for extra, (modules, purpose) in _EXTRAS.items():
-        missing = [m for m in modules if not _importable(m)]
+    for extra in EXTRAS:
+        missing = [m for m in extra.modules if not _importable(m)]
         text = f"not installed: {', '.join(missing)}" if missing else "there"
-        fix = f'pip install "ecg-edge[{extra}]"' if missing else ""
-        out.append(Finding(f"extra {extra}", None if missing else True, f"{purpose}: {text}", fix))
+        fix = f'pip install "ecg-edge[{extra.name}]"' if missing else ""
+        out.append(Finding(f"extra {extra.name}", None if missing else True, f"{extra.purpose}: {text}", fix))
     return out
 
 

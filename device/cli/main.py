@@ -7,26 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
+from typing import NoReturn
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError
+from ecg_edge.firmware_bridge.extras import extra_of
 
 _GROUP = "ecg_edge.verbs"
 _ORDER = ("demo", "run", "info", "verify", "doctor", "ports", "simulate", "decode", "train", "evaluate", "export")
-_EXTRA_OF = {
-    "torch": "train",
-    "wfdb": "wfdb",
-    "onnx": "export",
-    "tensorflow": "export-tf",
-    "ai_edge_litert": "tflite",
-    "websockets": "web",
-    "edfio": "edf",
-    "pylsl": "lsl",
-    "paho": "mqtt",
-    "brainflow": "brainflow",
-    "matplotlib": "plot",
-}
 _INTERRUPTED = 130
 
 
@@ -51,8 +40,8 @@ def load_verb(entry: EntryPoint) -> Verb:
         verb = entry.load()
     except ImportError as e:
         package = (e.name or "").split(".")[0]
-        if package in _EXTRA_OF:
-            raise MissingExtraError(package, _EXTRA_OF[package]) from e
+        if extra := extra_of(package):
+            raise MissingExtraError(package, extra) from e
         raise EcgEdgeError(
             f"{entry.name!r} is not in this installation ({e})", "install the package again: pip install ecg-edge"
         ) from e
@@ -88,7 +77,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
         description="Twelve ECG leads from one or two, live, on the edge. Reconstructed leads are not for diagnosis.",
         epilog="next: ecg-edge demo",
     )
-    parser.add_argument("--version", action="version", version=f"ecg-edge {version('ecg-edge')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     entries = find_verbs()
     asked = next((w for w in words if not w.startswith("-")), None)
@@ -103,9 +92,17 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
             verbs.add_parser(name, help=f"not available: {e.fix}")
             continue
         sub = verbs.add_parser(name, help=verb.help, description=verb.help)
-        verb.configure(sub)
-        sub.set_defaults(verb=verb)
+        if name == asked:
+            verb.configure(sub)
+            sub.set_defaults(verb=verb)
     return parser
+
+
+class _Version(argparse.Action):
+    """Reads the version when it is asked for: that takes a parser of mails."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.exit(message=f"ecg-edge {version('ecg-edge')}\n")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.inference.shipped import FALLBACK, fallback_model
-from ecg_edge.device.live.config_file import PatchConfig, read_config
+from ecg_edge.device.live.config_file import read_config
 from ecg_edge.device.live.execute import execute
 from ecg_edge.device.live.gateway import run_all
-from ecg_edge.device.live.options import Options, Outlets
+from ecg_edge.device.live.options import Options, settings
 from ecg_edge.device.live.summary import Summary
 from ecg_edge.device.recording.stored_recording import record_name
 from ecg_edge.firmware_bridge.clock import SystemClock
@@ -27,12 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         if a.source != "auto" or a.tui:
             raise UsageError("--config says what is run", "leave SOURCE and --tui out")
         return _gateway(a)
-    options = Options(
-        a.source, a.model, a.out, a.monitor, a.host, a.port, a.token, a.seconds, a.mains, a.leads, a.baud,
-        not a.no_reconnect, a.fast, a.device, a.gain, a.calibration, a.patient, a.placement,
-        fallback_model(a.fallback), a.rotate, a.tui, "", {},
-        Outlets(a.jsonl, a.serve, a.token, a.mqtt, a.lsl, a.metrics),
-    )  # fmt: skip
+    options = Options(**{name: getattr(a, name) for name, about, _ in settings() if about.flag})
     return report(lambda: execute(options, SystemClock(), threading.Event()), a.json, quiet=a.jsonl)
 
 
@@ -69,7 +63,7 @@ def _gateway(a: argparse.Namespace) -> int:
     turn = threading.Lock()
     found = run_all(
         read_config(Path(a.config)),
-        lambda p, load, stop: execute(_options(p), SystemClock(), stop, load, turn),
+        lambda p, load, stop: execute(p, SystemClock(), stop, load, turn),
         SystemClock(),
     )
     docs: dict[str, Any] = {}
@@ -87,18 +81,6 @@ def _gateway(a: argparse.Namespace) -> int:
         emit_json({"patches": docs})
     hint(f"next: ecg-edge service -- --config {Path(a.config).absolute()}")
     return max((d["exit"] for d in docs.values()), default=0)
-
-
-def _options(p: PatchConfig) -> Options:
-    s = p.settings
-    return Options(
-        s["source"], model=s.get("model"), out=s.get("out"), monitor="monitor" in s, host=s.get("host", "127.0.0.1"),
-        port=s.get("monitor", 0), token=s.get("token"), seconds=s.get("seconds"), mains=s.get("mains", "50"),
-        leads=p.leads, baud=s.get("baud"), reconnect=s.get("reconnect", True), fast=s.get("fast", False),
-        device=s.get("as"), gain=s.get("gain"), calibration=s.get("calibration"), patient=s.get("patient"),
-        placement=s.get("placement", "again"), fallback=fallback_model(s.get("fallback", FALLBACK)),
-        rotate=s.get("rotate"), name=p.name, scales=p.scales, outlets=p.outlets,
-    )  # fmt: skip
 
 
 def _next(summary: Summary) -> str:

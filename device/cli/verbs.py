@@ -7,64 +7,31 @@ import argparse
 from ecg_edge.firmware_bridge.cli.verb import Verb
 
 
+def _settings(parser: argparse.ArgumentParser, *names: str) -> None:
+    from ecg_edge.device.live.options import add_settings
+
+    add_settings(parser, *names)
+
+
 def _output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
 
 
-def _length(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, metavar="N", help="end after N seconds of signal (default: Ctrl-C)")
-
-
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "source",
-        nargs="?",
-        default="auto",
-        metavar="SOURCE",
-        help="serial port, tcp://host:port, replay:RECORD, brainflow:BOARD, synthetic:, auto (USB port, by listening)",
-    )
-    parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one for the leads)")
-    parser.add_argument(
-        "--fallback", metavar="M", default="any-int8", help="any-lead model for when leads are lost (%(default)s; none)"
-    )
-    parser.add_argument("--calibration", metavar="FILE", help="a person's calibration (ecg-edge calibrate)")
-    parser.add_argument("--patient", metavar="ID", help="who wears the device; another's calibration is refused")
-    parser.add_argument(
-        "--placement", choices=("same", "again"), default="again",
-        help="whether the electrodes are where they were when the calibration was made (default: put on again)",
-    )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="TOML file that describes one or more patches, and all else")
-    parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
-    parser.add_argument("--rotate", metavar="N", help="begin new records every 1h, 10min or 500MB")
-    parser.add_argument("--tui", action="store_true", help="show the leads in the terminal")
-    parser.add_argument("--monitor", action="store_true", help="show the leads in a browser")
-    parser.add_argument("--host", default="127.0.0.1", help="address of the monitor (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
-    parser.add_argument("--token", help="secret for monitor and --serve, needed for any host but this machine")
-    parser.add_argument("--jsonl", action="store_true", help="write the leads to stdout as JSON lines")
-    parser.add_argument("--serve", metavar="URL", help="the same to whoever connects: tcp://127.0.0.1:9000, unix:PATH")
-    parser.add_argument("--mqtt", metavar="URL", help="the same to a broker: mqtt://host/ward/bed-7")
-    parser.add_argument("--lsl", action="store_true", help="Lab Streaming Layer outlet")
-    parser.add_argument("--metrics", metavar="PORT", help="figures for Prometheus at /metrics")
-    _length(parser)
-    parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
-    parser.add_argument("--leads", metavar="L", help="names of the source's channels, in order: I,II")
-    parser.add_argument(
-        "--as", dest="device", metavar="DEVICE", help="what speaks at the port; auto: listen (default: EcgLink)"
-    )
-    parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, for devices that do not send theirs")
-    parser.add_argument("--baud", type=int, help="rate of a serial port (default: the device's, else 115200)")
-    parser.add_argument("--no-reconnect", action="store_true", help="end when the device is lost (exit status 4)")
-    parser.add_argument("--fast", action="store_true", help="play replay: and synthetic: as fast as possible")
+    _settings(parser)
     _output(parser)
 
 
 def _replay_arguments(parser: argparse.ArgumentParser) -> None:
-    _run_arguments(parser)
-    (source,) = (action for action in parser._actions if action.dest == "source")
-    source.nargs, source.metavar, source.default = None, "RECORD", None
-    source.help = "recording; of two that belong together, the measured one is played"
-    parser.set_defaults(no_reconnect=True)
+    parser.add_argument(
+        "source", metavar="RECORD", help="recording; of two that belong together, the measured one is played"
+    )
+    from ecg_edge.device.live.options import add_settings, settings
+
+    add_settings(parser, *(name for name, _, _ in settings() if name != "source"))
+    parser.set_defaults(config=None, reconnect=False)
+    _output(parser)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -160,12 +127,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="M", help="model file or name (default: the shipped one)")
-    _length(parser)
+    _settings(parser, "model", "seconds")
     parser.add_argument("--calibrated", action="store_true", help="calibrate to the patient while it runs")
     parser.add_argument("--headless", action="store_true", help="without the monitor")
-    parser.add_argument("--port", type=int, default=8765, help="port of the monitor (default: 8765; 0: any)")
-    parser.add_argument("--out", metavar="DIR", help="record into this folder (WFDB)")
+    _settings(parser, "port", "out")
     _output(parser)
 
 
@@ -183,15 +148,13 @@ def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", metavar="SOURCE", help="take a reference from a running twelve-lead device")
     parser.add_argument("--seconds", metavar="N", type=float, default=12.0, help="of --live (default: 12)")
     parser.add_argument("--channels", metavar="L", help="names of the channels of --live, in order")
-    parser.add_argument("--as", dest="device", metavar="DEVICE", help="what speaks at --live (default: EcgLink)")
-    parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, for devices that do not send theirs")
-    parser.add_argument("--baud", type=int, help="rate of a serial port")
+    _settings(parser, "device", "gain", "baud")
     parser.add_argument("--leads", metavar="L", help="the measured leads, for a model that takes any")
     parser.add_argument("--age", metavar="DAYS", type=float, action="append", help="age of each reference")
     parser.add_argument("--patient", metavar="ID", required=True, help="whose references they are")
     parser.add_argument("--out", metavar="FILE", required=True, help="the calibration file")
     parser.add_argument("--fs", metavar="HZ", help="rate of a CSV file without a column of times")
-    parser.add_argument("--mains", choices=("50", "60", "off"), default="50", help="mains frequency in Hz")
+    _settings(parser, "mains")
     _output(parser)
 
 

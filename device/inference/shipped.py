@@ -44,14 +44,6 @@ def resolve(path: Path | str) -> Path:
     return shipped_models().get(str(path)) or by_file.get(str(path)) or Path(path)
 
 
-FALLBACK = "any-int8"
-
-
-def fallback_model(name: str) -> str | None:
-    """The model for when leads are lost: none where it is not wanted, or not shipped."""
-    return None if name == "none" or (name == FALLBACK and name not in shipped_models()) else name
-
-
 def default_model(leads: tuple[str, ...]) -> Path:
     """Return the shipped model's file for a source: the one that uses most leads; int8 before fp32.
 

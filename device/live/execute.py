@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
-from ecg_edge.device.inference.shipped import default_model
-from ecg_edge.device.live.open_sinks import _sinks
+from ecg_edge.device.inference.shipped import default_model, shipped_models
+from ecg_edge.device.live.open_sinks import open_sinks
 from ecg_edge.device.live.options import Options
 from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.live.stop_signals import stop_on_signals
@@ -60,6 +60,7 @@ def execute(
         raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
     leads = parse_leads(options.leads) if options.leads else None
     model = load(options.model) if options.model else None
+    fallback = _fallback(options)
     calibration = _calibration(options, clock)
     if calibration and model and not model.spec.any_lead:
         calibration.apply(model)  # refuse before anything is opened
@@ -69,7 +70,7 @@ def execute(
 
     url, source = _source(options, clock)
     recorder = Recorder(Path(options.out), options.rotate) if options.out else None
-    sinks, addresses = _sinks(options, recorder, clock)
+    sinks, addresses = open_sinks(options, recorder, clock)
     runner = Runner(
         source,
         url,
@@ -83,7 +84,7 @@ def execute(
         opened=lambda: hint("\n".join(say_where() for say_where in addresses)) if addresses else None,
         calibration=calibration,
         patient=options.patient or "",
-        spare=lambda: load(options.fallback) if options.fallback else None,
+        spare=lambda: load(fallback) if fallback else None,
         turn=turn,
     )
     with stop_on_signals(stop):
@@ -106,6 +107,12 @@ def _source(options: Options, clock: Clock) -> tuple[str, Source]:
         report=hint,
     )
     return url, RescaledSource(source, options.scales) if options.scales else source
+
+
+def _fallback(options: Options) -> str | None:
+    """The model for when leads are lost: none where it is not wanted, or where the usual one is not shipped."""
+    name = options.fallback
+    return None if name == "none" or (name == Options.fallback and name not in shipped_models()) else name
 
 
 def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecg_edge.device.inference.load import Model, load_model
-from ecg_edge.device.live.config_file import PatchConfig
+from ecg_edge.device.live.options import Options
 from ecg_edge.device.live.stop_signals import stop_on_signals
 from ecg_edge.device.live.summary import Summary
 from ecg_edge.firmware_bridge.clock import Clock
@@ -38,16 +38,16 @@ class _Outcome:
 
 
 def run_all(
-    patches: tuple[PatchConfig, ...],
-    start: Callable[[PatchConfig, SharedModels, threading.Event], Summary],
+    patches: tuple[Options, ...],
+    start: Callable[[Options, SharedModels, threading.Event], Summary],
     clock: Clock,
 ) -> dict[str, Summary | EcgEdgeError]:
     """Run every patch until all have ended, or Ctrl-C ends them.
 
     Parameters
     ----------
-    patches : tuple of PatchConfig
-        One thread each.
+    patches : tuple of Options
+        One thread each; their names differ.
     start : callable
         Runs one; its errors end that patch alone.
     clock : Clock
@@ -61,7 +61,7 @@ def run_all(
     stop, models = threading.Event(), SharedModels()
     outcomes = {p.name: _Outcome() for p in patches}
 
-    def work(p: PatchConfig) -> None:
+    def work(p: Options) -> None:
         outcome = outcomes[p.name]
         try:
             outcome.summary = start(p, models, stop)

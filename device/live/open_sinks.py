@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from ecg_edge.device.lead_block import LeadBlock
-from ecg_edge.device.live.options import Options, Outlets
+from ecg_edge.device.live.options import Options
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.device.sinks.status_line import StatusLine
@@ -15,7 +15,7 @@ from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
 
 
-def open_outlets(o: Outlets, clock: Clock) -> tuple[list[SinkThread], list[Callable[[], str]]]:
+def open_outlets(o: Options, clock: Clock) -> tuple[list[SinkThread], list[Callable[[], str]]]:
     """Make the sinks; the second list says, once they are open, where each is found.
 
     Raises
@@ -74,11 +74,11 @@ _RECORDER_BATCH = 6
 """Three hops, measured and reconstructed."""
 
 
-def _sinks(
+def open_sinks(
     options: Options, recorder: Recorder | None, clock: Clock
 ) -> tuple[list[SinkThread], list[Callable[[], str]]]:
     """All sinks, and what tells where some of them can be found once they are open."""
-    more, addresses = open_outlets(options.outlets, clock)
+    more, addresses = open_outlets(options, clock)
     sinks = [_screen(options), *more]
     if recorder:
         sinks.append(SinkThread(recorder, lossless=True, capacity=_RECORDER_QUEUE, batch=_RECORDER_BATCH))

@@ -1,49 +1,209 @@
-"""The one table of what a run can be told."""
+"""Every setting of a run, once: flags, keys of the TOML file, defaults and docs/settings.md are made from it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ecg_edge.device.sources.rescaled import Scale
-
-
-@dataclass(frozen=True)
-class Outlets:
-    """Beside recorder, monitor and status line; names as on the command line."""
-
-    jsonl: bool = False
-    serve: str | None = None
-    token: str | None = None
-    mqtt: str | None = None
-    lsl: bool = False
-    metrics: str | None = None
+if TYPE_CHECKING:
+    from ecg_edge.device.sources.rescaled import Scale
 
 
-@dataclass(frozen=True)
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _always(value: Any) -> bool:
+    return True
+
+
+class Kind(NamedTuple):
+    """What values a setting takes.
+
+    Attributes
+    ----------
+    words : str
+        Ends the sentence "it must be …".
+    types : tuple of type
+        Of a value in a TOML file.
+    parse : callable or None
+        Makes the value from the word after a flag. None: the flag stands alone.
+    read : callable
+        Makes the value from the one in a TOML file.
+    fits : callable
+        Whether a TOML value of a right type is well-formed.
+    """
+
+    words: str
+    types: tuple[type, ...]
+    parse: Callable[[str], Any] | None = str
+    read: Callable[[Any], Any] = _as_it_is
+    fits: Callable[[Any], bool] = _always
+
+    def accepts(self, value: object) -> bool:
+        """Whether a TOML value may be given; true and false are no numbers."""
+        right = isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
+        return right and self.fits(value)
+
+
+def _scale_fits(scales: dict[str, Any]) -> bool:
+    return all(
+        isinstance(s, dict)
+        and {"uv_per_count"} <= set(s) <= {"uv_per_count", "zero"}
+        and all(isinstance(v, int | float) for v in s.values())
+        and s["uv_per_count"] != 0
+        for s in scales.values()
+    )
+
+
+def _read_scales(scales: dict[str, dict[str, float]]) -> dict[str, Scale]:
+    from ecg_edge.device.sources.rescaled import Scale  # loads numpy, which -h must not
+
+    return {k: Scale(float(s["uv_per_count"]), float(s.get("zero", 0))) for k, s in scales.items()}
+
+
+TEXT = Kind("text", (str,))
+SWITCH = Kind("true or false", (bool,), parse=None)
+NUMBER = Kind("a number", (int, float), float)
+WHOLE = Kind("a whole number", (int,), int)
+PORT = Kind("a port", (int,), int)
+LABEL = Kind("a name", (str, int, float), read=str)
+NAMES = Kind(
+    "a list of names", (list,), read=lambda v: ",".join(v) or None, fits=lambda v: all(isinstance(x, str) for x in v)
+)
+SCALES = Kind("channel = { uv_per_count = …, zero = … }", (dict,), read=_read_scales, fits=_scale_fits)
+
+
+class Setting(NamedTuple):
+    """Where a field of `Options` is set, and what it means.
+
+    Attributes
+    ----------
+    flag : str
+        On the command line; empty where only a file can set it. Without dashes: a word of its own.
+    key : str
+        In a TOML file; empty where only the command line can set it.
+    help : str
+        One line; ``%(default)s`` stands for the default.
+    kind : Kind
+        What values it takes.
+    metavar : str or None
+        Stands for the value in the help.
+    choices : tuple of str
+        The values there are; empty: any.
+    extras : tuple of str
+        Extras of the package that it may need.
+    unique : bool
+        Whether two patches of one file must differ in it.
+    implies : str
+        Field that is true once this one is set in a file.
+    """
+
+    flag: str
+    key: str
+    help: str
+    kind: Kind = TEXT
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    unique: bool = False
+    implies: str = ""
+
+    @property
+    def must_be(self) -> str:
+        """Words for the values it takes."""
+        return " or ".join(self.choices) or self.kind.words
+
+
+def _setting(default: Any, flag: str, key: str, help: str, kind: Kind = TEXT, **more: Any) -> Any:
+    about = {"setting": Setting(flag, key, help, kind, **more)}
+    return (
+        field(default_factory=default, metadata=about) if callable(default) else field(default=default, metadata=about)
+    )
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the user asked for; names and defaults as on the command line."""
+    """What the user asked for. Each field is described by its `Setting`, see `settings`."""
 
-    source: str
-    model: str | None = None
-    out: str | None = None
-    monitor: bool = False
-    host: str = "127.0.0.1"
-    port: int = 8765
-    token: str | None = None
-    seconds: float | None = None
-    mains: str = "50"
-    leads: str | None = None
-    baud: int | None = None
-    reconnect: bool = True
-    fast: bool = False
-    device: str | None = None
-    gain: float | None = None
-    calibration: str | None = None
-    patient: str | None = None
-    placement: str = "again"
-    fallback: str | None = None
-    rotate: str | None = None
-    tui: bool = False
-    name: str = ""
-    scales: dict[str, Scale] = field(default_factory=dict)
-    outlets: Outlets = field(default_factory=Outlets)
+    source: str = _setting(
+        "auto", "source", "source",
+        "serial port, tcp://host:port, replay:RECORD, brainflow:BOARD, synthetic:, auto (USB port, by listening)",
+        metavar="SOURCE", unique=True, extras=("wfdb", "brainflow"))
+    model: str | None = _setting(
+        None, "--model", "model", "model file or name (default: the shipped one for the leads)", metavar="M",
+        extras=("tflite",))
+    fallback: str = _setting(
+        "any-int8", "--fallback", "fallback", "any-lead model for when leads are lost (%(default)s; none)", metavar="M")
+    calibration: str | None = _setting(
+        None, "--calibration", "calibration", "a person's calibration (ecg-edge calibrate)", metavar="FILE")
+    patient: str | None = _setting(
+        None, "--patient", "patient", "who wears the device; another's calibration is refused", metavar="ID")
+    placement: str = _setting(
+        "again", "--placement", "placement",
+        "whether the electrodes are where they were when the calibration was made (default: put on again)",
+        choices=("same", "again"))
+    out: str | None = _setting(None, "--out", "out", "record into this folder (WFDB)", metavar="DIR")
+    rotate: str | None = _setting(
+        None, "--rotate", "rotate", "begin new records every 1h, 10min or 500MB", metavar="N")
+    tui: bool = _setting(False, "--tui", "", "show the leads in the terminal", SWITCH)
+    monitor: bool = _setting(False, "--monitor", "", "show the leads in a browser", SWITCH, extras=("web",))
+    host: str = _setting("127.0.0.1", "--host", "host", "address of the monitor (default: this machine only)")
+    port: int = _setting(
+        8765, "--port", "monitor", "port of the monitor (default: %(default)s; 0: any)", PORT, unique=True,
+        implies="monitor", extras=("web",))
+    token: str | None = _setting(
+        None, "--token", "token", "secret for monitor and --serve, needed for any host but this machine")
+    jsonl: bool = _setting(False, "--jsonl", "", "write the leads to stdout as JSON lines", SWITCH)
+    serve: str | None = _setting(
+        None, "--serve", "serve", "the same to whoever connects: tcp://127.0.0.1:9000, unix:PATH", metavar="URL",
+        unique=True)
+    mqtt: str | None = _setting(
+        None, "--mqtt", "mqtt", "the same to a broker: mqtt://host/ward/bed-7", metavar="URL", extras=("mqtt",))
+    lsl: bool = _setting(False, "--lsl", "lsl", "Lab Streaming Layer outlet", SWITCH, extras=("lsl",))
+    metrics: str | None = _setting(
+        None, "--metrics", "metrics", "figures for Prometheus at /metrics", metavar="PORT", unique=True)
+    seconds: float | None = _setting(
+        None, "--seconds", "seconds", "end after N seconds of signal (default: Ctrl-C)", NUMBER, metavar="N")
+    mains: str = _setting("50", "--mains", "mains", "mains frequency in Hz", choices=("50", "60", "off"))
+    leads: str | None = _setting(
+        None, "--leads", "leads", "names of the source's channels, in order: I,II", NAMES, metavar="L")
+    device: str | None = _setting(
+        None, "--as", "as", "what speaks at the port; auto: listen (default: EcgLink)", metavar="DEVICE")
+    gain: float | None = _setting(
+        None, "--gain", "gain", "gain in V/V, for devices that do not send theirs", NUMBER, metavar="G")
+    baud: int | None = _setting(
+        None, "--baud", "baud", "rate of a serial port (default: the device's, else 115200)", WHOLE)
+    reconnect: bool = _setting(
+        True, "--no-reconnect", "reconnect", "end when the device is lost (exit status 4)", SWITCH)
+    fast: bool = _setting(False, "--fast", "fast", "play replay: and synthetic: as fast as possible", SWITCH)
+    name: str = _setting("", "", "name", "for messages; the patch's number if there is none", LABEL)
+    scales: dict[str, Scale] = field(default_factory=dict, metadata={"setting": Setting(
+        "", "scale", "gain and zero of a channel, by its name or its number from 1", SCALES)})
+# fmt: on
+
+
+def settings() -> Iterator[tuple[str, Setting, Any]]:
+    """Yield name of the field, description and default of every setting, in the order of the help."""
+    for f in fields(Options):
+        yield f.name, f.metadata["setting"], getattr(Options, f.name, None)
+
+
+def add_settings(parser: ArgumentParser, *names: str) -> None:
+    """Add the flags of the settings named to a parser; of all settings if none is named."""
+    for name, about, default in settings():
+        if not about.flag or (names and name not in names):
+            continue
+        if not about.flag.startswith("-"):
+            parser.add_argument(name, nargs="?", default=default, metavar=about.metavar, help=about.help)
+        elif about.kind is SWITCH:
+            action = "store_false" if default else "store_true"
+            parser.add_argument(about.flag, dest=name, action=action, help=about.help)
+        else:
+            parser.add_argument(
+                about.flag, dest=name, type=about.kind.parse or str, default=default, metavar=about.metavar,
+                choices=about.choices or None, help=about.help,
+            )  # fmt: skip

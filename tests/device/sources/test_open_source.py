@@ -173,7 +173,7 @@ def test_a_real_devices_bytes_run_live(captures, tmp_path):
 
     feeder = threading.Thread(target=board, daemon=True)
     feeder.start()
-    options = Options(os.ttyname(slave), out=str(tmp_path), seconds=20, device="cyton", reconnect=False)
+    options = Options(source=os.ttyname(slave), out=str(tmp_path), seconds=20, device="cyton", reconnect=False)
     summary = execute(options, SystemClock(), threading.Event())
     feeder.join(10)
     os.close(slave)

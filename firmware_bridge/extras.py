@@ -1,0 +1,47 @@
+"""The optional packages, once: which extra of the package brings which module, and what it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One ``pip install "ecg-edge[NAME]"``.
+
+    Attributes
+    ----------
+    name : str
+        As in ``pyproject.toml``.
+    modules : tuple of str
+        Modules that can be imported once it is installed.
+    purpose : str
+        What it is for, in a few words.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    purpose: str
+
+
+EXTRAS = (
+    Extra("web", ("websockets",), "the monitor in the browser"),
+    Extra("wfdb", ("wfdb",), "replaying records"),
+    Extra("edf", ("edfio",), "EDF+ files"),
+    Extra("plot", ("matplotlib",), "pages and plots"),
+    Extra("mqtt", ("paho.mqtt",), "an MQTT broker"),
+    Extra("lsl", ("pylsl",), "Lab Streaming Layer"),
+    Extra("brainflow", ("brainflow",), "boards that BrainFlow drives"),
+    Extra("tflite", ("ai_edge_litert",), "TFLite models"),
+    Extra("train", ("torch", "wfdb", "yaml", "lightning_fabric", "tensorboard"), "training"),
+    Extra("evaluate", ("neurokit2", "matplotlib", "wfdb"), "evaluating models"),
+    Extra("export", ("onnx", "torch", "wfdb", "ai_edge_litert", "flatbuffers"), "exporting models"),
+    Extra("export-tf", ("tensorflow",), "the Keras cross-check of an export"),
+)
+"""The smallest extra that brings a module stands first."""
+
+
+def extra_of(module: str) -> str | None:
+    """Return the extra that brings a module, by the module's first name; None if no extra does."""
+    top = module.split(".")[0]
+    return next((x.name for x in EXTRAS if top in {m.split(".")[0] for m in x.modules}), None)
