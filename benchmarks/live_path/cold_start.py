@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
         return model
 
     with tempfile.TemporaryDirectory() as folder:
-        sinks = [SinkThread(Timed(Path(folder)), lossless=True)]
+        sinks = [SinkThread(Timed(Path(folder)))]
         clock = SystemClock()
         url, source = open_source(port, clock)
         Runner(source, url, greeted, sinks, clock, seconds=_SECONDS, stop=threading.Event()).run()

@@ -70,7 +70,7 @@ def execute(
 
     url, source = _source(options, clock)
     recorder = Recorder(Path(options.out), options.rotate) if options.out else None
-    sinks, addresses = open_sinks(options, recorder, clock)
+    sinks = open_sinks(options, recorder, clock)
     runner = Runner(
         source,
         url,
@@ -81,7 +81,6 @@ def execute(
         leads=leads,
         seconds=options.seconds,
         stop=stop,
-        opened=lambda: hint("\n".join(say_where() for say_where in addresses)) if addresses else None,
         calibration=calibration,
         patient=options.patient or "",
         spare=lambda: load(fallback) if fallback else None,

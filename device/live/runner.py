@@ -23,6 +23,7 @@ from ecg_edge.device.sinks.sink import RunHeader, Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError
 from ecg_edge.firmware_bridge.events import (
     DeviceStatus,
@@ -64,8 +65,6 @@ class Runner:
         Length of signal after which the run ends; without end otherwise.
     stop : threading.Event, optional
         Set by whoever wants the run to end.
-    opened : callable, optional
-        Called once the sinks are open.
     calibration : CalibrationWatch, optional
         Fits the model to a person; looked at once a second.
     patient : str, optional
@@ -89,7 +88,6 @@ class Runner:
         leads: tuple[str, ...] | None = None,
         seconds: float | None = None,
         stop: threading.Event | None = None,
-        opened: Callable[[], None] = lambda: None,
         calibration: CalibrationWatch | None = None,
         spare: Callable[[], Model | None] = lambda: None,
         patient: str = "",
@@ -99,7 +97,6 @@ class Runner:
         self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
         self._stop = stop or threading.Event()
         self._gatherer = Gatherer(source, clock, self._stop)
-        self._opened = opened
         self._calibration, self._spare, self._patient = calibration, spare, patient
         self._turn = turn or contextlib.nullcontext()
         self._open: list[SinkThread] = []
@@ -202,7 +199,8 @@ class Runner:
         for sink in self._sinks:
             sink.open(header)
             self._open.append(sink)
-        self._opened()
+        if where := [sink.where for sink in self._sinks if sink.where]:
+            hint("\n".join(where))
 
     def _pass_on(self, stream: _Stream, item: LeadBlock | Note) -> None:
         if isinstance(item, Note):

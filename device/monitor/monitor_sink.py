@@ -19,10 +19,9 @@ from ecg_edge.device.monitor.front_door import FrontDoor
 from ecg_edge.device.monitor.hub import Hub
 from ecg_edge.device.sinks.exposure import check_exposure
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
-from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.errors import MissingExtraError, PortBusyError, UsageError
-from ecg_edge.firmware_bridge.events import SampleBlock
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -39,7 +38,7 @@ _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # port scans and closed tabs are no news for the user's terminal
 
 
-class MonitorSink:
+class MonitorSink(SinkBase):
     """Serve the page and the live stream on one port, from a thread of its own.
 
     Every browser has a small bounded queue: a slow one loses frames, which its page shows, and
@@ -63,6 +62,7 @@ class MonitorSink:
     """
 
     name = "monitor"
+    extra = "web"
 
     def __init__(
         self, host: str = "127.0.0.1", port: int = 0, token: str | None = None, clock: Clock | None = None
@@ -90,6 +90,11 @@ class MonitorSink:
         return self._url
 
     @property
+    def where(self) -> str:
+        """Address of the page, in words, once it is open."""
+        return f"monitor: {self._url}" if self._url else ""
+
+    @property
     def frames_dropped(self) -> int:
         """Frames that browsers lost because they were too slow, all of them together."""
         return self._hub.dropped if self._url else 0
@@ -109,7 +114,7 @@ class MonitorSink:
         try:
             import websockets.asyncio.server  # noqa: F401
         except ImportError as e:
-            raise MissingExtraError("websockets", "web") from e
+            raise MissingExtraError("websockets", self.extra) from e
         self._hub = Hub(header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
         listener = _bind(self._host, self._port)
         self._url = _address(self._host, listener.getsockname()[1], self._token)
@@ -119,9 +124,6 @@ class MonitorSink:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve_forever, args=(listener,), name="monitor", daemon=True)
         self._thread.start()
-
-    def native(self, block: SampleBlock) -> None:
-        """Nothing: the page shows the model's rate."""
 
     def leads(self, block: LeadBlock) -> None:
         """Hand twelve leads to every browser; returns at once."""

@@ -13,7 +13,7 @@ from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotation
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter
-from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -24,7 +24,7 @@ _SYNC_S = 0.72
 """Signal between two updates of the headers; with what waits in the queue, a killed run loses under a second."""
 
 
-class Recorder:
+class Recorder(SinkBase):
     """A sink that writes ``<UTC stamp>`` (twelve leads, model rate) and ``<UTC stamp>_measured``.
 
     The measured record holds the device's own counts, its scale as gain. In both, a sample that was
@@ -45,6 +45,10 @@ class Recorder:
     """
 
     name = "recorder"
+    takes = (SampleBlock, LeadBlock)
+    lossless = True
+    capacity = 4096  # minutes of hops: memory cards pause for seconds now and then
+    batch = 6  # three hops, measured and reconstructed
 
     def __init__(self, folder: Path, rotate: str | None = None) -> None:
         self._folder, self._rotate = folder, rotate
@@ -120,9 +124,6 @@ class Recorder:
         if self._measured is not None and self._twelve is not None:
             self._measured.annotate(note.index, text)
             self._twelve.annotate(int(note.index * self._ratio), text)
-
-    def status(self, status: Status) -> None:
-        """Nothing: the header keeps the time of the signal."""
 
     def close(self) -> None:
         """Bring both headers up to date and close the files, also when one of them fails."""

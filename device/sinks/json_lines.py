@@ -18,6 +18,7 @@ and status hold the fields of `monitor_wire`; ``leads`` holds
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
 
@@ -26,8 +27,7 @@ import numpy as np
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
-from ecg_edge.device.sinks.sink import RunHeader, Status
-from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
@@ -53,7 +53,7 @@ def leads_line(block: LeadBlock, told: tuple[Provenance, ...]) -> str:
     return json.dumps(doc, separators=(",", ":"))
 
 
-class JsonLines:
+class JsonLines(SinkBase):
     """A sink that hands every line to a function.
 
     Parameters
@@ -79,9 +79,6 @@ class JsonLines:
         self._told = header.provenance
         self._send("header", header_message(header))
 
-    def native(self, block: SampleBlock) -> None:
-        """Nothing."""
-
     def leads(self, block: LeadBlock) -> None:
         """Send the rows."""
         if len(block):
@@ -100,3 +97,15 @@ class JsonLines:
         """Say that it is over."""
         self._send("end", end_message())
         self._end()
+
+
+class StdoutLines(JsonLines):
+    """The lines to standard output, each at once."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(_to_stdout, now)
+
+
+def _to_stdout(kind: str, line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

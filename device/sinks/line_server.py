@@ -9,10 +9,13 @@ import selectors
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ecg_edge.device.sinks.exposure import check_exposure
+from ecg_edge.device.sinks.json_lines import JsonLines
 from ecg_edge.firmware_bridge.errors import PortBusyError, UsageError
 
 _QUEUE_BYTES = 4_000_000
@@ -180,6 +183,22 @@ class LineServer:
         with self._lock:
             self._clients.pop(s, None)
         s.close()
+
+
+class SocketLines(JsonLines):
+    """The lines to whoever connects; see `LineServer`."""
+
+    name = "line server"
+
+    def __init__(self, url: str, token: str | None, now: Callable[[], datetime]) -> None:
+        server = LineServer(url, token)
+        self._address = server.address
+        super().__init__(server.send, now, server.close)
+
+    @property
+    def where(self) -> str:
+        """Address to connect to, in words."""
+        return f"lines: {self._address}"
 
 
 class _Client:

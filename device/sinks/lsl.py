@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from ecg_edge.device.lead_block import LeadBlock, Note
-from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.firmware_bridge.errors import MissingExtraError
-from ecg_edge.firmware_bridge.events import SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
-class LslSink:
+class LslSink(SinkBase):
     """Two outlets: ``ecg-edge`` (type ECG, twelve channels in mV, NaN where invalid) and ``ecg-edge notes``.
 
     A row is stamped with the time of its own instant: arrival less the algorithm's latency.
@@ -24,7 +23,7 @@ class LslSink:
         pylsl, or the library it needs, is not installed (from `open`).
     """
 
-    name = "lsl"
+    name = extra = "lsl"
 
     def __init__(self) -> None:
         self._outlet: Any = None
@@ -35,7 +34,7 @@ class LslSink:
         try:
             import pylsl
         except (ImportError, RuntimeError) as e:
-            raise MissingExtraError("pylsl", "lsl") from e
+            raise MissingExtraError("pylsl", self.extra) from e
         self._clock = pylsl.local_clock
         self._fs = header.spec.fs
         self._latency = sum(x for x in header.latency_terms.values() if np.isfinite(x))
@@ -59,9 +58,6 @@ class LslSink:
         marks: Any = pylsl.StreamInfo("ecg-edge notes", "Markers", 1, 0, "string", f"{identity}-notes")
         self._notes = pylsl.StreamOutlet(marks)
 
-    def native(self, block: SampleBlock) -> None:
-        """Nothing."""
-
     def leads(self, block: LeadBlock) -> None:
         """Push the rows; the last one's time counts, the others follow from the rate."""
         if len(block):
@@ -71,9 +67,6 @@ class LslSink:
     def note(self, note: Note) -> None:
         """Push a marker."""
         self._notes.push_sample([f"{note.kind}: {note.text}"])
-
-    def status(self, status: Status) -> None:
-        """Nothing."""
 
     def close(self) -> None:
         """Withdraw the streams."""

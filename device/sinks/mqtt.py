@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ecg_edge.device.sinks.json_lines import JsonLines
 from ecg_edge.device.sinks.messages import end_message
 from ecg_edge.firmware_bridge.errors import MissingExtraError, PortNotFoundError, UsageError
 
@@ -39,7 +42,7 @@ class MqttSender:
         try:
             import paho.mqtt.client as mqtt
         except ImportError as e:
-            raise MissingExtraError("paho", "mqtt") from e
+            raise MissingExtraError("paho", MqttSink.extra) from e
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not parts.path.strip("/"):
             raise UsageError(f"--mqtt {url} is no broker and topic", "write mqtt://host/ward/bed-7")
@@ -82,3 +85,13 @@ class MqttSender:
             self._last.wait_for_publish(_CONNECT_S)
         self._client.disconnect()
         self._client.loop_stop()
+
+
+class MqttSink(JsonLines):
+    """The lines to a broker; see `MqttSender`."""
+
+    name = extra = "mqtt"
+
+    def __init__(self, url: str, now: Callable[[], datetime]) -> None:
+        sender = MqttSender(url)
+        super().__init__(sender.send, now, sender.close)

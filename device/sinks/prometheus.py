@@ -6,11 +6,10 @@ import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.lead_block import Note
 from ecg_edge.device.sinks.exposure import is_loopback
-from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.errors import PortBusyError, UsageError
-from ecg_edge.firmware_bridge.events import SampleBlock
 
 _FIGURES = {
     "ecg_samples_total": ("counter", "native samples accepted", "samples_in"),
@@ -27,7 +26,7 @@ _FIGURES = {
 }
 
 
-class MetricsSink:
+class MetricsSink(SinkBase):
     """Serves the newest figures; none of them is of the signal itself, so there is no token.
 
     Parameters
@@ -42,6 +41,7 @@ class MetricsSink:
     """
 
     name = "metrics"
+    takes = ()
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
@@ -59,6 +59,11 @@ class MetricsSink:
         """Address of the page."""
         port = self._server.server_address[1] if self._server else self._port
         return f"http://{self._host}:{port}/metrics"
+
+    @property
+    def where(self) -> str:
+        """Address of the page, in words."""
+        return f"metrics: {self.url}"
 
     def open(self, header: RunHeader) -> None:
         """Begin to serve."""
@@ -113,12 +118,6 @@ class MetricsSink:
             out.append("# HELP ecg_notes_total what happened, by kind\n# TYPE ecg_notes_total counter\n")
             out += [f'ecg_notes_total{{kind="{_escaped(k)}"}} {n}\n' for k, n in sorted(notes.items())]
         return "".join(out)
-
-    def native(self, block: SampleBlock) -> None:
-        """Nothing."""
-
-    def leads(self, block: LeadBlock) -> None:
-        """Nothing."""
 
     def note(self, note: Note) -> None:
         """Count it."""

@@ -1,4 +1,4 @@
-"""What a sink is: anything that takes twelve leads as they come (recorder, monitor, status line)."""
+"""What a sink is: anything that takes twelve leads as they arrive (recorder, monitor, status line)."""
 
 from __future__ import annotations
 
@@ -110,30 +110,111 @@ class Status:
 
 
 class Sink(Protocol):
-    """Called from one thread, in order: open, then any mix of the middle four, then close."""
+    """Takes what a run makes. Called from one thread, in order: open, then any mix of the middle four, then close.
 
-    name: str
+    The properties are its traits; class attributes do. `SinkBase` has a default for everything.
+    """
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        ...
+
+    @property
+    def takes(self) -> tuple[type, ...]:
+        """The kinds of samples it uses, of `SampleBlock` and `LeadBlock`: it is not woken for others."""
+        ...
+
+    @property
+    def lossless(self) -> bool:
+        """True: the run waits where the queue is full, and ends with this sink's error (a recording).
+
+        False: a full queue drops its oldest item, and an error ends this sink alone (a screen).
+        """
+        ...
+
+    @property
+    def extra(self) -> str:
+        """Extra of the package that it needs; empty: none."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Items that may wait in its queue."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Samples wait until there are so many items, or one that is not samples: waking a thread is dear."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """Where it can be found once it is open, in words: ``monitor: http://…``; empty: nowhere."""
+        ...
 
     def open(self, header: RunHeader) -> None:
         """Begin; raise a typed error if that is impossible."""
         ...
 
     def native(self, block: SampleBlock) -> None:
-        """Measured samples at their native rate, as decoded."""
+        """Take measured samples at their native rate, as decoded."""
         ...
 
     def leads(self, block: LeadBlock) -> None:
-        """The twelve leads at the model rate."""
+        """Take the twelve leads at the model rate."""
         ...
 
     def note(self, note: Note) -> None:
-        """Something happened."""
+        """Take a note: something happened."""
         ...
 
     def status(self, status: Status) -> None:
-        """Fresh figures."""
+        """Take fresh figures, once a second."""
         ...
 
     def close(self) -> None:
         """End; everything taken is safe when this returns."""
         ...
+
+
+class SinkBase:
+    """A sink that takes the twelve leads and does nothing with them: override what yours needs.
+
+    >>> class Peak(SinkBase):
+    ...     name = "peak"
+    ...     highest = 0.0
+    ...
+    ...     def leads(self, block):
+    ...         self.highest = max(self.highest, block.mv.max())
+    """
+
+    name = "sink"
+    takes: tuple[type, ...] = (LeadBlock,)
+    lossless = False
+    extra = ""
+    capacity = 512
+    batch = 1
+
+    @property
+    def where(self) -> str:
+        """Nowhere."""
+        return ""
+
+    def open(self, header: RunHeader) -> None:
+        """Do nothing."""
+
+    def native(self, block: SampleBlock) -> None:
+        """Do nothing."""
+
+    def leads(self, block: LeadBlock) -> None:
+        """Do nothing."""
+
+    def note(self, note: Note) -> None:
+        """Do nothing."""
+
+    def status(self, status: Status) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""

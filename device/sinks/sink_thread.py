@@ -17,25 +17,14 @@ _SAMPLES = (SampleBlock, LeadBlock)
 
 
 class SinkThread:
-    """Runs one sink in a thread.
+    """Runs one sink in a thread, as the sink's own traits say.
 
     Parameters
     ----------
     sink : Sink
         Opened by the caller's thread, then called from this one's only.
-    lossless : bool
-        True: a full queue blocks the caller, and the sink's error is raised to the caller (a
-        recording). False: a full queue drops its oldest item, and an error ends this sink alone (a
-        screen).
     warn : callable
-        Told, in this sink's thread, about the error that ended a sink that is not lossless.
-    capacity : int
-        Items that may wait.
-    batch : int
-        Samples are left in the queue until there are so many items, or one that is none: a thread that wakes
-        costs more than what most sinks do when awake.
-    takes : tuple of type
-        The kinds of samples that the sink has a use for; no thread is woken for the others.
+        Called in this sink's thread with the error that ended a sink that is not lossless.
 
     Attributes
     ----------
@@ -43,19 +32,11 @@ class SinkThread:
         Items dropped because the sink was too slow.
     """
 
-    def __init__(
-        self,
-        sink: Sink,
-        *,
-        lossless: bool,
-        warn: Callable[[str], None] = lambda _: None,
-        capacity: int = 512,
-        batch: int = 1,
-        takes: tuple[type, ...] = (SampleBlock, LeadBlock),
-    ) -> None:
-        self._refused = tuple(kind for kind in _SAMPLES if kind not in takes)
-        self._batch = min(batch, capacity)
-        self._sink, self._lossless, self._warn, self._capacity = sink, lossless, warn, capacity
+    def __init__(self, sink: Sink, *, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._sink, self._warn = sink, warn
+        self._lossless, self._capacity = sink.lossless, sink.capacity
+        self._batch = min(sink.batch, sink.capacity)
+        self._refused = tuple(kind for kind in _SAMPLES if kind not in sink.takes)
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._closing = self._ended = self._due = False
@@ -67,6 +48,11 @@ class SinkThread:
     def name(self) -> str:
         """The sink's name."""
         return self._sink.name
+
+    @property
+    def where(self) -> str:
+        """Where the sink can be found once it is open; see `Sink`."""
+        return self._sink.where
 
     def open(self, header: RunHeader) -> None:
         """Open the sink and start its thread; the sink's errors are raised here, lossless or not."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from ecg_edge.device.lead_block import LeadBlock, Note
-from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.lead_block import Note
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.console import one_line
-from ecg_edge.firmware_bridge.events import SampleBlock
 
 
-class StatusLine:
+class StatusLine(SinkBase):
     """A sink that shows the figures of the run; redrawn in place on a terminal, else a line each.
 
     Parameters
@@ -23,6 +22,7 @@ class StatusLine:
     """
 
     name = "status"
+    takes = ()
 
     def __init__(self, stream: TextIO | None = None, name: str = "") -> None:
         self._out = stream or sys.stderr
@@ -36,12 +36,6 @@ class StatusLine:
         channels = ", ".join(header.info.leads)
         self._line(f"{header.source}: {header.info.device}, {channels} at {float(header.info.fs):g} Hz")
         self._line(f"model {header.model_name} ({header.spec.precision}); reconstructed leads are not for diagnosis")
-
-    def native(self, block: SampleBlock) -> None:
-        """Nothing."""
-
-    def leads(self, block: LeadBlock) -> None:
-        """Nothing."""
 
     def note(self, note: Note) -> None:
         """Say it on a line of its own; held gaps, and what comes by the dozen, only count as lost."""

@@ -7,20 +7,19 @@ import os
 import socket
 from collections.abc import Mapping
 
-from ecg_edge.device.lead_block import LeadBlock, Note
-from ecg_edge.device.sinks.sink import RunHeader, Status
-from ecg_edge.firmware_bridge.events import SampleBlock
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 
 WATCHDOG_S = 20
 
 
-class SystemdSink:
+class SystemdSink(SinkBase):
     """Tells systemd that the run is ready, what it does, and once a second that it is alive.
 
     The figures come from the run's own loop: where that stands still, so does the watchdog.
     """
 
     name = "systemd"
+    takes = ()
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
@@ -33,15 +32,6 @@ class SystemdSink:
     def open(self, header: RunHeader) -> None:
         """Say that it is ready."""
         self._say(f"READY=1\nSTATUS={header.info.device} at {header.source}")
-
-    def native(self, block: SampleBlock) -> None:
-        """Nothing."""
-
-    def leads(self, block: LeadBlock) -> None:
-        """Nothing."""
-
-    def note(self, note: Note) -> None:
-        """Nothing."""
 
     def status(self, status: Status) -> None:
         """Say that it is alive."""

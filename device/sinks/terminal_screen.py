@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
-from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.device.sinks.status_line import status_text
 from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.events import SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
@@ -60,7 +59,7 @@ def braille(mv: npt.NDArray[np.floating], columns: int, rows: int, dots_per_samp
     return ["".join(chr(0x2800 + int(c)) for c in row) for row in codes]
 
 
-class TerminalScreen:
+class TerminalScreen(SinkBase):
     """A sink that redraws the terminal ten times per second of signal.
 
     Parameters
@@ -77,6 +76,7 @@ class TerminalScreen:
     """
 
     name = "terminal"
+    capacity = 32
 
     def __init__(self, stream: TextIO | None = None, size: tuple[int, int] | None = None) -> None:
         self._out = stream or sys.stderr
@@ -97,9 +97,6 @@ class TerminalScreen:
         self._mv = np.full((20 * self._fs, len(LEADS)), np.nan)
         self._provenance = header.provenance
         self._out.write("\x1b[?1049h\x1b[?25l\x1b[2J")
-
-    def native(self, block: SampleBlock) -> None:
-        """Nothing."""
 
     def leads(self, block: LeadBlock) -> None:
         """Take rows; draw when a tenth of a second has come together."""

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.sinks.sink import SinkBase
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
 
 LSB = 0.001
@@ -46,10 +47,14 @@ def join(blocks):
     return blocks[0].index, rows
 
 
-class ListSink:
-    """Keeps everything it is given."""
+class ListSink(SinkBase):
+    """Keeps everything it is given, and loses nothing."""
 
-    def __init__(self, name="list"):
+    takes = (SampleBlock, LeadBlock)
+    lossless = True
+
+    def __init__(self, name="list", **traits):
+        vars(self).update(traits)
         self.name, self.header, self.closed = name, None, 0
         self.natives, self.blocks, self.notes, self.statuses = [], [], [], []
 

@@ -151,7 +151,7 @@ def run_with_a_file(model, path, at, what):
     lists = [[fakes.info(fs=100)], *([fakes.block(counts[k : k + 10], k)] for k in range(0, 1000, 10))]
     sink = fakes.ListSink()
     runner = Runner(
-        Source(lists), "fake:", lambda leads: model, [SinkThread(sink, lossless=True)], clock, mains_hz=None,
+        Source(lists), "fake:", lambda leads: model, [SinkThread(sink)], clock, mains_hz=None,
         calibration=CalibrationWatch(path, "p", "same"),
     )  # fmt: skip
     runner.run()

@@ -30,10 +30,8 @@ def test_every_sink_gets_everything_and_the_summary_counts_it(model):
     counts, lists = fakes.stream()
     lists[50] = [Gap(490, 500), DeviceStatus(battery_percent=80)]
     sink, source = fakes.ListSink(), fakes.ListSource(lists)
-    opened = []
-    run = runner(model, source, SinkThread(sink, lossless=True), opened=lambda: opened.append(sink.header))
-    summary = run.run()
-    assert source.started and source.stopped and sink.closed == 1 and opened == [sink.header]
+    summary = runner(model, source, SinkThread(sink)).run()
+    assert source.started and source.stopped and sink.closed == 1
     assert (np.concatenate([b.counts for b in sink.natives]) == np.delete(counts, np.s_[490:500], 0)).all()
     want, notes = fakes.drain(Pipeline(model, fakes.info(), mains_hz=50), [e for x in lists for e in x])
     assert fakes.join(sink.blocks)[1]["mv"].tobytes() == fakes.join(want)[1]["mv"].tobytes()
@@ -44,6 +42,17 @@ def test_every_sink_gets_everything_and_the_summary_counts_it(model):
     assert d["provenance"]["aVR"] == "derived" and len(d["leads"]) == 12
     assert d["model"]["sha256"] == model.file_sha256
     assert set(d["latency_ms"]) == {"p50", "p99", "max", "algorithmic", "terms"}
+
+
+def test_the_user_reads_where_sinks_can_be_found_once_all_are_open(model, capsys):
+    class Served(fakes.ListSink):
+        @property
+        def where(self):
+            return f"{self.name}: {self.header.source}" if self.header else "too early"
+
+    _, lists = fakes.stream(100)
+    runner(model, fakes.ListSource(lists), *(SinkThread(s) for s in (Served("a"), fakes.ListSink(), Served("b")))).run()
+    assert capsys.readouterr().err == "a: fake:\nb: fake:\n"
 
 
 def test_runs_that_share_a_turn_never_work_at_once_and_never_wait_in_it(model):
@@ -61,14 +70,14 @@ def test_runs_that_share_a_turn_never_work_at_once_and_never_wait_in_it(model):
 
     _, lists = fakes.stream()
     sink = fakes.ListSink()
-    summary = runner(model, Watch(lists), Thread(sink, lossless=True), turn=turn).run()
+    summary = runner(model, Watch(lists), Thread(sink), turn=turn).run()
     assert summary.exit_code == 0 and sum(len(b) for b in sink.natives) == 1000
     last_rows = 1  # what comes out at the end comes from no event
     assert len(held) > 100 and all(held[:-last_rows]) and not any(waited) and not turn.locked()
 
 
 def test_a_full_recording_of_one_patch_does_not_take_the_others_turn(model):
-    turn, full, stuck = threading.Lock(), threading.Event(), Held()
+    turn, full, stuck = threading.Lock(), threading.Event(), Held(capacity=16)
 
     class Thread(SinkThread):
         def ease(self):
@@ -78,7 +87,7 @@ def test_a_full_recording_of_one_patch_does_not_take_the_others_turn(model):
 
     _, lists = fakes.stream(2000)
     lists[2:2] = [[Gap(10, 10, "restart", known=False)]]
-    run = runner(model, fakes.ListSource(lists), Thread(stuck, lossless=True, capacity=16), turn=turn)
+    run = runner(model, fakes.ListSource(lists), Thread(stuck), turn=turn)
     thread = threading.Thread(target=run.run)
     thread.start()
     try:
@@ -96,7 +105,7 @@ def test_header_dates_the_first_sample(model):
     clock = ManualClock()
     sink = fakes.ListSink()
     source = PacedSource(*synthetic(""), clock)
-    runner(model, source, SinkThread(sink, lossless=True), clock=clock, seconds=3.01).run()
+    runner(model, source, SinkThread(sink), clock=clock, seconds=3.01).run()
     assert sink.header.started == ManualClock().now()
     assert sink.header.source == "fake:" and sink.header.latency_terms["frame"] == pytest.approx(4 / 250)
     assert sum(len(b) for b in sink.natives) == 753 and sum(len(b) for b in sink.blocks) == 302
@@ -109,7 +118,7 @@ def test_a_gap_over_the_end_is_cut_there(model, end):
     counts, lists = fakes.stream(500)
     sink = fakes.ListSink()
     more = [[fakes.block(counts[:10], 900)]]
-    summary = runner(model, fakes.ListSource([*lists, end, *more]), SinkThread(sink, lossless=True), seconds=2.4).run()
+    summary = runner(model, fakes.ListSource([*lists, end, *more]), SinkThread(sink), seconds=2.4).run()
     assert summary.counts.rows_out == 240 and summary.counts.samples_lost == 100
     assert not sink.blocks[-1].valid.any()
 
@@ -119,7 +128,7 @@ def test_a_full_disk_ends_the_run_and_closes_the_others(model):
     lists[30:30] = [[Gap(290, 290, "restart", known=False)]]
     full, other = Failing(DiskFullError("full", "buy a disk")), fakes.ListSink()
     source = fakes.ListSource(lists)
-    summary = runner(model, source, SinkThread(other, lossless=True), SinkThread(full, lossless=True)).run()
+    summary = runner(model, source, SinkThread(other), SinkThread(full)).run()
     assert isinstance(summary.error, DiskFullError) and summary.exit_code == 1
     assert other.closed == full.closed == 1 and source.stopped and not source.ended
     assert summary.to_dict()["error"] == "full"
@@ -129,8 +138,8 @@ def test_a_failing_monitor_is_only_a_warning(model):
     _, lists = fakes.stream()
     lists[30:30] = [[Gap(290, 290, "restart", known=False)]]
     warnings, other = [], fakes.ListSink()
-    bad = SinkThread(Failing(PortBusyError("port gone")), lossless=False, warn=warnings.append)
-    summary = runner(model, fakes.ListSource(lists), bad, SinkThread(other, lossless=True)).run()
+    bad = SinkThread(Failing(PortBusyError("port gone"), lossless=False), warn=warnings.append)
+    summary = runner(model, fakes.ListSource(lists), bad, SinkThread(other)).run()
     assert summary.exit_code == 0 and warnings == ["failing stopped: port gone"]
     assert sum(len(b) for b in other.natives) == 1000
 
@@ -138,7 +147,7 @@ def test_a_failing_monitor_is_only_a_warning(model):
 def test_a_stuck_screen_does_not_delay_the_recording(model, tmp_path):
     counts, lists = fakes.stream(5000)
     lists[2:2] = [[Gap(10, 10, "restart", known=False)]]
-    stuck = Held()
+    stuck = Held(lossless=False, capacity=8)
     recorder = Recorder(tmp_path)
     finished = []
 
@@ -156,9 +165,7 @@ def test_a_stuck_screen_does_not_delay_the_recording(model, tmp_path):
             stuck.go.set()
             super().stop()
 
-    summary = runner(
-        model, Watch(lists), SinkThread(stuck, lossless=False, capacity=8), SinkThread(recorder, lossless=True)
-    ).run()
+    summary = runner(model, Watch(lists), SinkThread(stuck), SinkThread(recorder)).run()
     assert finished == [True] and summary.dropped_blocks > 500
     assert (wfdb.rdrecord(f"{recorder.path}_measured", physical=False).d_signal == counts).all()
 
@@ -167,7 +174,7 @@ def test_device_lost_is_exit_4_and_what_came_before_is_kept(model):
     _, lists = fakes.stream(300)
     sink = fakes.ListSink()
     source = fakes.ListSource(lists, DeviceLostError("pulled out"))
-    summary = runner(model, source, SinkThread(sink, lossless=True)).run()
+    summary = runner(model, source, SinkThread(sink)).run()
     assert summary.exit_code == 4 and sink.closed == 1
     assert sum(len(b) for b in sink.blocks) == 120  # the network's look-ahead was flushed too
 
@@ -176,7 +183,7 @@ def test_an_outage_is_noted_at_its_place(model):
     _, lists = fakes.stream(200)
     lists += [[Disconnected(1.0, "unplugged")], [Reconnected(3.5, 2.5, 3)], [fakes.block(fakes.walk(10), 700)]]
     sink = fakes.ListSink()
-    summary = runner(model, fakes.ListSource(lists), SinkThread(sink, lossless=True)).run()
+    summary = runner(model, fakes.ListSource(lists), SinkThread(sink)).run()
     assert [(n.kind, n.index, n.stop) for n in sink.notes] == [
         ("disconnect", 200, 200), ("reconnect", 200, 200), ("gap", 200, 700)
     ]  # fmt: skip
@@ -189,9 +196,7 @@ def test_source_with_other_leads_ends_before_it_begins(model):
     def refuse(leads):
         raise LeadMismatchError(f"has {leads}")
 
-    run = Runner(
-        fakes.ListSource([[fakes.info(("V1",))]]), "x", refuse, [SinkThread(sink, lossless=True)], ManualClock()
-    )
+    run = Runner(fakes.ListSource([[fakes.info(("V1",))]]), "x", refuse, [SinkThread(sink)], ManualClock())
     summary = run.run()
     assert isinstance(summary.error, LeadMismatchError) and sink.header is None and summary.exit_code == 1
     json.dumps(summary.to_dict(), allow_nan=False)
@@ -200,14 +205,14 @@ def test_source_with_other_leads_ends_before_it_begins(model):
 def test_leads_are_renamed_for_everybody(model):
     sink = fakes.ListSink()
     lists = [[fakes.info(("a", "b"))], [fakes.block(fakes.walk(50))], [fakes.info(("a", "b"))]]
-    summary = runner(model, fakes.ListSource(lists), SinkThread(sink, lossless=True), leads=("I", "II")).run()
+    summary = runner(model, fakes.ListSource(lists), SinkThread(sink), leads=("I", "II")).run()
     assert sink.header.info.leads == ("I", "II") and summary.exit_code == 0
 
 
 def test_stop_is_obeyed(model):
     stop = threading.Event()
     clock = ManualClock()
-    sink = fakes.ListSink()
+    sink = fakes.ListSink(capacity=8)
 
     class Stopper(fakes.ListSink):
         def status(self, status):
@@ -215,7 +220,7 @@ def test_stop_is_obeyed(model):
 
     source = PacedSource(*synthetic(""), clock)  # endless
     run = runner(
-        model, source, SinkThread(sink, lossless=True, capacity=8), SinkThread(Stopper(), lossless=True, capacity=8),
+        model, source, SinkThread(sink), SinkThread(Stopper(capacity=8)),
         clock=clock, stop=stop,
     )  # fmt: skip
     summary = run.run()
@@ -250,7 +255,7 @@ def test_a_device_that_is_there_and_says_nothing_is_told(model):
 
     source, sink = Source([*lists[:30], *([[]] * 100), *lists[30:]]), fakes.ListSink()
     source.live = True
-    summary = runner(model, source, SinkThread(sink, lossless=True), clock=clock, patient="P 7").run()
+    summary = runner(model, source, SinkThread(sink), clock=clock, patient="P 7").run()
     assert [(n.kind, n.index) for n in sink.notes] == [("silent", 290), ("silent", 290)]
     assert "sent nothing" in sink.notes[0].text and "again" in sink.notes[1].text
     assert summary.counts.samples_lost == 0 and sink.header.patient == "P 7"

@@ -20,8 +20,8 @@ def notes(n, start=0):
 class Held(ListSink):
     """Waits in its first note until let go."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **traits):
+        super().__init__(**traits)
         self.reached, self.go = threading.Event(), threading.Event()
 
     def note(self, note):
@@ -31,8 +31,8 @@ class Held(ListSink):
 
 
 class Failing(ListSink):
-    def __init__(self, error, at=0, closing=None):
-        super().__init__("failing")
+    def __init__(self, error, at=0, closing=None, **traits):
+        super().__init__("failing", **traits)
         self._error, self._at, self._closing = error, at, closing
 
     def note(self, note):
@@ -47,8 +47,8 @@ class Failing(ListSink):
 
 
 def test_everything_arrives_in_order_and_the_sink_is_closed_once():
-    sink = ListSink()
-    thread = SinkThread(sink, lossless=True, capacity=3)
+    sink = ListSink(capacity=3)
+    thread = SinkThread(sink)
     thread.open("header")
     for note in notes(200):
         thread.put(note)
@@ -57,8 +57,8 @@ def test_everything_arrives_in_order_and_the_sink_is_closed_once():
 
 
 def test_a_slow_screen_drops_the_oldest_and_never_blocks():
-    sink = Held()
-    thread = SinkThread(sink, lossless=False, capacity=4)
+    sink = Held(lossless=False, capacity=4)
+    thread = SinkThread(sink)
     thread.open(None)
     thread.put(notes(1)[0])
     assert sink.reached.wait(PATIENCE)
@@ -71,8 +71,8 @@ def test_a_slow_screen_drops_the_oldest_and_never_blocks():
 
 
 def test_a_slow_recording_blocks_and_loses_nothing():
-    sink = Held()
-    thread = SinkThread(sink, lossless=True, capacity=4)
+    sink = Held(capacity=4)
+    thread = SinkThread(sink)
     thread.open(None)
     feeder = threading.Thread(target=lambda: [thread.put(n) for n in notes(50)])
     feeder.start()
@@ -86,8 +86,8 @@ def test_a_slow_recording_blocks_and_loses_nothing():
 
 
 def test_a_recordings_error_reaches_whoever_feeds_it():
-    sink = Failing(DiskFullError("full"), at=3)
-    thread = SinkThread(sink, lossless=True, capacity=1)
+    sink = Failing(DiskFullError("full"), at=3, capacity=1)
+    thread = SinkThread(sink)
     thread.open(None)
     with pytest.raises(DiskFullError):
         for note in notes(1000):
@@ -99,8 +99,8 @@ def test_a_recordings_error_reaches_whoever_feeds_it():
 
 def test_a_failing_screen_is_a_warning():
     warnings = []
-    sink = Failing(PortBusyError("gone"), at=2)
-    thread = SinkThread(sink, lossless=False, warn=warnings.append)
+    sink = Failing(PortBusyError("gone"), at=2, lossless=False)
+    thread = SinkThread(sink, warn=warnings.append)
     thread.open(None)
     for note in notes(100):
         thread.put(note)
@@ -109,7 +109,7 @@ def test_a_failing_screen_is_a_warning():
 
 
 def test_an_error_at_the_end_is_not_lost():
-    thread = SinkThread(Failing(None, 10**9, DiskFullError("at the end")), lossless=True)
+    thread = SinkThread(Failing(None, 10**9, DiskFullError("at the end")))
     thread.open(None)
     with pytest.raises(DiskFullError, match="at the end"):
         thread.close()
@@ -117,8 +117,8 @@ def test_an_error_at_the_end_is_not_lost():
 
 @pytest.mark.parametrize("takes", [(), (SampleBlock,), (LeadBlock,)])
 def test_a_sink_gets_the_samples_it_has_a_use_for(takes):
-    sink = ListSink()
-    thread = SinkThread(sink, lossless=False, takes=takes)
+    sink = ListSink(takes=takes)
+    thread = SinkThread(sink)
     thread.open(None)
     thread.put(block([[1, 2]]))
     thread.put(make_block(0))
@@ -129,8 +129,8 @@ def test_a_sink_gets_the_samples_it_has_a_use_for(takes):
 
 
 def test_samples_wait_for_a_batch_and_anything_else_takes_them_along():
-    sink = Held()
-    thread = SinkThread(sink, lossless=True, batch=3)
+    sink = Held(batch=3)
+    thread = SinkThread(sink)
     thread.open(None)
     for _ in range(2):
         thread.put(block([[1, 2]]))
@@ -151,7 +151,7 @@ def test_opening_errors_are_raised_for_any_sink():
         def open(self, header):
             raise PortBusyError("taken")
 
-    thread = SinkThread(Closed(), lossless=False)
+    thread = SinkThread(Closed(lossless=False))
     with pytest.raises(PortBusyError):
         thread.open(None)
     thread.close()
