@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -65,6 +64,7 @@ def main(arguments: list[str]) -> int:
     from ecg_edge.device.inference.sealed_file import check_seal, read_model_bytes
     from ecg_edge.device.inference.shipped import resolve
     from ecg_edge.device.lead_block import LeadBlock
+    from ecg_edge.device.live.run_settings import Models, RunSettings
     from ecg_edge.device.live.runner import Runner
     from ecg_edge.device.recording.recorder import Recorder
     from ecg_edge.device.sinks.sink_thread import SinkThread
@@ -98,8 +98,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         sinks = [SinkThread(Timed(Path(folder)))]
         clock = SystemClock()
-        url, source = open_source(port, clock)
-        Runner(source, url, greeted, sinks, clock, seconds=_SECONDS, stop=threading.Event()).run()
+        Runner(open_source(port, clock), Models(greeted), sinks, RunSettings(seconds=_SECONDS), clock=clock).run()
     at += [marks[k] for k in ("greeting", "rows", "disk")]
     sys.stdout.write(json.dumps([b - a for a, b in pairwise(at)]) + "\n")
     return 0

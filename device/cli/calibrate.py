@@ -118,7 +118,7 @@ def _live(a: argparse.Namespace) -> Reference:
     if not MIN_S <= a.seconds <= 600:
         raise UsageError(f"--seconds {a.seconds:g} is out of range", f"give {MIN_S:g} to 600")
     clock = SystemClock()
-    _, source = open_source(a.live, clock, reconnect=False, device=a.device, gain=a.gain, baud=a.baud, report=hint)
+    source = open_source(a.live, clock, reconnect=False, device=a.device, gain=a.gain, baud=a.baud, report=hint)
     return record_reference(source, clock, a.seconds, parse_leads(a.channels) if a.channels else None)
 
 

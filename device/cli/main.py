@@ -102,7 +102,8 @@ class _Version(argparse.Action):
     """Reads the version when it is asked for: that takes a parser of mails."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        parser.exit(message=f"ecg-edge {version('ecg-edge')}\n")
+        sys.stdout.write(f"ecg-edge {version('ecg-edge')}\n")
+        parser.exit()
 
 
 if __name__ == "__main__":

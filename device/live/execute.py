@@ -13,6 +13,7 @@ from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model, shipped_models
 from ecg_edge.device.live.open_sinks import open_sinks
 from ecg_edge.device.live.options import Options
+from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.live.stop_signals import stop_on_signals
 from ecg_edge.device.live.summary import Summary
@@ -56,46 +57,45 @@ def execute(
     EcgEdgeError
         The run could not begin.
     """
-    if options.seconds is not None and not (options.seconds > 0 and math.isfinite(options.seconds)):
-        raise UsageError(f"--seconds {options.seconds} is no length", "give a number above 0")
-    leads = parse_leads(options.leads) if options.leads else None
-    model = load(options.model) if options.model else None
-    fallback = _fallback(options)
-    calibration = _calibration(options, clock)
-    if calibration and model and not model.spec.any_lead:
-        calibration.apply(model)  # refuse before anything is opened
-
-    def model_for(found: tuple[str, ...]) -> Model:
-        return for_leads(model or load(default_model(found)), found)
-
-    url, source = _source(options, clock)
+    settings = _settings(options)
+    models = _models(options, clock, load)
+    source = _source(options, clock)
     recorder = Recorder(Path(options.out), options.rotate) if options.out else None
     sinks = open_sinks(options, recorder, clock)
-    runner = Runner(
-        source,
-        url,
-        model_for,
-        sinks,
-        clock,
-        mains_hz=None if options.mains == "off" else float(options.mains),
-        leads=leads,
-        seconds=options.seconds,
-        stop=stop,
-        calibration=calibration,
-        patient=options.patient or "",
-        spare=lambda: load(fallback) if fallback else None,
-        turn=turn,
-    )
+    runner = Runner(source, models, sinks, settings, clock=clock, stop=stop, turn=turn)
     with stop_on_signals(stop):
         summary = runner.run()
     summary.recording = recorder.path if recorder else None
     return summary
 
 
-def _source(options: Options, clock: Clock) -> tuple[str, Source]:
-    """The source by its resolved URL."""
-    source: Source
-    url, source = open_source(
+def _settings(options: Options) -> RunSettings:
+    seconds = options.seconds
+    if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+        raise UsageError(f"--seconds {seconds} is no length", "give a number above 0")
+    return RunSettings(
+        mains_hz=None if options.mains == "off" else float(options.mains),
+        leads=parse_leads(options.leads) if options.leads else None,
+        seconds=seconds,
+        patient=options.patient or "",
+    )
+
+
+def _models(options: Options, clock: Clock, load: Callable[[str | Path], Model]) -> Models:
+    model = load(options.model) if options.model else None
+    calibration = _calibration(options, clock)
+    if calibration and model and not model.spec.any_lead:
+        calibration.apply(model)  # refuse before anything is opened
+    fallback = _fallback(options)
+    return Models(
+        for_leads=lambda leads: for_leads(model or load(default_model(leads)), leads),
+        spare=lambda: load(fallback) if fallback else None,
+        calibration=calibration,
+    )
+
+
+def _source(options: Options, clock: Clock) -> Source:
+    source = open_source(
         options.source,
         clock,
         reconnect=options.reconnect,
@@ -105,7 +105,7 @@ def _source(options: Options, clock: Clock) -> tuple[str, Source]:
         gain=options.gain,
         report=hint,
     )
-    return url, RescaledSource(source, options.scales) if options.scales else source
+    return RescaledSource(source, options.scales) if options.scales else source
 
 
 def _fallback(options: Options) -> str | None:

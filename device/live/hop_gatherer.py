@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 
 from ecg_edge.device.reconstruction.pipeline import Pipeline
-from ecg_edge.device.sources.source import Patient, Source
+from ecg_edge.device.sources.source import HoldingSource, Source
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock
 
@@ -41,7 +41,7 @@ class Gatherer:
 
     def __init__(self, source: Source, clock: Clock, stop: threading.Event) -> None:
         self._source, self._clock, self._stop = source, clock, stop
-        self._patient = source if isinstance(source, Patient) else None
+        self._holding = source if isinstance(source, HoldingSource) else None
         self.waiting: list[ReaderEvent] = []
 
     def take(self, pipeline: Pipeline | None) -> list[ReaderEvent]:
@@ -61,16 +61,16 @@ class Gatherer:
         return self.rest()
 
     def _expect(self, pipeline: Pipeline | None) -> None:
-        """Say when the next hop can be complete."""
-        if pipeline is None or self._patient is None:
+        """Tell the source when the next hop can be complete."""
+        if pipeline is None or self._holding is None:
             return
         short = pipeline.missing - _samples(self.waiting)
         if short > -math.inf:
-            self._patient.expect(short if short > 0 else short + pipeline.hop, pipeline.hop)
+            self._holding.expect(short if short > 0 else short + pipeline.hop, pipeline.hop)
 
     def _sooner(self, short: float, pipeline: Pipeline) -> list[ReaderEvent]:
         """Leave a live source that cannot wait by itself alone for a while; what it has already."""
-        if not self._source.live or self._patient:
+        if not self._source.live or self._holding:
             return []
         more = self._source.get(0)
         if not more and (rest := short / float(pipeline.info.fs) - _JITTER_S) > 0:

@@ -6,19 +6,18 @@ import contextlib
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import timedelta
 
-from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.live.coalesce import coalesce
 from ecg_edge.device.live.hop_gatherer import Gatherer
 from ecg_edge.device.live.latency_histogram import LatencyRecorder
+from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.summary import Summary
-from ecg_edge.device.live.watched_stream import _Stream
-from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
+from ecg_edge.device.live.watched_stream import WatchedStream
 from ecg_edge.device.sinks.sink import RunHeader, Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.source import Source
@@ -49,58 +48,40 @@ class Runner:
     ----------
     source : Source
         Not yet started.
-    url : str
-        How the source is called in headers.
-    model_for : callable
-        Returns the model for a source's leads, or raises `LeadMismatchError`.
+    models : Models
+        Which model reconstructs.
     sinks : sequence of SinkThread
-        Not yet opened: they are when the first samples come.
+        Not yet opened: the run opens them when the first samples arrive.
+    settings : RunSettings
+        Notch, names of the leads, length, patient.
     clock : Clock
         For latency, pace and dates.
-    mains_hz : float or None
-        50, 60, or None for no notch.
-    leads : tuple of str, optional
-        Names for the source's channels in place of the device's.
-    seconds : float, optional
-        Length of signal after which the run ends; without end otherwise.
     stop : threading.Event, optional
         Set by whoever wants the run to end.
-    calibration : CalibrationWatch, optional
-        Fits the model to a person; looked at once a second.
-    patient : str, optional
-        Identifier, for the recording.
-    spare : callable, optional
-        Returns the any-lead model for when leads are lost.
     turn : context manager, optional
-        Held while events are worked on: a lock, where several runs share a process. They would else take the
-        interpreter from each other in the middle of every hop.
+        Held while events are worked on: a lock, where several runs share a process. Without it they would take
+        the interpreter from each other in the middle of every hop.
     """
 
     def __init__(
         self,
         source: Source,
-        url: str,
-        model_for: Callable[[tuple[str, ...]], Model],
+        models: Models,
         sinks: Sequence[SinkThread],
-        clock: Clock,
+        settings: RunSettings,
         *,
-        mains_hz: float | None = 50,
-        leads: tuple[str, ...] | None = None,
-        seconds: float | None = None,
+        clock: Clock,
         stop: threading.Event | None = None,
-        calibration: CalibrationWatch | None = None,
-        spare: Callable[[], Model | None] = lambda: None,
-        patient: str = "",
         turn: AbstractContextManager[object] | None = None,
     ) -> None:
-        self._source, self._url, self._model_for, self._sinks = source, url, model_for, tuple(sinks)
-        self._clock, self._mains_hz, self._leads, self._seconds = clock, mains_hz, leads, seconds
+        self._source, self._models, self._sinks = source, models, tuple(sinks)
+        self._settings, self._clock = settings, clock
         self._stop = stop or threading.Event()
         self._gatherer = Gatherer(source, clock, self._stop)
-        self._calibration, self._spare, self._patient = calibration, spare, patient
+        self._calibration = models.calibration
         self._turn = turn or contextlib.nullcontext()
         self._open: list[SinkThread] = []
-        self._stream: _Stream | None = None
+        self._stream: WatchedStream | None = None
         self._done = False
         self._latency = LatencyRecorder()
         self._notes: Counter[str] = Counter()
@@ -142,12 +123,12 @@ class Runner:
 
     def _take(self, event: ReaderEvent) -> None:
         if isinstance(event, StreamInfo):
-            event = rename_leads(event, self._leads) if self._leads else event
+            event = rename_leads(event, self._settings.leads) if self._settings.leads else event
             if self._stream is None:
                 self._heard_at = self._clock.monotonic()
-                model = self._model_for(event.leads)
+                model = self._models.for_leads(event.leads)
                 personal = self._calibration.apply(model) if self._calibration else model
-                self._stream = _Stream(model, personal, event, self._mains_hz, self._seconds, self._spare())
+                self._stream = WatchedStream(model, personal, event, self._settings, self._models.spare())
         stream = self._stream
         if stream is None or self._done:
             return
@@ -165,7 +146,7 @@ class Runner:
         else:
             self._signal(stream, stream.within_limit(event))
 
-    def _signal(self, stream: _Stream, event: Event) -> None:
+    def _signal(self, stream: WatchedStream, event: Event) -> None:
         if isinstance(event, SampleBlock):
             if not self._open:
                 self._open_sinks(stream, event)
@@ -181,12 +162,12 @@ class Runner:
             self._pass_on(stream, item)
         self._done = stream.at_limit
 
-    def _open_sinks(self, stream: _Stream, first: SampleBlock) -> None:
+    def _open_sinks(self, stream: WatchedStream, first: SampleBlock) -> None:
         pipeline, model = stream.pipeline, stream.model
         age = self._clock.monotonic() - first.arrival + float((first.index + len(first)) / pipeline.info.fs)
         header = RunHeader(
             pipeline.info,
-            self._url,
+            self._source.url,
             model.spec,
             model.path.name,
             model.file_sha256,
@@ -194,7 +175,7 @@ class Runner:
             self._clock.now() - timedelta(seconds=age),
             pipeline.latency_terms,
             self._label,
-            self._patient,
+            self._settings.patient,
         )
         for sink in self._sinks:
             sink.open(header)
@@ -202,7 +183,7 @@ class Runner:
         if where := [sink.where for sink in self._sinks if sink.where]:
             hint("\n".join(where))
 
-    def _pass_on(self, stream: _Stream, item: LeadBlock | Note) -> None:
+    def _pass_on(self, stream: WatchedStream, item: LeadBlock | Note) -> None:
         if isinstance(item, Note):
             self._note(item)
         else:
@@ -218,7 +199,7 @@ class Runner:
             sink.put(item)
 
     def _tick(self) -> None:
-        """Once a second, fresh figures for everybody."""
+        """Once a second, pass fresh figures to every sink."""
         now = self._clock.monotonic()
         if self._stream is None or now - self._status_at < _STATUS_EVERY_S:
             return
@@ -230,22 +211,22 @@ class Runner:
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
         self._put(self._figures(self._stream))
 
-    def _heard(self, stream: _Stream) -> None:
+    def _heard(self, stream: WatchedStream) -> None:
         self._heard_at = self._clock.monotonic()
         if self._silent:
             self._silent = False
             here = stream.pipeline.next_index
             self._note(Note("silent", here, here, "samples come again"))
 
-    def _listen(self, stream: _Stream, now: float) -> None:
-        """Say so where a device is connected and sends nothing: its screen would stand still without a word."""
+    def _listen(self, stream: WatchedStream, now: float) -> None:
+        """Report a device that is connected and sends nothing: its screen would stand still without a word."""
         if self._source.live and self._connected and not self._silent and now - self._heard_at > _SILENT_S:
             self._silent = True
             here = stream.pipeline.next_index
             self._note(Note("silent", here, here, f"the device is connected and has sent nothing for {_SILENT_S} s"))
 
-    def _recalibrate(self, stream: _Stream) -> None:
-        """Take up a calibration that has come since; one that cannot be used changes nothing."""
+    def _recalibrate(self, stream: WatchedStream) -> None:
+        """Use a calibration that has arrived since; one that cannot be used changes nothing."""
         if self._calibration is None:
             return
         try:
@@ -262,7 +243,7 @@ class Runner:
     def _label(self) -> str:
         return self._calibration.label if self._calibration else ""
 
-    def _figures(self, stream: _Stream) -> Status:
+    def _figures(self, stream: WatchedStream) -> Status:
         (t0, n0), (t1, n1) = self._taken[0], self._taken[-1]
         pipeline, counts = stream.pipeline, stream.pipeline.counts
         return Status(
@@ -309,7 +290,7 @@ class Runner:
         return errors[0] if errors else None
 
     def _summary(self, error: EcgEdgeError | None) -> Summary:
-        summary = Summary(self._url, error, dropped_blocks=self._dropped(), notes=dict(self._notes))
+        summary = Summary(self._source.url, error, dropped_blocks=self._dropped(), notes=dict(self._notes))
         if self._stream is not None:
             pipeline, latency = self._stream.pipeline, self._latency
             summary.info, summary.model = pipeline.info, self._stream.model

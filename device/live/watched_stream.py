@@ -11,6 +11,7 @@ from ecg_edge.device.analysis.clock_drift import ClockFit
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.live.run_settings import RunSettings
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.firmware_bridge.events import (
     Event,
@@ -26,27 +27,35 @@ _SURE_S = 10
 _EXCHANGED = "lead I is upside down: are LA and RA exchanged?"
 
 
-class _Stream:
-    """What is known once the source has described itself."""
+class WatchedStream:
+    """A stream once the source has described itself: its pipeline, and what is watched beside it.
+
+    Parameters
+    ----------
+    model : Model
+        Of the source's leads, with the head of everybody.
+    personal : Model
+        The same, fitted to a person where there is a calibration.
+    info : StreamInfo
+        The source's description.
+    settings : RunSettings
+        Notch and length.
+    spare : Model or None
+        For when leads are lost.
+    """
 
     def __init__(
-        self,
-        model: Model,
-        personal: Model,
-        info: StreamInfo,
-        mains_hz: float | None,
-        seconds: float | None,
-        spare: Model | None,
+        self, model: Model, personal: Model, info: StreamInfo, settings: RunSettings, spare: Model | None
     ) -> None:
         self.model = model
-        self.pipeline = Pipeline(personal, info, mains_hz=mains_hz, spare=spare)
+        self.pipeline = Pipeline(personal, info, mains_hz=settings.mains_hz, spare=spare)
         self.clocks = ClockFit(info.fs)
         self.beat = RepresentativeBeat(model.spec.fs)
         self._exchanged, self._said_exchanged = 0, False
         self.beats = BeatDetector(model.spec.fs)
         leads = model.spec.input_leads
         self._beat_column = LEADS.index("II" if "II" in leads else leads[0])
-        self._limit = math.inf if seconds is None else math.ceil(seconds * info.fs)
+        self._limit = math.inf if settings.seconds is None else math.ceil(settings.seconds * info.fs)
 
     @property
     def at_limit(self) -> bool:

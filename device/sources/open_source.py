@@ -32,7 +32,7 @@ def open_source(
     device: str | None = None,
     gain: float | None = None,
     report: Report = lambda _: None,
-) -> tuple[str, Source]:
+) -> Source:
     """Make a source; nothing is opened before its `start`, except a record's header, and a port to be listened to.
 
     Parameters
@@ -58,9 +58,8 @@ def open_source(
 
     Returns
     -------
-    url : str
-        As resolved.
-    source : Source
+    Source
+        Its ``url`` is the resolved one: ``auto`` has become a port.
 
     Raises
     ------
@@ -72,14 +71,14 @@ def open_source(
         from ecg_edge.device.recording.wfdb_reader import read_record
 
         info, blocks = read_record(rest)
-        return url, PacedSource(info, blocks, clock, fast)
+        return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "synthetic":
         info, blocks = synthetic(rest)
-        return url, PacedSource(info, blocks, clock, fast)
+        return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "brainflow":
         from ecg_edge.firmware_bridge.ports.brainflow import brainflow_source
 
-        return url, brainflow_source(rest, clock)
+        return brainflow_source(rest, clock)
     if fast:
         raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
     port = only_port() if url == "auto" else url
@@ -87,7 +86,7 @@ def open_source(
         device = recognise(port, clock, baud, report)
     decoder, usual_baud = _decoder(device, gain)
     same = SamePort(port, partial(open_transport, baud=baud or usual_baud), report=report)
-    return port, Reader(same, decoder, clock, reconnect=reconnect)
+    return Reader(same, decoder, clock, reconnect=reconnect, url=port)
 
 
 def recognise(port: str, clock: Clock, baud: int | None, report: Report) -> str:

@@ -23,19 +23,24 @@ class PacedSource:
     Parameters
     ----------
     info : StreamInfo
-        Told first.
+        The first event.
     blocks : iterator of SampleBlock
         Without arrival times.
     clock : Clock
         Sets the pace and stamps the blocks.
     fast : bool
         As fast as they are taken, without any pace.
+    url : str
+        How the source is called in headers.
     """
 
     dropped_blocks = 0
     live = False
 
-    def __init__(self, info: StreamInfo, blocks: Iterator[SampleBlock], clock: Clock, fast: bool = False) -> None:
+    def __init__(
+        self, info: StreamInfo, blocks: Iterator[SampleBlock], clock: Clock, fast: bool = False, *, url: str = ""
+    ) -> None:
+        self.url = url
         self._info, self._blocks, self._clock, self._fast = info, blocks, clock, fast
         self._stop = threading.Event()
         self._begun: float | None = None
@@ -49,7 +54,7 @@ class PacedSource:
         self._stop.set()
 
     def get(self, timeout: float | None = None) -> list[ReaderEvent]:
-        """Take the next block when its time has come; it may be a little later than `timeout` says."""
+        """Take the next block once it is due; that may be a little later than `timeout` allows."""
         if self._begun is None:
             self._begun = self._clock.monotonic()
             return [self._info]

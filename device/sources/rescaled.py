@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecg_edge.device.sources.source import Patient, Source
+from ecg_edge.device.sources.source import HoldingSource, Source
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock, StreamInfo
 
@@ -34,11 +34,20 @@ class RescaledSource:
     def __init__(self, source: Source, scales: Mapping[str, Scale]) -> None:
         self._source, self._scales = source, dict(scales)
         self._of: list[Scale | None] = []
-        self.live = source.live
+
+    @property
+    def url(self) -> str:
+        """How the source is called in headers."""
+        return self._source.url
+
+    @property
+    def live(self) -> bool:
+        """Whether samples arrive at their own pace."""
+        return self._source.live
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether nothing more will arrive."""
         return self._source.ended
 
     @property
@@ -55,12 +64,12 @@ class RescaledSource:
         self._source.stop()
 
     def expect(self, short: float, every: float) -> None:
-        """Say what can be used, where the source can wait for it."""
-        if isinstance(self._source, Patient):
+        """Set what the run needs, where the source can hold samples until then."""
+        if isinstance(self._source, HoldingSource):
             self._source.expect(short, every)
 
     def get(self, timeout: float | None = None) -> list[ReaderEvent]:
-        """Take what has come, in millivolts as calibrated.
+        """Take what has arrived, in millivolts as calibrated.
 
         Raises
         ------

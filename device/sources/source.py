@@ -8,19 +8,21 @@ from ecg_edge.firmware_bridge.events import ReaderEvent
 
 
 class Source(Protocol):
-    """What the run loop takes events from; `firmware_bridge.ports.reader.Reader` is one.
+    """What the run loop takes events from; `firmware_bridge.ports.reader.Reader` is one."""
 
-    Attributes
-    ----------
-    live : bool
-        Whether samples come at their own pace, whoever waits for them.
-    """
+    @property
+    def url(self) -> str:
+        """How the source is called in headers."""
+        ...
 
-    live: bool
+    @property
+    def live(self) -> bool:
+        """Whether samples arrive at their own pace, whoever waits for them."""
+        ...
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether nothing more will arrive."""
         ...
 
     @property
@@ -37,14 +39,14 @@ class Source(Protocol):
         ...
 
     def get(self, timeout: float | None = None) -> list[ReaderEvent]:
-        """Take what has come, waiting at most `timeout` seconds for it."""
+        """Take what has arrived, waiting at most `timeout` seconds for it."""
         ...
 
 
 @runtime_checkable
-class Patient(Protocol):
-    """A source that can keep samples back until they are of use, to wake nobody in between."""
+class HoldingSource(Protocol):
+    """A source that can hold samples until the run needs them, and wakes no thread in between."""
 
     def expect(self, short: float, every: float) -> None:
-        """Samples are of use when `short` more have come, and then whenever `every` more have."""
+        """Set what the run needs: `short` more samples now, then `every` samples each time."""
         ...

@@ -195,7 +195,10 @@ class BrainFlowSource:
     live = True
     dropped_blocks = 0
 
-    def __init__(self, board: Board, described: Described, leads: tuple[str, ...], clock: Clock) -> None:
+    def __init__(
+        self, board: Board, described: Described, leads: tuple[str, ...], clock: Clock, *, url: str = ""
+    ) -> None:
+        self.url = url
         self._board, self._d, self._clock = board, described, clock
         names = [*leads, *(f"ch{k + 1}" for k in range(len(leads), len(described.channels)))]
         channels = tuple(Channel(n, _LSB_MV, bits=32) for n in names[: len(described.channels)])
@@ -270,4 +273,4 @@ class BrainFlowSource:
 def brainflow_source(text: str, clock: Clock) -> BrainFlowSource:
     """Make the source of ``brainflow:TEXT``; see `open_board`."""
     board, described, leads = open_board(text)
-    return BrainFlowSource(board, described, leads, clock)
+    return BrainFlowSource(board, described, leads, clock, url=f"brainflow:{text}")

@@ -52,6 +52,8 @@ class Reader:
         Longest time without a `StreamInfo` after the first connection, in seconds.
     capacity : int
         Lists of events that wait for the consumer, at most.
+    url : str
+        How the source is called in headers.
 
     Attributes
     ----------
@@ -74,7 +76,9 @@ class Reader:
         reconnect: bool = False,
         recognise_s: float = 5.0,
         capacity: int = 1024,
+        url: str = "",
     ) -> None:
+        self.url = url
         self._connect, self._decoder = connect, decoder
         self._clock: Clock = clock or SystemClock()
         self._reconnect, self._recognise_s = reconnect, recognise_s

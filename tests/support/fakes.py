@@ -80,7 +80,8 @@ class ListSink(SinkBase):
 class ListSource:
     """Gives prepared lists of events, and then an error or the end."""
 
-    def __init__(self, lists, error=None, dropped=0):
+    def __init__(self, lists, error=None, dropped=0, url="fake:"):
+        self.url = url
         self._lists, self._error = list(lists), error
         self.dropped_blocks, self.live = dropped, False
         self.ended = self.started = self.stopped = False

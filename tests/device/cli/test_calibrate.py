@@ -14,6 +14,7 @@ from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.inference.shipped import shipped_files
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.live.live_reference import record_reference
+from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.personal_calibration.file import read_calibration, write_calibration
 from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
@@ -150,11 +151,8 @@ def run_with_a_file(model, path, at, what):
     begun = clock.monotonic()
     lists = [[fakes.info(fs=100)], *([fakes.block(counts[k : k + 10], k)] for k in range(0, 1000, 10))]
     sink = fakes.ListSink()
-    runner = Runner(
-        Source(lists), "fake:", lambda leads: model, [SinkThread(sink)], clock, mains_hz=None,
-        calibration=CalibrationWatch(path, "p", "same"),
-    )  # fmt: skip
-    runner.run()
+    models = Models(lambda leads: model, calibration=CalibrationWatch(path, "p", "same"))
+    Runner(Source(lists), models, [SinkThread(sink)], RunSettings(mains_hz=None), clock=clock).run()
     return sink
 
 

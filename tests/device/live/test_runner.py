@@ -7,6 +7,7 @@ import pytest
 import wfdb
 
 from ecg_edge.device.cli.main import main
+from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.recording.recorder import Recorder
@@ -22,8 +23,11 @@ from tests.support import fakes
 
 
 def runner(model, source, *sinks, **options):
-    clock = options.pop("clock", None) or ManualClock()
-    return Runner(source, "fake:", lambda leads: model, sinks, clock, **options)
+    about = {name: options.pop(name) for name in ("leads", "seconds", "patient") if name in options}
+    models = Models(model if callable(model) else lambda leads: model)
+    return Runner(
+        source, models, sinks, RunSettings(**about), clock=options.pop("clock", None) or ManualClock(), **options
+    )
 
 
 def test_every_sink_gets_everything_and_the_summary_counts_it(model):
@@ -104,7 +108,7 @@ def test_a_full_recording_of_one_patch_does_not_take_the_others_turn(model):
 def test_header_dates_the_first_sample(model):
     clock = ManualClock()
     sink = fakes.ListSink()
-    source = PacedSource(*synthetic(""), clock)
+    source = PacedSource(*synthetic(""), clock, url="fake:")
     runner(model, source, SinkThread(sink), clock=clock, seconds=3.01).run()
     assert sink.header.started == ManualClock().now()
     assert sink.header.source == "fake:" and sink.header.latency_terms["frame"] == pytest.approx(4 / 250)
@@ -196,8 +200,7 @@ def test_source_with_other_leads_ends_before_it_begins(model):
     def refuse(leads):
         raise LeadMismatchError(f"has {leads}")
 
-    run = Runner(fakes.ListSource([[fakes.info(("V1",))]]), "x", refuse, [SinkThread(sink)], ManualClock())
-    summary = run.run()
+    summary = runner(refuse, fakes.ListSource([[fakes.info(("V1",))]]), SinkThread(sink)).run()
     assert isinstance(summary.error, LeadMismatchError) and sink.header is None and summary.exit_code == 1
     json.dumps(summary.to_dict(), allow_nan=False)
 

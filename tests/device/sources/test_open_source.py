@@ -15,6 +15,7 @@ from ecg_edge.device.recording.wfdb_reader import read_record
 from ecg_edge.device.sources import open_source as sources
 from ecg_edge.device.sources.open_source import only_port, open_source
 from ecg_edge.device.sources.paced_source import PacedSource
+from ecg_edge.device.sources.rescaled import RescaledSource
 from ecg_edge.device.sources.synthetic_source import synthetic
 from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
 from ecg_edge.firmware_bridge.errors import PortNotFoundError, RecordingError, UsageError
@@ -83,12 +84,12 @@ def test_records_that_cannot_be_read(tmp_path, damage):
 def test_paced_sources_keep_the_time_of_their_signal(tmp_path):
     path, _ = stored(tmp_path)
     clock = ManualClock()
-    events = everything(open_source(f"replay:{path}", clock)[1])
+    events = everything(open_source(f"replay:{path}", clock))
     assert clock.monotonic() == pytest.approx(1500 / 360, abs=0.01)
     for b in events[1:]:
         assert b.arrival == pytest.approx((b.index + len(b)) / 360, abs=1e-6)
     fast = ManualClock()
-    assert len(everything(open_source(f"replay:{path}", fast, fast=True)[1])) == len(events)
+    assert len(everything(open_source(f"replay:{path}", fast, fast=True))) == len(events)
     assert fast.monotonic() == 0
 
 
@@ -129,11 +130,19 @@ def test_auto_takes_the_only_port(monkeypatch):
     monkeypatch.setattr(
         sources, "recognise", lambda port, clock, baud, report: "cyton" if "ACM0" in port else "ecglink"
     )
-    url, source = open_source("auto", ManualClock())
-    assert url == "/dev/ttyACM0" and isinstance(source, Reader)
+    source = open_source("auto", ManualClock())
+    assert source.url == "/dev/ttyACM0" and isinstance(source, Reader)
     ports.append(PortInfo("/dev/ttyACM1", "other", 1, 2))
     with pytest.raises(UsageError, match="more than one"):
         only_port()
+
+
+def test_a_source_knows_how_it_is_called(tmp_path):
+    path, _ = stored(tmp_path)
+    for url in (f"replay:{path}", "synthetic:seed=4", "/dev/none", "tcp://127.0.0.1:1"):
+        source = open_source(url, ManualClock())
+        assert source.url == url
+        assert RescaledSource(source, {}).url == url
 
 
 def test_stopping_a_paced_source_wakes_it():
@@ -146,7 +155,7 @@ def test_stopping_a_paced_source_wakes_it():
 
 
 def test_a_device_is_named_and_brings_its_decoder_and_speed():
-    _, source = open_source("/dev/none", ManualClock(), device="openbci-cyton", gain=12)
+    source = open_source("/dev/none", ManualClock(), device="openbci-cyton", gain=12)
     assert isinstance(source, Reader)
     for device, gain, message in [
         ("cytron", None, "cyton"),

@@ -1,0 +1,54 @@
+"""What a run needs besides its source and sinks: models and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ecg_edge.device.inference.load import Model
+from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
+
+
+def _no_model() -> Model | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of a run.
+
+    Attributes
+    ----------
+    for_leads : callable
+        Returns the model for a source's leads, or raises `LeadMismatchError`.
+    spare : callable
+        Returns the any-lead model for when leads are lost, or None.
+    calibration : CalibrationWatch, optional
+        Fits the model to a person; the run looks for a new one once a second.
+    """
+
+    for_leads: Callable[[tuple[str, ...]], Model]
+    spare: Callable[[], Model | None] = _no_model
+    calibration: CalibrationWatch | None = None
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run does with the signal.
+
+    Attributes
+    ----------
+    mains_hz : float or None
+        50, 60, or None for no notch.
+    leads : tuple of str, optional
+        Names for the source's channels in place of the device's.
+    seconds : float, optional
+        Length of signal in seconds after which the run ends; None: never.
+    patient : str
+        Identifier, for the recording.
+    """
+
+    mains_hz: float | None = 50
+    leads: tuple[str, ...] | None = None
+    seconds: float | None = None
+    patient: str = ""
