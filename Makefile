@@ -13,7 +13,7 @@ venv = $(PYTHON) -m venv $(1)
 pip = $(1)/bin/python -m pip install -q --disable-pip-version-check
 endif
 
-.PHONY: test-aarch64 demo test dev lint bench clean
+.PHONY: test-aarch64 test-core demo test dev lint bench clean
 
 demo: .venv-demo/.installed
 	@.venv-demo/bin/ecg-edge demo $(ARGS)
@@ -26,19 +26,32 @@ demo: .venv-demo/.installed
 	@$(call pip,.venv-demo) --no-deps --force-reinstall .
 	@touch $@
 
+# What is tested is what users install: a wheel, not the tree.
+dist/.built: $(SOURCES)
+	@rm -rf build/lib build/bdist* dist
+	@$(PYTHON) -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
+	@touch $@
+
 test: .venv-test/.installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/ruff format --check .
 	.venv-test/bin/mypy
 	.venv-test/bin/python -m pytest $(ARGS)
 
-.venv-test/.installed: $(SOURCES)
+.venv-test/.installed: dist/.built
 	@test -x .venv-test/bin/python || { echo "setting up .venv-test …" >&2; $(call venv,.venv-test); }
 	@.venv-test/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
-	@rm -rf build/lib build/bdist*
-	@$(call pip,.venv-test) ".[web,wfdb,edf,lsl,mqtt,plot,train,evaluate,export,dev]"
-	@$(call pip,.venv-test) --no-deps --force-reinstall .
+	@$(call pip,.venv-test) "$$(ls dist/*.whl)[web,wfdb,edf,lsl,mqtt,plot,train,evaluate,export,dev]"
+	@$(call pip,.venv-test) --no-deps --force-reinstall dist/*.whl
 	@touch $@
+
+# The core alone with the oldest dependencies on the oldest Python at hand, and with the newest on the newest.
+OLDEST := $(firstword $(foreach v,10 11 12 13 14,$(wildcard $(HOME)/.pyenv/versions/3.$(v).*/bin/python) $(shell command -v python3.$(v))))
+NEWEST := $(firstword $(foreach v,14 13 12 11 10,$(wildcard $(HOME)/.pyenv/versions/3.$(v).*/bin/python) $(shell command -v python3.$(v))))
+test-core: dist/.built
+	@rm -rf .venv-core
+	tests/core_only.sh $(or $(OLDEST),$(PYTHON)) dist/*.whl .venv-core/oldest tests/oldest.txt
+	tests/core_only.sh $(or $(NEWEST),$(PYTHON)) dist/*.whl .venv-core/newest
 
 # An editable environment. Run it again after adding a file.
 dev:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A property is no benchmark: a busy machine must not fail it.
+settings.register_profile("ecg-edge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ecg-edge")
 
 _skipped: list[str] = []
 _left_out: dict[str, set[str]] = {}
@@ -56,6 +62,24 @@ def captures() -> Path:
     if not text:
         pytest.skip("ECG_EDGE_CAPTURES is not set: no captures of real devices")
     return Path(text)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """With the core alone, a test that needs an extra is skipped, and says which."""
+    outcome = yield
+    error = call.excinfo.value if call.excinfo else None
+    if CORE_ONLY and (needed := _missing_extra(error)):
+        report = outcome.get_result()  # type: ignore[attr-defined]
+        report.outcome, report.longrepr = "skipped", (str(item.path), 0, needed)
+
+
+def _missing_extra(error: BaseException | None) -> str:
+    while error is not None:
+        if type(error).__name__ in ("MissingExtraError", "ModuleNotFoundError"):
+            return str(error).splitlines()[0]
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

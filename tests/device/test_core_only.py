@@ -73,6 +73,7 @@ def test_the_core_dependencies_are_enough(tmp_path):
 
 def test_a_device_with_litert_alone(tmp_path):
     """No onnxruntime: the shipped models are found by the same names."""
+    pytest.importorskip("ai_edge_litert")
     done = run_with("ai_edge_litert,tqdm,backports,typing_extensions,ml_dtypes", "i-ii-int8", tmp_path)
     assert "model i-ii-int8: I+II, int8" in done.stdout
     assert "fp32" not in done.stdout  # shipped as ONNX only

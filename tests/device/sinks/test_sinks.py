@@ -306,6 +306,7 @@ print("passed")
 
 def test_an_lsl_inlet_receives_every_row(model, tmp_path):
     """In a process of its own: the library keeps threads and multicast sockets."""
+    pytest.importorskip("pylsl")
     config = tmp_path / "lsl.cfg"
     config.write_text("[multicast]\nResolveScope = machine\n[log]\nlevel = -2\n")
     child = subprocess.run(
