@@ -111,3 +111,7 @@ class CheckpointError(EcgEdgeError):
 
 class CalibrationError(EcgEdgeError):
     """The calibration cannot be used or made: damaged, of another model, lead set or patient, or harmful."""
+
+
+class PluginError(EcgEdgeError):
+    """A part that another package brings cannot be used: it does not import, or its name is taken."""

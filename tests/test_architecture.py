@@ -19,12 +19,14 @@ FOLDERS = ("firmware_bridge", "device", "train", "export", "benchmarks")
 FLOORS: dict[str, tuple[str, ...]] = {
     "firmware_bridge": (
         "clock errors extras",
+        "plugins",
         "array_types tally progress console lead_names",
         "events",
         "decoder",
         "framing ecglink synthetic_heart",
         "decoders virtual_patch",
         "ports emulators",
+        "conformance",
         "cli",
     ),
     "device": (

@@ -13,10 +13,13 @@ from pathlib import Path
 
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.inference.shipped import shipped_models
+from ecg_edge.device.live.open_sinks import plugin_sinks
 from ecg_edge.device.recording.wfdb_writer import recover_record
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
+from ecg_edge.firmware_bridge.decoders.catalogue import plugin_devices
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.extras import EXTRAS
+from ecg_edge.firmware_bridge.plugins import Plugins
 from ecg_edge.firmware_bridge.ports.transport import list_ports
 
 
@@ -34,7 +37,8 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge doctor`` says; return the exit status."""
     if arguments.recover:
         return _recover(arguments.recover, arguments.json)
-    findings = [*_core(), *_extras(), *_ports(), *_models()]
+    findings = [*_core(), *_extras(), *_plugins("decoder", plugin_devices()), *_plugins("sink", plugin_sinks())]
+    findings += [*_ports(), *_models()]
     bad = [f for f in findings if f.ok is False]
     if arguments.json:
         emit_json({"ready": not bad, "findings": [asdict(f) for f in findings], "exit": int(bool(bad))})
@@ -90,6 +94,12 @@ def _extras() -> list[Finding]:
         fix = f'pip install "ecg-edge[{extra.name}]"' if missing else ""
         out.append(Finding(f"extra {extra.name}", None if missing else True, f"{extra.purpose}: {text}", fix))
     return out
+
+
+def _plugins(kind: str, plugins: Plugins) -> list[Finding]:
+    """What other packages bring; nothing where there is none."""
+    out = [Finding(f"{kind} {name}", True, f"from {plugins.package[name]}") for name in plugins.good]
+    return out + [Finding(f"{kind} {name}", False, e.message, e.fix) for name, e in plugins.broken.items()]
 
 
 def _importable(module: str) -> bool:

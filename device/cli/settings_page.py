@@ -41,7 +41,7 @@ def example() -> str:
 def _row(about: Setting, default: Any) -> str:
     flag = about.flag if about.flag.startswith("-") else about.metavar or ""
     values = ", ".join(f"`{c}`" for c in about.choices) or about.kind.words
-    usual = ("on" if default else "off") if about.kind is SWITCH else _code("" if default is None else str(default))
+    usual = ("on" if default else "off") if about.kind is SWITCH else _code(str(default) if default else "")
     text = about.help % {"default": default}
     cells = (_code(about.key), _code(flag), values, usual, ", ".join(map(_code, about.extras)), text)
     return f"| {' | '.join(cells)} |\n"

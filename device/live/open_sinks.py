@@ -1,17 +1,71 @@
-"""Which sinks a run has, from what the user asked for."""
+"""Which sinks a run has, from what the user asked for: built in, or brought by another package."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 from ecg_edge.device.live.options import Options
 from ecg_edge.device.recording.recorder import Recorder
-from ecg_edge.device.sinks.sink import Sink
+from ecg_edge.device.sinks.sink import Sink, SinkRequest
 from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.device.sinks.status_line import StatusLine
 from ecg_edge.device.sinks.systemd import SystemdSink
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, PluginError, UsageError
+from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
+
+GROUP = "ecg_edge.sinks"
+"""Entry points of other packages: the sink's name, and what makes it of a `SinkRequest`."""
+MakeSink = Callable[[SinkRequest], Sink]
+
+
+def _jsonl(request: SinkRequest) -> Sink:
+    from ecg_edge.device.sinks.json_lines import StdoutLines
+
+    return StdoutLines(request.clock.now)
+
+
+def _serve(request: SinkRequest) -> Sink:
+    from ecg_edge.device.sinks.line_server import SocketLines
+
+    return SocketLines(request.argument, request.token, request.clock.now)
+
+
+def _mqtt(request: SinkRequest) -> Sink:
+    from ecg_edge.device.sinks.mqtt import MqttSink
+
+    return MqttSink(request.argument, request.clock.now)
+
+
+def _lsl(request: SinkRequest) -> Sink:
+    from ecg_edge.device.sinks.lsl import LslSink
+
+    return LslSink()
+
+
+def _metrics(request: SinkRequest) -> Sink:
+    from ecg_edge.device.sinks.prometheus import MetricsSink
+
+    return MetricsSink(request.argument)
+
+
+def _monitor(request: SinkRequest) -> Sink:
+    from ecg_edge.device.monitor.monitor_sink import MonitorSink
+
+    host, _, port = request.argument.rpartition(":")
+    if not port.isdigit():
+        raise UsageError(f"--sink monitor:{request.argument} is no port", "write monitor:8765, or monitor:0.0.0.0:8765")
+    return MonitorSink(host or Options.host, int(port), request.token)
+
+
+BUILT_IN: dict[str, MakeSink] = {
+    "jsonl": _jsonl, "serve": _serve, "mqtt": _mqtt, "lsl": _lsl, "metrics": _metrics, "monitor": _monitor,
+}  # fmt: skip
+"""The sinks of ``--sink``; a setting of the same name is short for it."""
 
 
 def open_sinks(options: Options, recorder: Recorder | None, clock: Clock) -> list[SinkThread]:
@@ -20,23 +74,33 @@ def open_sinks(options: Options, recorder: Recorder | None, clock: Clock) -> lis
     Raises
     ------
     EcgEdgeError
-        An address cannot be had, or a package is missing.
+        An address cannot be had, a package is missing, or there is no sink of a name.
     """
     return [SinkThread(sink, warn=hint) for sink in _wanted(options, recorder, clock)]
 
 
 def _wanted(options: Options, recorder: Recorder | None, clock: Clock) -> Iterator[Sink]:
+    def make(words: Iterator[str]) -> Iterator[Sink]:
+        for word in words:
+            name, _, argument = word.partition(":")
+            yield make_sink(name, SinkRequest(argument, clock, options.token, options.name))
+
     yield _screen(options)
-    yield from _outlets(options, clock)
-    systemd = SystemdSink()
-    if systemd.wanted:
+    yield from make(_short(options))
+    if (systemd := SystemdSink()).wanted:
         yield systemd
     if recorder:
         yield recorder
     if options.monitor:
-        from ecg_edge.device.monitor.monitor_sink import MonitorSink
+        yield from make(iter([f"monitor:{options.host}:{options.port}"]))
+    yield from make(iter(options.sinks))
 
-        yield MonitorSink(options.host, options.port, options.token)
+
+def _short(options: Options) -> Iterator[str]:
+    """The settings that are short for a sink."""
+    for name in ("jsonl", "serve", "mqtt", "lsl", "metrics"):
+        if value := getattr(options, name):
+            yield name if value is True else f"{name}:{value}"
 
 
 def _screen(options: Options) -> Sink:
@@ -48,25 +112,44 @@ def _screen(options: Options) -> Sink:
     return StatusLine(name=options.name)
 
 
-def _outlets(options: Options, clock: Clock) -> Iterator[Sink]:
-    """What other programs read."""
-    if options.jsonl:
-        from ecg_edge.device.sinks.json_lines import StdoutLines
+@cache
+def plugin_sinks() -> Plugins:
+    """Sinks that other packages bring, by name; see `Plugins`."""
 
-        yield StdoutLines(clock.now)
-    if options.serve:
-        from ecg_edge.device.sinks.line_server import SocketLines
+    def fits(name: str, make: Any) -> str:
+        return "" if callable(make) else "it cannot be called"
 
-        yield SocketLines(options.serve, options.token, clock.now)
-    if options.mqtt:
-        from ecg_edge.device.sinks.mqtt import MqttSink
+    return find_plugins(GROUP, BUILT_IN, fits)
 
-        yield MqttSink(options.mqtt, clock.now)
-    if options.lsl:
-        from ecg_edge.device.sinks.lsl import LslSink
 
-        yield LslSink()
-    if options.metrics:
-        from ecg_edge.device.sinks.prometheus import MetricsSink
+def make_sink(name: str, request: SinkRequest) -> Sink:
+    """Make the sink of that name.
 
-        yield MetricsSink(options.metrics)
+    Raises
+    ------
+    UsageError
+        There is none; the nearest names are offered.
+    PluginError
+        It is another package's, which cannot be used.
+    EcgEdgeError
+        As the sink itself raises it.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name](request)
+    plugins = plugin_sinks()
+    if name in plugins.broken:
+        raise plugins.broken[name]
+    if name not in plugins.good:
+        known = [*BUILT_IN, *plugins.good]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known
+        raise UsageError(f"unknown sink {name!r}", f"--sink one of: {', '.join(near)}")
+    try:
+        sink: Sink = plugins.good[name](request)
+    except EcgEdgeError:
+        raise
+    except Exception as e:  # a stranger's code may raise anything
+        raise PluginError(
+            f"the sink {name} of {plugins.package[name]} cannot be made: {type(e).__name__}: {e}",
+            f"check --sink {name}:{request.argument}, or tell the package's authors",
+        ) from e
+    return sink

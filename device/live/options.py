@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,6 +72,9 @@ PORT = Kind("a port", (int,), int)
 LABEL = Kind("a name", (str, int, float), read=str)
 NAMES = Kind(
     "a list of names", (list,), read=lambda v: ",".join(v) or None, fits=lambda v: all(isinstance(x, str) for x in v)
+)
+SINKS = Kind(
+    "a list of names, each with its argument", (list,), read=tuple, fits=lambda v: all(isinstance(x, str) for x in v)
 )
 SCALES = Kind("channel = { uv_per_count = …, zero = … }", (dict,), read=_read_scales, fits=_scale_fits)
 
@@ -166,6 +169,9 @@ class Options:
     lsl: bool = _setting(False, "--lsl", "lsl", "Lab Streaming Layer outlet", SWITCH, extras=("lsl",))
     metrics: str | None = _setting(
         None, "--metrics", "metrics", "figures for Prometheus at /metrics", metavar="PORT", unique=True)
+    sinks: tuple[str, ...] = _setting(
+        (), "--sink", "sinks", "one more sink: a name as above, or one that another package brings (may be repeated)",
+        SINKS, metavar="NAME[:ARGUMENT]")
     seconds: float | None = _setting(
         None, "--seconds", "seconds", "end after N seconds of signal (default: Ctrl-C)", NUMBER, metavar="N")
     mains: str = _setting("50", "--mains", "mains", "mains frequency in Hz", choices=("50", "60", "off"))
@@ -199,6 +205,10 @@ def add_settings(parser: ArgumentParser, *names: str) -> None:
             continue
         if not about.flag.startswith("-"):
             parser.add_argument(name, nargs="?", default=default, metavar=about.metavar, help=about.help)
+        elif about.kind is SINKS:
+            parser.add_argument(
+                about.flag, dest=name, action=_Append, default=(), metavar=about.metavar, help=about.help
+            )
         elif about.kind is SWITCH:
             action = "store_false" if default else "store_true"
             parser.add_argument(about.flag, dest=name, action=action, help=about.help)
@@ -207,3 +217,10 @@ def add_settings(parser: ArgumentParser, *names: str) -> None:
                 about.flag, dest=name, type=about.kind.parse or str, default=default, metavar=about.metavar,
                 choices=about.choices or None, help=about.help,
             )  # fmt: skip
+
+
+class _Append(Action):
+    """Gathers the words of a flag that may be repeated in a tuple."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option: str | None = None) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))

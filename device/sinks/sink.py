@@ -9,6 +9,7 @@ from typing import Protocol
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
 
 
@@ -218,3 +219,25 @@ class SinkBase:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True)
+class SinkRequest:
+    """What ``--sink NAME:ARGUMENT`` asks for; a plug-in's entry point is called with it and returns a `Sink`.
+
+    Attributes
+    ----------
+    argument : str
+        What stands after the first colon; empty where there is nothing.
+    clock : Clock
+        Dates what the sink writes.
+    token : str or None
+        Secret of ``--token``, for a sink that others can reach.
+    patch : str
+        Name of the patch, where one process runs several; else empty.
+    """
+
+    argument: str
+    clock: Clock
+    token: str | None = None
+    patch: str = ""

@@ -131,7 +131,7 @@ class SinkThread:
                 self._changed.notify_all()
 
     def _take(self) -> list[Item]:
-        """Wait for what is due, and return a few items at most: what has been taken no longer counts as waiting."""
+        """Wait for what is due, and return a few items at most; returned items free their place in the queue."""
         with self._changed:
             self._changed.wait_for(lambda: (self._items and self._due) or self._closing)
             before = len(self._items)

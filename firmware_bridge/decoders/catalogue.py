@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Device:
     name, title : str
         Name for ``--as`` and what it stands for.
     module, factory : str
-        Module of `ecg_edge.firmware_bridge` and callable in it:
+        Module of `ecg_edge.firmware_bridge.decoders`, or the full name of another package's, and callable in it:
         ``factory(leads=None, gain=None, fs=None, **options) -> Decoder``.
     fs : Fraction
         Samples per second of one channel.
@@ -43,6 +45,8 @@ class Device:
         Seconds of silence or text to expect after opening (opening resets AVR boards).
     live : tuple of str or None
         Module and factory of another decoder for runs.
+    emulator : tuple of str or None
+        Full name of a module of another package, and `Emulator` class in it, for ``simulate --as``.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Device:
     evidence: int = 0
     boot_s: float = 0.0
     live: tuple[str, str] | None = None
+    emulator: tuple[str, str] | None = None
 
     def decoder(
         self,
@@ -88,7 +93,7 @@ class Device:
             raise UsageError(f"the gain must be positive, not {gain:g}", "--gain in V/V, for example --gain 1000")
         module, factory = self.live if live and self.live else (self.module, self.factory)
         room = "ecglink.decoder" if module == "ecglink" else f"decoders.{module}"
-        make = getattr(import_module(f"ecg_edge.firmware_bridge.{room}"), factory)
+        make = getattr(import_module(module if "." in module else f"ecg_edge.firmware_bridge.{room}"), factory)
         decoder: Decoder = make(leads=leads, gain=gain, fs=fs, **dict(self.options))
         return decoder
 
@@ -216,6 +221,30 @@ ECGLINK = Device("ecglink", "EcgLink patch", "ecglink", "ecglink", _F(250), ("I"
 KNOWN = (ECGLINK, *DEVICES)
 
 
+GROUP = "ecg_edge.decoders"
+"""Entry points of other packages: the device's name, and where its `Device` is."""
+
+
+@cache
+def plugin_devices() -> Plugins:
+    """Devices that other packages bring, by name; see `Plugins`."""
+    taken = {label for device in KNOWN for label in (device.name, *device.aliases)}
+
+    def fits(name: str, device: object) -> str:
+        if not isinstance(device, Device):
+            return "it is no Device"
+        if clash := taken & {device.name, *device.aliases}:
+            return f"the name {', '.join(sorted(clash))} is built in"
+        return "" if device.name == name else f"its device is called {device.name}"
+
+    return find_plugins(GROUP, taken, fits)
+
+
+def known_devices() -> tuple[Device, ...]:
+    """All devices: our own, then those of other packages."""
+    return (*KNOWN, *plugin_devices().good.values())
+
+
 def find_device(name: str) -> Device:
     """Return the device of that name or alias; case, ``_`` and ``-`` do not matter.
 
@@ -223,10 +252,16 @@ def find_device(name: str) -> Device:
     ------
     UsageError
         There is none; the nearest names are offered.
+    PluginError
+        It is another package's, which cannot be used.
     """
     key = name.strip().lower().replace("_", "-")
-    known = {label: device for device in KNOWN for label in (device.name, *device.aliases)}
-    if key in known:
-        return known[key]
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in KNOWN)
+    for devices in (KNOWN, plugin_devices().good.values()):
+        for device in devices:
+            if key in (device.name, *device.aliases):
+                return device
+    if key in plugin_devices().broken:
+        raise plugin_devices().broken[key]
+    known = {label: device for device in known_devices() for label in (device.name, *device.aliases)}
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in known_devices())
     raise UsageError(f"unknown device {name!r}", f"--as one of: {', '.join(near)}, or --as auto")

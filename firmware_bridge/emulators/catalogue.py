@@ -9,7 +9,7 @@ from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, Device
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, Device, plugin_devices
 from ecg_edge.firmware_bridge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,8 +60,12 @@ class Emulated:
         return voice
 
     def _emulator(self) -> type[Emulator]:
-        module, name = _BY_FACTORY[self.device.factory]
-        kind: type[Emulator] = getattr(import_module(f"ecg_edge.firmware_bridge.{module}"), name)
+        if self.device.emulator:
+            module, name = self.device.emulator
+        else:
+            module, name = _BY_FACTORY[self.device.factory]
+            module = f"ecg_edge.firmware_bridge.{module}"
+        kind: type[Emulator] = getattr(import_module(module), name)
         return kind
 
 
@@ -74,7 +78,9 @@ def find_emulated(name: str) -> Emulated:
         There is none that can be emulated; the nearest names are offered.
     """
     key = name.strip().lower().replace("_", "-")
-    known = {label: d for d in DEVICES if d.factory in _BY_FACTORY for label in (d.name, *d.aliases)}
+    ours = [d for d in DEVICES if d.factory in _BY_FACTORY]
+    foreign = [d for d in plugin_devices().good.values() if d.emulator]
+    known = {label: d for d in (*ours, *foreign) for label in (d.name, *d.aliases)}
     if key in known:
         return Emulated(known[key])
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in known.values())

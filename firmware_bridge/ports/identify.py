@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ecg_edge.firmware_bridge.decoders.catalogue import KNOWN, Device
+from ecg_edge.firmware_bridge.decoders.catalogue import Device, known_devices
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.tally import Tally
 
@@ -40,11 +40,11 @@ class Match:
         return f"{self.share:.0%} of the bytes are frames of {self.device.title} ({self.tally.samples} samples)"
 
 
-def matches(data: bytes, devices: Sequence[Device] = KNOWN) -> list[Match]:
+def matches(data: bytes, devices: Sequence[Device] | None = None) -> list[Match]:
     """Let every decoder try the bytes; return those that recognise most of them, best first."""
     data = data[:LOOK]
     found = []
-    for device in devices:
+    for device in known_devices() if devices is None else devices:
         decoder = device.decoder()
         decoder.feed(data)
         decoder.close()
@@ -54,7 +54,7 @@ def matches(data: bytes, devices: Sequence[Device] = KNOWN) -> list[Match]:
     return sorted(found, key=lambda match: (-match.share, -match.device.evidence))
 
 
-def identify(data: bytes, devices: Sequence[Device] = KNOWN) -> Match:
+def identify(data: bytes, devices: Sequence[Device] | None = None) -> Match:
     """Return the device whose decoder recognises the bytes best.
 
     Of decoders that recognise about the same share, the one whose format fixes
@@ -65,13 +65,14 @@ def identify(data: bytes, devices: Sequence[Device] = KNOWN) -> Match:
     data : bytes
         The beginning of a stream; `LOOK` bytes are looked at.
     devices : sequence of Device
-        The candidates.
+        The candidates; all known ones by default.
 
     Raises
     ------
     NotAnEcgStreamError
         No decoder, or more than one equally well, recognises the bytes.
     """
+    devices = known_devices() if devices is None else devices
     found = matches(data, devices)
     if not found:
         seen = "no bytes" if not data else f"{min(len(data), LOOK)} bytes, beginning with {data[:12].hex(' ')}"

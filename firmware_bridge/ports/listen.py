@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ecg_edge.firmware_bridge.clock import Clock
-from ecg_edge.firmware_bridge.decoders.catalogue import KNOWN, Device
+from ecg_edge.firmware_bridge.decoders.catalogue import Device, known_devices
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.ports.identify import LOOK, Match, identify
 from ecg_edge.firmware_bridge.ports.transport import Transport
@@ -20,7 +20,7 @@ _USUAL = 115200
 Open = Callable[[int], Transport]
 
 
-def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Device] = KNOWN) -> Match:
+def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Device] | None = None) -> Match:
     """Find out what sends at a port.
 
     First it is listened to, at each speed that a known device uses; a stream that only one decoder
@@ -37,13 +37,14 @@ def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Devic
     clock : Clock
         Measures the patience.
     devices : sequence of Device
-        The candidates.
+        The candidates; all known ones by default.
 
     Raises
     ------
     NotAnEcgStreamError
         Silent, unknown, or ambiguous; the message says what to try.
     """
+    devices = known_devices() if devices is None else devices
     heard = b""
     last: NotAnEcgStreamError | None = None
     for baud in _speeds(devices):

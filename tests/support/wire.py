@@ -11,46 +11,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecg_edge.firmware_bridge.conformance import (
+    FIRST_XOR,
+    FRAMES,
+    LAST_XOR,
+    Specimen,
+    as_summary,
+    decode_in_pieces,
+    injured,
+    summary,
+)
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
-from ecg_edge.firmware_bridge.events import Gap, SampleBlock
 from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes
 
-FIRST_XOR, LAST_XOR = 0x40, 0x80
-"""How the captures' "corrupt_first_byte" and "corrupt_last_byte" were made (proved by their digests)."""
+__all__ = ["as_summary", "injured", "summary"]
 
 
 def decode(name, data, cuts=None, **options):
     """Decode `data` cut at the given positions (or in pieces of one length)."""
-    if cuts is None:
-        return decode_bytes(find_device(name).decoder(**options), data)
     decoder = find_device(name).decoder(**options)
-    if isinstance(cuts, int):
-        cuts = range(cuts, len(data), cuts)
-    events, start = [], 0
-    for stop in [*cuts, len(data)]:
-        events += decoder.feed(data[start:stop])
-        start = stop
-    return summary(decoder, events + decoder.close())
-
-
-def summary(decoder, events):
-    """Concatenated results, comparable: index, counts, gaps, tally."""
-    blocks = [e for e in events if isinstance(e, SampleBlock)]
-    width = len(decoder.info.channels)
-    index = [b.index + np.arange(len(b)) for b in blocks]
-    return (
-        np.concatenate(index).tolist() if index else [],
-        np.concatenate([b.counts for b in blocks] or [np.empty((0, width), np.int32)]).tolist(),
-        np.concatenate([b.valid for b in blocks] or [np.empty((0, width), bool)]).tolist(),
-        [(g.start, g.stop, g.known) for g in events if isinstance(g, Gap)],
-        vars(decoder.tally),
-    )
-
-
-def as_summary(decoded):
-    """The same of a `Decoded`."""
-    gaps = [(g.start, g.stop, g.known) for g in decoded.gaps]
-    return decoded.index.tolist(), decoded.counts.tolist(), decoded.valid.tolist(), gaps, vars(decoded.tally)
+    if cuts is None:
+        return decode_bytes(decoder, data)
+    return decode_in_pieces(decoder, data, range(cuts, len(data), cuts) if isinstance(cuts, int) else cuts)
 
 
 # --- captures -----------------------------------------------------------------------------------
@@ -170,21 +152,14 @@ def dblk(seq, t_ms, rows, off=0, channel=1):
     return head + payload + struct.pack("<I", zlib.crc32(head + payload))
 
 
-@dataclass
-class Stream:
-    """Frames of a device, and the counts each of them carries, ``(samples, channels)``."""
+@dataclass(frozen=True)
+class Stream(Specimen):
+    """A specimen of a device that we know."""
 
-    device: str
-    frames: list
-    counts: list
-    counted: bool
-
-    @property
-    def clean(self):
-        return b"".join(self.frames)
+    device: str = ""
 
 
-N = 60
+N = FRAMES
 
 
 def streams():
@@ -197,7 +172,8 @@ def streams():
     out = []
 
     def add(device, frames, counts, counted):
-        out.append(Stream(device, frames, [np.reshape(c, (-1, np.shape(c)[-1])) for c in counts], counted))
+        counts = [np.reshape(c, (-1, np.shape(c)[-1])) for c in counts]
+        out.append(Stream(find_device(device).decoder, frames, counts, counted, device))
 
     for version in (3, 4):
         ecg = ints(-900, 900)
@@ -235,25 +211,6 @@ def streams():
     blocks = [dblk(k + 9, 4000 + 32 * k, r) for k, r in enumerate(rows)]
     add("healthypi6", blocks, [np.column_stack((np.array(r)[:, [1, 2, 3, 0]], np.zeros(16, int))) for r in rows], True)
     return out
-
-
-def injured(stream, garbage=b"\x88\xc4\x0a\xbb\xc7\xa5\x8b"):
-    """Injure a stream of `N` frames in every way; return the bytes, the survivors and the packets twice there.
-
-    Frame 10 loses a byte, 15 to 17 and 45 to 48 are missing, 22 and 27 have a wrong first and
-    last byte, garbage lies before 32, 37 is there twice, 42 keeps only its first and last byte.
-    """
-    frames = list(stream.frames)
-    half = len(frames[10]) // 2
-    frames[10] = frames[10][:half] + frames[10][half + 1 :]
-    frames[22] = bytes([frames[22][0] ^ FIRST_XOR]) + frames[22][1:]
-    frames[27] = frames[27][:-1] + bytes([frames[27][-1] ^ LAST_XOR])
-    frames[32] = garbage + frames[32]
-    frames[37] *= 2
-    frames[42] = frames[42][:1] + frames[42][-1:]
-    missing = {15, 16, 17, 45, 46, 47, 48}
-    data = b"".join(f for k, f in enumerate(frames) if k not in missing)
-    return data, [k for k in range(N) if k not in missing | {10, 22, 27, 42}], [37]
 
 
 STREAMS_BY_DEVICE = {stream.device: stream for stream in streams()}

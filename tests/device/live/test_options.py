@@ -51,13 +51,7 @@ def test_the_command_line_and_a_file_say_the_same(field, tmp_path):
         flag, text = [word], f"'{word}'"
     else:
         flag = [about.flag, word]
-        text = (
-            f"['{word}']"
-            if about.kind is NAMES
-            else word
-            if float in about.kind.types or int in about.kind.types
-            else f"'{word}'"
-        )
+        text = f"['{word}']" if list in about.kind.types else word if int in about.kind.types else f"'{word}'"
     source = "" if field == "source" else "source = 'x'\n"
     there = configured(tmp_path, f"{source}name = ''\n{about.key} = {text}")
     here = parsed(*([] if field == "source" else ["x"]), *flag, *([f"--{about.implies}"] if about.implies else []))

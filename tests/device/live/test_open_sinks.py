@@ -1,0 +1,41 @@
+import pytest
+
+from ecg_edge.device.live.open_sinks import BUILT_IN, make_sink, open_sinks
+from ecg_edge.device.live.options import Options, settings
+from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.sinks.sink import SinkRequest
+from ecg_edge.firmware_bridge.clock import ManualClock
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+
+
+def opened(tmp_path=None, **options):
+    recorder = Recorder(tmp_path) if tmp_path else None
+    return [thread.name for thread in open_sinks(Options(**options), recorder, ManualClock())]
+
+
+def test_a_run_has_what_was_asked_for_in_this_order(tmp_path):
+    assert opened() == ["status"]
+    assert opened(tmp_path, jsonl=True, lsl=True, metrics="9100", monitor=True, port=0) == [
+        "status", "json lines", "lsl", "metrics", "recorder", "monitor"
+    ]  # fmt: skip
+
+
+def test_a_setting_is_short_for_the_sink_of_its_name():
+    assert opened(jsonl=True) == opened(sinks=("jsonl",))
+    assert opened(metrics="9100", monitor=True) == opened(sinks=("metrics:9100", "monitor:127.0.0.1:8765"))
+    assert set(BUILT_IN) <= {name for name, _, _ in settings()}
+
+
+def test_a_sink_needs_the_extra_its_setting_names():
+    extras = {name: about.extras for name, about, _ in settings()}
+    for word in ("jsonl", "lsl", "metrics:0", "monitor:0"):
+        name, _, argument = word.partition(":")
+        sink = make_sink(name, SinkRequest(argument, ManualClock()))
+        assert extras[name] == ((sink.extra,) if sink.extra else ())
+
+
+@pytest.mark.parametrize("word", ["monitor:x", "monitor", "metrics:x", "serve:nowhere", "jsnl"])
+def test_what_makes_no_sense_is_refused_before_anything_is_opened(word):
+    with pytest.raises(EcgEdgeError) as e:
+        opened(sinks=(word,))
+    assert isinstance(e.value, UsageError) and e.value.fix

@@ -1,0 +1,1 @@
+"""A board and a sink for ecg-edge, from another package."""
