@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 from ecg_edge.device.cli.main import main
-from ecg_edge.device.cli.service import udev_rule, unit
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.sinks.json_lines import JsonLines
@@ -352,21 +351,6 @@ def test_systemd_hears_that_the_run_is_ready_and_alive(run, tmp_path):
         play(sink, run)
         said = [s.recv(1000).decode() for _ in range(3)]
     assert [x.splitlines()[0] for x in said] == ["READY=1", "WATCHDOG=1", "STOPPING=1"]
-
-
-def test_the_unit_runs_what_was_asked_for():
-    text = unit(["/dev/ecg-patch", "--out", "/data/my records", "--metrics", "9100"], "ecg", "/var/lib/ecg-edge")
-    line = next(x for x in text.splitlines() if x.startswith("ExecStart="))
-    assert line.endswith("run /dev/ecg-patch --out '/data/my records' --metrics 9100")
-    assert "Type=notify" in text and "WatchdogSec=20" in text and "User=ecg" in text
-    assert udev_rule("0403", "6001", "A1").startswith('SUBSYSTEM=="tty", ATTRS{idVendor}=="0403"')
-
-
-def test_service_prints_and_changes_nothing(capsys):
-    assert main(["service", "--usb", "0403:6001", "--json", "--", "--as", "ad8232"]) == 0
-    d = json.loads(capsys.readouterr().out)
-    assert set(d["files"]) == {"/etc/systemd/system/ecg-edge.service", "/etc/udev/rules.d/70-ecg-edge.rules"}
-    assert main(["service", "--usb", "four"]) == 2
 
 
 def test_empty_blocks_are_not_sent(run):
