@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LeadBlock:
     """Consecutive samples of the twelve leads, all aligned to the same instants.
 
@@ -59,6 +67,17 @@ class LeadBlock:
         computed from is a straight line. None: nowhere.
     share : ndarray of float32, shape (n_samples,), or None
         How much of a person's refitted head went into the row, 0 to 1. None: the model's own head alone.
+    fs : float or Fraction
+        Rate of the rows in Hz; 0 where it is not known.
+
+    Examples
+    --------
+    >>> import numpy as np, ecg_edge as ee
+    >>> block = ee.reconstruct(0.1 * np.sin(np.arange(500.0)), fs=250, leads=("I",))
+    >>> block
+    <LeadBlock: 200 rows from 0 at 100 Hz; measured I; reconstructed II, III, aVR, aVL, aVF, V1, V2, V3, V4, V5, V6>
+    >>> block.lead("V2").shape, block.rows(100, 150).mv.shape
+    ((200,), (50, 12))
     """
 
     index: int
@@ -70,9 +89,50 @@ class LeadBlock:
     arrival: float = 0.0
     held: npt.NDArray[np.bool_] | None = None
     share: npt.NDArray[np.float32] | None = None
+    fs: float | Fraction = 0
 
     def __len__(self) -> int:
         return len(self.mv)
+
+    def __repr__(self) -> str:
+        rate = f" at {float(self.fs):g} Hz" if self.fs else ""
+        parts = [f"{len(self)} rows from {self.index}{rate}"]
+        for kind in Provenance:
+            if leads := [lead for lead, p in zip(LEADS, self.provenance, strict=True) if p is kind]:
+                parts.append(f"{kind.value} {', '.join(leads)}")
+        return f"<LeadBlock: {'; '.join(parts)}>"
+
+    @classmethod
+    def join(cls, blocks: Sequence[LeadBlock]) -> LeadBlock:
+        """Join blocks that follow each other.
+
+        Parameters
+        ----------
+        blocks : sequence of LeadBlock
+            At least one, without a row missing between them.
+
+        Raises
+        ------
+        UsageError
+            None, or rows are missing, or provenance or rate change.
+        """
+        if not blocks:
+            raise UsageError("there is no block to join", "collect at least one")
+        first, at = blocks[0], blocks[0].index
+        for block in blocks:
+            if (block.index, block.provenance, block.fs) != (at, first.provenance, first.fs):
+                raise UsageError(f"the blocks do not fit together at row {at}", "join blocks of one stream, in order")
+            at += len(block)
+        return replace(
+            first,
+            mv=np.concatenate([b.mv for b in blocks]),
+            valid=np.concatenate([b.valid for b in blocks]),
+            warmup=np.concatenate([b.warmup for b in blocks]),
+            sigma=np.concatenate([b.sigma for b in blocks]),
+            arrival=blocks[-1].arrival,
+            held=_joined([b.held for b in blocks], blocks, np.bool_),
+            share=_joined([b.share for b in blocks], blocks, np.float32),
+        )
 
     @classmethod
     def empty(
@@ -82,6 +142,7 @@ class LeadBlock:
         provenance: tuple[Provenance, ...],
         arrival: float = 0.0,
         share: npt.NDArray[np.float32] | None = None,
+        fs: float | Fraction = 0,
     ) -> LeadBlock:
         """Make a block of `n` rows of which nothing is known: zeros, invalid, warming up.
 
@@ -91,12 +152,12 @@ class LeadBlock:
             Index of the first row.
         n : int
             Number of rows, also 0.
-        provenance, arrival, share
+        provenance, arrival, share, fs
             As the attributes.
         """
         zero = np.zeros((n, len(LEADS)), np.float32)
         none = np.zeros((n, len(LEADS)), np.bool_)
-        return cls(index, zero, provenance, none, np.ones(n, np.bool_), zero, arrival, share=share)
+        return cls(index, zero, provenance, none, np.ones(n, np.bool_), zero, arrival, share=share, fs=fs)
 
     def rows(self, a: int, b: int) -> LeadBlock:
         """Return rows `a` to `b` as views; `index` moves with them.
@@ -142,3 +203,78 @@ class LeadBlock:
         """
         guess = np.array([p is Provenance.RECONSTRUCTED for p in self.provenance])
         return np.where(guess, self.sigma, np.float32(np.nan))
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Time of each row in seconds from row 0, shape (n_samples,).
+
+        Raises
+        ------
+        UsageError
+            The rate is not known.
+        """
+        if not self.fs:
+            raise UsageError("this block does not know its rate", "set it: dataclasses.replace(block, fs=100)")
+        return np.asarray((self.index + np.arange(len(self))) / float(self.fs), np.float64)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Return the leads as a pandas DataFrame: a column per lead in mV, NaN where invalid.
+
+        The index is the time in seconds; ``attrs`` holds ``unit``, ``fs`` and ``provenance``.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtraError("pandas", "pandas") from None
+        time = pandas.Index(self.seconds, name="seconds")
+        frame = pandas.DataFrame(np.where(self.valid, self.mv, np.float32(np.nan)), index=time, columns=list(LEADS))
+        kinds = {lead: p.value for lead, p in zip(LEADS, self.provenance, strict=True)}
+        frame.attrs |= {"unit": "mV", "fs": float(self.fs), "provenance": kinds}
+        return frame
+
+    def plot(self) -> Figure:
+        """Draw the first ten seconds as a twelve-lead strip; a notebook shows the figure.
+
+        A measured lead is a solid line, a derived one thin, a reconstructed one dashed with its stated interval
+        as a band. Warming-up rows lie on grey; invalid ones are left out.
+
+        Raises
+        ------
+        MissingExtraError
+            matplotlib is not installed.
+        """
+        from ecg_edge.device.lead_drawing import draw_strip
+
+        mv = np.where(self.valid, self.mv, np.float32(np.nan))
+        return draw_strip(self.seconds, mv, self.interval, self.warmup, [p.value for p in self.provenance])
+
+    def _repr_svg_(self) -> str | None:
+        return self._picture("svg")
+
+    def _repr_png_(self) -> bytes | None:
+        return self._picture("png")
+
+    def _picture(self, kind: str) -> Any:
+        """What a notebook shows; None, and so the text, where nothing can be drawn."""
+        from ecg_edge.device.lead_drawing import picture
+
+        if not len(self) or not self.fs:
+            return None
+        try:
+            return picture(self.plot(), kind)
+        except MissingExtraError:
+            return None
+
+
+def _joined(
+    parts: Sequence[npt.NDArray[Any] | None], blocks: Sequence[LeadBlock], kind: Any
+) -> npt.NDArray[Any] | None:
+    """Rows of a field that may be None, which stands for zeros."""
+    if all(part is None for part in parts):
+        return None
+    return np.concatenate([np.zeros(len(b), kind) if p is None else p for p, b in zip(parts, blocks, strict=True)])

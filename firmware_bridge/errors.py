@@ -34,6 +34,10 @@ class UsageError(EcgEdgeError):
     exit_code = 2
 
 
+class UnitsError(UsageError):
+    """Samples that cannot be millivolts: microvolts, volts or counts of a converter."""
+
+
 class BudgetError(EcgEdgeError):
     """A verified figure is worse than the budget allows."""
 

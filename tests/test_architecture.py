@@ -30,7 +30,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "device": (
-        "lead_algebra conditioning",
+        "lead_algebra conditioning lead_drawing",
         "inference lead_block",
         "analysis sinks",
         "reconstruction recording monitor",

@@ -102,7 +102,7 @@ class Pipeline:
         self._reconstructor = FallbackReconstructor(model, spare, self._tell)
         self.provenance = self._reconstructor.provenance
         self._algorithmic = spec.algorithmic_latency_s
-        self._step = info.fs / spec.fs
+        self._fs, self._step = spec.fs, info.fs / spec.fs
         self.delay = self._conditioner.delay
         self.support = max(1, round(2 * self.delay * float(info.fs)))
         self._hold = int(HOLD_S * info.fs)
@@ -283,11 +283,14 @@ class Pipeline:
         self._conditioner.reset(gap.stop)
         stop = self._conditioner.next_output
         for at in range(first, stop, _GAP_ROWS):
-            yield from self._emit(LeadBlock.empty(at, min(stop - at, _GAP_ROWS), self.provenance, arrival))
+            yield from self._emit(self._nothing(at, min(stop - at, _GAP_ROWS), arrival))
         self._reconstructor.reset(stop)
         self._watch.reset(stop)
         self._guard.reset(gap.stop, lost_before=True)
         self._next = self._reset_at = gap.stop
+
+    def _nothing(self, index: int, n: int, arrival: float) -> LeadBlock:
+        return LeadBlock.empty(index, n, self.provenance, arrival, fs=self._fs)
 
     def _emit_all(self, blocks: Iterator[LeadBlock]) -> Iterator[LeadBlock | Note]:
         for block in blocks:

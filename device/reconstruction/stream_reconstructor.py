@@ -49,7 +49,7 @@ class StreamReconstructor:
     def __init__(self, model: Model) -> None:
         self._backend = model.backend
         spec = model.spec
-        self._hop, self._late = spec.hop, spec.lookahead
+        self._hop, self._late, self._fs = spec.hop, spec.lookahead, spec.fs
         self._n_in = len(spec.input_leads)
         self.provenance = provenance(spec.input_leads)
         known, matrix = known_basis(spec.input_leads)
@@ -190,7 +190,7 @@ class StreamReconstructor:
     def _block(self, hops: list[_Hop], arrival: float) -> LeadBlock:
         if not hops:
             share = np.zeros(0, np.float32) if self._watch else None
-            return LeadBlock.empty(self._emitted(), 0, self.provenance, arrival, share)
+            return LeadBlock.empty(self._emitted(), 0, self.provenance, arrival, share, self._fs)
         valid, warmup = self._flags(hops)
         first = hops[0].first
         block = LeadBlock(
@@ -202,6 +202,7 @@ class StreamReconstructor:
             np.concatenate([h.sigma for h in hops]),
             arrival,
             share=np.repeat(np.array([h.share for h in hops], np.float32), self._hop) if self._watch else None,
+            fs=self._fs,
         )
         before = self._start - first  # rows before the first sample
         return block.rows(before, len(block)) if before > 0 else block

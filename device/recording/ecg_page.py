@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.lead_drawing import PAPER, STYLES, WARNING
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, MissingExtraError
@@ -20,13 +21,6 @@ SUFFIXES = (".pdf", ".png")
 _DPI = 200
 _WIDTH_MM, _HEIGHT_MM = 297.0, 210.0
 _LEFT_MM, _PULSE_MM, _BOTTOM_MM, _ROW_MM = 12.0, 8.0, 24.0, 38.0
-_PAPER = {"minor": "#f6d5d5", "major": "#e8a5a5"}
-STYLES: dict[str, dict[str, Any]] = {
-    "measured": {"color": "#111111", "linewidth": 0.9, "linestyle": "-"},
-    "derived": {"color": "#1f4e9c", "linewidth": 0.6, "linestyle": "-"},
-    "reconstructed": {"color": "#b35900", "linewidth": 0.8, "linestyle": (0, (4, 1.6))},
-}
-WARNING = "Reconstructed leads are estimates, not for diagnosis."
 
 
 class Page:
@@ -88,8 +82,8 @@ class Page:
         right, top = _WIDTH_MM - 7, _BOTTOM_MM + 4 * _ROW_MM
         for kind, step, width in (("minor", 1, 0.2), ("major", 5, 0.45)):
             xs, ys = np.arange(_LEFT_MM - 5, right + 0.1, step), np.arange(_BOTTOM_MM, top + 0.1, step)
-            ax.vlines(xs, _BOTTOM_MM, top, colors=_PAPER[kind], linewidth=width)
-            ax.hlines(ys, _LEFT_MM - 5, right, colors=_PAPER[kind], linewidth=width)
+            ax.vlines(xs, _BOTTOM_MM, top, colors=PAPER[kind], linewidth=width)
+            ax.hlines(ys, _LEFT_MM - 5, right, colors=PAPER[kind], linewidth=width)
 
     def _row(self, ax: Any, leads: tuple[str, ...], y: float) -> None:
         """Calibration pulse (1 mV, 200 ms), then the leads one after another, each its part of the ten seconds."""

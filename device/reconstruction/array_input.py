@@ -1,0 +1,191 @@
+"""Arrays as users hold them: shape, rate, lead names and unit are checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.inference.any_lead import for_leads
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.shipped import default_model
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
+from ecg_edge.firmware_bridge.lead_names import lead_name, parse_leads
+
+LARGEST_SWING_MV, SMALLEST_SWING_MV = 20.0, 0.02
+"""No heart swings more within two seconds, and no lead with a heart in it swings less."""
+WINDOW_S = 2.0
+_SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
+_MAX_DENOMINATOR = 4096
+_MILLIVOLTS = "pass millivolts: divide microvolts by 1000, multiply volts by 1000, scale counts by the device's gain"
+
+
+class Personal(Protocol):
+    """What fits a model to a person; `Calibration` is one."""
+
+    def apply(self, model: Model) -> Model:
+        """Return the model with the person's head."""
+        ...
+
+
+def exact_rate(fs: float | Fraction) -> Fraction:
+    """Return a rate in Hz as a fraction.
+
+    Raises
+    ------
+    UsageError
+        Not a number, or outside 50 to 20000 Hz.
+    """
+    try:
+        rate = Fraction(fs).limit_denominator(_MAX_DENOMINATOR)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"fs={fs!r} is not a rate", "pass the samples per second of one lead: fs=250") from None
+    if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
+        guess = f": fs={1 / float(rate):g}" if 0 < rate < 1 else ""
+        raise UsageError(
+            f"fs={float(rate):g} Hz is outside {_SLOWEST_HZ} to {_FASTEST_HZ} Hz",
+            f"pass the samples per second of one lead, not the sampling interval{guess}",
+        )
+    return rate
+
+
+def exact_leads(leads: Sequence[str] | str) -> tuple[str, ...]:
+    """Return lead names in their canonical spelling.
+
+    Raises
+    ------
+    UsageError
+        A name is not one of the twelve, or occurs twice, or there is none.
+    """
+    if isinstance(leads, str):
+        return parse_leads(leads)
+    names = tuple(lead_name(str(lead)) for lead in leads)
+    if not names or len(set(names)) != len(names):
+        raise UsageError(f"leads={tuple(leads)!r}", "name every column once, in column order: leads=('I', 'II')")
+    return names
+
+
+def exact_rows(mv: npt.ArrayLike, n_leads: int) -> npt.NDArray[np.float64]:
+    """Return samples as rows.
+
+    Parameters
+    ----------
+    mv : array_like, shape (n_samples, n_leads), or (n_samples,) for one lead
+        Real numbers.
+    n_leads : int
+        How many leads were named.
+
+    Raises
+    ------
+    UsageError
+        Another shape, or not real numbers.
+    """
+    given = np.asarray(mv)
+    if given.dtype.kind not in "fiub":
+        raise UsageError(f"samples of type {given.dtype} are not real numbers", "pass floats in mV")
+    rows = given[:, None] if given.ndim == 1 and n_leads == 1 else given
+    if rows.ndim == 2 and rows.shape[1] == n_leads:
+        return rows.astype(np.float64)
+    turned = rows.ndim == 2 and rows.shape[0] == n_leads
+    fix = "a row is an instant and a column a lead: pass mv.T" if turned else "name every column once with leads=(...)"
+    raise UsageError(f"samples of shape {given.shape}, but {n_leads} leads are named", fix)
+
+
+def swing_mv(rows: npt.NDArray[np.float64], fs: Fraction) -> npt.NDArray[np.float64]:
+    """Return how far each lead swings within two seconds, shape (n_leads,) in mV.
+
+    The median over the stretches of two seconds of maximum minus minimum. Electrode offset and slow
+    drift do not count. NaN where a lead has no sample.
+    """
+    step = min(max(1, int(WINDOW_S * fs)), max(1, len(rows)))
+    known = np.where(np.isfinite(rows), rows, np.nan)[: len(rows) // step * step]
+    stretches = known.reshape(-1, step, rows.shape[1])
+    spans = np.fmax.reduce(stretches, axis=1) - np.fmin.reduce(stretches, axis=1)
+    return np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in spans.T])
+
+
+def check_unit(swing: npt.NDArray[np.float64]) -> None:
+    """Refuse samples that cannot be millivolts.
+
+    Every lead that moves at all must be too large, or too small: a single lead may be off.
+
+    Raises
+    ------
+    UnitsError
+        They look like microvolts or counts (above 20 mV), or like volts (below 0.02 mV).
+    """
+    moving = swing[np.isfinite(swing) & (swing > 0)]
+    if not moving.size:
+        return
+    if moving.min() > LARGEST_SWING_MV:
+        what = "microvolts or counts of a converter"
+    elif moving.max() < SMALLEST_SWING_MV:
+        what = "volts"
+    else:
+        return
+    raise UnitsError(
+        f"the leads swing by {moving.min():.3g} mV within {WINDOW_S:g} s: these look like {what}", _MILLIVOLTS
+    )
+
+
+class UnitCheck:
+    """The same for a stream: two stretches of two seconds in a row must look wrong.
+
+    A single one may be an amplifier that settles, or an electrode that is put on.
+    """
+
+    def __init__(self, fs: Fraction) -> None:
+        self._fs, self._wanted = fs, 2 * max(1, int(WINDOW_S * fs))
+        self._parts: list[npt.NDArray[np.float64]] = []
+
+    def feed(self, rows: npt.NDArray[np.float64]) -> None:
+        """Take the next rows; see `check_unit`. Nothing is looked at after the first four seconds."""
+        if self._wanted <= 0:
+            return
+        self._parts.append(rows[: self._wanted])
+        self._wanted -= len(rows)
+        if self._wanted <= 0:
+            self.finish()
+
+    def finish(self) -> None:
+        """The stream has ended: judge what there was."""
+        parts, self._parts, self._wanted = self._parts, [], 0
+        if not parts:
+            return
+        seen, step = np.concatenate(parts), max(1, int(WINDOW_S * self._fs))
+        spans = [swing_mv(seen[a : a + step], self._fs) for a in range(0, max(1, len(seen) - step + 1), step)]
+        check_unit(np.fmin.reduce(spans) if np.fmax.reduce(spans).max() > LARGEST_SWING_MV else np.fmax.reduce(spans))
+
+
+def model_for(model: Model | Path | str | None, leads: tuple[str, ...], personal: Personal | None) -> Model:
+    """Return the model for an array of these leads.
+
+    Parameters
+    ----------
+    model : Model, Path, str or None
+        A loaded model, a file, the name of a shipped one; None takes the shipped one that uses most leads.
+    leads : tuple of str
+        Of the columns.
+    personal : Personal, optional
+        Fits the model to a person.
+
+    Raises
+    ------
+    LeadMismatchError
+        The model reads a lead that is not there.
+    ModelFileError, CalibrationError
+        The file, or the calibration, cannot be used.
+    """
+    loaded = model if isinstance(model, Model) else load_model(default_model(leads) if model is None else model)
+    found = for_leads(loaded, leads)
+    if missing := [lead for lead in found.spec.input_leads if lead not in leads]:
+        raise LeadMismatchError(
+            f"{found.path.name} reads {', '.join(found.spec.input_leads)}; "
+            f"the signal has {', '.join(leads)}: {', '.join(missing)} missing",
+            "leave model out to take the shipped one that fits, or name the leads as they are with leads=(...)",
+        )
+    return personal.apply(found) if personal else found

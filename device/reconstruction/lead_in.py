@@ -1,0 +1,69 @@
+"""What is put before and behind a stored recording, so that neither end is a cold one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+from scipy import signal
+
+_LIKE_S = 1.0
+"""So much of the beginning is looked for elsewhere in the recording."""
+_SEARCHED_S = 60.0
+Floats = npt.NDArray[np.float64]
+
+
+def lead_in(mv: Floats, fs: Fraction, n: int) -> Floats:
+    """Return a past for a recording, shape (n_samples, n_leads), at most `n` rows.
+
+    The recording itself is the past: the stretch that ends where it is most like its own beginning,
+    moved so that it meets the first sample. The rhythm goes on over the join. A recording too short to be
+    searched is mirrored.
+
+    Parameters
+    ----------
+    mv : ndarray of float64, shape (n_samples, n_leads)
+        In mV; NaN where there is no sample.
+    fs : Fraction
+        Rate in Hz.
+    n : int
+        Rows wanted.
+    """
+    like = max(2, round(_LIKE_S * fs))
+    searched = mv[: round(_SEARCHED_S * fs)]
+    earliest = min(n, len(searched) // 2)
+    if earliest < like or len(searched) - like <= earliest:
+        return mirrored(mv[::-1], n)[::-1]
+    filled = _filled(searched)
+    at = _most_alike(filled, filled[:like], earliest)
+    return mv[max(0, at - n) : at] - (filled[at] - filled[0])
+
+
+def mirrored(mv: Floats, n: int) -> Floats:
+    """Return `n` rows to go behind a recording: the recording backwards from its last sample."""
+    kept = mv[-(n + 1) :]
+    return np.pad(kept, ((0, n), (0, 0)), mode="reflect")[len(kept) :]
+
+
+def _most_alike(x: Floats, beginning: Floats, earliest: int) -> int:
+    """Row from which `x` differs least from `beginning` when both are centred."""
+    n, centred = len(beginning), beginning - beginning.mean(axis=0)
+    level = x - np.mean(x, axis=0)
+    sums, squares = (_moving_sum(v, n) for v in (level, level**2))
+    cross = [signal.correlate(c, b, "valid", "fft") for c, b in zip(level.T, centred.T, strict=True)]
+    difference = (squares - sums**2 / n - 2 * np.stack(cross, axis=1)).sum(axis=1)
+    return earliest + int(np.argmin(difference[earliest:]))
+
+
+def _moving_sum(x: Floats, n: int) -> Floats:
+    """Sums of `n` rows in a row, shape (n_samples - n + 1, n_leads)."""
+    sums = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0)])
+    return np.asarray(sums[n:] - sums[:-n], np.float64)
+
+
+def _filled(mv: Floats) -> Floats:
+    """Missing samples replaced by their lead's median."""
+    known = np.isfinite(mv)
+    level = [float(np.median(c[k])) if k.any() else 0.0 for c, k in zip(mv.T, known.T, strict=True)]
+    return np.where(known, mv, np.array(level))
