@@ -1,0 +1,121 @@
+"""From a person's twelve-lead references to a calibration, in one call."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.inference.any_lead import for_leads
+from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.personal_calibration.file import Calibration
+from ecg_edge.device.personal_calibration.fit import fit
+from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
+from ecg_edge.device.personal_calibration.reference import Reference, read_reference
+from ecg_edge.device.reconstruction.array_input import check_unit, exact_leads, exact_rate, exact_rows, swing_mv
+from ecg_edge.firmware_bridge.errors import CalibrationError, UsageError
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+
+def calibrate(
+    model: Model | Path | str,
+    references: Sequence[str | Path | npt.NDArray[np.floating]],
+    *,
+    fs: float | Fraction | None = None,
+    leads: Sequence[str] | str | None = None,
+    patient: str = "",
+    mains_hz: float | None = 50.0,
+    made: datetime | None = None,
+) -> Calibration:
+    """Fit a model's head to a person.
+
+    Parameters
+    ----------
+    model : Model, Path or str
+        A loaded model, a file, or the name of a shipped one.
+    references : sequence of str, Path or ndarray of shape (n_samples, 12)
+        Ten seconds to ten minutes of the person's twelve leads each: WFDB, CSV or EDF+ files, or arrays in mV
+        with columns as ``LEADS``.
+    fs : float or Fraction, optional
+        Rate in Hz of arrays, and of CSV files without a column of times.
+    leads : sequence of str, optional
+        For an any-lead model: the leads the person will be measured with.
+    patient : str
+        Identifier; a run for another patient refuses the calibration.
+    mains_hz : float or None
+        50, 60, or None for no notch.
+    made : datetime, optional
+        Date of the fit; now by default.
+
+    Returns
+    -------
+    Calibration
+        To be passed as ``calibration=``, or written with `write_calibration`. What is doubtful about a
+        reference is issued as a UserWarning.
+
+    Raises
+    ------
+    CalibrationError
+        A reference lacks a lead or is too short, or the fit would make things worse.
+    UsageError, UnitsError, RecordingError, MissingExtraError
+        A reference cannot be read, or is not in mV.
+
+    Examples
+    --------
+    >>> import warnings, ecg_edge as ee
+    >>> from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+    >>> twelve = SyntheticHeart(250).read(20 * 250)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # a heart from a formula is doubtful
+    ...     person = ee.calibrate("i-ii-int8", [twelve], fs=250, patient="p1")
+    >>> person.patient, sorted(person.expected["V2"])
+    ('p1', ['interval_factor', 'rmse_after_mv', 'rmse_before_mv'])
+    >>> ee.reconstruct(twelve[:, :2], fs=250, leads=("I", "II"), calibration=person).mv.shape
+    (2000, 12)
+    """
+    if not references:
+        raise UsageError("no reference to calibrate with", "pass at least one twelve-lead recording of the person")
+    rate = None if fs is None else exact_rate(fs)
+    chosen = _model(model, leads)
+    read = [_reference(given, rate, f"array {k + 1}") for k, given in enumerate(references)]
+    designs = []
+    for reference in read:
+        design, doubts = make_design(chosen, reference, mains_hz)
+        designs.append(design)
+        for doubt in doubts:
+            warnings.warn(f"{reference.name}: {doubt}", UserWarning, stacklevel=2)
+    found = fit(chosen.spec, designs)
+    refuse_harm(chosen, found)
+    return make(chosen, found, patient, tuple(r.name for r in read), made or datetime.now(timezone.utc))
+
+
+def _model(model: Model | Path | str, leads: Sequence[str] | str | None) -> Model:
+    loaded = model if isinstance(model, Model) else load_model(model)
+    if not loaded.spec.any_lead:
+        return loaded
+    if leads is None:
+        raise UsageError(f"{loaded.path.name} reads many lead sets", "name the one that is measured: leads=('I', 'II')")
+    chosen = for_leads(loaded, exact_leads(leads))
+    if not chosen.spec.head.moments.size:
+        raise CalibrationError(
+            f"{loaded.path.name} knows no moments for {', '.join(chosen.spec.input_leads)}",
+            "choose one of " + "; ".join(" ".join(s.leads) for s in loaded.spec.subsets),
+        )
+    return chosen
+
+
+def _reference(given: str | Path | npt.NDArray[np.floating], fs: Fraction | None, name: str) -> Reference:
+    if isinstance(given, str | Path):
+        return read_reference(str(given), fs)
+    rows = exact_rows(given, len(LEADS))
+    if fs is None:
+        raise UsageError("an array does not know its rate", "pass fs=, the samples per second of one lead")
+    if not np.isfinite(rows).all():
+        raise CalibrationError(f"{name} has samples missing", "give a reference without gaps")
+    check_unit(swing_mv(rows, fs))
+    return Reference(name, fs, rows)
