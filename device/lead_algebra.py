@@ -24,7 +24,14 @@ _LIMB_OF_I_II = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.
 
 
 class Provenance(str, Enum):
-    """Where the values of a lead come from."""
+    """Where the values of a lead come from.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> [p.value for p in ee.Provenance]
+    ['measured', 'derived', 'reconstructed']
+    """
 
     MEASURED = "measured"
     """An electrode pair."""

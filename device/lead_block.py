@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
 
+_T = TypeVar("_T")
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
@@ -33,6 +34,12 @@ class Note:
         Half-open range on the native sample axis; ``stop == index`` for an instant.
     text : str
         For the human.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> ee.Note("gap", 500, 750, "1.000 s (250 samples) lost").stop
+    750
     """
 
     kind: str
@@ -254,19 +261,20 @@ class LeadBlock:
         return draw_strip(self.seconds, mv, self.interval, self.warmup, [p.value for p in self.provenance])
 
     def _repr_svg_(self) -> str | None:
-        return self._picture("svg")
+        return self._picture("svg", str)
 
     def _repr_png_(self) -> bytes | None:
-        return self._picture("png")
+        return self._picture("png", bytes)
 
-    def _picture(self, kind: str) -> Any:
+    def _picture(self, kind: str, to: type[_T]) -> _T | None:
         """What a notebook shows; None, and so the text, where nothing can be drawn."""
         from ecg_edge.device.lead_drawing import picture
 
         if not len(self) or not self.fs:
             return None
         try:
-            return picture(self.plot(), kind)
+            drawn = picture(self.plot(), kind)
+            return drawn if isinstance(drawn, to) else None
         except MissingExtraError:
             return None
 

@@ -10,7 +10,15 @@ from ecg_edge.firmware_bridge.tally import Tally
 
 @runtime_checkable
 class Decoder(Protocol):
-    """Bytes in, events out; incremental, indifferent to how the stream is cut, bounded in memory."""
+    """Bytes in, events out; incremental, indifferent to how the stream is cut, bounded in memory.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> decoder = ee.find_device("cyton").decoder()
+    >>> isinstance(decoder, ee.Decoder), decoder.opening()
+    (True, b'b')
+    """
 
     name: str
     tally: Tally

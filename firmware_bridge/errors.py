@@ -18,6 +18,16 @@ class EcgEdgeError(Exception):
     exit_code : int
         Exit status of the command line when this error ends it
         (1 user error, 2 usage, 3 budget broken, 4 device lost).
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.reconstruct([[1.0, 2.0]], fs=0.004, leads=("I", "II"))
+    ... except ee.EcgEdgeError as e:
+    ...     print(e)
+    fs=0.004 Hz is outside 50 to 20000 Hz
+      fix: pass the samples per second of one lead, not the sampling interval: fs=250
     """
 
     exit_code: int = 1
@@ -35,7 +45,17 @@ class UsageError(EcgEdgeError):
 
 
 class UnitsError(UsageError):
-    """Samples that cannot be millivolts: microvolts, volts or counts of a converter."""
+    """Samples that cannot be millivolts: microvolts, volts or counts of a converter.
+
+    Examples
+    --------
+    >>> import numpy as np, ecg_edge as ee
+    >>> try:
+    ...     ee.reconstruct(500 * np.sin(np.arange(1000) / 40.0), fs=250, leads="I")
+    ... except ee.UnitsError as e:
+    ...     print(e.message)
+    the leads swing by 1e+03 mV within 2 s: these look like microvolts or counts of a converter
+    """
 
 
 class BudgetError(EcgEdgeError):

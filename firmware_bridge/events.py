@@ -32,6 +32,13 @@ class Channel:
         Delay of the device's own filter in seconds.
     positive, negative : str
         Electrode names where the device describes the channel by a pair; empty otherwise.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> lead = ee.Channel("II", lsb_mv=0.001, offset=2048, bits=12)
+    >>> round((3048 - lead.offset) * lead.lsb_mv, 3)  # a count of 3048 in mV
+    1.0
     """
 
     lead: str
@@ -50,6 +57,14 @@ class StreamInfo:
     """What the device says of itself: the event that precedes the first samples, and every change.
 
     `sensed` is a bit mask over `ELECTRODES`: those whose loss the device can notice.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> import ecg_edge as ee
+    >>> info = ee.StreamInfo("my board", Fraction(250), (ee.Channel("I", 0.001), ee.Channel("II", 0.001)))
+    >>> info.leads
+    ('I', 'II')
     """
 
     device: str
@@ -87,6 +102,14 @@ class SampleBlock:
         Device time of the first row, in ticks of ``StreamInfo.tick_hz``, unwrapped.
     arrival : float
         Host time (``Clock.monotonic``) at which the last byte of the block arrived.
+
+    Examples
+    --------
+    >>> import numpy as np, ecg_edge as ee
+    >>> counts = np.array([[100, 200], [101, 199]], np.int32)
+    >>> block = ee.SampleBlock(0, counts, (counts * 0.001).astype(np.float32), np.ones((2, 2), bool))
+    >>> len(block), block.lead_off
+    (2, 0)
     """
 
     index: int
@@ -107,6 +130,13 @@ class Gap:
 
     `known` is False where the format cannot tell how many were lost
     (a restart of the device's counter without device time): then ``stop == start``.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> gap = ee.Gap(500, 750)
+    >>> gap.stop - gap.start, gap.reason
+    (250, 'lost')
     """
 
     start: int

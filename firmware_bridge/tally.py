@@ -50,6 +50,13 @@ class Tally:
     and so not lost; later ones are also in `lost` once the next sample is accepted.
     `lost_ranges` holds the first `MAX_RANGES`, joined where adjacent; `lost` counts all.
     `stale` counts samples of which the device marked at least one channel as not valid.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> tally = ee.Tally(samples=500)
+    >>> tally.samples, tally.lost_ranges
+    (500, [])
     """
 
     samples: int = 0

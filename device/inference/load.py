@@ -36,6 +36,13 @@ class Model:
         False for an any-lead model on leads that its file does not list.
     personal : Personal or None
         Where the head was refitted to a person: the model's own, and when to go back to it.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> model = ee.load_model("i-ii-int8")
+    >>> model.spec.input_leads, model.spec.fs, model.backend.name
+    (('I', 'II'), 100, 'onnxruntime')
     """
 
     path: Path
@@ -64,6 +71,17 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
         The model is not a streaming one.
     MissingExtraError
         The file's runtime is not installed.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> ee.load_model("ii-int8").spec.input_leads
+    ('II',)
+    >>> try:
+    ...     ee.load_model("nothing.onnx")
+    ... except ee.ModelFileError as e:
+    ...     print(e.message)
+    cannot read model nothing.onnx: No such file or directory
     """
     file = resolve(path)
     blob = read_model_bytes(file)

@@ -24,6 +24,12 @@ def shipped_models() -> dict[str, Path]:
     """Return the models that come with the package, by name, in the format this machine can run.
 
     Where both runtimes are installed ONNX is taken: onnxruntime is the one of the core.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> "i-ii-int8" in ee.shipped_models()
+    True
     """
     order = [s for s, runtimes in _SUFFIXES.items() if any(map(_installed, runtimes))] or list(_SUFFIXES)
     files = [p for p in shipped_files() if p.suffix in order]

@@ -158,6 +158,15 @@ class ModelSpec:
         Accepts every set of basis leads; `device.inference.any_lead.for_leads` makes a model of fixed leads of it.
     subsets : tuple of LeadSubset
         Lead sets of an any-lead model whose interval was calibrated.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> spec = ee.load_model("i-ii-int8").spec
+    >>> spec.target_leads, spec.precision, spec.head.interval_level
+    (('V1', 'V2', 'V3', 'V4', 'V5', 'V6'), 'int8', 0.9)
+    >>> round(1000 * spec.algorithmic_latency_s)  # in milliseconds
+    190
     """
 
     kind: str

@@ -34,6 +34,13 @@ class Summary:
         How much slow the device's clock was; see `clock_fit`.
     recording : Path, optional
         The twelve-lead record without extension.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> summary = ee.run("synthetic:", seconds=2, fast=True)
+    >>> summary.counts.samples_in, summary.counts.rows_out, summary.error
+    (500, 200, None)
     """
 
     source: str

@@ -47,6 +47,15 @@ class Calibration:
         Second moments of the measured leads in the references, mV²: what drift is told by.
     expected : dict of str to dict
         Per lead the error before and after in mV, by cross-validation inside the references.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.read_calibration("p1.json").apply(ee.load_model("i-ii-int8"), placement="same")
+    ... except ee.CalibrationError as e:
+    ...     print(e.message)
+    cannot read p1.json: No such file or directory
     """
 
     patient: str
@@ -110,14 +119,34 @@ class Calibration:
             raise CalibrationError("the calibration states an interval of no width", _AGAIN)
 
 
-def write_calibration(path: Path, c: Calibration) -> None:
+def write_calibration(path: Path | str, c: Calibration) -> None:
     """Write the file at once or not at all, readable by its owner alone.
+
+    Parameters
+    ----------
+    path : Path or str
+        Is replaced if it is there.
+    c : Calibration
+        From `calibrate`.
 
     Raises
     ------
     CalibrationError
         The folder cannot be written.
+
+    Examples
+    --------
+    >>> import warnings, pathlib, tempfile, ecg_edge as ee
+    >>> from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # a heart from a formula is doubtful
+    ...     person = ee.calibrate("i-ii-int8", [SyntheticHeart(100).read(1500)], fs=100, patient="p1")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ee.write_calibration(folder + "/p1.json", person)
+    ...     ee.read_calibration(folder + "/p1.json").patient
+    'p1'
     """
+    path = Path(path)
     doc = {"ecg_edge_calibration": FORMAT} | vars(c)
     doc |= {"mean": pack_array(c.mean), "interval_factors": pack_array(c.interval_factors)}
     doc |= {"again": pack_array(c.again), "covariance": pack_array(c.covariance)}
@@ -135,14 +164,29 @@ def write_calibration(path: Path, c: Calibration) -> None:
         raise CalibrationError(f"cannot write {path}: {e.strerror or e}", "choose another --out") from e
 
 
-def read_calibration(path: Path) -> Calibration:
+def read_calibration(path: Path | str) -> Calibration:
     """Read and check a calibration file.
+
+    Parameters
+    ----------
+    path : Path or str
+        As `write_calibration` or ``ecg-edge calibrate`` wrote it.
 
     Raises
     ------
     CalibrationError
         Missing, damaged, or of another version.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.read_calibration("nobody.json")
+    ... except ee.CalibrationError as e:
+    ...     print(e.fix)
+    fit it again: ecg-edge calibrate
     """
+    path = Path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise CalibrationError(f"{path} is too large for a calibration", _AGAIN)

@@ -43,7 +43,7 @@ def lead_in(mv: Floats, fs: Fraction, n: int) -> Floats:
 def mirrored(mv: Floats, n: int) -> Floats:
     """Return `n` rows to go behind a recording: the recording backwards from its last sample."""
     kept = mv[-(n + 1) :]
-    return np.pad(kept, ((0, n), (0, 0)), mode="reflect")[len(kept) :]
+    return np.asarray(np.pad(kept, ((0, n), (0, 0)), mode="reflect")[len(kept) :], np.float64)
 
 
 def _most_alike(x: Floats, beginning: Floats, earliest: int) -> int:

@@ -193,10 +193,9 @@ def at_rate(block: LeadBlock, fs: Fraction, n: int) -> LeadBlock:
     x = np.concatenate([mirrored(mv[::-1], half)[::-1], mv, mirrored(mv, 2 * half + 1)])
     first = resampler.next_output
     values = np.concatenate([resampler.feed(piece) for piece in _pieces(x, had)])[-first:][:n]
-    position = np.arange(n) * had / fs
-    below = np.array([int(p) for p in position])
-    above = np.minimum(below + 1, len(block) - 1)
-    part = np.array([float(p - int(p)) for p in position], np.float32)
+    step = had / fs
+    below, rest = np.divmod(np.arange(n, dtype=np.int64) * step.numerator, step.denominator)
+    above, part = np.minimum(below + 1, len(block) - 1), (rest / step.denominator).astype(np.float32)
     return LeadBlock(
         0,
         values.astype(np.float32),

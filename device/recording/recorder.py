@@ -33,7 +33,7 @@ class Recorder(SinkBase):
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or str
         Made if it is not there.
     rotate : str, optional
         A new pair of records every ``1h``, ``10min`` or ``500MB`` (of the twelve leads).
@@ -42,6 +42,15 @@ class Recorder(SinkBase):
     ------
     DiskFullError, RecordingError
         From every method, when the files cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, ecg_edge as ee
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> summary = ee.run("synthetic:", [ee.Recorder(folder.name)], seconds=2, fast=True)
+    >>> summary.recording.with_suffix(".hea").read_text().split()[1:4]  # leads, rate, samples
+    ['12', '100.0', '200']
+    >>> folder.cleanup()
     """
 
     name = "recorder"
@@ -50,8 +59,8 @@ class Recorder(SinkBase):
     capacity = 4096  # minutes of hops: memory cards pause for seconds now and then
     batch = 6  # three hops, measured and reconstructed
 
-    def __init__(self, folder: Path, rotate: str | None = None) -> None:
-        self._folder, self._rotate = folder, rotate
+    def __init__(self, folder: Path | str, rotate: str | None = None) -> None:
+        self._folder, self._rotate = Path(folder), rotate
         if rotate:
             parse_rotation(rotate, _BYTES_PER_S)
         self._twelve: RollingRecord | None = None

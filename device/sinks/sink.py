@@ -38,6 +38,15 @@ class RunHeader:
         ``reconstructed, calibrated <date> from <record>``; empty where the model is everybody's.
     patient : str
         Identifier as the user gave it; empty where unknown.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> class Greeter(ee.SinkBase):
+    ...     def open(self, header):
+    ...         print(header.info.device, "through", header.model_name)
+    >>> summary = ee.run("synthetic:", [Greeter()], seconds=1, fast=True)
+    synthetic heart through i-ii-int8.onnx
     """
 
     info: StreamInfo
@@ -86,6 +95,19 @@ class Status:
         Leads the others are reconstructed from now: fewer than the model's inputs while one is lost or too noisy.
     warnings : tuple of str
         What is wrong now and wants somebody's hand, in words: electrodes that look exchanged ….
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> class Counter(ee.SinkBase):
+    ...     rows = 0
+    ...
+    ...     def status(self, status):
+    ...         self.rows = max(self.rows, status.samples_out)
+    >>> counter = Counter()
+    >>> summary = ee.run("synthetic:", [counter], seconds=2, fast=True)
+    >>> 0 <= counter.rows <= summary.counts.rows_out
+    True
     """
 
     elapsed_s: float
@@ -114,6 +136,13 @@ class Sink(Protocol):
     """Takes what a run makes. Called from one thread, in order: open, then any mix of the middle four, then close.
 
     The properties are its traits; class attributes do. `SinkBase` has a default for everything.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> sink: ee.Sink = ee.SinkBase()
+    >>> sink.lossless, sink.takes == (ee.LeadBlock,)
+    (False, True)
     """
 
     @property

@@ -8,7 +8,7 @@ from functools import partial
 from ecg_edge.device.sources.paced_source import PacedSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.device.sources.synthetic_source import synthetic
-from ecg_edge.firmware_bridge.clock import Clock
+from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
@@ -23,13 +23,13 @@ Report = Callable[[str], None]
 
 
 def open_source(
-    url: str,
-    clock: Clock,
+    url: str = "auto",
+    clock: Clock | None = None,
     *,
     reconnect: bool = True,
     fast: bool = False,
     baud: int | None = None,
-    device: str | None = None,
+    device: str | Decoder | None = None,
     gain: float | None = None,
     report: Report = lambda _: None,
 ) -> Source:
@@ -40,17 +40,17 @@ def open_source(
     url : str
         ``auto``, a serial port, ``tcp://host:port``, ``replay:RECORD``, ``brainflow:BOARD?serial_port=…``, or
         ``synthetic:leads=I,II&fs=250&seed=0&bpm=65``.
-    clock : Clock
-        Stamps and paces.
+    clock : Clock, optional
+        Stamps and paces; the machine's own by default.
     reconnect : bool
         Whether a device that was lost is waited for.
     fast : bool
         Play a record or the synthetic heart without pace.
     baud : int, optional
         Of a serial port; the device's own by default, 115200 where it has none.
-    device : str, optional
-        What speaks at the port, a name of `firmware_bridge.decoders.catalogue`, or ``auto`` to find out by
-        listening; EcgLink by default, and ``auto`` where the port is.
+    device : str or Decoder, optional
+        What speaks at the port: a name of `devices`, ``auto`` to find out by listening, or a decoder of your own.
+        EcgLink by default, and ``auto`` where the port is.
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
     report : callable
@@ -65,7 +65,21 @@ def open_source(
     ------
     UsageError, PortNotFoundError, RecordingError, MissingExtraError
         The URL makes no sense, or names nothing there is.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> source = ee.open_source("synthetic:leads=I,II&fs=500", fast=True)
+    >>> source.start()
+    >>> [info] = source.get()
+    >>> info.leads, info.fs
+    (('I', 'II'), Fraction(500, 1))
+    >>> block = source.get()[0]
+    >>> block.mv.shape, block.index
+    ((10, 2), 0)
+    >>> source.stop()
     """
+    clock = clock or SystemClock()
     scheme, _, rest = url.partition(":")
     if scheme == "replay":
         from ecg_edge.device.recording.wfdb_reader import read_record
@@ -97,12 +111,14 @@ def recognise(port: str, clock: Clock, baud: int | None, report: Report) -> str:
     return match.device.name
 
 
-def _decoder(device: str | None, gain: float | None) -> tuple[Decoder, int]:
+def _decoder(device: str | Decoder | None, gain: float | None) -> tuple[Decoder, int]:
     """Decoder of a device, and the speed of its UART."""
     if device is None or device == "ecglink":
         if gain is not None:
             raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
         return EcgLinkDecoder(), _BAUD
+    if isinstance(device, Decoder):
+        return device, _BAUD
     found = find_device(device)
     return found.decoder(gain=gain, live=True), found.baud or _BAUD
 

@@ -8,7 +8,17 @@ from ecg_edge.firmware_bridge.events import ReaderEvent
 
 
 class Source(Protocol):
-    """What the run loop takes events from; `firmware_bridge.ports.reader.Reader` is one."""
+    """What the run loop takes events from; `firmware_bridge.ports.reader.Reader` is one.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> source = ee.open_source("synthetic:", fast=True)
+    >>> source.start()
+    >>> type(source.get()[0]).__name__, source.url, source.live, source.ended
+    ('StreamInfo', 'synthetic:', False, False)
+    >>> source.stop()
+    """
 
     @property
     def url(self) -> str:

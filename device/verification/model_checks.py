@@ -37,7 +37,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report."""
+    """One line of the report.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> print(ee.Finding("every cut of the input", True, "the same bytes").line())
+    ✓ every cut of the input: the same bytes
+    """
 
     name: str
     ok: bool

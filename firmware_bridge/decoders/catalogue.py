@@ -47,6 +47,13 @@ class Device:
         Module and factory of another decoder for runs.
     emulator : tuple of str or None
         Full name of a module of another package, and `Emulator` class in it, for ``simulate --as``.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> device = ee.find_device("cyton")
+    >>> device.title.split(',')[0], float(device.fs)
+    ('OpenBCI Cyton', 250.0)
     """
 
     name: str
@@ -245,8 +252,25 @@ def known_devices() -> tuple[Device, ...]:
     return (*KNOWN, *plugin_devices().good.values())
 
 
+def devices() -> tuple[Device, ...]:
+    """Return every device that can be decoded, those of other packages included.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> "cyton" in [device.name for device in ee.devices()]
+    True
+    """
+    return known_devices()
+
+
 def find_device(name: str) -> Device:
-    """Return the device of that name or alias; case, ``_`` and ``-`` do not matter.
+    """Return the device of that name or alias.
+
+    Parameters
+    ----------
+    name : str
+        Case, ``_`` and ``-`` do not matter.
 
     Raises
     ------
@@ -254,6 +278,15 @@ def find_device(name: str) -> Device:
         There is none; the nearest names are offered.
     PluginError
         It is another package's, which cannot be used.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> cyton = ee.find_device("Cyton")
+    >>> cyton.fs, cyton.baud
+    (Fraction(250, 1), 115200)
+    >>> cyton.decoder(leads=("I", "II")).name
+    'cyton'
     """
     key = name.strip().lower().replace("_", "-")
     for devices in (KNOWN, plugin_devices().good.values()):

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError
 from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ports.identify import identify
 from ecg_edge.firmware_bridge.tally import Tally
 
 _CHUNK = 1 << 16
@@ -22,7 +24,7 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Decoded:
-    """A stream as arrays.
+    r"""A stream as arrays.
 
     Attributes
     ----------
@@ -40,6 +42,13 @@ class Decoded:
         What is missing.
     tally : Tally
         The decoder's account.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> decoded = ee.decode_bytes("plotter", b"512 \n" * 300)
+    >>> decoded.mv.shape, decoded.gaps
+    ((300, 1), ())
     """
 
     info: StreamInfo
@@ -51,13 +60,13 @@ class Decoded:
     tally: Tally
 
 
-def decode_bytes(decoder: Decoder, data: bytes, times: npt.NDArray[np.float64] | None = None) -> Decoded:
-    """Run a fresh decoder over a whole capture.
+def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.float64] | None = None) -> Decoded:
+    r"""Decode a whole capture.
 
     Parameters
     ----------
-    decoder : Decoder
-        A fresh one.
+    decoder : Decoder or str
+        A fresh one, the name of a device, or ``auto`` to recognise the device by the bytes.
     data : bytes
         The capture.
     times : ndarray of float64, shape (n, 2), optional
@@ -67,7 +76,19 @@ def decode_bytes(decoder: Decoder, data: bytes, times: npt.NDArray[np.float64] |
     ------
     NotAnEcgStreamError
         There is no sample in it, or the stream changes its channels on the way.
+    UsageError
+        There is no device of that name.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> text = b"".join(b"%d\r\n" % (300 + k % 7) for k in range(500))  # a sketch that prints numbers
+    >>> decoded = ee.decode_bytes("plotter", text)
+    >>> decoded.counts.shape, decoded.info.leads, decoded.tally.samples
+    ((500, 1), ('I',), 500)
     """
+    if isinstance(decoder, str):
+        decoder = (identify(data).device if decoder == "auto" else find_device(decoder)).decoder()
     events: list[Event] = []
     for piece, arrival in _pieces(data, times):
         events += decoder.feed(piece, arrival)
