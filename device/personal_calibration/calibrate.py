@@ -117,5 +117,5 @@ def _reference(given: str | Path | npt.NDArray[np.floating], fs: Fraction | None
         raise UsageError("an array does not know its rate", "pass fs=, the samples per second of one lead")
     if not np.isfinite(rows).all():
         raise CalibrationError(f"{name} has samples missing", "give a reference without gaps")
-    check_unit(swing_mv(rows, fs))
+    check_unit(swing_mv(rows, fs), len(rows) / float(fs))
     return Reference(name, fs, rows)

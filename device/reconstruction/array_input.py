@@ -41,7 +41,8 @@ def exact_rate(fs: float | Fraction) -> Fraction:
         Not a number, or outside 50 to 20000 Hz.
     """
     try:
-        rate = Fraction(fs).limit_denominator(_MAX_DENOMINATOR)
+        plain = fs if isinstance(fs, Fraction) else Fraction(float(fs))
+        rate = plain.limit_denominator(_MAX_DENOMINATOR)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"fs={fs!r} is not a rate", "pass the samples per second of one lead: fs=250") from None
     if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
@@ -108,10 +109,17 @@ def swing_mv(rows: npt.NDArray[np.float64], fs: Fraction) -> npt.NDArray[np.floa
     return np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in spans.T])
 
 
-def check_unit(swing: npt.NDArray[np.float64]) -> None:
+def check_unit(swing: npt.NDArray[np.float64], seconds: float = WINDOW_S) -> None:
     """Refuse samples that cannot be millivolts.
 
     Every lead that moves at all must be too large, or too small: a single lead may be off.
+
+    Parameters
+    ----------
+    swing : ndarray of float64, shape (n_leads,)
+        From `swing_mv`.
+    seconds : float
+        Length of the signal. Less than two seconds may lie between two beats: they cannot be too small.
 
     Raises
     ------
@@ -123,7 +131,7 @@ def check_unit(swing: npt.NDArray[np.float64]) -> None:
         return
     if moving.min() > LARGEST_SWING_MV:
         what = "microvolts or counts of a converter"
-    elif moving.max() < SMALLEST_SWING_MV:
+    elif moving.max() < SMALLEST_SWING_MV and seconds >= WINDOW_S:
         what = "volts"
     else:
         return
@@ -158,7 +166,8 @@ class UnitCheck:
             return
         seen, step = np.concatenate(parts), max(1, int(WINDOW_S * self._fs))
         spans = [swing_mv(seen[a : a + step], self._fs) for a in range(0, max(1, len(seen) - step + 1), step)]
-        check_unit(np.fmin.reduce(spans) if np.fmax.reduce(spans).max() > LARGEST_SWING_MV else np.fmax.reduce(spans))
+        low, high = np.fmin.reduce(spans), np.fmax.reduce(spans)
+        check_unit(low if (high > LARGEST_SWING_MV).any() else high, len(seen) / float(self._fs))
 
 
 def model_for(model: Model | Path | str | None, leads: tuple[str, ...], personal: Personal | None) -> Model:

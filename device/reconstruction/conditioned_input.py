@@ -38,7 +38,7 @@ class ConditionedInput:
         self._conditioner = Conditioner(fs, spec.fs, n, spec.conditioning, mains_hz)
         self._step = fs / spec.fs
         self.half = round(self._conditioner.delay * fs)
-        self._guard = InputGuard(n, int(HOLD_S * fs), max(1, 2 * self.half))
+        self._guarded = n, int(HOLD_S * fs), max(1, 2 * self.half)
         self.reset()
 
     @property
@@ -54,6 +54,7 @@ class ConditionedInput:
     def reset(self, start: int = 0) -> None:
         """Forget everything; the next sample has the index `start`, which may be negative."""
         self._conditioner.reset(start)
+        self._guard = InputGuard(*self._guarded)  # a new one: the old one would remember the last value
         self._guard.reset(start, lost_before=False)
 
     def feed(self, mv: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

@@ -1,0 +1,134 @@
+"""Wrong rates, shapes, lead names and units are refused with the way out."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from ecg_edge.device.reconstruction.array_input import check_unit, exact_rate, exact_rows, swing_mv
+from ecg_edge.device.reconstruction.offline import reconstruct
+from ecg_edge.device.reconstruction.reconstructor import Reconstructor
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+
+MV = np.zeros((500, 2))
+
+
+@pytest.mark.parametrize(
+    ("fs", "fix"),
+    [
+        (0.004, "fs=250"),
+        (0, "samples per second"),
+        (-250, "samples per second"),
+        (float("nan"), "fs=250"),
+        (float("inf"), "fs=250"),
+        ("250 Hz", "fs=250"),
+        (None, "fs=250"),
+        (49, "samples per second"),
+        (1e6, "samples per second"),
+    ],
+)
+def test_rates(model, fs, fix):
+    for use in (lambda: reconstruct(MV, fs=fs, leads=("I", "II"), model=model),
+                lambda: Reconstructor(model, fs=fs, leads=("I", "II"))):  # fmt: skip
+        with pytest.raises(UsageError) as caught:
+            use()
+        assert fix in caught.value.fix
+    with pytest.raises(UsageError, match=r"outside|not a rate"):
+        reconstruct(MV, fs=250, leads=("I", "II"), model=model, out_fs=fs if fs is not None else 0)
+
+
+def test_rates_are_exact():
+    assert exact_rate(360) == 360 and exact_rate(1000 / 3) == Fraction(1000, 3) and exact_rate(np.float32(250)) == 250
+    assert exact_rate(np.int64(500)) == 500
+    assert exact_rate(Fraction(16_000_000, 62_500)) == 256
+
+
+@pytest.mark.parametrize(
+    ("mv", "fix"),
+    [
+        (MV.T, "pass mv.T"),
+        (MV[:, :1], "name every column"),
+        (np.zeros((500, 3)), "name every column"),
+        (MV[:, 0], "name every column"),
+        (MV[None], "name every column"),
+        (3.0, "name every column"),
+        ([["a", "b"]], "floats in mV"),
+        (MV + 1j, "floats in mV"),
+        ([None, None], "floats in mV"),
+    ],
+)
+def test_shapes(model, mv, fix):
+    for use in (lambda: reconstruct(mv, fs=250, leads=("I", "II"), model=model),
+                lambda: Reconstructor(model, fs=250, leads=("I", "II")).feed(mv)):  # fmt: skip
+        with pytest.raises(UsageError) as caught:
+            use()
+        assert fix in caught.value.fix
+
+
+def test_one_lead_may_be_flat():
+    assert exact_rows([1, 2, 3], 1).shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("leads", "error", "text"),
+    [
+        (("I", "V7"), UsageError, "unknown lead 'V7'"),
+        (("I", "I"), UsageError, "every column once"),
+        ((), UsageError, "every column once"),
+        (("I", 2), UsageError, "unknown lead '2'"),
+        ("I;II", UsageError, "unknown lead"),
+        (("I", "V2"), LeadMismatchError, "II missing"),
+    ],
+)
+def test_leads(model, leads, error, text):
+    mv = MV[:, : len(leads)] if isinstance(leads, tuple) else MV
+    with pytest.raises(error, match=text):
+        reconstruct(mv, fs=250, leads=leads, model=model)
+
+
+def test_a_model_is_chosen_for_the_leads():
+    heart = SyntheticHeart(250).read(500)
+    for leads in (("I",), ("II",), ("II", "I"), ("I", "II", "V2"), ("V1",), ("I", "II", "III")):
+        columns = [0, 1, 2][: len(leads)]
+        block = reconstruct(heart[:, columns], fs=250, leads=leads)
+        assert block.mv.shape == (200, 12), leads
+    with pytest.raises(LeadMismatchError, match="no shipped model for aVR"):
+        reconstruct(heart[:, :1], fs=250, leads=("aVR",))
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "looks"),
+    [
+        (1, 0, None),
+        (1, 300, None),  # a DC-coupled board with 300 mV of electrode offset
+        (3, -80, None),
+        (0.1, 0, None),  # low voltage
+        (1000, 0, "microvolts"),
+        (1000, 1e5, "microvolts"),
+        (200, 2048, "counts"),
+        (1e-3, 0, "volts"),
+        (1e-3, 0.3, "volts"),
+    ],
+)
+def test_units(model, scale, offset, looks):
+    mv = SyntheticHeart(250, ("I", "II")).read(2500) * scale + offset
+    if looks is None:
+        reconstruct(mv, fs=250, leads=("I", "II"), model=model)
+        return
+    with pytest.raises(UnitsError, match=looks) as caught:
+        reconstruct(mv, fs=250, leads=("I", "II"), model=model)
+    assert "pass millivolts" in caught.value.fix
+    with pytest.raises(UnitsError, match=looks):
+        Reconstructor(model, fs=250, leads=("I", "II")).feed(mv)
+
+
+def test_one_electrode_off_is_no_wrong_unit():
+    mv = SyntheticHeart(250, ("I", "II")).read(2500)
+    mv[:, 0] = 400 * np.sin(np.arange(2500))
+    check_unit(swing_mv(mv, Fraction(250)))
+    mv[:, 0] = 0.0
+    check_unit(swing_mv(mv, Fraction(250)))
+    check_unit(swing_mv(np.zeros((2500, 2)), Fraction(250)))
+    check_unit(swing_mv(np.full((2500, 2), np.nan), Fraction(250)))
+    check_unit(swing_mv(np.zeros((0, 2)), Fraction(250)))

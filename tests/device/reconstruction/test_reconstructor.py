@@ -1,0 +1,97 @@
+"""The live reconstructor: any cut, the same bytes, and the same as the pieces it is made of."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_edge.device.conditioning.conditioner import Conditioner
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.reconstruction.offline import reconstruct
+from ecg_edge.device.reconstruction.reconstructor import Reconstructor
+from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.errors import UnitsError
+from tests.support import fakes
+
+
+def wander(n, seed=0):
+    return fakes.walk(n, seed=seed) * 1e-3
+
+
+def streamed(stream, mv, edges):
+    blocks = [stream.feed(mv[a:b]) for a, b in pairwise(edges)]
+    return LeadBlock.join([*blocks, stream.flush()])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    fs=st.sampled_from([100, 250, 360, 500]),
+    cuts=st.lists(st.integers(0, 1500), max_size=9),
+    gone=st.lists(st.tuples(st.integers(0, 1499), st.integers(1, 300), st.integers(0, 1)), max_size=3),
+)
+def test_the_cut_does_not_show(model, fs, cuts, gone):
+    mv = wander(1500)
+    for at, n, lead in gone:
+        mv[at : at + n, lead] = np.nan
+    stream = Reconstructor(model, fs=fs, leads=("I", "II"))
+    whole = streamed(stream, mv, [0, len(mv)])
+    pieces = streamed(stream, mv, sorted({0, *cuts, len(mv)}))  # the same object: flush begins anew
+    for field in ("mv", "valid", "warmup", "sigma"):
+        assert getattr(whole, field).tobytes() == getattr(pieces, field).tobytes(), field
+    assert whole.index == 0 and len(whole) == -(-len(mv) * 100 // fs)
+
+
+@pytest.mark.parametrize("fs", [100, 250, 500])
+def test_it_is_conditioner_and_network(model, fs):
+    mv = wander(4 * fs)
+    mine = streamed(Reconstructor(model, fs=fs, leads=("I", "II"), mains_hz=60), mv, [0, len(mv)])
+    plain = StreamReconstructor(model)
+    x = Conditioner(Fraction(fs), 100, 2, model.spec.conditioning, 60).feed(mv)
+    theirs = LeadBlock.join([plain.feed(x), plain.flush()])
+    assert mine.mv.tobytes() == theirs.mv.tobytes() and mine.sigma.tobytes() == theirs.sigma.tobytes()
+
+
+@pytest.mark.parametrize("fs", [100, 250, 500])
+def test_live_and_offline_agree_but_for_the_delay(model, fs):
+    mv = wander(12 * fs)
+    stream = Reconstructor(model, fs=fs, leads=("I", "II"))
+    live = streamed(stream, mv, [0, 7, 1000, len(mv)])
+    late = np.arange(len(live)) / 100 - stream.delay
+    stored = reconstruct(mv, fs=fs, leads=("I", "II"), model=model)
+    moved = np.interp(late[600:1100], np.arange(len(stored)) / 100, stored.mv[:, 1])
+    assert np.abs(moved - live.mv[600:1100, 1]).max() < 0.05
+    assert stream.latency == pytest.approx(stream.delay + 0.09)
+
+
+def test_columns_are_found_by_name(model):
+    mv = wander(800)
+    straight = Reconstructor(model, fs=250, leads=("I", "II")).feed(mv)
+    other = Reconstructor(model, fs=250, leads="v3,ii,i").feed(np.stack([0 * mv[:, 0], mv[:, 1], mv[:, 0]], axis=1))
+    assert straight.mv.tobytes() == other.mv.tobytes()
+
+
+def test_no_sample_at_all(model):
+    stream = Reconstructor(model, fs=250, leads=("I", "II"))
+    assert len(stream.feed(np.zeros((0, 2)))) == 0 == len(stream.flush())
+
+
+def test_an_amplifier_that_settles_is_no_wrong_unit(model):
+    stream = Reconstructor(model, fs=100, leads=("I", "II"))
+    mv = 0.5 * np.sin(np.arange(1000) / 9)[:, None] * np.ones(2)
+    mv[:150] += np.linspace(300, 0, 150)[:, None]
+    stream.feed(mv)
+    stream.reset()
+    with pytest.raises(UnitsError, match="microvolts or counts"):
+        for piece in np.split(1000 * mv, 100):
+            stream.feed(piece)
+
+
+@pytest.mark.parametrize(("scale", "looks"), [(1000, "microvolts"), (1e-3, "volts")])
+def test_a_short_stream_in_another_unit_is_refused_at_its_end(model, scale, looks):
+    stream = Reconstructor(model, fs=100, leads=("I", "II"))
+    stream.feed(scale * 0.5 * np.sin(np.arange(230) / 9)[:, None] * np.ones(2))
+    with pytest.raises(UnitsError, match=looks):
+        stream.flush()
