@@ -25,7 +25,7 @@ PAPER = {"minor": "#f6d5d5", "major": "#e8a5a5"}
 WARNING = "Reconstructed leads are estimates, not for diagnosis."
 SHOWN_S = 10.0
 _ROW_MV, _LARGEST_MV = 1.0, 4.0
-_DPI = 100
+_DPI = 80
 
 
 def draw_strip(
@@ -71,6 +71,7 @@ def draw_strip(
         ax.fill_between(t, line - widths[:, k], line + widths[:, k], color=style["color"], alpha=0.14, linewidth=0)
         ax.plot(t, line, **style)
     _words(ax, base, provenance, len(mv) > len(t))
+    ax.set_xlabel("seconds; squares of 0.2 s and 0.5 mV" + ("; grey: not settled yet" if warmup[shown].any() else ""))
     return figure
 
 
@@ -107,15 +108,15 @@ def _paper(ax: Axes, t: npt.NDArray[np.float64], base: npt.NDArray[np.float64]) 
     ax.set_yticks([])
     for side in ("left", "top", "right"):
         ax.spines[side].set_visible(False)
-    ax.set_xlabel("seconds; squares of 0.2 s and 0.5 mV")
 
 
 def _words(ax: Axes, base: npt.NDArray[np.float64], provenance: Sequence[str], cut: bool) -> None:
     for lead, y, kind in zip(LEADS, base, provenance, strict=True):
         ax.text(-0.008, y, lead, transform=ax.get_yaxis_transform(), ha="right", va="center", weight="bold",
                 color=STYLES[kind]["color"])  # fmt: skip
-    for kind in dict.fromkeys(provenance):
-        ax.plot([], [], label=kind, **STYLES[kind])
+    for kind, style in STYLES.items():
+        if kind in provenance:
+            ax.plot([], [], label=kind, **style)
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=9)
     title = f"the first {SHOWN_S:g} s. " if cut else ""
     warning = WARNING if "reconstructed" in provenance else ""
