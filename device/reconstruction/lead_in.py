@@ -37,7 +37,7 @@ def lead_in(mv: Floats, fs: Fraction, n: int) -> Floats:
         return mirrored(mv[::-1], n)[::-1]
     filled = _filled(searched)
     at = _most_alike(filled, filled[:like], earliest)
-    return mv[max(0, at - n) : at] - (filled[at] - filled[0])
+    return np.asarray(mv[max(0, at - n) : at] - (filled[at] - filled[0]), np.float64)
 
 
 def mirrored(mv: Floats, n: int) -> Floats:

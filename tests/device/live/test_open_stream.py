@@ -41,7 +41,7 @@ def test_the_rows_of_the_pipeline(model):
     (a, mine), (b, theirs) = fakes.join(blocks), fakes.join(want)
     assert a == b == 0 and len(mine["mv"]) == 400
     assert all(mine[k].tobytes() == theirs[k].tobytes() for k in mine)
-    assert stream.info.leads == ("I", "II") and stream.model.spec is model.spec and stream.url == "ListSource"
+    assert stream.info.leads == ("I", "II") and stream.model.spec is model.spec and stream.url == "fake:"
     assert {b.fs for b in blocks} == {100}
 
 
