@@ -29,6 +29,7 @@ EXTRAS = (
     Extra("wfdb", ("wfdb",), "replaying records"),
     Extra("edf", ("edfio",), "EDF+ files"),
     Extra("plot", ("matplotlib",), "pages and plots"),
+    Extra("pandas", ("pandas",), "tables of leads"),
     Extra("mqtt", ("paho.mqtt",), "an MQTT broker"),
     Extra("lsl", ("pylsl",), "Lab Streaming Layer"),
     Extra("brainflow", ("brainflow",), "boards that BrainFlow drives"),

@@ -225,6 +225,39 @@ def test_asyncio_errors_and_leaving_early(model):
     assert asyncio.run(lost()) == 200 and asyncio.run(early())
 
 
+def test_a_wait_for_a_port_that_is_given_up_closes_it(model):
+    class Slow(fakes.ListSource):
+        """Opens when it is let go."""
+
+        def __init__(self):
+            super().__init__([])
+            self.go, self.closed = threading.Event(), threading.Event()
+
+        def start(self):
+            self.go.wait(10)
+            super().start()
+
+        def stop(self):
+            self.closed.set()
+
+    source = Slow()
+
+    async def impatient():
+        async with opened(source, model):
+            pass
+
+    async def given_up():
+        task = asyncio.create_task(impatient())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(given_up())
+    source.go.set()
+    assert source.closed.wait(10) and source.started
+
+
 def test_two_streams_side_by_side_in_asyncio(model):
     async def total(url):
         rows = 0
