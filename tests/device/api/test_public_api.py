@@ -22,7 +22,7 @@ def test_all_is_what_is_documented():
 
 def test_names_for_mypy_are_those_of_the_table():
     tree = ast.parse(FRONT.read_text())
-    (block,) = (n for n in tree.body if isinstance(n, ast.If))
+    block = next(n for n in tree.body if isinstance(n, ast.If))
     seen = {}
     for node in block.body:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("ecg_edge."):
