@@ -1,48 +1,39 @@
 """A small causal QRS detector: beats a fraction of a second after they happened, and the heart rate.
 
-The way of Pan and Tompkins (IEEE Trans. Biomed. Eng. 32:230, 1985): band-pass, slope, square,
-moving average, two running levels and a threshold between them. What is taken for a candidate here
-is a maximum of the average that nothing within a refractory time to either side exceeds.
+Two running levels and a threshold between them, and searching back, after Pan and Tompkins (IEEE Trans. Biomed. Eng.
+32:230, 1985); see `beat_candidates` for what is judged here. A candidate bent as sharply as the beats before needs
+less height than a blunt one, and a blunt one soon after a beat is its T wave.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
-from ecg_edge.device.conditioning.conditioner import StreamingSos
+from ecg_edge.device.analysis.beat_candidates import Candidate, CandidateFinder, alike, same_wave
+from ecg_edge.device.analysis.heart_rate import HeartRate
 
-_BAND_HZ = (6.0, 18.0)
-_AVERAGE_S = 0.12
-_REFRACTORY_S = 0.2
-_T_WAVE_S = 0.36
+_T_WAVE_S = 0.4
+_BLUNT = 0.5
+"""Bend of a T wave, as a share of its QRS complex's, at most."""
 _LEARN_S = 2.0
 _FORGET_S = 2.5
 _SEARCH_BACK = 1.66
-_STALE_S = 3.0
-_BAND_DELAY_S = 0.06
-_FLOOR = 0.6
-"""(mV/s)²: the average of a QRS of some 40 µV; less is noise on a flat line."""
-_AFTER_FAULT_S = 0.5
-_RR_KEPT = 8
-_BRIDGED_S = 0.2
-"""A held gap with the resampler's kernel about it stays below; a beat is rarely lost in it."""
-
-FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A maximum of the average; `peak` is the sample of its R wave, `bad` the last invalid sample before it."""
-
-    at: int
-    height: float
-    peak: int
-    bad: int
+_USUAL_S = 1.5
+_SHARE = 0.5
+_ABOVE_NOISE = 1.5
+_ABOVE_CALM = 1.6
+_FORGOTTEN_ABOVE_CALM = 3.0
+_RECENT = 6
+_STEP_LIKE = 0.6
+_FAMILIAR, _SAME_WAVE = 0.85, 0.9
+_SMALL = 0.45
+_FAMILIAR_SHARE = 0.2
+_OTHER_SIZE, _AT_ONCE = 4.0, 16.0
+_QUIET = 0.3
+_SAME = 0.85
 
 
 class BeatDetector:
@@ -64,31 +55,21 @@ class BeatDetector:
 
     def __init__(self, fs: int) -> None:
         self._fs = fs
-        self._width = max(2, round(_AVERAGE_S * fs))
-        self._reach = round(_REFRACTORY_S * fs)
-        self._taps, self._around = np.arange(self._width), np.arange(2 * self._reach + 1)
-        self._bridged = round(_BRIDGED_S * fs)
-        self._back = round(_BAND_DELAY_S * fs)
-        band = signal.butter(1, (_BAND_HZ[0], min(_BAND_HZ[1], 0.4 * fs)), "bandpass", fs=fs, output="sos")
-        self._band = StreamingSos(np.asarray(band))
-        self.delay = self._reach + self._width + self._back
-        self._rr: deque[int] = deque(maxlen=_RR_KEPT)
+        self._finder = CandidateFinder(fs)
+        self._rate = HeartRate(fs)
+        self.delay = self._finder.delay
         self.reset(0)
 
     def reset(self, index: int) -> None:
         """Forget everything; the next sample has the given index."""
-        self._band.reset()
-        self._next = index
-        self._seen = np.zeros((2, self._reach + self._width + self._back))  # band-passed, plain
-        self._slope2 = np.zeros(self._width - 1)
-        self._average = np.zeros(2 * self._reach)
-        self._last_bad = self._last_good = index - 1
+        self._finder.reset(index)
+        self._rate.reset()
         self._learnt_at = index + round(_LEARN_S * self._fs)
-        self._waiting: list[_Candidate] = []
-        self._missed: list[_Candidate] = []
+        self._waiting: list[Candidate] = []
+        self._missed: list[Candidate] = []
         self._signal = self._noise = 0.0
-        self._rr.clear()
-        self._beat: _Candidate | None = None
+        self._recent: deque[Candidate] = deque(maxlen=_RECENT)
+        self._beat: Candidate | None = None
 
     def feed(self, mv: npt.NDArray[np.floating], valid: npt.NDArray[np.bool_]) -> list[int]:
         """Take samples of one lead; return the indices of the R peaks they reveal, in order.
@@ -101,91 +82,91 @@ class BeatDetector:
             After more than 0.2 s of invalid samples, beats of the next half second are not reported,
             and no interval is taken across.
         """
-        beats: list[int] = []
-        if len(mv):
-            for c in self._candidates(np.asarray(mv, np.float64), np.asarray(valid, np.bool_)):
-                beats += [b.peak for b in self._learn(c)]
-        return beats
+        found = self._finder.feed(np.asarray(mv, np.float64), np.asarray(valid, np.bool_))
+        return [beat.peak for c in found if not self._is_step(c) for beat in self._learn(c)]
 
     def heart_rate(self) -> float | None:
-        """Beats per minute: median of the last eight intervals; None where they are stale or too few."""
-        if self._beat is None or len(self._rr) < 2 or self._next - self._beat.peak > _STALE_S * self._fs:
-            return None
-        return 60 * self._fs / float(np.median(self._rr))
+        """Beats per minute, over the last eight intervals; None where it cannot be stated (see `HeartRate`)."""
+        return self._rate.per_minute(self._finder.next)
 
-    def _candidates(self, mv: FloatArray, valid: npt.NDArray[np.bool_]) -> list[_Candidate]:
-        """Maxima of the average that became certain with these samples."""
-        n, reach = len(mv), self._reach
-        rows = self._next + np.arange(n)
-        good = np.maximum.accumulate(np.concatenate([[self._last_good], np.where(valid, rows, -1)]))[1:]
-        bad = np.where(rows - good > self._bridged, rows, -1)
-        bad = np.maximum.accumulate(np.concatenate([[self._last_bad], bad]))[1:]
-        band = self._band.feed(mv[:, None])[:, 0]
-        seen = np.concatenate([self._seen, np.stack([band, mv])], axis=1)
-        steps = seen[0, -n:] - seen[0, -n - 1 : -1]
-        slope2 = np.concatenate([self._slope2, (steps * self._fs) ** 2])
-        # One addition after the other: the result cannot depend on the cut.
-        average = np.add.accumulate(slope2[np.arange(n)[:, None] + self._taps], axis=1)[:, -1]
-        average = np.concatenate([self._average, average / self._width])
-        first = self._next - self._seen.shape[1]  # index of the first column of `seen`
-        out = []
-        highest = average[np.arange(n)[:, None] + self._around].argmax(axis=1) == reach
-        for k in np.flatnonzero(highest & (average[reach : reach + n] > _FLOOR)):
-            at = int(rows[k]) - reach
-            if bad[k] < at - _AFTER_FAULT_S * self._fs:
-                out.append(_Candidate(at, float(average[reach + k]), self._peak(seen, at - first) + first, int(bad[k])))
-        self._slope2, self._average = slope2[n:], average[n:]
-        self._seen, self._last_bad, self._last_good = seen[:, n:], int(bad[-1]), int(good[-1])
-        self._next += n
-        return out
-
-    def _peak(self, seen: FloatArray, at: int) -> int:
-        """Column of the R wave that made the average peak at column `at`."""
-        start = max(0, at - self._width)
-        near = start + int(np.abs(seen[0, start : at + 1]).argmax())
-        start = max(0, near - self._back)
-        plain = seen[1, start : near + 1]
-        return start + int(np.abs(plain - plain.mean()).argmax())
-
-    def _learn(self, c: _Candidate) -> list[_Candidate]:
+    def _learn(self, c: Candidate) -> list[Candidate]:
         """Hold the first candidates back until the levels are known from them."""
         if c.at < self._learnt_at:
             self._waiting.append(c)
             return []
         waiting, self._waiting = [*self._waiting, c], []
         if len(waiting) > 1:
-            self._signal = 0.7 * max(w.height for w in waiting)
+            tallest = max(waiting, key=lambda w: w.height)
+            self._signal = 0.84 * tallest.height
         return [beat for w in waiting for beat in self._judge(w)]
 
-    def _judge(self, c: _Candidate) -> list[_Candidate]:
+    def _judge(self, c: Candidate) -> list[Candidate]:
         """Beats this candidate is or reveals."""
         beats = self._search_back(c)
-        threshold = self._noise + 0.25 * (self._signal - self._noise)
-        soon = self._beat is not None and c.at - self._beat.at < _T_WAVE_S * self._fs
-        if c.height < threshold or (soon and self._beat and c.height < 0.25 * self._beat.height):
-            self._noise += 0.125 * (c.height - self._noise)
+        if self._is_t_wave(c):
+            return beats
+        if c.height < max(self._threshold(c), _ABOVE_CALM * c.calm):
             self._missed.append(c)
             return beats
         self._accept(c)
         return [*beats, c]
 
-    def _search_back(self, c: _Candidate) -> list[_Candidate]:
+    def _is_t_wave(self, c: Candidate) -> bool:
+        beat = self._beat
+        soon = beat is not None and c.at - beat.at < _T_WAVE_S * self._fs
+        return beat is not None and soon and c.bend < _BLUNT * beat.bend
+
+    def _is_step(self, c: Candidate) -> bool:
+        return c.step and self._like_beats(c) < _STEP_LIKE
+
+    def _like_beats(self, c: Candidate) -> float:
+        """Correlation with the most similar of the last beats; -1 where there are none."""
+        return max((alike(c, b) for b in self._recent), default=-1.0)
+
+    def _threshold(self, c: Candidate) -> float:
+        strange = self._noise + _SHARE * (self._signal - self._noise)
+        if not self._is_familiar(c):
+            return strange
+        return min(strange, max(_ABOVE_NOISE * self._noise, self._noise + _FAMILIAR_SHARE * (self._signal - self._noise)))
+
+    def _is_familiar(self, c: Candidate) -> bool:
+        """Whether it has the shape of the last beats; a small one needs their T wave as well, or it may be a P wave."""
+        if self._like_beats(c) < _FAMILIAR:
+            return False
+        return c.height > _SMALL * self._signal or max(same_wave(c, b) for b in self._recent) > _SAME_WAVE
+
+    def _search_back(self, c: Candidate) -> list[Candidate]:
         """Take the best of the candidates passed over, if a beat is overdue."""
         if not self._missed or self._beat is None:
             return []
         waited = c.at - self._beat.at
-        usual = float(np.mean(self._rr)) if self._rr else self._fs * _STALE_S / 2
+        usual = self._rate.usual or _USUAL_S * self._fs
         best = max(self._missed, key=lambda m: m.height)
-        forgotten = waited > _FORGET_S * self._fs
-        if waited < _SEARCH_BACK * usual or (best.height < 0.4 * self._noise + 0.1 * self._signal and not forgotten):
+        forgotten = waited > _FORGET_S * self._fs and self._repeated(best)
+        least = max(0.5 * self._noise + 0.25 * self._signal, _ABOVE_CALM * best.calm)
+        if waited < _SEARCH_BACK * usual or (best.height < least and not forgotten):
             return []
         if forgotten:  # the waves have become smaller, after a lead was moved: begin at their size
             self._signal, self._noise = best.height, 0.0
+            self._recent.clear()
         self._accept(best)
         return [best]
 
-    def _accept(self, c: _Candidate) -> None:
-        self._signal += 0.125 * (min(c.height, 4 * self._signal or c.height) - self._signal)
-        if self._beat is not None and c.bad < self._beat.peak:
-            self._rr.append(c.peak - self._beat.peak)
+    def _repeated(self, c: Candidate) -> bool:
+        """Whether it stands out, and another of those passed over looks like it."""
+        if c.height < _FORGOTTEN_ABOVE_CALM * c.calm:
+            return False
+        return any(m is not c and m.height > 0.5 * c.height and alike(m, c) > _SAME for m in self._missed)
+
+    def _accept(self, c: Candidate) -> None:
+        if c.height > _OTHER_SIZE * self._signal:  # what was found before were no beats, or the lead was moved
+            self._signal = 0.5 * min(c.height, _AT_ONCE * self._signal or c.height)
+            self._rate.reset()
+        else:
+            self._signal += 0.125 * (min(c.height, 2 * self._signal) - self._signal)
+        self._recent.append(c)
+        self._rate.add(c, c.height / (self._noise + _QUIET))
+        for m in self._missed:
+            if m is not c:
+                self._noise += 0.25 * (m.height - self._noise)
         self._beat, self._missed = c, []

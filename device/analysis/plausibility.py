@@ -1,0 +1,199 @@
+"""Whether the numbers of a lead can be millivolts of a heart at all: their size, and signals no heart makes.
+
+Judged on native samples. This finds inputs that are something else (a counter, a test tone, noise, another unit);
+whether an ECG is good enough to reconstruct from is the matter of `noise_gate`. The limits lie far from what hearts
+do: R waves reach some 5 mV, ventricular flutter looks like a sine wave of up to 5 Hz, fibrillation has its power
+below 10 Hz.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.analysis.recent_rows import Tail
+
+WINDOW_S = 4
+DOUBT_AFTER, NOISE_AFTER, TRUST_AFTER = 2, 6, 4
+"""Verdicts in a row, one each second, that raise a doubt, call it noise, and settle it: a slow heart rests 5 s."""
+LARGE_MV, SMALL_MV = 20.0, 0.02
+_ONE_WAY = 0.97
+_WANDER_HZ = 0.4
+_TONE_HZ, _TONE, _PURE = 8.0, 0.9, 0.998
+_HEART_HZ, _HISS_HZ, _BUMP = (1.0, 10.0), (12.0, 40.0), 3.6
+Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why a lead cannot be millivolts of a heart.
+
+    Attributes
+    ----------
+    word : str
+        ``large``, ``small``, ``counter``, ``tone`` or ``noise``: for programs.
+    text : str
+        What is seen, for the human; follows the name of the lead.
+    """
+
+    word: str
+    text: str
+
+
+WORDS = ("large", "small", "counter", "tone", "noise")
+
+
+def doubt(x: Array, fs: float) -> Doubt | None:
+    """Judge some seconds of one lead.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples,)
+        In mV, some seconds, all valid.
+    fs : float
+        Rate in Hz.
+
+    Returns
+    -------
+    Doubt or None
+        None where it may be an ECG.
+    """
+    size = _size(x, fs)
+    if _is_counter(x):
+        return Doubt("counter", f"rises or falls evenly by {_mv(float(np.ptp(x)))}: a counter or a clock, not an ECG")
+    if size < SMALL_MV:
+        return Doubt("small", f"is {_mv(size)} high, too small for a heart: electrodes and unit?")
+    power, hz = _spectrum(x, fs)
+    if size >= LARGE_MV:
+        return Doubt("large", f"is {_mv(size)} high, too large for a heart: is the unit or the gain right?")
+    if (tone := _tone(power, hz)) is not None:
+        return Doubt("tone", f"is a steady tone of {tone:.3g} Hz, not an ECG")
+    if _is_noise(x, power, hz):
+        return Doubt("noise", "is noise without heartbeats")
+    return None
+
+
+def _mv(size: float) -> str:
+    return f"{size:.3g} mV" if size >= 0.1 else f"{1e3 * size:.2g} µV"
+
+
+def _size(x: Array, fs: float) -> float:
+    """Median height of the seconds, each without its slope."""
+    n = max(2, round(fs))
+    seconds = [x[k : k + n] for k in range(0, len(x) - n + 1, n)]
+    line = np.linspace(0, 1, n)
+    return float(np.median([np.ptp(s - (s[-1] - s[0]) * line) for s in seconds]))
+
+
+def _is_counter(x: Array) -> bool:
+    """Whether nearly all steps that are none of zero go one way; an R wave alone goes both."""
+    steps = np.diff(x)
+    moved = steps[steps != 0]
+    if len(moved) < len(x) // 50 + 2:
+        return False
+    return bool(max((moved > 0).mean(), (moved < 0).mean()) > _ONE_WAY)
+
+
+def _spectrum(x: Array, fs: float) -> tuple[Array, Array]:
+    """Power above the baseline's wander, and its frequencies."""
+    hz = np.asarray(np.fft.rfftfreq(len(x), 1 / fs))
+    power = np.abs(np.fft.rfft((x - x.mean()) * np.hanning(len(x)))) ** 2
+    return power[hz > _WANDER_HZ], hz[hz > _WANDER_HZ]
+
+
+def _tone(power: Array, hz: Array) -> float | None:
+    """Frequency of the one line that holds the power."""
+    top = int(power.argmax())
+    share = float(power[max(0, top - 2) : top + 3].sum() / (power.sum() + 1e-30))
+    return float(hz[top]) if share > (_TONE if hz[top] >= _TONE_HZ else _PURE) else None
+
+
+def _is_noise(x: Array, power: Array, hz: Array) -> bool:
+    """Whether more power lies above the heart's band than in it, and no wave stands out."""
+    heart, hiss = (float(power[(hz >= a) & (hz < b)].sum()) for a, b in (_HEART_HZ, _HISS_HZ))
+    level = x - x.mean()
+    spread = float((level**2).mean())
+    return hiss > heart and float((level**4).mean()) < _BUMP * spread**2
+
+
+class Plausibility:
+    """Judges leads once a second; what it returns is the same however the samples are cut.
+
+    Parameters
+    ----------
+    fs : Fraction
+        Native rate in Hz.
+    n_leads : int
+        Number of leads.
+
+    Attributes
+    ----------
+    doubts : tuple of (Doubt or None)
+        Of each lead, now.
+    """
+
+    def __init__(self, fs: Fraction, n_leads: int) -> None:
+        self._fs, self._n = fs, n_leads
+        self._window = max(8, round(WINDOW_S * fs))
+        self._recent = Tail(self._window, np.zeros((0, n_leads)))
+        self._recent_ok = Tail(self._window, np.zeros((0, n_leads), np.bool_))
+        self._seen, self._seconds = 0, 1
+        self._bad, self._good = [0] * n_leads, [0] * n_leads
+        self.doubts: tuple[Doubt | None, ...] = (None,) * n_leads
+
+    def feed(self, mv: npt.NDArray[np.floating], valid: BoolArray) -> list[tuple[int, int, Doubt | None]]:
+        """Take native samples.
+
+        Parameters
+        ----------
+        mv, valid : ndarray of shape (n_samples, n_leads)
+            In mV, and where they can be trusted; invalid ones may hold anything.
+
+        Returns
+        -------
+        list of (int, int, Doubt or None)
+            Sample of this block at which a doubt arose or ended, column, and the doubt (None: ended).
+        """
+        turns: list[tuple[int, int, Doubt | None]] = []
+        at = 0
+        while (stop := self._due - self._seen) <= len(mv) - at:
+            self._take(mv[at : at + stop], valid[at : at + stop])
+            at += stop
+            self._seconds += 1
+            turns += [(at, k, now) for k, now in self._judge()]
+        self._take(mv[at:], valid[at:])
+        return turns
+
+    @property
+    def _due(self) -> int:
+        """Samples after which the next verdict is given."""
+        return -(-self._seconds * self._fs.numerator // self._fs.denominator)
+
+    def _take(self, mv: npt.NDArray[np.floating], valid: BoolArray) -> None:
+        self._recent.add(np.where(valid, mv, 0.0))
+        self._recent_ok.add(valid)
+        self._seen += len(mv)
+
+    def _judge(self) -> list[tuple[int, Doubt | None]]:
+        """Columns whose doubt has changed."""
+        if self._seen < self._window:
+            return []
+        mv, ok = self._recent.rows(), self._recent_ok.rows().all(axis=0)
+        changed = []
+        for k in np.flatnonzero(ok):
+            before, now = self.doubts[k], self._weigh(int(k), doubt(mv[:, k], float(self._fs)))
+            if (before and before.word) != (now and now.word):
+                self.doubts = (*self.doubts[:k], now, *self.doubts[k + 1 :])
+                changed.append((int(k), now))
+        return changed
+
+    def _weigh(self, k: int, verdict: Doubt | None) -> Doubt | None:
+        self._bad[k] = self._bad[k] + 1 if verdict else 0
+        self._good[k] = 0 if verdict else self._good[k] + 1
+        if verdict and self._bad[k] >= (NOISE_AFTER if verdict.word == "noise" else DOUBT_AFTER):
+            return verdict
+        return None if self._good[k] >= TRUST_AFTER else self.doubts[k]
