@@ -173,7 +173,9 @@ class CandidateFinder:
         peak = self._peak(seen, column)
         plain = seen[1]
         start = column - self._width - self._back
-        bend = float(np.abs(plain[start + 2 : column + 1] - 2 * plain[start + 1 : column] + plain[start : column - 1]).max())
+        bend = float(
+            np.abs(plain[start + 2 : column + 1] - 2 * plain[start + 1 : column] + plain[start : column - 1]).max()
+        )
         return Candidate(
             at,
             height,

@@ -127,7 +127,9 @@ class BeatDetector:
         strange = self._noise + _SHARE * (self._signal - self._noise)
         if not self._is_familiar(c):
             return strange
-        return min(strange, max(_ABOVE_NOISE * self._noise, self._noise + _FAMILIAR_SHARE * (self._signal - self._noise)))
+        return min(
+            strange, max(_ABOVE_NOISE * self._noise, self._noise + _FAMILIAR_SHARE * (self._signal - self._noise))
+        )
 
     def _is_familiar(self, c: Candidate) -> bool:
         """Whether it has the shape of the last beats; a small one needs their T wave as well, or it may be a P wave."""

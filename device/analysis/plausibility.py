@@ -45,6 +45,10 @@ class Doubt:
 
 
 WORDS = ("large", "small", "counter", "tone", "noise")
+BARRED = ("large", "counter", "tone")
+"""Of which nothing is reconstructed. A heart that stands still is small, or noise."""
+BEATLESS = ("counter", "tone", "noise")
+"""In which no heart rate is found."""
 
 
 def doubt(x: Array, fs: float) -> Doubt | None:

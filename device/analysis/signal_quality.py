@@ -34,7 +34,8 @@ class Quality:
         0 (nothing is reconstructed from it) to 1.
     reason : str
         ``flat``, ``clipped``, ``baseline``, ``mains``, ``noise`` or ``motion`` where the index is below a half;
-        else empty.
+        ``large``, ``small``, ``counter`` or ``tone`` where the lead cannot be millivolts of a heart (see
+        `plausibility`); else empty.
     """
 
     index: float

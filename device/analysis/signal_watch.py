@@ -1,7 +1,8 @@
-"""All that is watched on the measured leads: faults, the quality index and the gate, with the notes they give."""
+"""All that is watched on the measured leads: faults, plausibility, the quality index and the gate, with their notes."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.analysis.noise_gate import NoiseGate
+from ecg_edge.device.analysis.plausibility import BARRED, Doubt, Plausibility
 from ecg_edge.device.analysis.signal_quality import FaultWatch, Quality, QualityIndex
 from ecg_edge.device.lead_block import Note
 from ecg_edge.firmware_bridge.events import Channel
@@ -38,18 +40,29 @@ class SignalWatch:
         self._faults = FaultWatch(channels, fs)
         self._index = QualityIndex(fs, len(leads))
         self._gate = NoiseGate(model_fs, len(leads))
+        self._plausible = Plausibility(fs, len(leads))
+        self._barred = np.zeros(len(leads), np.bool_)
+        self._turns: list[tuple[int, int, bool]] = []
+        self._next_row = 0
         self._faulty: tuple[str, ...] = ("",) * len(leads)
 
     @property
     def quality(self) -> dict[str, Quality]:
         """How good each lead is now; 0 where nothing is reconstructed from it."""
-        now = zip(self._index.now(self._faults), self._gate.reasons, strict=True)
+        reasons = [d.word if d else gate for d, gate in zip(self._plausible.doubts, self._gate.reasons, strict=True)]
+        now = zip(self._index.now(self._faults), reasons, strict=True)
         judged = (replace(q, index=0.0, reason=reason) if reason and q.index else q for q, reason in now)
         return dict(zip(self._leads, judged, strict=True))
+
+    @property
+    def doubts(self) -> dict[str, Doubt]:
+        """Leads that cannot be millivolts of a heart, and why."""
+        return {lead: d for lead, d in zip(self._leads, self._plausible.doubts, strict=True) if d}
 
     def reset(self, row: int) -> None:
         """The signal begins anew at a row of the model rate."""
         self._gate.reset(row)
+        self._next_row = row
 
     def faults(self, counts: npt.NDArray[np.int32]) -> tuple[BoolArray, BoolArray]:
         """Where counts of shape (n_samples, n_leads) are flat, and where clipped."""
@@ -58,8 +71,12 @@ class SignalWatch:
     def native(
         self, mv: npt.NDArray[np.float64], valid: BoolArray, faults: tuple[BoolArray, BoolArray], index: int
     ) -> Iterator[Note]:
-        """Take native samples from `index` on; notes of where a lead became flat or clipped, or recovered."""
+        """Take native samples from `index` on; notes of where a lead became flat, clipped or implausible, or not."""
         self._index.feed(mv, valid)
+        for at, column, doubt in self._plausible.feed(mv, valid):
+            at += index
+            self._turns.append((math.ceil(at / self._step), column, doubt is not None and doubt.word in BARRED))
+            yield Note("signal", at, at, f"lead {self._leads[column]} {doubt.text if doubt else 'may be an ECG again'}")
         flat, clipped = faults
         if not (any(self._faulty) or flat.any() or clipped.any()):
             return
@@ -76,9 +93,22 @@ class SignalWatch:
     def rows(self, x: npt.NDArray[np.float32], valid: BoolArray) -> tuple[BoolArray, list[Note]]:
         """Take conditioned rows; where a lead is fit to reconstruct from, and notes of where that changed."""
         fit, turns = self._gate.feed(x, valid)
+        fit &= ~self._barred_rows(len(x))
         notes = []
         for row, k, reason in turns:
             at = round(row * self._step)
             word = f"too noisy to reconstruct from ({reason})" if reason else "fit to reconstruct from again"
             notes.append(Note("signal", at, at, f"lead {self._leads[k]} is {word}"))
         return fit, notes
+
+    def _barred_rows(self, n: int) -> BoolArray:
+        """Where a lead cannot be an ECG at all, of the next `n` rows."""
+        first = self._next_row
+        self._next_row += n
+        barred = np.repeat(self._barred[None], n, axis=0)
+        for row, k, bar in self._turns:
+            barred[max(0, row - first) :, k] = bar
+            if row < self._next_row:
+                self._barred[k] = bar
+        self._turns = [turn for turn in self._turns if turn[0] >= self._next_row]
+        return barred

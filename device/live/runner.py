@@ -254,7 +254,7 @@ class Runner:
             rate_hz=(n1 - n0) / (t1 - t0) if t1 > t0 else 0.0,
             latency_p50_ms=1e3 * self._latency.percentile(50),
             latency_p99_ms=1e3 * self._latency.percentile(99),
-            heart_rate_bpm=stream.beats.heart_rate(),
+            heart_rate_bpm=stream.heart_rate,
             lead_off=pipeline.lead_off,
             dropped_blocks=self._dropped(),
             connected=self._connected and not self._silent,
@@ -296,7 +296,7 @@ class Runner:
             summary.info, summary.model = pipeline.info, self._stream.model
             summary.provenance, summary.counts = pipeline.provenance, pipeline.counts
             summary.drift_ppm = self._stream.clocks.drift_ppm
-            summary.heart_rate_bpm = self._stream.beats.heart_rate()
+            summary.heart_rate_bpm = self._stream.heart_rate
             summary.latency_s = {"p50": latency.percentile(50), "p99": latency.percentile(99), "max": latency.max_s}
             summary.terms_s = pipeline.latency_terms | {"compute": latency.percentile(50)}
         return summary

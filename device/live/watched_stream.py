@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.clock_drift import ClockFit
+from ecg_edge.device.analysis.plausibility import BEATLESS
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import LeadBlock, Note
@@ -66,6 +67,12 @@ class WatchedStream:
     def warnings(self) -> tuple[str, ...]:
         """What is wrong now, in words."""
         return (_EXCHANGED,) if self._said_exchanged else ()
+
+    @property
+    def heart_rate(self) -> float | None:
+        """Beats per minute; None where it cannot be stated, and from a lead that is no ECG."""
+        doubt = self.pipeline.doubts.get(LEADS[self._beat_column])
+        return None if doubt is not None and doubt.word in BEATLESS else self.beats.heart_rate()
 
     def within_limit(self, event: Event) -> Event:
         """Cut an event at the length of signal asked for."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.analysis.plausibility import Doubt
 from ecg_edge.device.analysis.signal_quality import Quality
 from ecg_edge.device.analysis.signal_watch import SignalWatch
 from ecg_edge.device.conditioning.conditioner import Conditioner
@@ -136,6 +137,11 @@ class Pipeline:
     def quality(self) -> dict[str, Quality]:
         """How good each measured lead is now."""
         return self._watch.quality
+
+    @property
+    def doubts(self) -> dict[str, Doubt]:
+        """Measured leads that cannot be millivolts of a heart, and why."""
+        return self._watch.doubts
 
     @property
     def lead_off(self) -> tuple[str, ...]:

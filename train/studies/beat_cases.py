@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,13 +59,13 @@ class Shape:
         )
 
 
-def drawn(times: Array, shapes: Callable[[int], Shape], seconds: float = SECONDS) -> Array:
-    """Sum of the beats' waves at `FS`."""
-    at = np.arange(round(seconds * FS)) / FS
+def drawn(times: Array, *shapes: Shape) -> Array:
+    """Sum of the beats' waves at `FS`; the beats take the shapes in turn."""
+    at = np.arange(round(SECONDS * FS)) / FS
     y = np.zeros_like(at)
     rr = np.diff(times, prepend=times[0] - 1.0)
     for k, (beat, interval) in enumerate(zip(times, rr, strict=True)):
-        for height, shift, width in shapes(k).waves(float(interval)):
+        for height, shift, width in shapes[k % len(shapes)].waves(float(interval)):
             near = slice(*np.searchsorted(at, (beat + shift - 5 * width, beat + shift + 5 * width)))
             y[near] += height * np.exp(-0.5 * ((at[near] - beat - shift) / width) ** 2)
     return y
@@ -99,15 +99,16 @@ def cases(seed: int = 0) -> Iterator[Case]:
 def heartless(seed: int = 0) -> Iterator[Case]:
     """Inputs without a heart: no rate may be stated."""
     rng = np.random.default_rng([seed, 99])
-    t, none = np.arange(round(SECONDS * FS)) / FS, np.zeros(0)
+    t: Array = np.arange(round(SECONDS * FS)) / FS
+    none = np.zeros(0)
     for mv in (0.005, 0.02, 0.05, 0.2, 1.0):
         yield Case("noise", f"white {1e3 * mv:.0f} µV", white(rng, mv), none)
     for low, high, mv in ((10, 48, 0.05), (10, 48, 0.3), (0.5, 5, 0.3), (4, 7, 0.4)):
         yield Case("noise", f"{low}–{high} Hz, {1e3 * mv:.0f} µV", band(rng, mv, low, high), none)
     for hz in (1.0, 2.0, 10.0, 50.0):
         yield Case("no ECG", f"sine {hz:.0f} Hz", np.sin(2 * np.pi * hz * t) + white(rng, 0.002), none)
-    yield Case("no ECG", "ramp", 0.001 * np.arange(len(t)), none)
-    yield Case("no ECG", "counter of 8 bits", (np.arange(len(t)) % 256) * 0.005, none)
+    yield Case("no ECG", "ramp", 0.25 * t, none)
+    yield Case("no ECG", "counter of 8 bits", np.asarray(np.arange(len(t)) % 256 * 0.005, np.float64), none)
     yield Case("no ECG", "square 1 Hz", signal.square(2 * np.pi * t) + white(rng, 0.005), none)
     spikes = np.zeros_like(t)
     spikes[FS :: round(0.86 * FS)] = 5.0
@@ -124,7 +125,7 @@ def _tall_t(rng: np.random.Generator) -> Iterator[Case]:
     for bpm in (38, 45, 55, 75):
         for r, t in ((0.4, 0.9), (0.5, 0.6), (1.0, 1.2), (0.5, -0.8)):
             times = even(bpm, rng)
-            y = drawn(times, lambda _, r=r, t=t: Shape(r=r, t=t)) + white(rng, 0.008)
+            y = drawn(times, Shape(r=r, t=t)) + white(rng, 0.008)
             yield Case("tall T", f"T {t} over R {r}, {bpm}/min", y, times)
 
 
@@ -133,7 +134,7 @@ def _alternating(rng: np.random.Generator) -> Iterator[Case]:
         for share in (0.25, 0.35, 0.5):
             times = even(bpm, rng)
             shapes = (Shape(), Shape(r=share, t=0.25 * share, p=0.12 * share))
-            y = drawn(times, lambda k, s=shapes: s[k % 2]) + white(rng, 0.008)
+            y = drawn(times, *shapes) + white(rng, 0.008)
             yield Case("every other beat small", f"{share} of the other, {bpm}/min", y, times)
 
 
@@ -141,7 +142,7 @@ def _slow(rng: np.random.Generator) -> Iterator[Case]:
     for bpm in (12, 15, 20, 26):
         for noise in (0.005, 0.02, 0.04):
             times = even(bpm, rng)
-            y = drawn(times, lambda _: Shape()) + white(rng, noise)
+            y = drawn(times, Shape()) + white(rng, noise)
             yield Case("slow", f"{bpm}/min, {1e3 * noise:.0f} µV of noise", y, times)
 
 
@@ -160,7 +161,7 @@ def _shapes(rng: np.random.Generator) -> Iterator[Case]:
             times = even(bpm, rng)
             if bpm > 100:
                 shape = Shape(shape.r, shape.width, 0.5 * shape.t, 0.03, shape.p, 0.13)
-            y = drawn(times, lambda _, s=shape: s) + white(rng, 0.008)
+            y = drawn(times, shape) + white(rng, 0.008)
             yield Case("shapes", f"{name}, {bpm}/min", y, times)
 
 
@@ -168,26 +169,26 @@ def _rhythms(rng: np.random.Generator) -> Iterator[Case]:
     fibrillating = Shape(p=0.0)
     for bpm, spread in ((70, 0.2), (100, 0.22), (140, 0.2)):
         times = even(bpm, rng, spread)
-        y = drawn(times, lambda _: fibrillating) + band(rng, 0.03, 4, 8) + white(rng, 0.008)
+        y = drawn(times, fibrillating) + band(rng, 0.03, 4, 8) + white(rng, 0.008)
         yield Case("rhythms", f"fibrillation of the atria, {bpm}/min", y, times)
     for bpm in (60, 80):  # every second beat early and wide
         pairs = even(bpm / 2, rng)
         times = np.sort(np.concatenate([pairs, pairs + 0.36 * 120 / bpm]))
-        y = drawn(times, lambda k: (Shape(), Shape(r=-1.4, width=0.03, t=0.5, t_width=0.06, p=0.0))[k % 2])
+        y = drawn(times, Shape(), Shape(r=-1.4, width=0.03, t=0.5, t_width=0.06, p=0.0))
         yield Case("rhythms", f"bigeminy, {bpm}/min", y + white(rng, 0.008), times)
     for bpm in (150, 190):
         times = even(bpm, rng, 0.01)
-        y = drawn(times, lambda _: Shape(r=1.2, width=0.045, t=-0.8, t_width=0.05, p=0.0)) + white(rng, 0.008)
+        y = drawn(times, Shape(r=1.2, width=0.045, t=-0.8, t_width=0.05, p=0.0)) + white(rng, 0.008)
         yield Case("rhythms", f"tachycardia of the ventricles, {bpm}/min", y, times)
     times = even(60, rng)
     times = times[(times % 20) > 4.5]
-    yield Case("rhythms", "pauses of 4 s", drawn(times, lambda _: Shape()) + white(rng, 0.008), times)
+    yield Case("rhythms", "pauses of 4 s", drawn(times, Shape()) + white(rng, 0.008), times)
     times, atria = even(35, rng), even(92, rng)
-    y = drawn(times, lambda _: Shape(r=0.7, width=0.02, t=-0.3, p=0.0)) + drawn(atria, lambda _: Shape(0.0, t=0.0, p=0.22))
+    y = drawn(times, Shape(r=0.7, width=0.02, t=-0.3, p=0.0)) + drawn(atria, Shape(0.0, t=0.0, p=0.22))
     yield Case("rhythms", "block of the third degree, 35/min", y + white(rng, 0.008), times)
     for noise in (0.1, 0.2):
         times = even(75, rng)
-        y = drawn(times, lambda _: Shape())
+        y = drawn(times, Shape())
         yield Case("noisy", f"white {1e3 * noise:.0f} µV", y + white(rng, noise), times)
         yield Case("noisy", f"muscle {1e3 * noise:.0f} µV", y + band(rng, noise, 10, 48), times)
         yield Case("noisy", f"motion {2e3 * noise:.0f} µV", y + band(rng, 2 * noise, 0.5, 5), times)
@@ -197,7 +198,7 @@ def _artefacts(rng: np.random.Generator) -> Iterator[Case]:
     for step in (0.8, 2.0, 5.0, -5.0):
         for bpm in (50, 75):
             times = even(bpm, rng)
-            y = drawn(times, lambda _: Shape()) + white(rng, 0.008)
+            y = drawn(times, Shape()) + white(rng, 0.008)
             for number, at in enumerate(rng.uniform(0.45, 0.6, 20) + 8 + np.arange(0, 80, 8)[np.arange(20) % 10]):
                 beat = times[np.searchsorted(times, at)] - 60 / bpm * 0.45
                 y[round(beat * FS) :] += step * (-1) ** number if number < 10 else 0.0
@@ -209,11 +210,11 @@ def _pacing(rng: np.random.Generator) -> Iterator[Case]:
     for size in (1.0, 4.0, -4.0, 12.0):
         for name, ahead, shape in (("atrium", 0.20, Shape()), ("ventricle", 0.045, wide)):
             times = even(65, rng, 0.01)
-            y = drawn(times, lambda _, s=shape: s) + white(rng, 0.008)
+            y = drawn(times, shape) + white(rng, 0.008)
             y[np.rint((times - ahead) * FS).astype(int)] += size
             yield Case("pacing", f"{size} mV before the {name}", y, times)
         times = even(40, rng)
-        y = drawn(times, lambda _: wide) + white(rng, 0.008)
+        y = drawn(times, wide) + white(rng, 0.008)
         spikes = np.arange(0.7, SECONDS - 1, 0.83)
         y[np.rint(spikes * FS).astype(int)] += size
         yield Case("pacing", f"{size} mV without capture, 40/min", y, times)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import importlib.util
 import io
 import json
@@ -16,6 +17,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,9 @@ def follow(mv: Array, fs: int, detector: BeatDetector | None = None) -> Followed
         beats += detector.feed(hop, np.ones(len(hop), np.bool_))
         rates.append(detector.heart_rate() or np.nan)
     seconds = np.arange(1, len(rows) // MODEL_FS)
-    return Followed(np.array(sorted(beats)) / MODEL_FS - conditioner.delay, np.array(rates)[seconds * MODEL_FS // HOP - 1])
+    return Followed(
+        np.array(sorted(beats)) / MODEL_FS - conditioner.delay, np.array(rates)[seconds * MODEL_FS // HOP - 1]
+    )
 
 
 def counted(found: Array, truth: Array, stop: float) -> tuple[int, int, int]:
@@ -96,10 +100,10 @@ def others() -> dict[str, Detector]:
     """Kept detectors that are installed."""
     found: dict[str, Detector] = {"WFDB XQRS": _xqrs, "WFDB GQRS": _gqrs}
     for method in _NEUROKIT:
-        found[f"NeuroKit2 {method}"] = lambda mv, fs, method=method: _neurokit(mv, fs, method)
+        found[f"NeuroKit2 {method}"] = partial(_neurokit, method=method)
     if importlib.util.find_spec("ecgdetectors"):
         for method in ("two_average_detector", "swt_detector", "wqrs_detector"):
-            found[f"py-ecg-detectors {method}"] = lambda mv, fs, method=method: _py_ecg(mv, fs, method)
+            found[f"py-ecg-detectors {method}"] = partial(_py_ecg, method=method)
     if importlib.util.find_spec("sleepecg"):
         found["SleepECG"] = _sleepecg
     return found
@@ -125,15 +129,12 @@ def _neurokit(mv: Array, fs: int, method: str) -> Array:
 
 
 def _py_ecg(mv: Array, fs: int, method: str) -> Array:
-    import ecgdetectors
-
-    return np.asarray(getattr(ecgdetectors.Detectors(fs), method)(mv)) / fs
+    detectors = importlib.import_module("ecgdetectors").Detectors(fs)
+    return np.asarray(getattr(detectors, method)(mv)) / fs
 
 
 def _sleepecg(mv: Array, fs: int) -> Array:
-    import sleepecg
-
-    return np.asarray(sleepecg.detect_heartbeats(mv, fs)) / fs
+    return np.asarray(importlib.import_module("sleepecg").detect_heartbeats(mv, fs)) / fs
 
 
 def annotated(folder: Path) -> Iterator[tuple[str, int, Case]]:
@@ -203,7 +204,7 @@ def _quietly(run: Detector, mv: Array, fs: int) -> Array:
         warnings.simplefilter("ignore")
         try:
             found = np.asarray(run(np.asarray(mv, np.float64), fs), np.float64)
-        except Exception:  # whatever it is, it is theirs
+        except Exception:  # noqa: BLE001  whatever it is, it is theirs
             return np.zeros(0)
     return np.sort(found[np.isfinite(found)])
 

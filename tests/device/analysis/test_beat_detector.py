@@ -10,6 +10,8 @@ from wfdb import processing
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.train.studies.beat_cases import FS, SECONDS, cases, heartless
+from ecg_edge.train.studies.beat_detection import RATE_FROM_S, counted, follow, judged
 
 
 def train(fs, seconds=60.0, bpm=70.0, seed=0, noise=0.01, polarity=1.0, t_wave=0.3):
@@ -146,3 +148,45 @@ def test_clean_five_minutes_of_118e06(data_folder):
     inner = (truth > 1080) & (truth < 299 * 360)
     sensitivity, ppv = score(found[(found > 1044) & (found < 299 * 360)], truth[inner], 36)
     assert sensitivity >= 0.99 and ppv >= 0.99
+
+
+CASES = list(cases())
+DEMANDED = {"noisy": (0.96, 0.93, 0)}
+"""Sensitivity, precision and seconds of a wrong rate that a group may show; elsewhere nearly none."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c.group}: {c.name}" for c in CASES])
+def test_hard_cases_are_right_or_without_a_figure(case):
+    followed = follow(case.mv, FS)
+    hits, beats, false = counted(followed.beats, case.beats, SECONDS - 1)
+    right, wrong, _ = judged(followed.rates, case.beats)
+    se, precision, most_wrong = DEMANDED.get(case.group, (0.98, 0.97, 3))
+    assert hits >= se * beats and hits >= precision * (hits + false) and wrong <= most_wrong
+    assert right >= 0.8 * len(followed.rates) - RATE_FROM_S or case.group == "noisy"
+
+
+@pytest.mark.parametrize("case", list(heartless()), ids=lambda c: c.name)
+def test_no_rate_is_stated_where_there_is_no_heart(case):
+    if case.name.startswith("sine 2 Hz"):
+        pytest.skip("looks like a flutter; `plausibility` calls it a tone")
+    _, wrong, none = judged(follow(case.mv, FS).rates, case.beats)
+    assert wrong <= 8 and none >= 60  # noise in a narrow band resembles fibrillation for moments
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from([c for c in [*CASES, *heartless()] if c.group in ("pacing", "steps", "tall T", "noise", "slow")]),
+    st.lists(st.integers(1, 300), min_size=1, max_size=40),
+    st.integers(0, 60),
+)
+def test_cuts_do_not_matter_in_hard_cases(case, cuts, start):
+    conditioner = Conditioner(FS, 100, 1, ConditioningSpec(), 50)
+    x = conditioner.feed(case.mv[start * FS : (start + 20) * FS, None])[:, 0]
+    valid = np.ones(len(x), bool)
+    valid[700:740] = False
+    whole, one = beats(x, 100, valid)
+    pieces, found, at = BeatDetector(100), [], 0
+    for n in [*cuts, len(x)]:
+        found += pieces.feed(x[at : at + n], valid[at : at + n])
+        at = min(len(x), at + n)
+    assert found == whole and pieces.heart_rate() == one.heart_rate()

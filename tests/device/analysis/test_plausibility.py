@@ -1,0 +1,102 @@
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_edge.device.analysis.plausibility import Plausibility
+from ecg_edge.device.analysis.signal_watch import SignalWatch
+from ecg_edge.firmware_bridge.events import Channel
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from ecg_edge.train.studies.beat_cases import FS, cases, heartless
+
+RNG = np.random.default_rng(0)
+ECG = SyntheticHeart(250, ("II",), noise_uv=10).read(20 * 250)[:, 0]
+T = np.arange(len(ECG)) / 250
+
+
+def turns(x, fs=FS):
+    found = Plausibility(Fraction(fs), 1).feed(x[:, None], np.ones((len(x), 1), bool))
+    return [(row / float(fs), doubt.word if doubt else "") for row, _, doubt in found]
+
+
+@pytest.mark.parametrize(
+    ("x", "word"),
+    [
+        (1000 * ECG, "large"),
+        (30 * ECG, "large"),
+        (0.001 * ECG, "small"),
+        (0.05 * RNG.standard_normal(len(ECG)), "noise"),
+        (0.005 * RNG.standard_normal(len(ECG)), "noise"),
+        (np.sin(2 * np.pi * 10 * T), "tone"),
+        (np.sin(2 * np.pi * 50 * T) + 0.1 * np.sin(T), "tone"),
+        (np.sin(2 * np.pi * 2 * T), "tone"),
+        (0.001 * np.arange(len(ECG)), "counter"),
+        (0.01 * (np.arange(len(ECG)) % 256), "counter"),
+        (-0.004 * np.repeat(np.arange(len(ECG) // 5), 5), "counter"),
+    ],
+)
+def test_what_is_no_ecg_is_said_seconds_after_the_start(x, word):
+    (at, found), *rest = turns(x)
+    assert found == word and at <= 9 and not rest
+
+
+def test_no_heart_is_doubted():
+    for case in cases():
+        assert turns(case.mv) == [], case.name
+
+
+@pytest.mark.parametrize("fs", [100, 125, Fraction(1000, 3), 500, 2000])
+def test_rates_do_not_matter(fs):
+    x = SyntheticHeart(fs, ("II",)).read(int(15 * fs))[:, 0]
+    assert turns(x, fs) == []
+    assert [word for _, word in turns(1e6 * x, fs)] == ["large"]
+
+
+def test_a_doubt_ends_when_the_signal_is_right_again():
+    x = np.concatenate([1000 * ECG, ECG])
+    assert [word for _, word in turns(x)] == ["large", ""]
+
+
+def test_invalid_samples_are_not_judged():
+    x, valid = 1000 * ECG[:, None], np.ones((len(ECG), 1), bool)
+    valid[::500] = False
+    assert Plausibility(Fraction(FS), 1).feed(x, valid) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 2000), max_size=12))
+def test_cuts_do_not_matter(cuts):
+    x = np.stack([np.concatenate([1000 * ECG, ECG]), np.concatenate([ECG, np.sin(2 * np.pi * 10 * T)])], axis=1)
+    ok = np.ones(x.shape, bool)
+    whole, pieces, found = Plausibility(Fraction(FS), 2).feed(x, ok), Plausibility(Fraction(FS), 2), []
+    edges = [0, *np.cumsum(cuts)[np.cumsum(cuts) < len(x)], len(x)]
+    for a, z in pairwise(edges):
+        found += [(row + a, k, doubt) for row, k, doubt in pieces.feed(x[a:z], ok[a:z])]
+    assert found == whole and len(whole) == 3
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 900), max_size=12))
+def test_a_lead_that_is_no_ecg_is_noted_named_and_kept_out(cuts):
+    x = np.stack([0.001 * np.arange(5000), np.tile(ECG[:2500], 2)], axis=1)
+    watch = SignalWatch(("I", "II"), (Channel("I", 0.001), Channel("II", 0.001)), Fraction(FS), 100)
+    edges = [0, *np.cumsum(cuts)[np.cumsum(cuts) < len(x)], len(x)]
+    notes, fit = [], []
+    for a, z in pairwise(edges):
+        ok, none = np.ones((z - a, 2), bool), np.zeros((z - a, 2), bool)
+        notes += watch.native(x[a:z], ok, (none, none), a)
+        rows = np.zeros((z * 100 // FS - a * 100 // FS, 2), np.float32)
+        fit.append(watch.rows(rows, np.ones(rows.shape, bool))[0])
+    (note,) = notes
+    assert note.index == 5 * FS and note.text.startswith("lead I rises or falls evenly")
+    assert watch.quality["I"].reason == "counter" and watch.quality["I"].index == 0 and "II" not in watch.doubts
+    fit = np.concatenate(fit)
+    assert fit[:500].all() and not fit[500:, 0].any() and fit[:, 1].all()
+
+
+def test_the_heartless_are_doubted_or_have_no_beats_that_look_alike():
+    words = {case.name: turns(case.mv) for case in heartless()}
+    assert all(words[name] for name in words if name.startswith(("white", "10–48", "sine", "ramp", "counter")))
