@@ -170,7 +170,8 @@ class CandidateFinder:
 
     def _candidate(self, at: int, height: float, calm: FloatArray, bad: int, seen: FloatArray) -> Candidate:
         column = at - self._at + self._columns
-        peak = self._peak(seen, column)
+        near = column - self._width + int(np.abs(seen[0, column - self._width : column + 1]).argmax())
+        peak = self._peak(seen[1], near)
         plain = seen[1]
         start = column - self._width - self._back
         bend = float(
@@ -184,23 +185,21 @@ class CandidateFinder:
             bad,
             bend,
             self._is_step(plain, start, column),
-            self._normal(plain, peak, peak + self._shape),
-            self._normal(plain, peak, min(peak + self._wave, column + self._reach)),
+            self._normal(plain, near, near + self._shape),
+            self._normal(plain, near, min(near + self._wave, column + self._reach)),
         )
 
-    def _normal(self, plain: FloatArray, peak: int, stop: int) -> FloatArray:
-        """The lead from before the peak up to `stop`, of a length that no cut changes."""
-        lead = plain[peak - self._shape : stop + 1]
+    def _normal(self, plain: FloatArray, near: int, stop: int) -> FloatArray:
+        """The lead from before the complex up to `stop`, of a length that no cut changes."""
+        lead = plain[near - self._shape : stop + 1]
         lead = lead - lead.mean()
         return np.asarray(lead / (float(np.sqrt(lead @ lead)) + 1e-9))
 
-    def _peak(self, seen: FloatArray, at: int) -> int:
-        """Column of the R wave that made the average peak at column `at`."""
-        start = at - self._width
-        near = start + int(np.abs(seen[0, start : at + 1]).argmax())
-        level = float(seen[1, near - self._width : near + self._width + 1].mean())
+    def _peak(self, plain: FloatArray, near: int) -> int:
+        """Column of the R wave that made the band-passed lead peak at column `near`."""
+        level = float(plain[near - self._width : near + self._width + 1].mean())
         start = near - self._back
-        return start + int(np.abs(seen[1, start : near + 1] - level).argmax())
+        return start + int(np.abs(plain[start : near + 1] - level).argmax())
 
     def _is_step(self, plain: FloatArray, start: int, stop: int) -> bool:
         """Whether the lead lies at one level before the steepest place and at another behind it."""
