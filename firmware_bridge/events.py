@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -32,6 +33,10 @@ class Channel:
         Delay of the device's own filter in seconds.
     positive, negative : str
         Electrode names where the device describes the channel by a pair; empty otherwise.
+    unit : str
+        ``mV``; another unit for a channel that is no voltage, whose `lsb_mv` is NaN.
+    lsb : float
+        Of such a channel: `unit` per count.
 
     Examples
     --------
@@ -50,13 +55,37 @@ class Channel:
     group_delay_s: float = 0.0
     positive: str = ""
     negative: str = ""
+    unit: str = "mV"
+    lsb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """When and of whom a stored source was taken.
+
+    Attributes
+    ----------
+    started : datetime or None
+        Of the first sample. Without a time zone it is local time of an unknown place.
+    patient : str
+        Identifier or name; empty where the file states none.
+    comments : tuple of str
+        Free text: age, sex, what the file says of itself.
+    remarks : tuple of str
+        What had to be assumed or left out to read it.
+    """
+
+    started: datetime | None = None
+    patient: str = ""
+    comments: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class StreamInfo:
     """What the device says of itself: the event that precedes the first samples, and every change.
 
-    `sensed` is a bit mask over `ELECTRODES`: those whose loss the device can notice.
+    `sensed` is a bit mask over `ELECTRODES`: those whose loss the device can notice. `origin` is set for stored sources.
 
     Examples
     --------
@@ -75,6 +104,7 @@ class StreamInfo:
     tick_hz: Fraction | None = None
     samples_per_frame: int = 1
     sensed: int = 0
+    origin: Origin | None = None
 
     @property
     def leads(self) -> tuple[str, ...]:

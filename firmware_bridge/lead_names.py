@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from ecg_edge.firmware_bridge.errors import UsageError
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -22,6 +27,88 @@ _LIMB = {
 
 
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
+_ROMAN = {"d1": "I", "d2": "II", "d3": "III", "di": "I", "dii": "II", "diii": "III"}
+_WORDS = re.compile(r"^(mdc ecg lead|mdc ecg elec potl|ecg lead|ekg lead|ecg|ekg|lead|ableitung|d[eé]rivation"
+                    r"|derivaci[oó]n|derivazione|channel|ch)[ :.]+(?=\S)")  # fmt: skip
+_ML = re.compile(r"^ml(?=i{1,3}$)")
+_CHEST = re.compile(r"^c([1-6])$")
+_EEG = re.compile(r"^(eeg )?(fp[12z]|f[3478z]|cz|p[34z]|o[12z]|t[3-6z]|a[12]|m[12])\b")
+_PROVENANCE = ("measured", "derived", "reconstructed")
+_ELECTRODES = {e.lower(): e for e in ELECTRODES} | {"r": "RA", "l": "LA", "f": "LL", "n": "RL", "lf": "LL", "rf": "RL"}
+_ELECTRODES |= {f"c{k}": f"V{k}" for k in range(1, 7)}
+
+
+@dataclass(frozen=True)
+class LeadLabel:
+    """What a signal's label says.
+
+    Attributes
+    ----------
+    lead : str
+        One of `LEADS`, or empty where the label names none of them.
+    sign : int
+        -1 for a lead that is written upside down (``-aVR``, Cabrera's sequence), else 1.
+    provenance : str
+        ``measured``, ``derived`` or ``reconstructed`` where the label says it (our own records do); else empty.
+    pair : tuple of str
+        Positive and negative electrode of a label such as ``V5-RA``; else empty. Which lead a pair makes is not
+        decided here: authors differ in which electrode they write first.
+    """
+
+    lead: str = ""
+    sign: int = 1
+    provenance: str = ""
+    pair: tuple[str, ...] = ()
+
+
+def read_label(label: str) -> LeadLabel:
+    """Read a signal's label in any of the world's spellings.
+
+    Parameters
+    ----------
+    label : str
+        ``II``, ``AVR``, ``Lead II``, ``ECG II``, ``EKG II``, ``DII``, ``MLII``, ``MDC_ECG_LEAD_II``, ``-aVR``,
+        ``C1`` (the chest leads' name in IEC 60601-2-25), ``V1 (reconstructed)``, ``I [mV]``, ``V5-RA`` …
+    """
+    text = unicodedata.normalize("NFKC", label).replace("\u2212", "-").strip().lower()
+    text, provenance = _without_note(text)
+    # Dots, dashes and underscores are blanks between words; a dash in front is a sign, one between electrodes a pair.
+    words = re.sub(r"[\s_]+", " ", text).strip()
+    words = _WORDS.sub("", re.sub(r"^(ecg|ekg|lead)-(?=\S)", r"\1 ", words)).strip()
+    sign = -1 if words.startswith("-") else 1
+    plain = _ML.sub("", words.lstrip("+-").strip())
+    plain = _CHEST.sub(r"v\1", plain.replace(" ", ""))
+    lead = _BY_LOWER.get(plain) or _ROMAN.get(plain, "")
+    return LeadLabel(lead, sign if lead else 1, provenance, () if lead else _pair(plain))
+
+
+def lead_of(label: str) -> str | None:
+    """Return the lead a label names, one of `LEADS`, or None: no lead, or one upside down (see `read_label`)."""
+    found = read_label(label)
+    return found.lead if found.lead and found.sign > 0 else None
+
+
+def read_labels(labels: Sequence[str]) -> tuple[LeadLabel, ...]:
+    """Read the labels of one record, where ``C3`` may be a chest lead, or a place on the scalp beside others."""
+    scalp = any(_EEG.match(label.strip().lower()) for label in labels)
+    return tuple(
+        LeadLabel() if scalp and re.match(r"^(eeg )?c[34]\b", label.strip().lower()) else read_label(label)
+        for label in labels
+    )
+
+
+def _without_note(text: str) -> tuple[str, str]:
+    """Text without what stands in brackets behind it, and the provenance if it says one."""
+    if text[:1] in "[{(":
+        text = text[1:].rstrip(")]}")
+    plain, bracket, rest = re.sub(r"\s*[\[{(]", "(", text, count=1).partition("(")
+    note = rest.strip(" )]}") if bracket else ""
+    return plain.strip(), note if note in _PROVENANCE else ""
+
+
+def _pair(text: str) -> tuple[str, ...]:
+    names = [_ELECTRODES.get(part, "") for part in re.split(r"[-–/]", text)]
+    return tuple(names) if len(names) == 2 and all(names) and names[0] != names[1] else ()
 
 
 def lead_name(name: str) -> str:
@@ -30,7 +117,7 @@ def lead_name(name: str) -> str:
     Parameters
     ----------
     name : str
-        Any case: ``"AVR"``, ``"v1"``, ``"i"``.
+        Any that `lead_of` reads: ``"AVR"``, ``"v1"``, ``"i"``, ``"DII"``.
 
     Returns
     -------
@@ -42,10 +129,9 @@ def lead_name(name: str) -> str:
     UsageError
         The name is none of the twelve.
     """
-    try:
-        return _BY_LOWER[name.strip().lower()]
-    except KeyError:
-        raise UsageError(f"unknown lead {name!r}", f"use one of {', '.join(LEADS)}") from None
+    if lead := lead_of(name):
+        return lead
+    raise UsageError(f"unknown lead {name!r}", f"use one of {', '.join(LEADS)}")
 
 
 def parse_leads(text: str) -> tuple[str, ...]:

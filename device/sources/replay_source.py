@@ -1,0 +1,134 @@
+"""A stored recording as a source: blocks of samples, one axis, one rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from ecg_edge.device.sources.paced_source import FRAME_S
+from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.events import Channel, Origin, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
+from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
+from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
+
+MIN_FS = 50
+"""Hz below which there is no ECG to reconstruct from."""
+_READ_S = 60
+_VALUE_LSB_MV = 1e-4
+"""Counts of files that hold values: 0.1 µV."""
+_LIMIT = 2**31 - 1
+
+
+def read_recording(
+    path: str, fs: Fraction | None = None, named: bool = False
+) -> tuple[StreamInfo, Iterator[SampleBlock]]:
+    """Describe a recording and read it piece by piece, so that a day of signal need not fit into memory.
+
+    Parameters
+    ----------
+    path : str
+        Of any recording; see `open_recording`.
+    fs : Fraction, optional
+        Rate in Hz of a file that states none.
+    named : bool
+        The channels are to be renamed: their labels need not be unique, and none need be a lead.
+
+    Returns
+    -------
+    info : StreamInfo
+        Channels named by lead where the file names leads, all at the leads' rate; `info.origin` says when and of whom.
+    blocks : iterator of SampleBlock
+        Where the file holds no sample they are invalid. Errors while reading are raised here too.
+
+    Raises
+    ------
+    RecordingError
+        The recording is missing, unreadable, too slow, has a lead twice, or a lead in an unknown unit.
+    MissingExtraError
+        Its format needs a package that is not installed.
+    """
+    recording = open_recording(path, fs)
+    if not named:
+        recording.leads()
+    rate = _rate(recording)
+    channels = tuple(_channel(recording, k, s, named) for k, s in enumerate(recording.signals))
+    frame = max(1, round(FRAME_S * rate))
+    remarks = [*recording.remarks, *(s.name + ": " + s.note for s in recording.signals if s.note)]
+    remarks += [f"{s.name} at {float(s.fs):g} Hz is played at {float(rate):g} Hz" for s in recording.signals if s.fs != rate]
+    origin = Origin(recording.started, _patient(recording.person), _about(recording), tuple(dict.fromkeys(remarks)))
+    info = StreamInfo(f"record {recording.name}", rate, channels, samples_per_frame=frame, origin=origin)
+    return info, _blocks(recording, info, frame)
+
+
+def _rate(recording: Recording) -> Fraction:
+    """The highest rate of the leads; of the voltages where none is named."""
+    leads = [s.fs for s in recording.signals if s.lead.lead]
+    rates = leads or [s.fs for s in recording.signals if s.mv_per_unit is not None]
+    if not rates:
+        units = ", ".join(f"{s.label} in {s.unit!r}" for s in recording.signals[:12])
+        raise RecordingError(f"{recording.name} holds no voltage: {units}", "choose a recording with ECG leads")
+    if max(rates) < MIN_FS:
+        raise RecordingError(
+            f"{recording.name} has {float(max(rates)):g} Hz, too few for an ECG", f"choose {MIN_FS} Hz or more"
+        )
+    return max(rates)
+
+
+def _channel(recording: Recording, k: int, s: Signal, named: bool) -> Channel:
+    if s.mv_per_unit is None:
+        if s.lead.lead and not named:
+            recording.scale(k)  # refuses, by name
+        lsb = s.lsb or 1e-3
+        return Channel(s.name, np.nan, s.zero, s.bits or 32, unit=s.unit, lsb=lsb)
+    scale = recording.scale(k)
+    return Channel(s.name, s.lsb * scale or _VALUE_LSB_MV, s.zero, s.bits or 32)
+
+
+def _blocks(recording: Recording, info: StreamInfo, frame: int) -> Iterator[SampleBlock]:
+    rate, signals = info.fs, recording.signals
+    length = max(resampled_length(s.length, s.fs, rate) for s in signals)
+    step = frame * max(1, round(_READ_S * rate / frame))
+    scale = np.array([recording.scale(k) if s.mv_per_unit is not None else np.nan for k, s in enumerate(signals)])
+    to_counts = np.array([1 / s.lsb if s.lsb else v / c.lsb_mv if np.isfinite(v) else 1 / c.lsb
+                          for s, v, c in zip(signals, scale, info.channels, strict=True)])  # fmt: skip
+    zero = np.array([c.offset for c in info.channels])
+    for start in range(0, length, step):
+        values = _rows(recording, rate, start, min(start + step, length))
+        valid = np.isfinite(values)
+        plain = np.where(valid, values, 0.0)
+        counts = np.clip(np.rint(plain * to_counts + zero), -_LIMIT, _LIMIT).astype(np.int32)
+        mv = (plain * scale).astype(np.float32)
+        for a in range(0, len(mv), frame):
+            b = a + frame
+            yield SampleBlock(start + a, counts[a:b], mv[a:b], valid[a:b])
+
+
+def _rows(recording: Recording, rate: Fraction, start: int, stop: int) -> FloatArray:
+    """All signals at one rate, in their units."""
+    out = np.full((stop - start, len(recording.signals)), np.nan)
+    own = [k for k, s in enumerate(recording.signals) if s.fs == rate and s.length > start]
+    if own:
+        rows = recording.values(own, start, stop)
+        out[: len(rows), own] = rows
+    for k, s in enumerate(recording.signals):
+        if s.fs != rate:
+            out[:, k] = values_at(recording, k, rate, start, stop)
+    return out
+
+
+def _patient(person: Person) -> str:
+    return person.identifier or person.name
+
+
+def _about(recording: Recording) -> tuple[str, ...]:
+    """Comments of a record of this recording: its own, and age and sex where they lie elsewhere in the file."""
+    person = recording.person
+    said = [c for c in recording.comments if not c.startswith("patient:")]
+    plain = " ".join(said).lower()
+    facts = {"age": person.age, "sex": person.sex, "born": person.birth.isoformat() if person.birth else ""}
+    facts["name"] = person.name if person.identifier else ""
+    return (*said, *(f"{key}: {text}" for key, text in facts.items() if text and f"{key}:" not in plain))

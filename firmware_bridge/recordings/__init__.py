@@ -1,0 +1,1 @@
+"""Stored recordings of any maker, read into one form."""

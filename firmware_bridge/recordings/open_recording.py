@@ -1,0 +1,128 @@
+"""Open any recording: which format a file has, and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.recordings.recording import Recording
+from ecg_edge.firmware_bridge.recordings.text import unreadable
+
+GROUP = "ecg_edge.recordings"
+_HEAD_BYTES = 4096
+_SUFFIXES = (".csv", ".tsv", ".txt", ".ecg", ".asc")
+
+
+@dataclass(frozen=True)
+class RecordingFormat:
+    """One format of recordings; other packages register theirs under the entry point ``ecg_edge.recordings``.
+
+    Attributes
+    ----------
+    name : str
+        For people: ``EDF, EDF+, BDF (.edf, .bdf)``.
+    fits : callable
+        ``fits(path, head)``: whether a file is of this format, by its name and first 4096 bytes.
+    open : callable
+        ``open(path, fs)``: the `Recording`; `fs` is the rate a user gave for files that state none, or None.
+        Raises `RecordingError` or another typed error, nothing else.
+    """
+
+    name: str
+    fits: Callable[[Path, bytes], bool]
+    open: Callable[[Path, Fraction | None], Recording]
+
+
+def open_recording(path: str | Path, fs: Fraction | None = None) -> Recording:
+    """Open a recording of any format that can be read.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file; of a WFDB record also its name without suffix, or any of its files.
+    fs : Fraction, optional
+        Rate in Hz for files that do not state theirs.
+
+    Raises
+    ------
+    RecordingError
+        There is no such file, its format is not known (what can be read is listed), or it is damaged.
+    MissingExtraError
+        The format needs a package that is not installed.
+    """
+    file = Path(path).expanduser()
+    if not str(path) or "\0" in str(path):
+        raise RecordingError(f"{str(path)!r} is no path", "give the path of a recording")
+    from ecg_edge.firmware_bridge.recordings.wfdb_record import header_of, open_wfdb
+
+    # A record's name may have any suffix: its header says what it is.
+    if file.suffix.lower() not in _SUFFIXES and (header := header_of(file)):
+        return open_wfdb(header)
+    if file.is_dir():
+        raise RecordingError(f"{file} is a folder", "give one recording in it")
+    if not file.is_file():
+        raise RecordingError(f"there is no recording {file}", _list("give the path of a recording"))
+    try:
+        with file.open("rb") as f:
+            head = f.read(_HEAD_BYTES)
+    except OSError as e:
+        raise unreadable(file, e) from e
+    if not head:
+        raise RecordingError(f"{file} is empty", "fetch the file again")
+    for format_ in formats():
+        if format_.fits(file, head):
+            return format_.open(file, fs)
+    raise RecordingError(f"{file} is no recording of a known format", _list("convert it"))
+
+
+def formats() -> list[RecordingFormat]:
+    """Every format, those of other packages first.
+
+    Raises
+    ------
+    RecordingError
+        A package's format cannot be loaded.
+    """
+    found = []
+    for point in entry_points(group=GROUP):
+        try:
+            found.append(point.load())
+        except Exception as e:  # noqa: BLE001 — a stranger's module may raise anything
+            raise RecordingError(f"the format {point.name} of {point.value} cannot be loaded: {e}", "reinstall it") from e
+    return [*found, *_BUILT_IN]
+
+
+def _list(first: str) -> str:
+    return f"{first}; what can be read: {'; '.join(['WFDB (.hea, .dat, .mat of CinC)', *(f.name for f in formats())])}"
+
+
+def _is_edf(path: Path, head: bytes) -> bool:
+    from ecg_edge.firmware_bridge.recordings.edf_file import is_edf
+
+    return is_edf(head) or path.suffix.lower() in (".edf", ".bdf")
+
+
+def _edf(path: Path, fs: Fraction | None) -> Recording:
+    from ecg_edge.firmware_bridge.recordings.edf_file import open_edf
+
+    return open_edf(path)
+
+
+def _is_table(path: Path, head: bytes) -> bool:
+    return path.suffix.lower() in _SUFFIXES
+
+
+def _table(path: Path, fs: Fraction | None) -> Recording:
+    from ecg_edge.firmware_bridge.recordings.table_file import open_table
+
+    return open_table(path, fs)
+
+
+_BUILT_IN = (
+    RecordingFormat("EDF, EDF+ and BDF (.edf, .bdf)", _is_edf, _edf),
+    RecordingFormat("tables with a column per lead (.csv, .tsv, .txt)", _is_table, _table),
+)

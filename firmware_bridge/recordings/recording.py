@@ -1,0 +1,243 @@
+"""One recording, whatever file it lies in: its signals, when and of whom it was taken, and its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timezone
+from fractions import Fraction
+
+import numpy as np
+
+from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.lead_names import LeadLabel, read_labels
+from ecg_edge.firmware_bridge.units import mv_per
+
+MAX_SIGNALS = 1024
+MIN_FS, MAX_FS = Fraction(1, 1000), 10_000_000
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal of a recording.
+
+    Attributes
+    ----------
+    label : str
+        As the file writes it.
+    unit : str
+        As the file writes it; empty where it states none.
+    fs : Fraction
+        Rate in Hz.
+    length : int
+        Number of samples.
+    lsb, zero : float
+        ``value = (count - zero) * lsb`` in `unit`, where the file holds counts; `lsb` is 0 where it holds values.
+    bits : int
+        Width of the words the counts are stored in: the rails. 0 where there are none.
+    lead : LeadLabel
+        What the label names; `Recording` fills it in.
+    provenance : str
+        ``measured``, ``derived``, ``reconstructed``, or empty where the file does not say.
+    note : str
+        What was assumed: ``uncalibrated: 200 counts/mV assumed``.
+    """
+
+    label: str
+    unit: str
+    fs: Fraction
+    length: int
+    lsb: float = 0.0
+    zero: float = 0.0
+    bits: int = 0
+    lead: LeadLabel = LeadLabel()
+    provenance: str = ""
+    note: str = ""
+
+    @property
+    def mv_per_unit(self) -> float | None:
+        """Millivolts in one `unit`; None where the signal is no voltage."""
+        return mv_per(self.unit)
+
+    @property
+    def name(self) -> str:
+        """The lead, or the label where it names none."""
+        return self.lead.lead or self.label
+
+
+@dataclass(frozen=True)
+class Person:
+    """Of whom a recording was taken; every field is empty or None where the file does not say it.
+
+    Attributes
+    ----------
+    identifier, name : str
+        Letter by letter.
+    sex : str
+        ``male``, ``female``, or as the file writes it.
+    birth : date or None
+    age : str
+        As the file writes it: ``60``, ``60Y``.
+    """
+
+    identifier: str = ""
+    name: str = ""
+    sex: str = ""
+    birth: date | None = None
+    age: str = ""
+
+
+Read = Callable[[Sequence[int], int, int], FloatArray]
+"""Reads rows ``[start, stop)`` of some signals of one rate, in their units, NaN where there is no sample."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording, opened; its samples are read when they are asked for.
+
+    Attributes
+    ----------
+    name : str
+        Of the record or file, without folder and suffix.
+    source : str
+        Format of the file: ``WFDB``, ``EDF+D``, ``DICOM`` …
+    signals : tuple of Signal
+        At least one.
+    reader : callable
+        See `Read`; use `values` and `mv`.
+    started : datetime or None
+        Of the first sample. With a time zone where the file states one, else local time of an unknown place.
+    person : Person
+    comments : tuple of str
+        Free text of the file.
+    notes : tuple of (Fraction, str)
+        Seconds from the start, and text.
+    remarks : tuple of str
+        What is not as it should be and was read all the same: ``cut short: …``.
+    """
+
+    name: str
+    source: str
+    signals: tuple[Signal, ...]
+    reader: Read
+    started: datetime | None = None
+    person: Person = field(default_factory=Person)
+    comments: tuple[str, ...] = ()
+    notes: tuple[tuple[Fraction, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.signals:
+            raise RecordingError(f"{self.name} holds no signals", "choose a recording with ECG leads")
+        if len(self.signals) > MAX_SIGNALS:
+            raise RecordingError(f"{self.name} claims {len(self.signals)} signals", "check the file")
+        for s in self.signals:
+            if not MIN_FS <= s.fs <= MAX_FS:
+                raise RecordingError(f"{self.name}: {s.label!r} claims {float(s.fs):g} Hz", "check the file's header")
+        leads = read_labels([s.label for s in self.signals])
+        named = (replace(s, lead=lead, provenance=s.provenance or lead.provenance)
+                 for s, lead in zip(self.signals, leads, strict=True))  # fmt: skip
+        object.__setattr__(self, "signals", tuple(named))
+
+    @property
+    def seconds(self) -> Fraction:
+        """Length of the longest signal."""
+        return max(s.length / s.fs for s in self.signals)
+
+    @property
+    def started_utc(self) -> datetime | None:
+        """Start in UTC, where the zone is known."""
+        return None if self.started is None or self.started.tzinfo is None else self.started.astimezone(timezone.utc)
+
+    def one_rate(self, columns: Sequence[int]) -> Fraction:
+        """Return the rate of these signals.
+
+        Raises
+        ------
+        RecordingError
+            They have different rates: all are named.
+        """
+        rates: dict[Fraction, list[str]] = {}
+        for k in columns:
+            rates.setdefault(self.signals[k].fs, []).append(self.signals[k].name)
+        if len(rates) > 1:
+            said = "; ".join(f"{', '.join(names)} at {float(fs):g} Hz" for fs, names in rates.items())
+            raise RecordingError(f"{self.name} has signals at different rates: {said}", "choose leads of one rate")
+        return next(iter(rates))
+
+    def values(self, columns: Sequence[int], start: int = 0, stop: int | None = None) -> FloatArray:
+        """Read rows of some signals in their own units.
+
+        Parameters
+        ----------
+        columns : sequence of int
+            Signals of one rate.
+        start, stop : int
+            Rows; to the end by default.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_columns)
+            NaN where the recording holds no sample.
+
+        Raises
+        ------
+        RecordingError
+            The signals have different rates, or the file cannot be read.
+        """
+        self.one_rate(columns)
+        end = max(self.signals[k].length for k in columns)
+        stop = end if stop is None else min(stop, end)
+        if not 0 <= start < stop:
+            raise RecordingError(f"{self.name} has {end} samples, none from {start} to {stop}", "choose a part of it")
+        x = self.reader(columns, start, stop)
+        x[~np.isfinite(x)] = np.nan
+        return x
+
+    def mv(self, columns: Sequence[int], start: int = 0, stop: int | None = None) -> FloatArray:
+        """Read rows of some leads in mV, the right way up; like `values`.
+
+        Raises
+        ------
+        RecordingError
+            Also: a signal is no voltage.
+        """
+        scale = [self.scale(k) for k in columns]
+        return self.values(columns, start, stop) * np.array(scale)
+
+    def scale(self, column: int) -> float:
+        """Millivolts in one unit of a signal, negative where its label says that it is upside down.
+
+        Raises
+        ------
+        RecordingError
+            The signal is no voltage, by its unit.
+        """
+        s = self.signals[column]
+        if s.mv_per_unit is None:
+            said = f"in {s.unit!r}, which is no unit of voltage" if s.unit else "without a unit"
+            raise RecordingError(
+                f"{self.name}: {s.label!r} is {said}", "choose leads in V, mV, µV or nV with --leads, or mend the unit"
+            )
+        return s.mv_per_unit * s.lead.sign
+
+    def leads(self) -> dict[str, int]:
+        """Column of every one of the twelve leads that is here.
+
+        Raises
+        ------
+        RecordingError
+            A lead is here twice.
+        """
+        found: dict[str, int] = {}
+        for k, s in enumerate(self.signals):
+            lead = s.lead.lead
+            if lead and lead in found:
+                raise RecordingError(
+                    f"{self.name} holds lead {lead} twice: signals {found[lead] + 1} and {k + 1}",
+                    "remove one, or rename it; a live run names all channels by --leads",
+                )
+            if lead:
+                found[lead] = k
+        return found

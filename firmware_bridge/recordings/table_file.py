@@ -1,0 +1,237 @@
+"""Tables of samples in text (CSV, TSV, TXT) of any program: what the columns are, their units and their rate.
+
+Exports of Apple Health, Polar Sensor Logger, Movesense, PhysioNet's rdsamp and most logging programs are such tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.lead_names import read_label
+from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
+from ecg_edge.firmware_bridge.recordings.table_text import Table, read_table
+from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, moment, rate, rate_of
+from ecg_edge.firmware_bridge.units import mv_per
+
+PLAUSIBLE_MV = 20.0
+"""No ECG departs so far from its own median: a column without a unit that does is not in mV."""
+_TIMES = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "us": 1e-6,
+          "μs": 1e-6, "usec": 1e-6, "ns": 1e-9, "min": 60.0}  # fmt: skip
+_TIME = re.compile(r"^(.*[\s_])?(time|t|times|timestamp|zeit|zeitstempel|temps|tempo|tiempo|elapsed|seconds|millis|epoch)$")
+_INDEX = re.compile(r"^(|#|n|no|nr|index|idx|row|sample|samples|sample #|sample number|sample index|frame|counter|count)$")
+_BIRTH = re.compile(r"birth|geburt|naissance|nacimiento|nascita|dob", re.IGNORECASE)
+_NAME = re.compile(r"^(name|nom|nombre|nome|patient|patient name)$", re.IGNORECASE)
+_FS_FIX = "give --fs, or a column of evenly spaced times in s (time [s])"
+
+
+def open_table(path: Path, fs: Fraction | None = None) -> Recording:
+    """Open a table of samples.
+
+    Parameters
+    ----------
+    path : Path
+    fs : Fraction, optional
+        Rate in Hz, for a table that states none; it overrules what a table states.
+
+    Raises
+    ------
+    RecordingError
+        It holds no table, a cell is no number, times are uneven, or no rate or unit can be found.
+    """
+    return _Meaning(path, read_table(path), fs).recording()
+
+
+class _Column:
+    """A column's name and unit, from its own head, a line of units below it, or what stands above the table."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        name, _, rest = re.sub(r"\s*[\[({]", "[", name, count=1).partition("[")
+        unit = unit or rest.strip(" ])}")
+        if not unit and (m := re.fullmatch(r"(.+?)[\s_/]+([A-Za-zµμ]{1,5})", name)) and _is_unit(m[2]):
+            name, unit = m[1], m[2]
+        self.name, self.unit = name.strip(), unit.strip()
+
+
+def _is_unit(text: str) -> bool:
+    return mv_per(text) is not None or _time_unit(text) is not None
+
+
+def _time_unit(text: str) -> float | None:
+    return _TIMES.get(text.strip().lower().replace("µ", "μ"))
+
+
+class _Meaning:
+    """What a table means."""
+
+    def __init__(self, path: Path, table: Table, fs: Fraction | None) -> None:
+        self._path, self._table, self._asked = path, table, fs
+        self._remarks = list(table.remarks)
+        self._columns = self._named()
+
+    def recording(self) -> Recording:
+        """The table as a recording."""
+        times = self._time_columns()
+        ours = [k for k in range(self._table.values.shape[1])
+                if k not in times and k not in self._table.texts and not self._is_index(k)]  # fmt: skip
+        if not ours:
+            raise RecordingError(f"{self._path} has no column of samples", "name the columns: time [s],I [mV],II [mV]")
+        fs, rows = self._rate(times)
+        x = self._table.values[:, ours]
+        if rows is not None:
+            x = _spread(x, rows)
+        signals = tuple(self._signal(k, fs, x[:, j]) for j, k in enumerate(ours))
+        comments = tuple(": ".join(pair) for pair in self._pairs() if not (_NAME.match(pair[0]) or _BIRTH.search(pair[0])))
+        return Recording(self._path.stem, "CSV", signals, lambda columns, a, b: x[a:b][:, list(columns)].copy(),
+                         self._started(), self._person(), comments, remarks=tuple(self._remarks))  # fmt: skip
+
+    def _named(self) -> list[_Column]:
+        width, heads = self._table.values.shape[1], self._table.heads
+        names, units = [""] * width, [""] * width
+        for head in heads:
+            if sum(_is_unit(c.strip("[]()")) for c in head) > width / 2:
+                units = [c.strip("[]()") for c in head]
+            else:
+                names = list(head)
+        if all(_is_unit(c) for c in names):  # one column under a line that is its unit
+            names, units = [""] * width, names
+        said = [cell for row in self._table.above for cell in row[1:]]
+        lead = next((cell for cell in said if read_label(cell).lead), "")
+        unit = next((cell for cell in said if mv_per(cell) is not None), "")
+        if width == 1:
+            names, units = [names[0] or lead or "ECG"], [units[0] or unit]
+        return [_Column(n, u or (unit if read_label(n).lead else "")) for n, u in zip(names, units, strict=True)]
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        return [(row[0], ", ".join(row[1:])) for row in self._table.above if len(row) > 1]
+
+    def _is_index(self, k: int) -> bool:
+        """A column that counts: named so, or unnamed and rising by one."""
+        x = self._table.values[:, k]
+        counts = len(x) > 2 and bool((np.diff(x) == 1).all())
+        return bool(_INDEX.match(self._columns[k].name.lower())) and counts and len(self._columns) > 1
+
+    def _time_columns(self) -> list[int]:
+        return [k for k, c in enumerate(self._columns) if _TIME.match(c.name.lower()) and not mv_per(c.unit)]
+
+    def _rate(self, times: Sequence[int]) -> tuple[Fraction, FloatArray | None]:
+        """Rate, and the row of each sample where some are missing between."""
+        if self._asked is not None:
+            return self._asked, None
+        tries = [self._seconds(k) for k in times]
+        readable = [t for t in tries if t is not None and len(t) > 1 and np.isfinite(t).all()]
+        if readable:
+            # Of several clocks the one with the most even steps is the sensor's.
+            best = min(readable, key=lambda t: float(np.std(np.diff(t)) / max(1e-12, abs(float(np.mean(np.diff(t)))))))
+            return self._paced(best)
+        for _, text in self._pairs():
+            m = re.search(r"([\d.,]+)\s*(hz|hertz|sps|samples/s)", text, re.IGNORECASE)
+            if m and (fs := rate(m[1])):
+                return fs, None
+        for key, text in self._pairs():
+            if re.search(r"sampl|rate|freq|\bfs\b", key, re.IGNORECASE) and (fs := rate(text)) and fs >= 50:
+                return fs, None
+        raise RecordingError(f"{self._path} does not state its rate", _FS_FIX)
+
+    def _seconds(self, k: int) -> FloatArray | None:
+        """A column of times in seconds from its first."""
+        if k in self._table.texts:
+            return None
+        t = self._table.values[:, k]
+        t = t - t[0] if len(t) else t
+        if len(t) < 2 or not np.isfinite(t).all():
+            return t
+        if (factor := _time_unit(self._columns[k].unit)) is not None:
+            return np.asarray(t * factor)
+        step = float(np.median(np.diff(t)))
+        for unit in ("s", "ms", "us", "ns"):
+            if step > 0 and 50 <= 1 / (step * _TIMES[unit]) <= 5000:
+                if unit != "s":
+                    self._remarks.append(f"{self._columns[k].name!r} has no unit: {unit} assumed, which makes it "
+                                         f"{1 / (step * _TIMES[unit]):.5g} Hz")  # fmt: skip
+                return np.asarray(t * _TIMES[unit])
+        return t
+
+    def _paced(self, t: FloatArray) -> tuple[Fraction, FloatArray | None]:
+        steps = np.diff(t)
+        if not (steps > 0).all():
+            line = self._table.line + 1 + int(np.argmin(steps > 0))
+            raise RecordingError(f"{self._path}, line {line}: time does not rise", _FS_FIX)
+        usual = float(np.median(steps))
+        grain = float(np.min(np.abs(steps - usual), initial=usual, where=steps != usual))
+        long = steps > 1.6 * usual + (grain if grain < usual else 0.0)
+        fs = rate_of_times(t if not long.any() else np.concatenate([[0], np.cumsum(steps[~long])]), max(grain, usual / 4))
+        if not long.any():
+            if np.abs(t * float(fs) - np.arange(len(t))).max() > max(3.0, 0.2 * float(fs)):
+                raise RecordingError(f"{self._path}: times are not evenly spaced", _FS_FIX)
+            return fs, None
+        if long.mean() > 0.05:
+            raise RecordingError(f"{self._path}: times are not evenly spaced", _FS_FIX)
+        ahead = np.maximum(1, np.rint(np.where(long, steps * float(fs), 1)))
+        if ahead.sum() > 1e9:
+            raise RecordingError(f"{self._path} has a gap of {float(steps.max()):.0f} s", "cut it into two recordings")
+        gaps = int(long.sum())
+        self._remarks.append(f"{gaps} gap{'s' * (gaps > 1)} in the times: {int(ahead.sum() - len(steps))} samples missing")
+        return fs, np.concatenate([[0], np.cumsum(ahead)])
+
+    def _signal(self, k: int, fs: Fraction, x: FloatArray) -> Signal:
+        column = self._columns[k]
+        label = column.name or f"signal {k + 1}"
+        note = ""
+        if not column.unit:
+            reach = float(np.nanpercentile(np.abs(x - np.nanmedian(x)), 99.5)) if np.isfinite(x).any() else 0.0
+            if reach > PLAUSIBLE_MV:
+                return Signal(label, f"no unit, with values of {reach:.4g} around their median", fs, len(x))
+            note = "no unit: mV assumed"
+        return Signal(label, column.unit or "mV", fs, len(x), note=note)
+
+    def _started(self) -> datetime | None:
+        cells = [text for _, text in self._pairs()] + [cells[0] for cells in self._table.texts.values()]
+        return next((m for c in cells if ":" in c and (m := moment(c))), None)
+
+    def _person(self) -> Person:
+        name = next((text for key, text in self._pairs() if _NAME.match(key)), "")
+        born = next((text for key, text in self._pairs() if _BIRTH.search(key)), "")
+        day = moment(born)
+        return Person("", name, "", _day(born) or (day.date() if day else None))
+
+
+def _day(text: str) -> date | None:
+    """``1. Jan 1980``, ``Jan 1, 1980`` and ``1980-01-01``."""
+    words = re.findall(r"[A-Za-z]+|\d+", text)
+    if len(words) == 3:
+        if words[0].isalpha():
+            words = [words[1], words[0], words[2]]
+        return calendar_date("-".join(words))
+    return None
+
+
+def rate_of_times(t: FloatArray, grain: float) -> Fraction:
+    """The roundest rate that fits times in seconds to within their grain."""
+    n, span = len(t) - 1, float(t[-1] - t[0])
+    exact = n / span
+    for denominator in (1, 2, 10, 100):
+        near = Fraction(round(exact * denominator), denominator)
+        if near > 0 and abs(n / float(near) - span) <= grain:
+            return near
+    return rate_of(exact)
+
+
+def _spread(x: FloatArray, rows: FloatArray) -> FloatArray:
+    """Put samples on their rows; NaN between."""
+    out = np.full((int(rows[-1]) + 1, x.shape[1]), np.nan)
+    out[rows.astype(np.int64)] = x
+    return out
+
+
+def elapsed(text: str) -> float | None:
+    """``0:00.004`` in seconds."""
+    found = clock_time(text)
+    return None if found is None else found[1] * 86400 + (found[0].hour * 60 + found[0].minute) * 60 + found[0].second

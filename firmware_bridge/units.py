@@ -1,0 +1,28 @@
+"""The one table of units: what a unit's name is in millivolts."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_PREFIXES = {"": 1e3, "m": 1.0, "milli": 1.0, "u": 1e-3, "μ": 1e-3, "micro": 1e-3, "n": 1e-6, "nano": 1e-6}
+_MV_PER = {prefix + name: mv for prefix, mv in _PREFIXES.items() for name in ("v", "volt", "volts")}
+
+
+def mv_per(unit: str) -> float | None:
+    """Return the millivolts in one of a unit, or None where it is no voltage.
+
+    Parameters
+    ----------
+    unit : str
+        ``mV``, ``uV``, ``µV`` (with the micro sign or the Greek letter), ``V``, ``nV``, ``Volts``, ``millivolt``,
+        ``MDC_DIM_MICRO_VOLT`` (ISO/IEEE 11073-10101); case does not matter.
+
+    Returns
+    -------
+    float or None
+        None also for an empty name: what stands for it differs from format to format.
+    """
+    # NFKC turns the micro sign U+00B5 into the Greek letter U+03BC.
+    plain = unicodedata.normalize("NFKC", unit).strip().strip("[]()").lower()
+    plain = plain.removeprefix("mdc_dim_").replace("_", "").replace(" ", "")
+    return _MV_PER.get(plain)
