@@ -19,6 +19,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)[:400]
 
 
+def one_word(text: str) -> str:
+    """Text from outside as one word of a header: no blanks in it, never empty."""
+    return "_".join(one_line(text).split()) or "-"
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows of equal length as aligned columns; the first row is the head."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]

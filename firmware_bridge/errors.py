@@ -121,6 +121,10 @@ class RecordingError(EcgEdgeError):
     """The recording cannot be written or read."""
 
 
+class RateUnknownError(RecordingError):
+    """The recording does not state its sampling rate, or states one that cannot be."""
+
+
 class DiskFullError(RecordingError):
     """No space left for the recording; what was written before stays readable."""
 

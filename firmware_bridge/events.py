@@ -26,7 +26,7 @@ class Channel:
     offset : float
         Count at 0 mV.
     bits : int
-        Resolution of the converter.
+        Resolution of the converter; 0 where its rails are not known.
     highpass_hz, lowpass_hz : float
         Band the device leaves (0: no filter of that kind).
     group_delay_s : float
@@ -85,7 +85,8 @@ class Origin:
 class StreamInfo:
     """What the device says of itself: the event that precedes the first samples, and every change.
 
-    `sensed` is a bit mask over `ELECTRODES`: those whose loss the device can notice. `origin` is set for stored sources.
+    `sensed` is a bit mask over `ELECTRODES`: those whose loss the device can notice. `origin` is set for what was
+    stored.
 
     Examples
     --------

@@ -20,10 +20,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "firmware_bridge": (
         "clock errors extras",
         "plugins",
-        "array_types tally progress console lead_names",
+        "array_types tally progress console lead_names units",
         "events",
         "decoder",
-        "framing ecglink synthetic_heart",
+        "framing ecglink synthetic_heart recordings",
         "decoders virtual_patch",
         "ports emulators",
         "conformance",

@@ -42,6 +42,10 @@ class Quality:
     reason: str = ""
 
 
+_NO_RAIL = 1 << 40
+"""No count comes near it."""
+
+
 class FaultWatch:
     """Flags flat and clipped samples; the same however the stream is cut.
 
@@ -62,7 +66,7 @@ class FaultWatch:
         bits = np.array([min(31, max(2, c.bits)) for c in channels])
         # A converter without a sign has its zero inside its range; a record may have one there as well.
         self._signed = np.array([not 0 < c.offset < 2.0**b for c, b in zip(channels, bits, strict=True)])
-        self._half = 2 ** (bits - 1)
+        self._half = np.where([c.bits == 0 for c in channels], _NO_RAIL, 2 ** (bits - 1))
         self._last = np.zeros(n, np.int64)
         self._same = np.zeros(n, np.int64)
         self._none = self._rail = np.zeros(n, np.int64)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ecg_edge.device.recording.edf_writer import (
     write_edf,
 )
-from ecg_edge.device.recording.stored_recording import read_stored, record_name
+from ecg_edge.device.recording.stored_recording import read_groups, record_name
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
@@ -18,18 +18,28 @@ def convert(arguments: argparse.Namespace) -> int:
     a = arguments
     out = Path(a.out) if a.out else Path(record_name(a.record) + ".edf")
     try:
+        if Path(a.record).is_file() and out.exists() and out.samefile(a.record):
+            raise UsageError(f"{out} is the recording itself", "choose another --out")
         if out.exists() and not a.force:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
-        stored = read_stored(a.record)
-        write_edf(stored, out, a.patient or stored.patient)
+        stored, *others = parts = read_groups(a.record)
+        write_edf(stored, out, a.patient or stored.patient, others)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
         raise
+    signals = [s.lead for part in parts for s in part.signals]
     seconds = float(len(stored.counts) / stored.fs)
     if a.json:
-        emit_json({"out": str(out), "seconds": seconds, "signals": [s.lead for s in stored.signals], "exit": 0})
+        emit_json(
+            {
+                "out": str(out),
+                "seconds": seconds,
+                "signals": signals,
+                "exit": 0,
+            }
+        )
     else:
-        say(f"{out}: {len(stored.signals)} signals, {seconds:.1f} s, {len(stored.notes)} notes")
+        say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {len(stored.notes)} notes")
     hint(f"next: open {out} in any EDF+ reader, or print a page: ecg-edge report {record_name(a.record)}")
     return 0

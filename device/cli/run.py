@@ -33,8 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
 def replay(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge replay`` says; return the exit status."""
     name = record_name(arguments.source)
-    measured = name if name.endswith("_measured") or not Path(f"{name}_measured.hea").is_file() else f"{name}_measured"
-    arguments.source = f"replay:{measured}"
+    measured = f"{name}_measured"
+    there = not name.endswith("_measured") and Path(f"{measured}.hea").is_file()
+    arguments.source = f"replay:{measured if there else arguments.source.removeprefix('replay:')}"
     return run(arguments)
 
 

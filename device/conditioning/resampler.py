@@ -15,6 +15,9 @@ import numpy.typing as npt
 from ecg_edge.firmware_bridge.errors import UsageError
 
 _MAX_PHASES = 4096
+_MAX_CELLS = 1 << 21
+_SLOWEST, _FASTEST = 1, 100_000
+"""Hz of a source. What an ECG needs at least is said where sources are opened."""
 _HALF_WIDTH = 4
 """Half-length of the filter in periods of the lower of the two rates."""
 _CUTOFF = 0.47
@@ -28,7 +31,9 @@ class Resampler:
     Parameters
     ----------
     fs_in, fs_out : Fraction or int
-        Rates in Hz, exact: their ratio must be rational with a denominator up to 4096.
+        Rates in Hz, exact. Positions are kept as exact fractions for ever; where their ratio has a denominator above
+        4096 (or the filter is very long), each is taken at the nearest of 4096 phases (or fewer), 1/8192 of an input
+        period beside it at most; this does not add up.
     n_leads : int
         Number of leads of the stream.
 
@@ -41,7 +46,7 @@ class Resampler:
     Raises
     ------
     UsageError
-        The ratio of the rates is not a fraction with a small denominator.
+        The source's rate is below 1 Hz or above 100 kHz.
 
     Notes
     -----
@@ -54,15 +59,17 @@ class Resampler:
         step = self.fs_in / self.fs_out
         self._num, self._den = step.numerator, step.denominator
         self.identity = step == 1
-        if self._den > _MAX_PHASES:
+        if not _SLOWEST <= self.fs_in <= _FASTEST:
             raise UsageError(
-                f"cannot resample {float(self.fs_in)} Hz to {float(self.fs_out)} Hz exactly",
-                "use a source whose rate is a simple fraction of Hz, such as 250 or 40201/4",
+                f"a source at {float(self.fs_in):g} Hz",
+                f"use one of {_SLOWEST} to {_FASTEST} Hz; check the rate it states",
             )
         low = min(self.fs_in, self.fs_out)
         half = _HALF_WIDTH * self.fs_in / low
         self._half = 0 if self.identity else int(half) + 1
         self._taps = 2 * self._half
+        self._exact = self._den <= _MAX_PHASES and self._den * self._taps <= _MAX_CELLS
+        self._phases = self._den if self._exact else min(_MAX_PHASES, _MAX_CELLS // self._taps)
         self._tap = np.arange(self._taps)
         self.delay = 0.0 if self.identity else self._half / float(self.fs_in)
         self._bank = self._design(float(half), _CUTOFF * float(low / self.fs_in))
@@ -70,7 +77,7 @@ class Resampler:
 
     def _design(self, half: float, cutoff: float) -> npt.NDArray[np.float64]:
         """Filter bank of shape (phases, taps); row ``p`` interpolates at a fraction ``p / phases``."""
-        phase = np.arange(self._den) / self._den
+        phase = np.arange(self._phases + (not self._exact)) / self._phases
         t = np.arange(self._taps)[None, :] - (self._half - 1) - phase[:, None]
         inside = np.clip(1 - (t / half) ** 2, 0, None)
         h = np.sinc(2 * cutoff * t) * np.i0(_BETA * np.sqrt(inside)) * (inside > 0)
@@ -131,6 +138,8 @@ class Resampler:
         m = np.arange(self._n_out, n_total, dtype=np.int64)
         position, phase = np.divmod(m * self._num, self._den)
         first = position - (self._n_in - len(samples))  # row of `data` under tap 0
+        if not self._exact:  # the last row is the next sample's first
+            phase = (phase * self._phases + self._den // 2) // self._den
         terms = self._bank[phase][:, :, None] * data[first[:, None] + self._tap]
         # One addition after the other, from the first tap on: the result cannot depend on the cut.
         out = np.add.accumulate(terms, axis=1)[:, -1]

@@ -108,6 +108,7 @@ def _source(options: Options, clock: Clock) -> Source:
         baud=options.baud,
         device=options.device,
         gain=options.gain,
+        named=bool(options.leads),
         report=hint,
     )
     return RescaledSource(source, options.scales) if options.scales else source

@@ -163,7 +163,7 @@ class Runner:
         self._done = stream.at_limit
 
     def _open_sinks(self, stream: WatchedStream, first: SampleBlock) -> None:
-        pipeline, model = stream.pipeline, stream.model
+        pipeline, model, origin = stream.pipeline, stream.model, stream.pipeline.info.origin
         age = self._clock.monotonic() - first.arrival + float((first.index + len(first)) / pipeline.info.fs)
         header = RunHeader(
             pipeline.info,
@@ -172,16 +172,18 @@ class Runner:
             model.path.name,
             model.file_sha256,
             pipeline.provenance,
-            self._clock.now() - timedelta(seconds=age),
+            (origin.started if origin else None) or self._clock.now() - timedelta(seconds=age),
             pipeline.latency_terms,
             self._label,
-            self._settings.patient,
+            self._settings.patient or (origin.patient if origin else ""),
         )
         for sink in self._sinks:
             sink.open(header)
             self._open.append(sink)
         if where := [sink.where for sink in self._sinks if sink.where]:
             hint("\n".join(where))
+        for remark in origin.remarks if origin else ():
+            self._note(Note("source", 0, 0, remark))
 
     def _pass_on(self, stream: WatchedStream, item: LeadBlock | Note) -> None:
         if isinstance(item, Note):

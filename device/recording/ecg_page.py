@@ -111,7 +111,8 @@ class Page:
     def _words(self, ax: Any) -> None:
         s = self._stored
         at = timedelta(seconds=s.first / float(s.fs))
-        when = f"{s.started + at:%Y-%m-%d %H:%M:%S} UTC" if s.started else f"at {at}"
+        zone = " UTC" if s.started and s.started.tzinfo else ""
+        when = f"{s.started + at:%Y-%m-%d %H:%M:%S}{zone}" if s.started else f"at {at}"
         top = _HEIGHT_MM - 10
         ax.text(_LEFT_MM, top, f"Patient {self._patient or '–'}", fontsize=10, weight="bold")
         ax.text(_LEFT_MM + 80, top, f"{when}   record {s.name}", fontsize=9)

@@ -1,7 +1,9 @@
-"""EDF+ files from stored recordings."""
+"""A recording as EDF+: leads, provenance, notes, start, person."""
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,17 +16,22 @@ from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Signal, Stored
 from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import MissingExtraError, RecordingError
-
-_INVALID = -32768
-
+from ecg_edge.firmware_bridge.recordings.edf_file import END, OWN, OWN_INVALID, UTC
 
 _MIN_RECORD_S, _MAX_RECORD_S = Fraction(1, 2), 60
+_YEARS = range(1985, 2085)
+"""Two digits for the year, and 1985 the first."""
+_RATE_TOLERANCE = Fraction(1, 100_000_000)
+"""Largest relative error of a rate that no data record can hold exactly: 1 ms in a day."""
+_LETTERS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE",
+                          "œ": "oe", "Œ": "OE", "ð": "d", "þ": "th", "ı": "i", "µ": "u", "μ": "u"})  # fmt: skip
 
 
-def write_edf(stored: Stored, path: Path, patient: str = "") -> None:
-    """Write a recording as EDF+C: leads, provenance, notes, start time.
+def write_edf(stored: Stored, path: Path, patient: str = "", others: Sequence[Stored] = ()) -> None:
+    """Write a recording as EDF+C.
 
-    Invalid stretches hold the lowest digital value and are annotated; the last data record is filled up so.
+    Invalid stretches hold the lowest digital value and are annotated; the last data record is filled up so. What EDF's
+    header cannot hold is in notes at its start: letters outside ASCII, dates outside 1985 to 2084, comments.
 
     Parameters
     ----------
@@ -34,38 +41,48 @@ def write_edf(stored: Stored, path: Path, patient: str = "") -> None:
         Replaced at once, when the file is complete.
     patient : str
         Identifier for the header; ``X`` (not known) where empty.
+    others : sequence of Stored
+        Its signals at other rates.
 
     Raises
     ------
     MissingExtraError
         The package edfio is not installed.
     RecordingError
-        EDF cannot hold such a rate or start, or the file cannot be written.
+        EDF cannot hold such rates, or the file cannot be written.
     """
     try:
         import edfio
     except ImportError as e:
         raise MissingExtraError("edfio", "edf") from e
-    duration, per_record = data_record(stored.fs)
-    missing = -len(stored.counts) % per_record
-    notes = [*_blank_notes(stored), *((s, 0, text) for s, text in stored.notes)]
-    notes += [(len(stored.counts), 0, "end of recording")] if missing else []
+    parts = [stored, *others]
+    duration, counts = data_records([part.fs for part in parts])
+    n_records = max(-(-len(part.counts) // n) for part, n in zip(parts, counts, strict=True))
     started = stored.started
+    in_range = started is not None and started.year in _YEARS
+    notes = [note for part in parts for note in _notes(part)]
+    notes += [(Fraction(0), Fraction(0), text) for text in _unsaid(stored, patient, in_range)]
+    if any(len(part.counts) % n for part, n in zip(parts, counts, strict=True)):
+        notes.append((max(len(part.counts) / part.fs for part in parts), Fraction(0), END))
     try:
-        signals = [_signal(edfio, stored, k, s, missing) for k, s in enumerate(stored.signals)]
+        signals = [
+            _signal(edfio, part, k, s, n_records * n - len(part.counts), n / duration)
+            for part, n in zip(parts, counts, strict=True)
+            for k, s in enumerate(part.signals)
+        ]
+        said = ["estimates_not_for_diagnosis"]
         edf = edfio.Edf(
             signals,
-            patient=edfio.Patient(code=_subfield(patient)),
+            patient=_patient(edfio, stored, patient),
             recording=edfio.Recording(
-                startdate=started.date() if started else None,
-                equipment_code="ecg-edge",
-                additional=[_subfield("reconstructed leads are not for diagnosis")],
+                startdate=started.date() if started and in_range else None,
+                equipment_code=OWN,
+                additional=[*said, UTC] if started and started.tzinfo else said,
             ),
             starttime=started.time().replace(microsecond=0) if started else None,
             data_record_duration=float(duration),
             annotations=[
-                edfio.EdfAnnotation(float(s / stored.fs), float(n / stored.fs) if n else None, one_line(text))
-                for s, n, text in sorted(notes)
+                edfio.EdfAnnotation(float(at), float(n) if n else None, one_line(text)) for at, n, text in sorted(notes)
             ],
         )
         part = path.with_name(f".{path.name}.part")
@@ -76,33 +93,46 @@ def write_edf(stored: Stored, path: Path, patient: str = "") -> None:
         raise RecordingError(f"EDF+ cannot hold {stored.name}: {e}", "use the WFDB record as it is") from e
 
 
-def data_record(fs: Fraction) -> tuple[Fraction, int]:
-    """Length in seconds and samples of a data record: whole samples, and a length of eight characters.
+def data_records(rates: Sequence[Fraction]) -> tuple[Fraction, list[int]]:
+    """Length in seconds of a data record, and its samples at each rate: whole numbers, a length of eight characters.
+
+    Where no length holds a rate exactly, one that holds all to within 1 in 100 million is taken.
 
     Raises
     ------
     RecordingError
         No such length up to a minute.
     """
+    fs = max(rates)
+    best: tuple[Fraction, Fraction] | None = None
     for n in range(max(1, int(fs * _MIN_RECORD_S)), int(fs * _MAX_RECORD_S) + 1):
-        length = n / fs
-        if length >= _MIN_RECORD_S and Fraction(f"{float(length):.6f}") == length and len(f"{float(length):g}") <= 8:
-            return length, n
-    raise RecordingError(f"EDF+ cannot hold a rate of {float(fs):g} Hz exactly", "use the WFDB record as it is")
+        length = Fraction(f"{float(n / fs):.8g}"[:8])
+        if not _MIN_RECORD_S <= length <= _MAX_RECORD_S or len(f"{float(length):g}") > 8:
+            continue
+        error = max(abs(max(1, round(length * r)) / length / r - 1) for r in rates)
+        if best is None or error < best[0]:
+            best = (error, length)
+        if not error:
+            break
+    if best is None or best[0] > _RATE_TOLERANCE:
+        said = ", ".join(f"{float(r):g}" for r in rates)
+        raise RecordingError(f"EDF+ cannot hold {said} Hz exactly", "use the WFDB record as it is")
+    return best[1], [max(1, round(best[1] * r)) for r in rates]
 
 
-def _signal(edfio: Any, stored: Stored, k: int, signal: Signal, missing: int) -> Any:
+def _signal(edfio: Any, stored: Stored, k: int, signal: Signal, missing: int, fs: Fraction) -> Any:
     counts, valid = stored.counts[:, k], stored.valid[:, k]
     low, high, digital = _digital(signal, counts, valid)
     text = {"reconstructed": "reconstructed: an estimate, not for diagnosis"}.get(signal.provenance, signal.provenance)
+    voltage = signal.unit == "mV"
     return edfio.EdfSignal.from_digital(
-        np.concatenate([digital, np.full(missing, _INVALID, np.int16)]),
-        float(stored.fs),
-        label=f"ECG {signal.lead}"[:16],
+        np.concatenate([digital, np.full(missing, OWN_INVALID, np.int16)]),
+        float(fs),
+        label=ascii_text(f"ECG {signal.lead}" if voltage else signal.lead)[:16],
         transducer_type=text[:80],
-        physical_dimension="mV",
+        physical_dimension=ascii_text(signal.unit)[:8],
         physical_range=(low, high),
-        digital_range=(_INVALID, 32767),
+        digital_range=(OWN_INVALID, 32767),
         prefiltering=next((c for c in stored.comments if c.startswith("conditioning")), "")[:80],
     )
 
@@ -116,9 +146,34 @@ def _digital(
     step = 1.0
     if len(good) and max(abs(int(good.min())), abs(int(good.max()))) > 32767:
         step = max(abs(int(good.min())), abs(int(good.max()))) / 32767
-    digital = np.where(valid, np.rint(centred / step), _INVALID).astype(np.int16)
+    digital = np.where(valid, np.rint(centred / step), OWN_INVALID).astype(np.int16)
     scale = step / signal.gain
-    return _INVALID * scale, 32767 * scale, digital
+    return OWN_INVALID * scale, 32767 * scale, digital
+
+
+def _notes(stored: Stored) -> list[tuple[Fraction, Fraction, str]]:
+    """Second, length in seconds and text of every note, and of every stretch without a sample."""
+    blank = [(s / stored.fs, n / stored.fs, text) for s, n, text in _blank_notes(stored)]
+    return blank + [(s / stored.fs, Fraction(0), text) for s, text in stored.notes]
+
+
+def _unsaid(stored: Stored, patient: str, in_range: bool) -> list[str]:
+    """What is true of the recording and does not fit into EDF's header."""
+    said = [c for c in stored.comments if not c.startswith("patient: ")]
+    if stored.started and not in_range:
+        said.append(f"recorded {stored.started:%Y-%m-%d %H:%M:%S}; EDF holds no dates outside 1985 to 2084")
+    name = patient or stored.patient
+    if name and ascii_text(name) != name:
+        said.append(f"patient: {name}")
+    return said
+
+
+def _patient(edfio: Any, stored: Stored, patient: str) -> Any:
+    person = stored.person
+    sex = {"male": "M", "female": "F"}.get(person.sex, "X")
+    birth = person.birth if person.birth and person.birth.year > 1800 else None
+    name = person.name if person.name != (patient or stored.patient) else ""
+    return edfio.Patient(code=_subfield(patient), sex=sex, birthdate=birth, name=_subfield(name))
 
 
 def _blank_notes(stored: Stored) -> list[tuple[int, int, str]]:
@@ -134,6 +189,12 @@ def _blank_notes(stored: Stored) -> list[tuple[int, int, str]]:
     return out
 
 
+def ascii_text(text: str) -> str:
+    """Text in ASCII: letters without their marks, ``?`` for those that have no such form."""
+    plain = unicodedata.normalize("NFKD", one_line(text).translate(_LETTERS))
+    return "".join(c for c in plain if not unicodedata.combining(c)).encode("ascii", "replace").decode()
+
+
 def _subfield(text: str) -> str:
     """EDF+ subfields hold no spaces."""
-    return one_line(text).strip().replace(" ", "_") or "X"
+    return ascii_text(text).strip().replace(" ", "_")[:60] or "X"

@@ -16,6 +16,7 @@ from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 _BYTES_PER_S = 2400
 _GAIN = 1000
@@ -80,7 +81,7 @@ class Recorder(SinkBase):
             self._folder.mkdir(parents=True, exist_ok=True)
         every = parse_rotation(self._rotate, 2 * len(LEADS) * header.spec.fs) if self._rotate else None
         spec, info = header.spec, header.info
-        said = _comments(header)
+        said = [*_comments(header), *_kept(header)]
         signals = [Signal(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
         self._ratio = spec.fs / info.fs
         self._sync_every = round(_SYNC_S * spec.fs)
@@ -91,7 +92,7 @@ class Recorder(SinkBase):
 
         self._twelve = RollingRecord(twelve, header.started, fs, every)
         # Some devices send rates and flags beside voltages; those have no scale in mV.
-        self._volts = [k for k, c in enumerate(info.channels) if np.isfinite(c.lsb_mv)]
+        self._volts = [k for k, c in enumerate(info.channels) if np.isfinite(c.lsb_mv) or c.lsb]
         native = [_native_signal(info.channels[k]) for k in self._volts]
         fmt = max(_format(info.channels[k]) for k in self._volts)
         device = f"device: {info.device} {info.firmware} {info.serial}".rstrip()
@@ -99,7 +100,7 @@ class Recorder(SinkBase):
 
         def measured(started: datetime) -> WfdbWriter:
             name = self._free_name(started, "_measured")
-            return WfdbWriter(self._folder, name, info.fs, native, fmt, started, about)
+            return WfdbWriter(self._folder, name, info.fs, native, fmt, started, [*about, *_kept(header)])
 
         self._measured = RollingRecord(measured, header.started, info.fs, every)
         for record in (self._twelve, self._measured):
@@ -160,7 +161,7 @@ class Recorder(SinkBase):
 
     def _free_name(self, started: datetime, suffix: str = "") -> str:
         """Name after a time; two runs may begin within a second. A measured record is named as its twelve leads."""
-        stamp = f"{started:%Y%m%dT%H%M%SZ}"
+        stamp = f"{started:%Y%m%dT%H%M%S}" + ("Z" if started.tzinfo else "")
         name, k = stamp, 2
         while (self._folder / f"{name}{suffix}.dat").exists() or not (
             name in self._mine or (self._free(name) and self._free(f"{name}_measured"))
@@ -195,12 +196,21 @@ def _comments(header: RunHeader) -> list[str]:
     ]
 
 
+def _kept(header: RunHeader) -> list[str]:
+    """What a stored source says of itself and its person, and that the header's time is UTC where it is."""
+    origin = header.info.origin
+    kept = [c for c in origin.comments if c != UTC] if origin else []
+    return [*([UTC] if header.started.tzinfo else []), *kept]
+
+
 def _format(channel: Channel) -> int:
     """Smallest format that holds every count; an offset may mean that counts are unsigned."""
-    bits = channel.bits if channel.offset == 0 else channel.bits + 1
+    bits = 32 if not channel.bits else channel.bits if channel.offset == 0 else channel.bits + 1
     return 16 if bits <= 16 else 24 if bits <= 24 else 32
 
 
 def _native_signal(channel: Channel) -> Signal:
-    gain = 1 / channel.lsb_mv if channel.lsb_mv else 0.0
-    return Signal(f"{channel.lead} (measured)", gain, round(channel.offset), channel.bits)
+    lsb = channel.lsb or channel.lsb_mv
+    return Signal(
+        f"{channel.lead} (measured)", 1 / lsb if lsb else 0.0, round(channel.offset), channel.bits, channel.unit
+    )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.recording.wfdb_reader import import_wfdb, read
 from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.recordings import recording as source
+from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
+from ecg_edge.firmware_bridge.recordings.recording import Person, Recording
+from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
 
 _CHUNK_S = 600
+_VALUE_LSB = 1e-4
+"""Of files that hold values instead of counts: 0.1 µV."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +31,21 @@ class Signal:
     lead, provenance : str
         ``V1`` and ``reconstructed``; provenance is empty where the record does not tell.
     gain, baseline : float, int
-        ``mV = (count - baseline) / gain``.
+        ``value = (count - baseline) / gain``, in mV or `unit`.
+    unit : str
+        ``mV``, or that of a signal which is no voltage.
     """
 
     lead: str
     provenance: str
     gain: float
     baseline: int
+    unit: str = "mV"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A stretch of a WFDB record.
+    """A stretch of a recording, its signals at one rate.
 
     Attributes
     ----------
@@ -46,7 +54,7 @@ class Stored:
     fs : Fraction
         Rate in Hz.
     started : datetime or None
-        Of the record's first sample, in UTC, without zone.
+        Of the recording's first sample; with a time zone where it is known, else local time of an unknown place.
     first : int
         Index of the first row.
     signals : tuple of Signal
@@ -59,6 +67,8 @@ class Stored:
         Index on the record's axis, and text.
     comments : tuple of str
         Of the header.
+    person : Person
+        Of whom it is.
     """
 
     name: str
@@ -70,11 +80,13 @@ class Stored:
     valid: npt.NDArray[np.bool_]
     notes: tuple[tuple[int, str], ...]
     comments: tuple[str, ...]
+    person: Person = field(default_factory=Person)
 
     @property
     def patient(self) -> str:
         """Identifier in the header; empty where there is none."""
-        return next((c.removeprefix("patient: ") for c in self.comments if c.startswith("patient: ")), "")
+        said = next((c.removeprefix("patient: ") for c in self.comments if c.startswith("patient: ")), "")
+        return said or self.person.identifier or self.person.name
 
     @property
     def mv(self) -> npt.NDArray[np.float64]:
@@ -85,71 +97,97 @@ class Stored:
 
 
 def record_name(path: str) -> str:
-    """A record's path without the suffixes people give with it."""
-    return path.removeprefix("replay:").removesuffix(".hea").removesuffix(".dat").removesuffix(".atr")
+    """A recording's path without the suffixes people give with it."""
+    file = Path(path.removeprefix("replay:"))
+    return str(file.with_suffix("")) if file.suffix.lower() in _SUFFIXES else str(file)
+
+
+_SUFFIXES = (".hea", ".dat", ".atr", ".mat", ".edf", ".bdf", ".csv", ".tsv", ".txt", ".dcm", ".xml", ".json", ".npz")
 
 
 def length(path: str) -> tuple[Fraction, int]:
-    """Rate in Hz and number of samples of a record."""
-    header = _header(record_name(path))
-    return Fraction(header.fs).limit_denominator(100_000), int(header.sig_len)
+    """Rate in Hz of a recording's leads, and their number of samples at it."""
+    recording = open_recording(path.removeprefix("replay:"))
+    fs = _rate(recording)
+    return fs, max(resampled_length(s.length, s.fs, fs) for s in recording.signals)
 
 
-def read_stored(path: str, start: int = 0, stop: int | None = None) -> Stored:
-    """Read the rows ``[start, stop)`` of a record, all of it by default.
+def read_stored(path: str, start: int = 0, stop: int | None = None, fs: Fraction | None = None) -> Stored:
+    """Read the rows ``[start, stop)`` of a recording, all of it by default, at its leads' rate.
+
+    Leads of another rate are resampled to the highest; other signals of another rate are left out (see `read_groups`).
+
+    Parameters
+    ----------
+    path : str
+        Of any format that `open_recording` reads.
+    start, stop : int
+        Rows.
+    fs : Fraction, optional
+        Rate in Hz of a file that states none.
 
     Raises
     ------
     MissingExtraError
-        The package wfdb is not installed.
+        The format's package is not installed.
     RecordingError
         Missing, unreadable, or nothing in that stretch.
     """
-    name = record_name(path)
-    wfdb, header = import_wfdb(), _header(name)
-    stop = min(header.sig_len, header.sig_len if stop is None else stop)
-    if not 0 <= start < stop:
-        raise RecordingError(
-            f"{name} has {header.sig_len} samples, none from {start} to {stop}", "choose a stretch of it"
-        )
-    parts = []
-    step = max(1, round(_CHUNK_S * header.fs))
-    gain, baseline = np.array(header.adc_gain, float), np.array(header.baseline)
-    for at in range(start, stop, step):
-        physical = read(wfdb, name, at, min(at + step, stop)).p_signal
-        valid = np.isfinite(physical)
-        parts.append((np.rint(np.where(valid, physical, 0.0) * gain + baseline).astype(np.int32), valid))
-    counts, valid = (np.concatenate(x) for x in zip(*parts, strict=True))
-    signals = tuple(
-        Signal(*_said(label), float(g), int(b)) for label, g, b in zip(header.sig_name, gain, baseline, strict=True)
+    recording = open_recording(path.removeprefix("replay:"), fs)
+    recording.leads()  # refuses a lead that is there twice
+    rate = _rate(recording)
+    columns = [k for k, s in enumerate(recording.signals) if s.fs == rate or s.lead.lead]
+    return _stored(recording, columns, rate, start, stop)
+
+
+def read_groups(path: str, fs: Fraction | None = None) -> tuple[Stored, ...]:
+    """Read a whole recording, the signals of each rate as one `Stored`; the leads' rate first."""
+    recording = open_recording(path.removeprefix("replay:"), fs)
+    first = _rate(recording)
+    rates = [first, *dict.fromkeys(s.fs for s in recording.signals if s.fs != first)]
+    groups = ([k for k, s in enumerate(recording.signals) if s.fs == rate] for rate in rates)
+    return tuple(
+        _stored(recording, columns, rate, 0, None) for columns, rate in zip(groups, rates, strict=True) if columns
     )
+
+
+def _rate(recording: Recording) -> Fraction:
+    return max([s.fs for s in recording.signals if s.lead.lead] or [s.fs for s in recording.signals])
+
+
+def _stored(recording: Recording, columns: Sequence[int], fs: Fraction, start: int, stop: int | None) -> Stored:
+    picked = [recording.signals[k] for k in columns]
+    n = max(resampled_length(s.length, s.fs, fs) for s in picked)
+    stop = n if stop is None else min(n, stop)
+    if not 0 <= start < stop:
+        raise RecordingError(f"{recording.name} has {n} samples, none from {start} to {stop}", "choose a stretch of it")
+    signals = tuple(_signal(s) for s in picked)
+    counts = np.zeros((stop - start, len(signals)), np.int32)
+    valid = np.zeros(counts.shape, np.bool_)
+    step = max(1, round(_CHUNK_S * fs))
+    for at in range(start, stop, step):
+        rows = slice(at - start, min(at + step, stop) - start)
+        for j, (k, s, out) in enumerate(zip(columns, picked, signals, strict=True)):
+            x = values_at(recording, k, fs, at, min(at + step, stop)) * _scale(s)
+            valid[rows, j] = np.isfinite(x)
+            scaled = np.rint(np.where(valid[rows, j], x * out.gain + out.baseline, 0))
+            counts[rows, j] = np.clip(scaled, -(2**31) + 1, 2**31 - 1)
+    notes = tuple((round(at * fs), text) for at, text in recording.notes)
     return Stored(
-        Path(name).name, Fraction(header.fs).limit_denominator(100_000), header.base_datetime, start, signals,
-        np.where(valid, counts, 0).astype(np.int32), valid, _notes(wfdb, name), tuple(header.comments),
+        recording.name, fs, recording.started_utc or recording.started, start, signals,
+        np.where(valid, counts, 0).astype(np.int32), valid, notes, recording.comments, recording.person,
     )  # fmt: skip
 
 
-def _header(name: str) -> Any:
-    if not Path(name + ".hea").is_file():
-        raise RecordingError(f"there is no record {name!r}: {name}.hea is missing", "give the path of a WFDB header")
-    header: Any = read(import_wfdb(), name)
-    if not header.n_sig or not header.fs or not header.sig_len:
-        raise RecordingError(f"record {name} holds no signals", "choose a record with ECG leads")
-    return header
+def _scale(s: source.Signal) -> float:
+    """From a signal's unit to what is stored: mV, the right way up, or the unit itself."""
+    return 1.0 if s.mv_per_unit is None else s.mv_per_unit * s.lead.sign
 
 
-def _said(label: str) -> tuple[str, str]:
-    """``V1 (reconstructed)`` as lead and provenance."""
-    lead, _, rest = label.partition(" (")
-    return lead.strip(), rest.removesuffix(")")
-
-
-def _notes(wfdb: Any, name: str) -> tuple[tuple[int, str], ...]:
-    if not Path(name + ".atr").is_file():
-        return ()
-    try:
-        read_notes = wfdb.rdann(name, "atr")
-    except (OSError, ValueError, IndexError, KeyError):
-        return ()  # a killed process may leave a note half written; the samples matter more
-    pairs = zip(read_notes.sample.tolist(), read_notes.aux_note, strict=True)
-    return tuple((int(s), str(text).rstrip("\0")) for s, text in pairs if str(text).strip("\0 "))
+def _signal(s: source.Signal) -> Signal:
+    scale = _scale(s)
+    unit = "mV" if s.mv_per_unit is not None else s.unit
+    if not s.lsb:
+        return Signal(s.name, s.provenance, 1 / _VALUE_LSB, 0, unit)
+    sign = -1 if scale * s.lsb < 0 else 1
+    return Signal(s.name, s.provenance, sign / (s.lsb * scale), sign * round(s.zero), unit)

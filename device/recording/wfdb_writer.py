@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.recording.safe_files import AppendFile, disk_errors, replace_file
-from ecg_edge.firmware_bridge.console import one_line
+from ecg_edge.firmware_bridge.console import one_line, one_word
 from ecg_edge.firmware_bridge.errors import RecordingError
 
 _SKIP, _AUX, _QUALITY = 59, 63, 14
@@ -28,12 +28,13 @@ _SKIP_ROWS = 65536
 
 @dataclass(frozen=True)
 class Signal:
-    """One column: ``mV = (count - baseline) / gain``."""
+    """One column: ``value = (count - baseline) / gain``, in mV or another unit."""
 
     description: str
     gain: float
     baseline: int = 0
     bits: int = 16
+    unit: str = "mV"
 
 
 class WfdbWriter:
@@ -141,7 +142,7 @@ class WfdbWriter:
     def annotate(self, sample: int, text: str) -> None:
         """Add a note at a sample of this record; notes come in order of time."""
         sample = max(sample, self._noted_at)
-        body = one_line(text).encode("ascii", "replace")[:255]
+        body = one_line(text).encode()[:255].decode("utf-8", "ignore").encode()
         aux = struct.pack("<BB", len(body), _AUX << 2) + body + b"\0" * (len(body) % 2)
         step = sample - self._noted_at
         note = _word(_QUALITY, step) if step < 1024 else _skip(step) + _word(_QUALITY, 0)
@@ -172,7 +173,7 @@ class WfdbWriter:
         for k, s in enumerate(self._signals):
             checksum = int(self._sum[k] + 0x8000) % 0x10000 - 0x8000
             lines.append(
-                f"{self._name}.dat {self._fmt} {s.gain!r}({s.baseline})/mV {s.bits} 0 "
+                f"{self._name}.dat {self._fmt} {s.gain!r}({s.baseline})/{one_word(s.unit)} {s.bits} 0 "
                 f"{self._first[k]} {checksum} 0 {one_line(s.description)}"
             )
         return "\n".join(lines + [f"# {c}" for c in self._comments]) + "\n"

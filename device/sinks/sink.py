@@ -30,7 +30,7 @@ class RunHeader:
     provenance : tuple of Provenance
         Of each of the twelve leads.
     started : datetime
-        Wall-clock time of sample 0, UTC.
+        Wall-clock time of sample 0: UTC; of a stored source what it states, without a zone where it states none.
     latency_terms : dict of str to float
         The named terms of the latency a user sees, in seconds, as far as they are known in advance:
         ``device filter``, ``frame``, ``resampler``, ``algorithmic`` ….

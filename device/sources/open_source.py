@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
 
 from ecg_edge.device.sources.paced_source import PacedSource
@@ -31,6 +32,8 @@ def open_source(
     baud: int | None = None,
     device: str | Decoder | None = None,
     gain: float | None = None,
+    fs: Fraction | None = None,
+    named: bool = False,
     report: Report = lambda _: None,
 ) -> Source:
     """Make a source; nothing is opened before its `start`, except a record's header, and a port to be listened to.
@@ -38,7 +41,7 @@ def open_source(
     Parameters
     ----------
     url : str
-        ``auto``, a serial port, ``tcp://host:port``, ``replay:RECORD``, ``brainflow:BOARD?serial_port=…``, or
+        ``auto``, a serial port, ``tcp://host:port``, ``replay:RECORDING``, ``brainflow:BOARD?serial_port=…``, or
         ``synthetic:leads=I,II&fs=250&seed=0&bpm=65``.
     clock : Clock, optional
         Stamps and paces; the machine's own by default.
@@ -53,6 +56,10 @@ def open_source(
         EcgLink by default, and ``auto`` where the port is.
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
+    fs : Fraction, optional
+        Rate in Hz of a recording that states none; ``replay:FILE?fs=HZ`` says the same.
+    named : bool
+        The user names the channels: a recording's own labels need not make sense.
     report : callable
         Takes a sentence for the user: what is being listened to, what was found.
 
@@ -82,9 +89,12 @@ def open_source(
     clock = clock or SystemClock()
     scheme, _, rest = url.partition(":")
     if scheme == "replay":
-        from ecg_edge.device.recording.wfdb_reader import read_record
+        from ecg_edge.device.sources.replay_source import read_recording, split_rate
 
-        info, blocks = read_record(rest)
+        path, stated = split_rate(rest)
+        info, blocks = read_recording(path, fs or stated, named)
+        for remark in info.origin.remarks if info.origin else ():
+            report(f"{path}: {remark}")
         return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "synthetic":
         info, blocks = synthetic(rest)

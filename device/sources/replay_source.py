@@ -9,17 +9,17 @@ import numpy as np
 
 from ecg_edge.device.sources.paced_source import FRAME_S
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.errors import RecordingError, UsageError
 from ecg_edge.firmware_bridge.events import Channel, Origin, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
-from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
+from ecg_edge.firmware_bridge.recordings.recording import MAX_FS, MIN_ECG_FS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
+from ecg_edge.firmware_bridge.recordings.text import rate as parse_rate
 
-MIN_FS = 50
-"""Hz below which there is no ECG to reconstruct from."""
 _READ_S = 60
 _VALUE_LSB_MV = 1e-4
 """Counts of files that hold values: 0.1 µV."""
+_WIDE = 32
 _LIMIT = 2**31 - 1
 
 
@@ -54,14 +54,37 @@ def read_recording(
     recording = open_recording(path, fs)
     if not named:
         recording.leads()
-    rate = _rate(recording)
+    native = _rate(recording)
     channels = tuple(_channel(recording, k, s, named) for k, s in enumerate(recording.signals))
-    frame = max(1, round(FRAME_S * rate))
+    frame = max(1, round(FRAME_S * native))
     remarks = [*recording.remarks, *(s.name + ": " + s.note for s in recording.signals if s.note)]
-    remarks += [f"{s.name} at {float(s.fs):g} Hz is played at {float(rate):g} Hz" for s in recording.signals if s.fs != rate]
-    origin = Origin(recording.started, _patient(recording.person), _about(recording), tuple(dict.fromkeys(remarks)))
-    info = StreamInfo(f"record {recording.name}", rate, channels, samples_per_frame=frame, origin=origin)
+    remarks += [
+        f"{s.name} at {float(s.fs):g} Hz is played at {float(native):g} Hz" for s in recording.signals if s.fs != native
+    ]
+    origin = Origin(
+        recording.started_utc or recording.started,
+        _patient(recording.person),
+        _about(recording),
+        tuple(dict.fromkeys(remarks)),
+    )
+    info = StreamInfo(f"record {recording.name}", native, channels, samples_per_frame=frame, origin=origin)
     return info, _blocks(recording, info, frame)
+
+
+def split_rate(text: str) -> tuple[str, Fraction | None]:
+    """Split ``FILE?fs=HZ`` into the path and the rate.
+
+    Raises
+    ------
+    UsageError
+        The rate is none.
+    """
+    path, mark, rest = text.rpartition("?fs=")
+    if not mark:
+        return text, None
+    if (fs := parse_rate(rest)) is None or fs > MAX_FS:
+        raise UsageError(f"{rest!r} is no rate", "write replay:FILE?fs=500")
+    return path, fs
 
 
 def _rate(recording: Recording) -> Fraction:
@@ -71,9 +94,9 @@ def _rate(recording: Recording) -> Fraction:
     if not rates:
         units = ", ".join(f"{s.label} in {s.unit!r}" for s in recording.signals[:12])
         raise RecordingError(f"{recording.name} holds no voltage: {units}", "choose a recording with ECG leads")
-    if max(rates) < MIN_FS:
+    if max(rates) < MIN_ECG_FS:
         raise RecordingError(
-            f"{recording.name} has {float(max(rates)):g} Hz, too few for an ECG", f"choose {MIN_FS} Hz or more"
+            f"{recording.name} has {float(max(rates)):g} Hz, too few for an ECG", f"choose {MIN_ECG_FS} Hz or more"
         )
     return max(rates)
 
@@ -83,9 +106,14 @@ def _channel(recording: Recording, k: int, s: Signal, named: bool) -> Channel:
         if s.lead.lead and not named:
             recording.scale(k)  # refuses, by name
         lsb = s.lsb or 1e-3
-        return Channel(s.name, np.nan, s.zero, s.bits or 32, unit=s.unit, lsb=lsb)
+        return Channel(s.name, np.nan, s.zero, _rails(s), unit=s.unit, lsb=lsb)
     scale = recording.scale(k)
-    return Channel(s.name, s.lsb * scale or _VALUE_LSB_MV, s.zero, s.bits or 32)
+    return Channel(s.name, s.lsb * scale or _VALUE_LSB_MV, s.zero, _rails(s))
+
+
+def _rails(s: Signal) -> int:
+    """Width of the converter, as far as the storage tells: no converter of 32 bits has rails in sight."""
+    return s.bits if 0 < s.bits < _WIDE else 0
 
 
 def _blocks(recording: Recording, info: StreamInfo, frame: int) -> Iterator[SampleBlock]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,8 @@ OWN = "ecg-edge"
 OWN_INVALID = -32768
 """Our own files hold this digital value where there is no sample; EDF itself has none."""
 END = "end of recording"
+UTC = "clock_UTC"
+"""In the recording field of our own files: their start is UTC, which EDF cannot state otherwise."""
 _HEAD = 256
 _FIELDS = (("label", 16), ("transducer", 80), ("unit", 8), ("physical minimum", 8), ("physical maximum", 8),
            ("digital minimum", 8), ("digital maximum", 8), ("prefilter", 80), ("samples per record", 8),
@@ -109,7 +111,7 @@ class _File:
             for s in self.shown
         )  # fmt: skip
         patient, about = decode(self._head[8:88]).strip(), decode(self._head[88:168]).strip()
-        comments = tuple(c for c in (about,) if c)
+        comments = () if re.fullmatch(r"Startdate( X)*", about) or not about else (about,)
         notes = tuple((at, text) for at, text in self.texts if text != END)
         return Recording(self.path.stem, self.source, signals, self.read, self._started(about), _person(patient),
                          comments, notes, tuple(self.remarks))  # fmt: skip
@@ -134,7 +136,9 @@ class _File:
             label = columns["label"][k]
             notes = bool(self.plus) and label in ("EDF Annotations", "BDF Annotations")
             lsb, zero, unit = (0.0, 0.0, "") if notes else self._scale(columns, k)
-            lines.append(_Line(label or f"signal {k + 1}", columns["transducer"][k], unit, lsb, zero, samples, first, notes))
+            lines.append(
+                _Line(label or f"signal {k + 1}", columns["transducer"][k], unit, lsb, zero, samples, first, notes)
+            )
             first += samples * self.bytes
         return [line for line in lines if line.samples]
 
@@ -185,13 +189,18 @@ class _File:
             return [k * self.duration for k in range(self.records)]
         if len(self.onsets) != self.records:
             raise RecordingError(
-                f"{self.path} is discontinuous, and only {len(self.onsets)} of its {self.records} data records say when "
-                "they begin", "restore its annotations"
-            )  # fmt: skip
+                f"{self.path} is discontinuous, and {self.records - len(self.onsets)} of its {self.records} "
+                "data records do not say when they begin",
+                "restore its annotations",
+            )
         starts = [at - self.onsets[0] for at in self.onsets]
         # A millisecond of overlap is rounding; more would put two values on one instant.
-        if bad := next((k for k, (a, b) in enumerate(pairwise(starts)) if b - a < self.duration - Fraction(1, 1000)), None):
-            raise RecordingError(f"{self.path}: data record {bad + 2} begins before the one before it ends", "sort them")
+        if bad := next(
+            (k for k, (a, b) in enumerate(pairwise(starts)) if b - a < self.duration - Fraction(1, 1000)), None
+        ):
+            raise RecordingError(
+                f"{self.path}: data record {bad + 2} begins before the one before it ends", "sort them"
+            )
         if starts[-1] > _MAX_DAYS * 86400:
             raise RecordingError(f"{self.path} has a gap of over {_MAX_DAYS} days", "cut it into two recordings")
         gaps = [(a + self.duration, b) for a, b in pairwise(starts) if b - a > self.duration + Fraction(1, 1000)]
@@ -237,14 +246,15 @@ class _File:
             year = day.year % 100
             day = day.replace(year=year + (1900 if year >= 85 else 2000))
         words = about.split()
-        if self.plus and words[:1] == ["Startdate"] and len(words) > 1:
+        if words[:1] == ["Startdate"] and len(words) > 1:
             day = None if words[1] == "X" else calendar_date(words[1]) or day
         at = clock_time(decode(self._head[176:184]).strip().replace(".", ":"))
         if day is None or at is None:
             return None
         first = self.onsets[0] if self.onsets else Fraction(0)
         first = first if 0 <= first < 1 else Fraction(0)
-        return datetime.combine(day, at[0]) + timedelta(seconds=float(first))
+        zone = timezone.utc if OWN in about and UTC in about else None
+        return datetime.combine(day, at[0], zone) + timedelta(seconds=float(first))
 
 
 def _tals(data: bytes) -> list[tuple[Fraction, str]]:

@@ -91,8 +91,10 @@ def formats() -> list[RecordingFormat]:
     for point in entry_points(group=GROUP):
         try:
             found.append(point.load())
-        except Exception as e:  # noqa: BLE001 — a stranger's module may raise anything
-            raise RecordingError(f"the format {point.name} of {point.value} cannot be loaded: {e}", "reinstall it") from e
+        except Exception as e:
+            raise RecordingError(
+                f"the format {point.name} of {point.value} cannot be loaded: {e}", "reinstall it"
+            ) from e
     return [*found, *_BUILT_IN]
 
 

@@ -15,6 +15,8 @@ from ecg_edge.firmware_bridge.lead_names import LeadLabel, read_labels
 from ecg_edge.firmware_bridge.units import mv_per
 
 MAX_SIGNALS = 1024
+MIN_ECG_FS = 50
+"""Hz below which there is no ECG to work with."""
 MIN_FS, MAX_FS = Fraction(1, 1000), 10_000_000
 
 
@@ -51,7 +53,7 @@ class Signal:
     lsb: float = 0.0
     zero: float = 0.0
     bits: int = 0
-    lead: LeadLabel = LeadLabel()
+    lead: LeadLabel = field(default_factory=LeadLabel)
     provenance: str = ""
     note: str = ""
 
@@ -204,7 +206,7 @@ class Recording:
             Also: a signal is no voltage.
         """
         scale = [self.scale(k) for k in columns]
-        return self.values(columns, start, stop) * np.array(scale)
+        return np.asarray(self.values(columns, start, stop) * np.array(scale))
 
     def scale(self, column: int) -> float:
         """Millivolts in one unit of a signal, negative where its label says that it is upside down.
@@ -222,6 +224,27 @@ class Recording:
             )
         return s.mv_per_unit * s.lead.sign
 
+    def column(self, name: str) -> int | None:
+        """Column of a lead or label in any case, or None; a label that is written so goes before a lead.
+
+        Raises
+        ------
+        RecordingError
+            Two signals have that name.
+        """
+        plain = name.strip().lower()
+        labelled = [k for k, s in enumerate(self.signals) if s.label.strip().lower() == plain]
+        found = labelled or [k for k, s in enumerate(self.signals) if s.lead.lead.lower() == plain]
+        if len(found) > 1:
+            raise self._twice(name, found[0], found[1])
+        return found[0] if found else None
+
+    def _twice(self, name: str, a: int, b: int) -> RecordingError:
+        return RecordingError(
+            f"{self.name} holds {name} twice: signals {a + 1} and {b + 1}",
+            "remove one, or rename it; run and replay name all channels by --leads",
+        )
+
     def leads(self) -> dict[str, int]:
         """Column of every one of the twelve leads that is here.
 
@@ -234,10 +257,7 @@ class Recording:
         for k, s in enumerate(self.signals):
             lead = s.lead.lead
             if lead and lead in found:
-                raise RecordingError(
-                    f"{self.name} holds lead {lead} twice: signals {found[lead] + 1} and {k + 1}",
-                    "remove one, or rename it; a live run names all channels by --leads",
-                )
+                raise self._twice(lead, found[lead], k)
             if lead:
                 found[lead] = k
         return found

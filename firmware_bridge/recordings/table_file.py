@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import read_label
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.table_text import Table, read_table
@@ -25,8 +25,12 @@ PLAUSIBLE_MV = 20.0
 """No ECG departs so far from its own median: a column without a unit that does is not in mV."""
 _TIMES = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "us": 1e-6,
           "μs": 1e-6, "usec": 1e-6, "ns": 1e-9, "min": 60.0}  # fmt: skip
-_TIME = re.compile(r"^(.*[\s_])?(time|t|times|timestamp|zeit|zeitstempel|temps|tempo|tiempo|elapsed|seconds|millis|epoch)$")
-_INDEX = re.compile(r"^(|#|n|no|nr|index|idx|row|sample|samples|sample #|sample number|sample index|frame|counter|count)$")
+_TIME = re.compile(
+    r"^(.*[\s_])?(time|t|times|timestamp|zeit|zeitstempel|temps|tempo|tiempo|elapsed|seconds|millis|epoch)$"
+)
+_INDEX = re.compile(
+    r"^(|#|n|no|nr|index|idx|row|sample|samples|sample #|sample number|sample index|frame|counter|count)$"
+)
 _BIRTH = re.compile(r"birth|geburt|naissance|nacimiento|nascita|dob", re.IGNORECASE)
 _NAME = re.compile(r"^(name|nom|nombre|nome|patient|patient name)$", re.IGNORECASE)
 _FS_FIX = "give --fs, or a column of evenly spaced times in s (time [s])"
@@ -78,7 +82,7 @@ class _Meaning:
 
     def recording(self) -> Recording:
         """The table as a recording."""
-        times = self._time_columns()
+        times = [*self._time_columns(), *self._table.texts]
         ours = [k for k in range(self._table.values.shape[1])
                 if k not in times and k not in self._table.texts and not self._is_index(k)]  # fmt: skip
         if not ours:
@@ -88,7 +92,9 @@ class _Meaning:
         if rows is not None:
             x = _spread(x, rows)
         signals = tuple(self._signal(k, fs, x[:, j]) for j, k in enumerate(ours))
-        comments = tuple(": ".join(pair) for pair in self._pairs() if not (_NAME.match(pair[0]) or _BIRTH.search(pair[0])))
+        comments = tuple(
+            ": ".join(pair) for pair in self._pairs() if not (_NAME.match(pair[0]) or _BIRTH.search(pair[0]))
+        )
         return Recording(self._path.stem, "CSV", signals, lambda columns, a, b: x[a:b][:, list(columns)].copy(),
                          self._started(), self._person(), comments, remarks=tuple(self._remarks))  # fmt: skip
 
@@ -138,12 +144,12 @@ class _Meaning:
         for key, text in self._pairs():
             if re.search(r"sampl|rate|freq|\bfs\b", key, re.IGNORECASE) and (fs := rate(text)) and fs >= 50:
                 return fs, None
-        raise RecordingError(f"{self._path} does not state its rate", _FS_FIX)
+        raise RateUnknownError(f"{self._path} does not state its rate", _FS_FIX)
 
     def _seconds(self, k: int) -> FloatArray | None:
         """A column of times in seconds from its first."""
         if k in self._table.texts:
-            return None
+            return _clocked(self._table.texts[k])
         t = self._table.values[:, k]
         t = t - t[0] if len(t) else t
         if len(t) < 2 or not np.isfinite(t).all():
@@ -163,22 +169,26 @@ class _Meaning:
         steps = np.diff(t)
         if not (steps > 0).all():
             line = self._table.line + 1 + int(np.argmin(steps > 0))
-            raise RecordingError(f"{self._path}, line {line}: time does not rise", _FS_FIX)
+            raise RateUnknownError(f"{self._path}, line {line}: time does not rise", _FS_FIX)
         usual = float(np.median(steps))
         grain = float(np.min(np.abs(steps - usual), initial=usual, where=steps != usual))
         long = steps > 1.6 * usual + (grain if grain < usual else 0.0)
-        fs = rate_of_times(t if not long.any() else np.concatenate([[0], np.cumsum(steps[~long])]), max(grain, usual / 4))
+        fs = rate_of_times(
+            t if not long.any() else np.concatenate([[0], np.cumsum(steps[~long])]), max(grain, usual / 4)
+        )
         if not long.any():
             if np.abs(t * float(fs) - np.arange(len(t))).max() > max(3.0, 0.2 * float(fs)):
-                raise RecordingError(f"{self._path}: times are not evenly spaced", _FS_FIX)
+                raise RateUnknownError(f"{self._path}: times are not evenly spaced", _FS_FIX)
             return fs, None
         if long.mean() > 0.05:
-            raise RecordingError(f"{self._path}: times are not evenly spaced", _FS_FIX)
+            raise RateUnknownError(f"{self._path}: times are not evenly spaced", _FS_FIX)
         ahead = np.maximum(1, np.rint(np.where(long, steps * float(fs), 1)))
         if ahead.sum() > 1e9:
             raise RecordingError(f"{self._path} has a gap of {float(steps.max()):.0f} s", "cut it into two recordings")
         gaps = int(long.sum())
-        self._remarks.append(f"{gaps} gap{'s' * (gaps > 1)} in the times: {int(ahead.sum() - len(steps))} samples missing")
+        self._remarks.append(
+            f"{gaps} gap{'s' * (gaps > 1)} in the times: {int(ahead.sum() - len(steps))} samples missing"
+        )
         return fs, np.concatenate([[0], np.cumsum(ahead)])
 
     def _signal(self, k: int, fs: Fraction, x: FloatArray) -> Signal:
@@ -231,7 +241,13 @@ def _spread(x: FloatArray, rows: FloatArray) -> FloatArray:
     return out
 
 
-def elapsed(text: str) -> float | None:
-    """``0:00.004`` in seconds."""
-    found = clock_time(text)
-    return None if found is None else found[1] * 86400 + (found[0].hour * 60 + found[0].minute) * 60 + found[0].second
+def _clocked(cells: Sequence[str]) -> FloatArray | None:
+    """Seconds from the first of cells such as ``0:00.004`` or ``2024-03-05T10:00:00.004``; None if one is neither."""
+    if moment(cells[0]) is not None:
+        days = [moment(c) for c in cells]
+        return None if None in days else np.array([(d - days[0]).total_seconds() for d in days])  # type: ignore[operator]
+    times = [clock_time(c) for c in cells]
+    if any(t is None for t in times):
+        return None
+    seconds = [later * 86400 + t.hour * 3600 + t.minute * 60 + t.second + t.microsecond / 1e6 for t, later in times]  # type: ignore[misc]
+    return np.array(seconds) - seconds[0]

@@ -70,7 +70,7 @@ class Table:
     values : ndarray of float64, shape (n_rows, n_columns)
         NaN where a cell is empty, and in columns of text.
     texts : dict of int to tuple of str
-        First and last cell of each column that holds dates, times or words.
+        Cells of each column that holds dates, times or words.
     line : int
         Number of the first row's line in the file.
     remarks : tuple of str
@@ -106,8 +106,9 @@ def read_table(path: Path) -> Table:
         body.pop()
         remarks.append("the last line is cut and was left out")
     values = _numbers(path, body, first, dialect, width, text_columns)
-    texts = {k: (dialect.split(body[0])[k], dialect.split(body[-1])[k]) for k in text_columns}
-    heads, at = [], first
+    texts = {k: tuple(_cell(dialect, line, k) for line in body) for k in text_columns}
+    heads: list[tuple[str, ...]] = []
+    at = first
     while at and lines[at - 1].strip() and len(cells := dialect.split(lines[at - 1])) == width and len(heads) < 3:
         if any(dialect.value(c) is not None and c.lower() not in _EMPTY for c in cells):
             break
@@ -117,12 +118,19 @@ def read_table(path: Path) -> Table:
     return Table(above, tuple(reversed(heads)), values, texts, first + 1, tuple(remarks))
 
 
+def _cell(dialect: Dialect, line: str, k: int) -> str:
+    cells = dialect.split(line)
+    return cells[k] if k < len(cells) else ""
+
+
 def _pair(line: str) -> tuple[str, ...]:
     """A line above the table as its cells, whatever separates them: commas, semicolons, tabs, or one colon."""
     line = line.strip().lstrip("#%/ ").strip()
     for mark in (";", "\t", ","):
         if mark in line:
-            return tuple(c.strip() for c in next(csv.reader([line], delimiter=mark, skipinitialspace=True)) if c.strip())
+            return tuple(
+                c.strip() for c in next(csv.reader([line], delimiter=mark, skipinitialspace=True)) if c.strip()
+            )
     key, colon, rest = line.partition(":")
     return (key.strip(), rest.strip()) if colon and rest.strip() else (line,)
 
@@ -170,7 +178,9 @@ def _fits(lines: Sequence[str], first: int, dialect: Dialect) -> tuple[float, tu
         return None
     numeric = [sum(dialect.value(row[k]) is not None for row in same) > 0.8 * len(same) for k in range(width)]
     text = tuple(k for k, ok in enumerate(numeric) if not ok)
-    if not any(numeric) or any(dialect.value(c) is None for row in rows[:2] for c, ok in zip(row, numeric) if ok):
+    if not any(numeric) or any(
+        dialect.value(c) is None for row in rows[:2] for c, ok in zip(row, numeric, strict=False) if ok
+    ):
         return None
     score = width - 3.0 * len(text) + 5.0 * (len(same) == len(rows))
     head = dialect.split(lines[first - 1]) if first and lines[first - 1].strip() else []

@@ -165,7 +165,9 @@ def _segment(path: Path, line: int, text: str) -> Segment:
 
 
 _FORMAT = re.compile(r"(?P<fmt>\d{1,4})(?:x(?P<per>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?")
-_GAIN = re.compile(r"(?P<gain>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)?(?:\((?P<base>[-+]?\d+)\))?(?:/(?P<unit>\S+))?")
+_GAIN = re.compile(
+    r"(?P<gain>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)?(?:\((?P<base>[-+]?\d+)\))?(?:/(?P<unit>\S+))?"
+)
 
 
 def _signal(path: Path, line: int, text: str, k: int) -> SignalLine:
@@ -181,7 +183,7 @@ def _signal(path: Path, line: int, text: str, k: int) -> SignalLine:
     scale = _GAIN.fullmatch(rest.pop(0)) if rest else _GAIN.fullmatch("")
     if not scale:
         raise _bad(path, line, "gain", words[2], "write counts per unit, for example 1000(0)/mV")
-    numbers = []
+    numbers: list[int] = []
     while rest and len(numbers) < 5 and re.fullmatch(r"[-+]?\d{1,19}", rest[0]):
         numbers.append(int(rest.pop(0)))
     numbers += [0] * (5 - len(numbers))

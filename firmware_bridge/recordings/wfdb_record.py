@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timezone
@@ -21,6 +22,7 @@ from ecg_edge.firmware_bridge.recordings.wfdb_storage import SignalFile
 
 UTC = "clock: UTC"
 """Comment of our own records: the header's time is UTC, which WFDB cannot state otherwise."""
+_OWN_NAME = re.compile(r"\d{8}T\d{6}Z(_\d+)?(_measured)?")
 _SUFFIXES = (".hea", ".dat", ".mat", ".atr")
 
 
@@ -42,7 +44,7 @@ def open_wfdb(header_file: Path) -> Recording:
     header = read_header(header_file)
     parts = _Joined(header) if header.segments else _Plain(header)
     started = header.started
-    if started is not None and UTC in header.comments:
+    if started is not None and (UTC in header.comments or _OWN_NAME.fullmatch(header_file.stem)):
         started = started.replace(tzinfo=timezone.utc)
     notes = read_notes(header_file.with_suffix(".atr"))
     remarks = (*header.remarks, *parts.remarks, *dict.fromkeys(f"{s.label}: {s.note}" for s in parts.signals if s.note))
@@ -214,7 +216,9 @@ class _Joined:
                     continue
                 source = labels.index(label)
                 if part.signals[source].fs != self.signals[column].fs:
-                    raise RecordingError(f"segment {self._names[k]}: {label!r} has another rate", "convert the segments")
+                    raise RecordingError(
+                        f"segment {self._names[k]}: {label!r} has another rate", "convert the segments"
+                    )
                 rows = part.read([source], low - a * per, min(high - a * per, part.signals[source].length))
                 out[low - start : low - start + len(rows), j] = rows[:, 0]
         return out
@@ -244,4 +248,6 @@ def _person(comments: Sequence[str]) -> Person:
     age = said.get("age", "")
     number = age if age.replace(".", "", 1).isdigit() and math.isfinite(float(age)) else ""
     sex = said.get("sex", "")
-    return Person(said.get("patient", ""), "", _SEX.get(sex.lower(), sex if sex not in ("?", "NaN") else ""), None, number)
+    return Person(
+        said.get("patient", ""), "", _SEX.get(sex.lower(), sex if sex not in ("?", "NaN") else ""), None, number
+    )

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.errors import DataFolderError, MissingExtraError
-from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
+from ecg_edge.firmware_bridge.errors import DataFolderError, RecordingError
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.recordings.wfdb_record import open_wfdb
 
 FS = 100
 TRAIN_FOLDS, VALIDATION_FOLD, TEST_FOLD = tuple(range(1, 9)), 9, 10
@@ -122,23 +123,21 @@ def read_record(path: Path, fs: int = FS) -> npt.NDArray[np.float64]:
         The record is unreadable, has another rate, lacks a lead, or holds NaN.
     """
     try:
-        import wfdb
-    except ImportError:
-        raise MissingExtraError("wfdb", "wfdb") from None
-    try:
-        record = wfdb.rdrecord(str(path))
-    except (OSError, ValueError, IndexError, KeyError, AttributeError, TypeError) as e:
-        raise DataFolderError(f"cannot read record {path}: {e}", "restore the file from the distribution") from e
-    if record.fs != fs:
-        raise DataFolderError(f"{path} has {record.fs} Hz, not {fs}", f"use the {fs} Hz records")
-    names = [lead_name(n) for n in record.sig_name]
-    if missing := [lead for lead in LEADS if lead not in names]:
-        raise DataFolderError(f"{path} lacks lead {', '.join(missing)}", "twelve leads are needed")
-    x = np.asarray(record.p_signal, dtype=np.float64)[:, [names.index(lead) for lead in LEADS]]
-    scale = [{"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}.get(record.units[names.index(n)], 1.0) for n in LEADS]
+        recording = open_wfdb(path.with_name(path.name + ".hea"))
+        columns = recording.leads()
+        if missing := [lead for lead in LEADS if lead not in columns]:
+            raise DataFolderError(f"{path} lacks lead {', '.join(missing)}", "twelve leads are needed")
+        picked = [columns[lead] for lead in LEADS]
+        if recording.one_rate(picked) != fs:
+            raise DataFolderError(
+                f"{path} has {float(recording.one_rate(picked)):g} Hz, not {fs}", f"use the {fs} Hz records"
+            )
+        x = recording.mv(picked)
+    except RecordingError as e:
+        raise DataFolderError(f"cannot read record {path}: {e.message}", "restore the file as distributed") from e
     if not np.isfinite(x).all():
         raise DataFolderError(f"{path} holds missing samples", "leave the record out")
-    return np.asarray(x * np.array(scale))
+    return x
 
 
 def screen(x: npt.NDArray[np.float64]) -> str:

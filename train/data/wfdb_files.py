@@ -6,20 +6,18 @@ import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.errors import DataFolderError, MissingExtraError
+from ecg_edge.firmware_bridge.errors import DataFolderError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.recordings.wfdb_record import open_wfdb
 
 LUDB_MV_PER_COUNT = 1e-3
 """LUDB's headers carry per-lead gains that scale each lead to 1.0 peak to peak, so the counts are read.
 One count is taken as 1 µV, an assumption: r does not depend on it, figures in mV do. Limb leads in counts
 must obey Einthoven's law, which the screening checks for each record."""
-_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
-_CANONICAL = {lead.lower(): lead for lead in LEADS}
 
 
 @dataclass(frozen=True)
@@ -117,40 +115,22 @@ def read(path: Path, mv_per_count: float | None = None) -> Signal:
     ------
     DataFolderError
         Unreadable, a lead missing or twice there, an unknown unit, or missing samples.
-    MissingExtraError
-        wfdb is not installed.
     """
-    record = _rdrecord(path, physical=mv_per_count is None)
-    names = [str(n).strip().lower() for n in record.sig_name or ()]
-    if missing := [lead for lead in LEADS if lead.lower() not in names]:
-        raise DataFolderError(f"lacks lead {', '.join(missing)}", "twelve leads are needed")
-    if twice := [_CANONICAL[n] for n in sorted(set(names)) if n in _CANONICAL and names.count(n) > 1]:
-        raise DataFolderError(f"holds lead {', '.join(twice)} twice", "restore the header")
-    columns = [names.index(lead.lower()) for lead in LEADS]
-    if mv_per_count is None:
-        x = np.asarray(record.p_signal, dtype=np.float64)[:, columns] * _scale([record.units[k] for k in columns])
-    else:
-        x = np.asarray(record.d_signal, dtype=np.float64)[:, columns] * mv_per_count
+    try:
+        recording = open_wfdb(header_file(path))
+        columns = recording.leads()
+        if missing := [lead for lead in LEADS if lead not in columns]:
+            raise DataFolderError(f"lacks lead {', '.join(missing)}", "twelve leads are needed")
+        picked = [columns[lead] for lead in LEADS]
+        if mv_per_count is None:
+            x = recording.mv(picked)
+        else:
+            lines = [recording.signals[k] for k in picked]
+            counts = recording.values(picked) / np.array([s.lsb for s in lines]) + np.array([s.zero for s in lines])
+            x = np.rint(counts) * mv_per_count
+        fs = recording.one_rate(picked)
+    except RecordingError as e:
+        raise DataFolderError(f"cannot read record {path.name}: {e.message}", "restore the file as distributed") from e
     if not np.isfinite(x).all():
         raise DataFolderError("holds missing samples", "leave the record out")
-    if not record.fs > 0:
-        raise DataFolderError(f"has the rate {record.fs} Hz", "restore the header")
-    return Signal(x, Fraction(record.fs).limit_denominator(1000))
-
-
-def _scale(units: list[str]) -> npt.NDArray[np.float64]:
-    if odd := sorted({u for u in units if u.lower() not in _MV}):
-        raise DataFolderError(f"is in {', '.join(odd)}, not in mV or µV", "restore the header")
-    return np.array([_MV[u.lower()] for u in units])
-
-
-def _rdrecord(path: Path, physical: bool) -> Any:
-    try:
-        import wfdb
-    except ImportError:
-        raise MissingExtraError("wfdb", "wfdb") from None
-    try:
-        return wfdb.rdrecord(str(path), physical=physical)
-    # A damaged file surfaces as whatever numpy or wfdb stumbles over.
-    except (OSError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as e:
-        raise DataFolderError(f"cannot read record {path.name}: {e}", "restore the file from the distribution") from e
+    return Signal(x, fs)

@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
-from ecg_edge.device.recording.wfdb_reader import import_wfdb
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.train.data import ptbxl
 from ecg_edge.train.data.prepare import prepare
 
@@ -118,9 +117,9 @@ def _row(name: str, level: float, windows: Array) -> dict[str, Any]:
 
 def recorded(model: Model, name: str, mains_hz: float | None) -> dict[str, Any]:
     """Share of a record for which the gate of its first two channels is closed, minute by minute."""
-    record = import_wfdb().rdrecord(name)
-    mv = np.nan_to_num(np.asarray(record.p_signal[:, :2], np.float64))
-    rows = Conditioner(Fraction(record.fs), 100, mv.shape[1], model.spec.conditioning, mains_hz).feed(mv)
+    record = open_recording(name)
+    mv = np.nan_to_num(record.mv(range(min(2, len(record.signals)))))
+    rows = Conditioner(record.one_rate([0]), 100, mv.shape[1], model.spec.conditioning, mains_hz).feed(mv)
     fit, _ = NoiseGate(100, mv.shape[1]).feed(rows, np.ones(rows.shape, np.bool_))
     minutes = [[round(float(1 - part.mean()), 3) for part in fit[a : a + 6000].T] for a in range(0, len(fit), 6000)]
     return {"record": Path(name).name, "closed": [round(float(v), 4) for v in 1 - fit.mean(axis=0)], "minutes": minutes}

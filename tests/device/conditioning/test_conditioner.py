@@ -118,10 +118,27 @@ def test_three_millivolt_pulse_shows_the_monitor_band() -> None:
     assert -1.5 < y[210:].min() < -0.5
 
 
-@pytest.mark.parametrize("bad", [Fraction(100_003, 1009), Fraction(314159, 10000)])
-def test_awkward_rates_are_refused(bad: Fraction) -> None:
-    with pytest.raises(UsageError, match="fix"):
-        Resampler(bad, 100, 1)
+@pytest.mark.parametrize("fs", ["511.422", "129.97", "360.002", "100003/1009", "12345.678"])
+def test_any_rate_is_played_in_place_and_without_drift(fs: str) -> None:
+    """A 3 Hz sine of an hour: the last second lies where the first does, to a thousandth of an input period."""
+    native = Fraction(fs)
+    r = Resampler(native, 100, 1)
+    errors = []
+    for second in (0, 3600):
+        start = int(second * native)
+        r.reset(start)
+        first = r.next_output
+        t = np.arange(start, start + int(2 * native)) / float(native)
+        y = r.feed(np.sin(2 * np.pi * 3 * t)[:, None])[:, 0]
+        at = (first + np.arange(len(y))) / 100 - r.delay
+        errors.append(np.abs(y - np.sin(2 * np.pi * 3 * at))[60:].max())
+    assert max(errors) < 1e-2 and abs(errors[0] - errors[1]) < 1e-3
+
+
+@pytest.mark.parametrize("fs", [Fraction(1, 2), Fraction(10**9), Fraction(10**6) + Fraction(1, 3)])
+def test_a_rate_no_ecg_has_is_refused(fs: Fraction) -> None:
+    with pytest.raises(UsageError, match="rate it states"):
+        Resampler(fs, 100, 1)
 
 
 def test_spec_round_trip_and_damage() -> None:

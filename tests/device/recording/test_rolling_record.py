@@ -50,7 +50,7 @@ def test_no_sample_is_lost_between_two_records(model, tmp_path):
         assert len(parts) == 4 and [len(p.counts) for p in parts[:3]] == [11 * fs] * 3
         assert np.array_equal(np.concatenate([p.counts for p in parts]), one.counts)
         assert np.array_equal(np.concatenate([p.valid for p in parts]), one.valid)
-        begins = [STARTED.replace(tzinfo=None) + timedelta(seconds=11 * k) for k in range(4)]
+        begins = [STARTED + timedelta(seconds=11 * k) for k in range(4)]
         assert [p.started for p in parts] == begins
         assert parts[0].notes[-1][1] == f"continued in {names[1].name}"
         assert parts[1].notes[0][1] == f"continues {names[0].name}"

@@ -12,7 +12,7 @@ import pytest
 
 from ecg_edge.device.cli.main import main
 from ecg_edge.device.recording.ecg_page import Page
-from ecg_edge.device.recording.edf_writer import data_record, write_edf
+from ecg_edge.device.recording.edf_writer import data_records, write_edf
 from ecg_edge.device.recording.stored_recording import Signal, Stored, read_stored
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
 from ecg_edge.firmware_bridge.events import Gap
@@ -70,23 +70,23 @@ def test_an_edf_file_is_not_replaced_unasked(recording, tmp_path, capsys):
     assert main(["convert", recording, "--out", str(out), "--force"]) == 0
 
 
-@pytest.mark.parametrize(
-    ("fs", "seconds"), [(100, "1/2"), (250, "1/2"), (Fraction(32768, 131), None), (Fraction(1, 3), None)]
-)
-def test_data_records_of_whole_samples(fs, seconds):
-    if fs == Fraction(1, 3):
-        length, n = data_record(Fraction(fs))
-        assert length == n / fs
-        return
-    length, n = data_record(Fraction(fs))
-    assert n == length * fs and len(f"{float(length):g}") <= 8
-    if seconds:
-        assert length == Fraction(seconds)
+@pytest.mark.parametrize("fs", ["100", "250", "32768/131", "255711/500", "12997/100", "360002/1000", "100003/991"])
+def test_data_records_of_whole_samples(fs):
+    length, (n,) = data_records([Fraction(fs)])
+    assert Fraction(1, 2) <= length <= 60 and len(f"{float(length):g}") <= 8
+    assert abs(n / length / Fraction(fs) - 1) <= 1e-8
+    if fs in ("100", "250"):
+        assert (length, n) == (Fraction(1, 2), Fraction(fs) / 2)
+
+
+def test_data_records_for_several_rates_at_once():
+    length, (a, b) = data_records([Fraction(500), Fraction(1, 1)])
+    assert (length, a, b) == (1, 500, 1)
 
 
 def test_a_rate_edf_cannot_hold_is_refused():
     with pytest.raises(RecordingError, match="exactly"):
-        data_record(Fraction(100_003, 991))
+        data_records([Fraction(1, 997), Fraction(500)])
 
 
 def test_large_counts_are_scaled_into_sixteen_bits(tmp_path):

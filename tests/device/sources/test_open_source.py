@@ -11,10 +11,10 @@ import wfdb
 
 from ecg_edge.device.live.execute import execute
 from ecg_edge.device.live.options import Options
-from ecg_edge.device.recording.wfdb_reader import read_record
 from ecg_edge.device.sources import open_source as sources
 from ecg_edge.device.sources.open_source import only_port, open_source
 from ecg_edge.device.sources.paced_source import PacedSource
+from ecg_edge.device.sources.replay_source import read_recording
 from ecg_edge.device.sources.rescaled import RescaledSource
 from ecg_edge.device.sources.synthetic_source import synthetic
 from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
@@ -45,7 +45,7 @@ def stored(folder, name="r", units=("mV", "uV"), labels=("MLII", "AVR"), n=1500)
 
 def test_a_record_is_played_as_it_is(tmp_path):
     path, counts = stored(tmp_path)
-    info, blocks = read_record(path + ".hea")
+    info, blocks = read_recording(path + ".hea")
     assert info.leads == ("II", "aVR") and info.fs == 360 and info.samples_per_frame == 7
     blocks = list(blocks)
     assert [b.index for b in blocks] == list(range(0, 1500, 7))
@@ -61,7 +61,7 @@ def test_a_record_is_played_as_it_is(tmp_path):
 
 def test_a_long_record_is_read_in_pieces_without_a_seam(tmp_path):
     path, counts = stored(tmp_path, n=360 * 130)
-    _, blocks = read_record(path)
+    _, blocks = read_recording(path)
     assert (np.concatenate([b.counts for b in blocks])[:, 0] == counts[:, 0]).all()
 
 
@@ -77,7 +77,7 @@ def test_records_that_cannot_be_read(tmp_path, damage):
     else:
         (tmp_path / "r.hea").write_bytes(b"\xff\xfe\0garbage")
     with pytest.raises(RecordingError) as e:
-        list(read_record(path)[1])
+        list(read_recording(path)[1])
     assert e.value.fix
 
 
@@ -114,7 +114,7 @@ def test_bad_parameters_are_named(text):
 )
 def test_real_records_come_through_whole(data_folder, name, leads, fs):
     path = str(data_folder / name)
-    info, blocks = read_record(path)
+    info, blocks = read_recording(path)
     assert info.leads == leads and info.fs == fs
     stored = wfdb.rdrecord(path, sampto=20_000)
     mv = np.concatenate([b.mv for b in itertools.islice(blocks, 20_000 // info.samples_per_frame)])

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.errors import MissingExtraError, RecordingError, UsageError
+from ecg_edge.firmware_bridge.errors import RecordingError, UsageError
 from ecg_edge.firmware_bridge.events import NO_VALUE
 from ecg_edge.firmware_bridge.virtual_patch.recorded_signal import record_source, resample
 from ecg_edge.firmware_bridge.virtual_patch.signal_source import ArraySource, SyntheticSource, plain_info, to_counts
@@ -33,14 +33,20 @@ def everything(source):
 
 def test_leads_are_found_in_any_case_and_order(record):
     source = record_source(record(), ["mlii", "i"])
-    assert source.info.leads == ("MLII", "I")
+    assert source.info.leads == ("II", "I")
     assert source.info.fs == Fraction(360)
     np.testing.assert_allclose(everything(source) * 0.0005, MV[:, [2, 1]], atol=0.0003)
 
 
 def test_without_a_wish_it_is_i_and_ii_or_all_there_is(record):
     assert record_source(record()).info.leads == ("I", "II")
-    assert record_source(record(names=("MLII", "v5", "resp"))).info.leads == ("MLII", "V5", "resp")
+    assert record_source(record(names=("MLII", "v5", "resp"))).info.leads == ("II", "V5", "resp")
+
+
+def test_a_label_written_so_goes_before_a_lead_and_a_name_twice_is_refused(record):
+    np.testing.assert_allclose(everything(record_source(record(), ["ii"]))[:, 0] * 0.0005, MV[:, 0], atol=0.0003)
+    with pytest.raises(RecordingError, match="V3 twice: signals 1 and 3"):
+        record_source(record(names=("V3", "I", "v3")), ["V3"])
 
 
 def test_the_extension_may_be_given_and_the_lsb_chosen(record):
@@ -82,9 +88,12 @@ def test_a_channel_all_missing_resamples_to_all_missing():
     assert np.isnan(resample(np.full((100, 1), np.nan), Fraction(100), Fraction(50))).all()
 
 
-def test_rates_without_a_small_ratio_are_refused():
-    with pytest.raises(UsageError, match="cannot resample"):
-        resample(np.zeros((10, 1)), Fraction(360), Fraction(100_003, 997))
+def test_rates_without_a_small_ratio_are_kept_exactly():
+    t = np.arange(36_000) / 360
+    rate = Fraction(100_003, 997)
+    got = resample(np.sin(2 * np.pi * 5 * t)[:, None], Fraction(360), rate)[:, 0]
+    want = np.sin(2 * np.pi * 5 * np.arange(len(got)) / float(rate))
+    assert np.abs(got - want)[20:-20].max() < 1e-3
 
 
 def test_what_is_not_there_is_told(record, tmp_path):
@@ -92,18 +101,18 @@ def test_what_is_not_there_is_told(record, tmp_path):
     with pytest.raises(UsageError, match="no signal 'V9'") as caught:
         record_source(path, ["V9"])
     assert "ii, I, MLII" in caught.value.fix
-    with pytest.raises(RecordingError, match="cannot read"):
+    with pytest.raises(RecordingError, match="there is no recording") as caught:
         record_source(str(tmp_path / "nothing"))
+    assert "EDF" in caught.value.fix
     (tmp_path / "rec.dat").unlink()
-    with pytest.raises(RecordingError, match="cannot read"):
+    with pytest.raises(RecordingError, match=r"rec\.dat, which is missing"):
         record_source(path)
 
 
-def test_without_the_package_the_extra_is_named(record, monkeypatch):
+def test_a_wfdb_record_needs_no_package(record, monkeypatch):
     path = record()
     monkeypatch.setitem(sys.modules, "wfdb", None)
-    with pytest.raises(MissingExtraError, match=r"ecg-edge\[wfdb\]"):
-        record_source(path)
+    assert record_source(path).info.fs == 360
 
 
 def test_a_loop_has_no_end_and_the_rest_does(kit):
