@@ -124,6 +124,8 @@ def read_record(path: Path, fs: int = FS) -> npt.NDArray[np.float64]:
     """
     try:
         recording = open_wfdb(path.with_name(path.name + ".hea"))
+        if cut := [r for r in recording.remarks if r.startswith("cut short")]:
+            raise DataFolderError(f"{path.name} is {cut[0]}", "restore the file as distributed")
         columns = recording.leads()
         if missing := [lead for lead in LEADS if lead not in columns]:
             raise DataFolderError(f"{path} lacks lead {', '.join(missing)}", "twelve leads are needed")

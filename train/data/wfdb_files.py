@@ -118,6 +118,8 @@ def read(path: Path, mv_per_count: float | None = None) -> Signal:
     """
     try:
         recording = open_wfdb(header_file(path))
+        if cut := [r for r in recording.remarks if r.startswith("cut short")]:
+            raise DataFolderError(f"{path.name} is {cut[0]}", "restore the file as distributed")
         columns = recording.leads()
         if missing := [lead for lead in LEADS if lead not in columns]:
             raise DataFolderError(f"lacks lead {', '.join(missing)}", "twelve leads are needed")

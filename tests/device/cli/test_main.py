@@ -112,7 +112,7 @@ def test_people_get_figures_and_the_next_step(model_file, capsys):
         (["run", "synthetic:fs=0", "--fast"], 2, "synthetic:fs=0"),
         (["run", "synthetic:", "--seconds", "-1"], 2, "--seconds"),
         (["run", "synthetic:", "--seconds", "nan"], 2, "--seconds"),
-        (["run", "replay:nowhere"], 1, "nowhere.hea is missing"),
+        (["run", "replay:nowhere"], 1, "there is no recording nowhere"),
         (["run", "/dev/null", "--fast"], 2, "--fast"),
         (["run", "synthetic:", "--leads", "I,Q"], 2, "unknown lead"),
         (["run", "synthetic:", "--fast", "--leads", "I,II,III"], 1, "names 3 channels"),

@@ -157,7 +157,7 @@ def test_mistakes_are_usage_errors_with_a_way_out(record, args, words, capsys):
 
 
 def test_a_record_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(EcgEdgeError, match="cannot read the record"):
+    with pytest.raises(EcgEdgeError, match="there is no recording"):
         run("--record", tmp_path / "nothing")
 
 
