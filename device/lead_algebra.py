@@ -1,4 +1,7 @@
-"""Lead algebra and provenance: what follows exactly from what, and what is a guess.
+"""Lead algebra and provenance: what follows exactly from which channels, and what is a guess.
+
+A channel is a difference of electrodes: a vector of nine weights that sum to zero, and so a combination of the
+eight basis leads. It may be a lead, or a pair of electrodes anywhere.
 
 Einthoven 1912: II = I + III. Goldberger 1942: aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2.
 """
@@ -7,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, electrodes_of
 
 BASIS: tuple[str, ...] = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """The eight independent leads; the other four limb leads are algebra of I and II."""
@@ -49,63 +51,104 @@ def twelve_from_basis() -> npt.NDArray[np.float64]:
     return m
 
 
-def solve_limb(measured: Sequence[str]) -> npt.NDArray[np.float64] | None:
-    """Express I and II by measured limb leads, if two independent ones are there.
+_OF_ELECTRODES = np.vstack([np.array([[-1, -1], [2, -1], [-1, 2]]) / 3 @ np.eye(2, 8), np.eye(6, 8, 2)])
+"""Potentials of the electrodes of `SKIN` against Wilson's terminal as combinations of the basis leads: its terminal is
+the mean of the three limbs, so RA + LA + LL = 0, I = LA - RA and II = LL - RA."""
+
+_EXACT = 1e-9
+
+
+def channel_vector(channel: str) -> npt.NDArray[np.float64]:
+    """Weights of a channel over the electrodes of `SKIN`, shape (9,): their sum is zero.
 
     Parameters
     ----------
-    measured : sequence of str
-        Canonical names of the measured leads.
+    channel : str
+        Canonical name of a lead, or of a pair (``RA-V5`` is V5 minus RA).
+    """
+    first, *others = electrodes_of(channel)
+    weights = np.zeros(len(SKIN))
+    weights[SKIN.index(first)] += 1
+    for other in others:
+        weights[SKIN.index(other)] -= 1 / len(others)
+    return weights
+
+
+def of_basis(channels: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Matrix of shape (len(channels), 8): each channel as a combination of the basis leads."""
+    weights = np.array([channel_vector(name) for name in channels]).reshape(-1, len(SKIN))
+    return np.round(weights @ _OF_ELECTRODES, 12) + 0.0
+
+
+def span_solution(
+    channels: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Express vectors by channels, where that is exact.
+
+    Parameters
+    ----------
+    channels : ndarray of shape (k, 8)
+        Rows over the basis leads, in order of preference: a row that depends on earlier ones is not used.
+    wanted : ndarray of shape (m, 8)
+        Likewise.
 
     Returns
     -------
-    ndarray of shape (2, len(measured)) or None
-        Rows give I and II as combinations of the measured leads. The first independent
-        pair in the order I, II, III, aVR, aVL, aVF is used, so a measured I or II stays
-        exactly itself. None where fewer than two independent limb leads are measured.
+    exact : ndarray of bool, shape (m,)
+        Whether the vector lies in the span of the channels.
+    matrix : ndarray of shape (m, k)
+        Its combination; zero where it does not.
     """
-    limb = [lead for lead in LIMB if lead in measured]
-    for a, b in combinations(limb, 2):
-        pair = _LIMB_OF_I_II[[LIMB.index(a), LIMB.index(b)]]
-        if abs(np.linalg.det(pair)) > 1e-9:
-            out = np.zeros((2, len(measured)))
-            out[:, [measured.index(a), measured.index(b)]] = np.linalg.inv(pair)
-            return out
-    return None
+    used: list[int] = []
+    for k in range(len(channels)):
+        if np.linalg.matrix_rank(channels[[*used, k]], tol=_EXACT) > len(used):
+            used.append(k)
+    matrix = np.zeros((len(wanted), len(channels)))
+    if used:
+        matrix[:, used] = np.round(np.linalg.lstsq(channels[used].T, wanted.T, rcond=None)[0].T, 12) + 0.0
+    exact = np.abs(matrix @ channels - wanted).max(axis=1, initial=0.0) < _EXACT
+    matrix[~exact] = 0
+    return exact, matrix
 
 
-def known_basis(measured: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
-    """Basis leads that are measured or follow exactly from measured ones.
+def known_leads(measured: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Leads of the twelve that are measured or follow exactly from measured channels.
 
     Parameters
     ----------
     measured : sequence of str
-        Canonical names of the measured leads, each once.
+        Canonical names of the measured channels, each once.
 
     Returns
     -------
     leads : tuple of str
-        Known basis leads, in the order of `BASIS`.
+        In the order of `LEADS`.
     matrix : ndarray of shape (len(leads), len(measured))
-        Each as a combination of the measured ones.
+        Each as a combination of the measured channels; a measured one is exactly itself, and where several
+        combinations are possible the first independent limb leads are used, then the channels in their order.
+    """
+    limb = sorted((name for name in measured if name in LIMB), key=LIMB.index)
+    order = [list(measured).index(name) for name in (*limb, *(n for n in measured if n not in limb))]
+    exact, ordered = span_solution(of_basis([measured[k] for k in order]), twelve_from_basis())
+    matrix = np.zeros_like(ordered)
+    matrix[:, order] = ordered
+    for k, lead in enumerate(LEADS):
+        if lead in measured:
+            matrix[k] = np.arange(len(measured)) == list(measured).index(lead)
+    return tuple(lead for lead, known in zip(LEADS, exact, strict=True) if known), matrix[exact]
+
+
+def known_basis(measured: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Return `known_leads` of the basis alone.
 
     Notes
     -----
     A single limb lead other than I and II (aVR alone, say) yields no basis lead: it
     restricts I and II without determining either.
     """
-    rows: list[npt.NDArray[np.float64]] = []
-    leads: list[str] = []
-    limb = solve_limb(measured)
-    for lead in BASIS:
-        if lead in measured:
-            rows.append(np.eye(len(measured))[list(measured).index(lead)])
-        elif lead in ("I", "II") and limb is not None:
-            rows.append(limb[("I", "II").index(lead)])
-        else:
-            continue
-        leads.append(lead)
-    return tuple(leads), np.array(rows).reshape(len(rows), len(measured))
+    leads, matrix = known_leads(measured)
+    rows = [k for k, lead in enumerate(leads) if lead in BASIS]
+    return tuple(leads[k] for k in rows), matrix[rows]
 
 
 def missing_basis(measured: Sequence[str]) -> tuple[str, ...]:
@@ -120,16 +163,18 @@ def hidden_leads(measured: Sequence[str]) -> tuple[str, ...]:
 
 
 def provenance(measured: Sequence[str]) -> tuple[Provenance, ...]:
-    """Provenance of each of the twelve leads of `LEADS`, given the measured ones."""
-    limb_known = solve_limb(measured) is not None
+    """Provenance of each of the twelve leads of `LEADS`, given the measured channels.
+
+    A channel that is a lead under another name (``RA-LA`` is I) counts as that lead measured.
+    """
+    known, _ = known_leads(measured)
+    vectors = [tuple(row) for row in of_basis(measured)]
     out = []
-    for lead in LEADS:
-        if lead in measured:
+    for lead, row in zip(LEADS, of_basis(LEADS), strict=True):
+        if tuple(row) in vectors:
             out.append(Provenance.MEASURED)
-        elif lead in LIMB and limb_known:
-            out.append(Provenance.DERIVED)
         else:
-            out.append(Provenance.RECONSTRUCTED)
+            out.append(Provenance.DERIVED if lead in known else Provenance.RECONSTRUCTED)
     return tuple(out)
 
 

@@ -1,4 +1,4 @@
-"""The twelve leads, the ten electrodes, and how their names are read."""
+"""The twelve leads, the ten electrodes, pairs of electrodes, and how their names are read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3
 ELECTRODES: tuple[str, ...] = ("RA", "LA", "LL", "RL", "V1", "V2", "V3", "V4", "V5", "V6")
 """Bit `k` of a lead-off mask is electrode ``ELECTRODES[k]``."""
 
+SKIN: tuple[str, ...] = tuple(name for name in ELECTRODES if name != "RL")
+"""Electrodes that measure; RL drives the body and is part of no lead."""
+
 
 _LIMB = {
     "I": ("LA", "RA"),
@@ -27,6 +30,7 @@ _LIMB = {
 
 
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
+_SKIN_BY_LOWER = {name.lower(): name for name in SKIN}
 _ROMAN = {"d1": "I", "d2": "II", "d3": "III", "di": "I", "dii": "II", "diii": "III"}
 _WORDS = re.compile(r"^(mdc ecg lead|mdc ecg elec potl|ecg lead|ekg lead|ecg|ekg|lead|ableitung|d[eé]rivation"
                     r"|derivaci[oó]n|derivazione|channel|ch)[ :.]+(?=\S)")  # fmt: skip
@@ -142,12 +146,64 @@ def parse_leads(text: str) -> tuple[str, ...]:
     return leads
 
 
-def electrodes_of(lead: str) -> tuple[str, ...]:
-    """Electrodes a lead is made from (chest leads are taken against Wilson's terminal RA, LA, LL)."""
-    return _LIMB.get(lead) or (lead, "RA", "LA", "LL")
+def pair_of(channel: str) -> tuple[str, str] | None:
+    """Negative and positive electrode of a channel named as a pair, in that order; None for a lead."""
+    negative, dash, positive = channel.partition("-")
+    return (negative, positive) if dash else None
 
 
-def lead_off_leads(mask: int) -> frozenset[str]:
-    """Leads that depend on an electrode whose lead-off bit is set in `mask`."""
+def channel_name(name: str) -> str:
+    """Return the canonical spelling of a channel: a lead, or a pair of electrodes.
+
+    Parameters
+    ----------
+    name : str
+        Any case. ``"ra-v5"`` is V5 minus RA: the positive electrode stands last.
+
+    Returns
+    -------
+    str
+        One of `LEADS`, or two different names of `SKIN` with a hyphen between them.
+
+    Raises
+    ------
+    UsageError
+        Neither a lead nor such a pair.
+    """
+    parts = name.strip().replace("\N{EN DASH}", "-").replace("\N{MINUS SIGN}", "-").split("-")
+    if len(parts) == 1:
+        return lead_name(name)
+    found = [_SKIN_BY_LOWER.get(part.strip().lower()) for part in parts]
+    if len(found) != 2 or None in found or found[0] == found[1]:
+        raise UsageError(
+            f"{name!r} is no pair of electrodes",
+            f"join two of {', '.join(SKIN)} by a hyphen, the positive one last: RA-V5 is V5 minus RA",
+        )
+    return f"{found[0]}-{found[1]}"
+
+
+def parse_channels(text: str) -> tuple[str, ...]:
+    """Parse ``"RA-V2,RA-V5"`` or ``"I,II"`` into canonical names, refusing duplicates and an empty list.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown, stands twice, or there is none.
+    """
+    channels = tuple(channel_name(part) for part in text.replace("+", ",").split(",") if part.strip())
+    if not channels or len(set(channels)) != len(channels):
+        raise UsageError(f"bad channel list {text!r}", "name each channel once, separated by commas: RA-V2,RA-V5")
+    return channels
+
+
+def electrodes_of(channel: str) -> tuple[str, ...]:
+    """Electrodes of a channel, the positive one first; a chest lead is taken against Wilson's terminal RA, LA, LL."""
+    if pair := pair_of(channel):
+        return pair[1], pair[0]
+    return _LIMB.get(channel) or (channel, "RA", "LA", "LL")
+
+
+def lead_off_leads(mask: int, channels: tuple[str, ...] = LEADS) -> frozenset[str]:
+    """Those of some channels that depend on an electrode whose lead-off bit is set in `mask`."""
     off = {name for k, name in enumerate(ELECTRODES) if mask >> k & 1}
-    return frozenset(lead for lead in LEADS if off.intersection(electrodes_of(lead)))
+    return frozenset(channel for channel in channels if off.intersection(electrodes_of(channel)))

@@ -16,11 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat, FloatArray
-
-SKIN: tuple[str, ...] = tuple(name for name in ELECTRODES if name != "RL")
-"""Electrodes with a potential of their own; the right leg is the amplifier's ground."""
 
 # Lead vectors after Dower, Clin. Cardiol. 3 (1980) 87.
 _I = (0.632, -0.235, 0.059)

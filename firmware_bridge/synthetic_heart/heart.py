@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.lead_names import LEADS, electrodes_of, lead_name
-from ecg_edge.firmware_bridge.synthetic_heart.dipole import SKIN, Patient
+from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, electrodes_of, lead_name
+from ecg_edge.firmware_bridge.synthetic_heart.dipole import Patient
 from ecg_edge.firmware_bridge.synthetic_heart.electrode_noise import ElectrodeNoise
 from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat, FloatArray, Rhythm
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.synthetic_heart.dipole import SKIN, Patient, electrode_vectors, rotation
+from ecg_edge.firmware_bridge.lead_names import SKIN
+from ecg_edge.firmware_bridge.synthetic_heart.dipole import Patient, electrode_vectors, rotation
 from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat
 
 
