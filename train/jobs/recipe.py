@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import BASIS, missing_basis
 from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
-from ecg_edge.firmware_bridge.lead_names import parse_leads
+from ecg_edge.firmware_bridge.lead_names import pair_of, parse_channels
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.network.unet import NetSpec
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
-_GIVEN_BY_LEADS = ("input_leads", "any_lead")
+GIVEN_BY_LEADS = {"input_leads", "any_lead", "any_electrode"}
 _KEYS = ("name", "leads", "init", "teachers", "data", "network", "training")
 _DATA = ("ptb-xl", "ptb-xl-500")
 _AT_LEAST_ONE = ("epochs", "batch", "crop", "fs", "n_features", "mixes")
@@ -28,6 +28,10 @@ _NOT_NEGATIVE = (
     "shift",
     "stretch",
     "mix",
+    "diagnosis",
+    "field",
+    "warp",
+    "minutes",
 )
 
 
@@ -147,20 +151,20 @@ def _finish(draft: _Draft, settings: list[str], where: str) -> Recipe:
     for pair in settings:
         key, _, text = pair.partition("=")
         for kind, found in ((NetSpec, draft.net), (TrainSpec, draft.train)):
-            if key in kind.__dataclass_fields__ and key not in _GIVEN_BY_LEADS:
+            if key in kind.__dataclass_fields__ and key not in GIVEN_BY_LEADS:
                 _take(draft, found, kind, key, text)
                 break
         else:
-            names = sorted(f.name for k in (NetSpec, TrainSpec) for f in fields(k) if f.name not in _GIVEN_BY_LEADS)
+            names = sorted(f.name for k in (NetSpec, TrainSpec) for f in fields(k) if f.name not in GIVEN_BY_LEADS)
             draft.wrong.append(f"unknown setting {key!r} (there are: {', '.join(names)})")
-    leads, any_lead = _leads(draft)
+    leads, kind = _leads(draft)
     for name, value in (*draft.net.items(), *draft.train.items()):
         if name in _AT_LEAST_ONE and value < 1:
             draft.wrong.append(f"{name}: {value} is less than 1")
         if name in _NOT_NEGATIVE and value < 0:
             draft.wrong.append(f"{name}: {value} is negative")
     train = TrainSpec(**draft.train)
-    net = NetSpec(leads or ("I",), **{**draft.net, "any_lead": any_lead})
+    net = NetSpec(leads or ("I",), **{**draft.net, "any_lead": kind != "", "any_electrode": kind == "any-electrode"})
     if not train.lr > 0:
         draft.wrong.append(f"lr: {train.lr} is not positive")
     if not 0 <= train.keep < 1:
@@ -179,38 +183,39 @@ def _finish(draft: _Draft, settings: list[str], where: str) -> Recipe:
     teachers = tuple(draft.teachers) if named else ()  # type: ignore[arg-type]
     if not named:
         draft.wrong.append("teachers: a list of names")
-    if teachers and any_lead:
-        draft.wrong.append("teachers: an any-lead network learns from the truth alone")
+    if teachers and kind:
+        draft.wrong.append(f"teachers: an {kind}{'' if '-' in kind else '-lead'} network learns from the truth alone")
     if draft.wrong:
         raise UsageError("; ".join(draft.wrong), f"mend it {where}; lists are written as 24,32,64,96")
     return Recipe(draft.name, net, train, str(draft.init), str(draft.data), teachers)
 
 
-def _leads(draft: _Draft) -> tuple[tuple[str, ...], bool]:
-    """Measured leads, and whether any subset of them will do."""
+def _leads(draft: _Draft) -> tuple[tuple[str, ...], str]:
+    """Measured channels, and ``any`` or ``any-electrode`` where every choice of them will do."""
     text = ",".join(map(str, draft.leads)) if isinstance(draft.leads, list) else str(draft.leads or "")
-    if text == "any":
-        return BASIS, True
+    if text in ("any", "any-electrode"):
+        return BASIS, text
     if not text:
         draft.wrong.append("leads: which are measured?")
-        return (), False
+        return (), ""
     try:
-        leads = parse_leads(text)
+        channels = parse_channels(text)
     except UsageError as e:
         draft.wrong.append(e.message)
-        return (), False
-    if odd := [lead for lead in leads if lead not in BASIS]:
-        draft.wrong.append(f"cannot train on {', '.join(odd)} (choose from {', '.join(BASIS)})")
-    elif set(leads) == set(BASIS):
+        return (), ""
+    if odd := [name for name in channels if name not in BASIS and not pair_of(name)]:
+        choice = f"{', '.join(BASIS)}, or a pair of electrodes: RA-V5"
+        draft.wrong.append(f"cannot train on {', '.join(odd)} (choose from {choice})")
+    elif not missing_basis(channels):
         draft.wrong.append("nothing is left to reconstruct from these leads")
-    return leads, False
+    return channels, ""
 
 
 def _take(draft: _Draft, found: dict[str, Any], kind: type[Any], name: str, value: object) -> None:
     """Convert one setting to the type of its default, or note what is wrong with it."""
     spec = kind.__dataclass_fields__.get(name)
-    if spec is None or name in _GIVEN_BY_LEADS:
-        names = ", ".join(f.name for f in fields(kind) if f.name not in _GIVEN_BY_LEADS)
+    if spec is None or name in GIVEN_BY_LEADS:
+        names = ", ".join(f.name for f in fields(kind) if f.name not in GIVEN_BY_LEADS)
         draft.wrong.append(f"unknown setting {name!r} (there are: {names})")
         return
     try:

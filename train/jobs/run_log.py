@@ -131,8 +131,9 @@ def card(config: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 
 def settings_yaml(name: str, init: str, data: str, config: dict[str, Any]) -> str:
     """The settings of a run as a recipe."""
-    net = {k: v for k, v in config["net"].items() if k not in ("input_leads", "any_lead")}
-    leads = "any" if config["net"]["any_lead"] else list(config["net"]["input_leads"])
+    net = {k: v for k, v in config["net"].items() if k not in ("input_leads", "any_lead", "any_electrode")}
+    kind = "any-electrode" if config["net"].get("any_electrode") else "any"
+    leads = kind if config["net"]["any_lead"] else list(config["net"]["input_leads"])
     sections = {"network": net, "training": config["train"]}
     lines = [f"name: {name}", f"leads: {json.dumps(leads)}", f"init: {json.dumps(init)}"]
     lines += [f"teachers: {json.dumps(config.get('teachers', []))}", f"data: {data}"]

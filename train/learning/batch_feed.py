@@ -14,11 +14,13 @@ from torch.utils.data import DataLoader, Dataset
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.learning.batches import Batch, draw
 from ecg_edge.train.learning.train_spec import TrainSpec
+from ecg_edge.train.network.placement_draw import covariance_of
 from ecg_edge.train.network.unet import NetSpec
 
 _MOST = 15
 _AHEAD = 4
 Key = tuple[int, int, npt.NDArray[np.int64]]
+Covariance = npt.NDArray[np.float64]
 
 
 class Feed:
@@ -38,7 +40,8 @@ class Feed:
     """
 
     def __init__(self, data: Prepared, net: NetSpec, spec: TrainSpec, workers: int = 0) -> None:
-        self._crops = _Crops(data, net, spec)
+        self.covariance = covariance_of(data.x, 2 * net.fs) if net.any_electrode else None
+        self._crops = _Crops(data, net, spec, self.covariance)
         self._spec, self._workers = spec, workers
         self.steps = max(1, len(data) // spec.batch)
 
@@ -84,8 +87,8 @@ class _Keys:
 class _Crops(Dataset[Batch]):
     """What a key stands for."""
 
-    def __init__(self, data: Prepared, net: NetSpec, spec: TrainSpec) -> None:
-        self._data, self._net, self._spec = data, net, spec
+    def __init__(self, data: Prepared, net: NetSpec, spec: TrainSpec, covariance: Covariance | None) -> None:
+        self._data, self._net, self._spec, self._covariance = data, net, spec, covariance
 
     def __len__(self) -> int:
         return len(self._data)
@@ -93,4 +96,4 @@ class _Crops(Dataset[Batch]):
     def __getitem__(self, key: Key) -> Batch:
         epoch, step, rows = key
         rng = np.random.default_rng([self._spec.seed, epoch, step])
-        return draw(self._data, rows, self._net, self._spec, rng)
+        return draw(self._data, rows, self._net, self._spec, rng, self._covariance)

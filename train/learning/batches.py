@@ -9,12 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import BASIS, of_basis
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.learning import augment
 from ecg_edge.train.learning import r_amplitudes as amplitudes
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.network import lead_subsets as subsets
+from ecg_edge.train.network import placement_draw
 from ecg_edge.train.network.unet import NetSpec
 
 
@@ -62,8 +63,31 @@ class Batch:
         return Batch(self.inputs.to(device), self.truth.to(device), wanted, self.total, beats, taught)
 
 
-def draw(data: Prepared, rows: npt.NDArray[np.int64], net: NetSpec, spec: TrainSpec, rng: np.random.Generator) -> Batch:
-    """Crops of the given records, augmented; all randomness comes from `rng`."""
+def draw(
+    data: Prepared,
+    rows: npt.NDArray[np.int64],
+    net: NetSpec,
+    spec: TrainSpec,
+    rng: np.random.Generator,
+    covariance: npt.NDArray[np.float64] | None = None,
+) -> Batch:
+    """Crops of the given records, augmented; all randomness comes from `rng`.
+
+    Parameters
+    ----------
+    data : Prepared
+        Training records.
+    rows : ndarray of int
+        Which of them.
+    net, spec : NetSpec, TrainSpec
+        What and how.
+    rng : Generator
+        Of this step.
+    covariance : ndarray of shape (8, 8), optional
+        Of the population; an any-electrode network needs it.
+    """
+    if net.any_electrode or not set(net.input_leads) <= set(BASIS):
+        return _of_channels(data, rows, net, spec, rng, covariance)
     leads = net.input_leads if net.any_lead else (*net.input_leads, *net.target_leads)
     columns = [BASIS.index(lead) for lead in leads]
     crop = min(spec.crop, data.x.shape[1]) // net.hop * net.hop
@@ -83,6 +107,35 @@ def draw(data: Prepared, rows: npt.NDArray[np.int64], net: NetSpec, spec: TrainS
     return Batch(torch.from_numpy(inputs), torch.from_numpy(x[:, n_in:]), None, None, beats, taught)
 
 
+def _of_channels(
+    data: Prepared,
+    rows: npt.NDArray[np.int64],
+    net: NetSpec,
+    spec: TrainSpec,
+    rng: np.random.Generator,
+    covariance: npt.NDArray[np.float64] | None,
+) -> Batch:
+    """As `draw`, for channels that are no basis leads, or for guesses from drawn placements."""
+    crop = min(spec.crop, data.x.shape[1]) // net.hop * net.hop
+    starts = rng.integers(0, data.x.shape[1] - crop + 1, len(rows))
+    how, fs = spec.augmentation, net.fs
+    x = augment.recorded(_cut(data.x, rows, starts, crop), fs, how, rng)
+    beats = torch.from_numpy(amplitudes.beats(x, fs)) if spec.spread else None
+    if not net.any_electrode:
+        matrix = of_basis(net.input_leads).astype(np.float32)
+        inputs = augment.measured(matrix @ x, net.input_leads, len(matrix), fs, how, rng)
+        truth = x[:, [BASIS.index(lead) for lead in net.target_leads]]
+        return Batch(torch.from_numpy(inputs), torch.from_numpy(truth), None, None, beats)
+    assert covariance is not None
+    drawn = placement_draw.draw(len(x), covariance, rng)
+    seen = augment.measured(drawn.channels @ x, ("",) * placement_draw.MOST, placement_draw.MOST, fs, how, rng)
+    fallen = np.where(drawn.loses, rng.integers(0, crop, len(x)), 0)[:, None, None] > np.arange(crop)
+    values = np.where(fallen, drawn.before @ seen, drawn.after @ seen)
+    known = np.where(fallen, drawn.known_before[:, :, None], drawn.known_after[:, :, None])
+    inputs = np.concatenate([values, known], axis=1)
+    return Batch(torch.from_numpy(inputs), torch.from_numpy(x), torch.from_numpy(drawn.wanted), None, beats)
+
+
 def _cut(
     x: npt.NDArray[np.float32], rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], crop: int
 ) -> npt.NDArray[np.float32]:
@@ -99,6 +152,7 @@ def loss_of(
     wanted: Tensor | None = None,
     total: float | None = None,
     taught: Tensor | None = None,
+    sure: Tensor | None = None,
 ) -> Tensor:
     """Training loss of one batch.
 
@@ -114,6 +168,8 @@ def loss_of(
         Sum of the weights to divide by; their own unless told.
     taught : Tensor of shape (batch, target, time), optional
         What the mean shall be in place of the truth; the scale is the truth's in any case.
+    sure : Tensor of shape (batch, 1), optional
+        0 for records whose truth says nothing of the scale.
 
     Returns
     -------
@@ -127,5 +183,6 @@ def loss_of(
     tc, mc = target - target.mean(-1, keepdim=True), mean - mean.mean(-1, keepdim=True)
     r = (tc * mc).sum(-1) / (tc.square().sum(-1) * mc.square().sum(-1) + 1e-3).sqrt()
     nll = (0.5 * (error.detach() * torch.exp(-log_scale)).square() + log_scale).mean(-1)
+    nll = nll if sure is None else nll * sure
     each = 10 * rmse + 10 * r_weight * (1 - r) + 0.1 * nll
     return each.mean() if wanted is None else (each * wanted).sum() / (wanted.sum() if total is None else total)

@@ -8,7 +8,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train.learning.augment import Augmentation
 
-MAY_CHANGE = ("lr", "clip", "patience")
+MAY_CHANGE = ("lr", "clip", "patience", "minutes")
 """Settings that a run may be continued with other values of."""
 
 
@@ -37,6 +37,14 @@ class TrainSpec:
         Teachers also answer for records whose measured leads are mixed, by so much, see `teachers.taught`; 0: no.
     mixes : int
         So many times, each time by other random numbers.
+    diagnosis : float
+        Weight of what a classifier of diagnoses sees of the estimate and not of the truth, or the other way round.
+    field : int
+        How often an epoch shows each field record (0: not at all).
+    warp : float
+        Each record is stretched in time by a factor up to this share (on a device, see `device_draw`).
+    minutes : float
+        Where it is positive, the rate's cycle runs by the clock and ends after so many minutes (on a device).
     gain, band, noise_mv, colour, wander_mv, mains_mv, muscle_mv, motion_mv, mask, shift : float
         See `augment.Augmentation`.
     specialists : float
@@ -66,6 +74,10 @@ class TrainSpec:
     stretch: float = 0.0
     mix: float = 0.0
     mixes: int = 1
+    diagnosis: float = 0.0
+    field: int = 0
+    warp: float = 0.0
+    minutes: float = 0.0
     gain: float = 0.25
     band: float = 0.25
     noise_mv: float = 0.02

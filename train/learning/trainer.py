@@ -27,6 +27,8 @@ from ecg_edge.train.learning.hardware import open_fabric, share_batch_norms
 from ecg_edge.train.learning.spread_loss import lost_spread
 from ecg_edge.train.learning.train_spec import MAY_CHANGE, TrainSpec
 from ecg_edge.train.network import lead_subsets as subsets
+from ecg_edge.train.network.inputs import seen_by
+from ecg_edge.train.network.placement_draw import PLACES
 from ecg_edge.train.network.unet import NetSpec, Reconstructor, adopt
 from ecg_edge.train.runs.checkpoints import read_checkpoint, reconstruct, write_checkpoint
 
@@ -86,6 +88,9 @@ class Trainer:
         )
         self._module, self._stepper = self.fabric.setup(self.model, self._optimizer)
         self._feed = Feed(train, net, spec, workers)
+        if self._feed.covariance is not None:
+            for model in (self.model, self.average):
+                model.get_buffer("covariance").copy_(torch.from_numpy(self._feed.covariance))
         self._steps_per_epoch = self._feed.steps
         self.epoch, self.best, self.best_epoch = 0, math.inf, 0
 
@@ -223,12 +228,14 @@ class Trainer:
     def validate(self) -> dict[str, Any]:
         """Figures of the averaged weights on the validation records, from 2.0 s on.
 
-        An any-lead network is validated on the specialists' lead sets; its mean is over those.
+        An any-lead network is validated on the specialists' lead sets, an any-electrode one on its listed places
+        too; its mean is over those.
         """
         network = self.kept
         if not self.net.any_lead:
             return self._figures(network, self.net.input_leads)
-        each = {"+".join(leads): self._figures(network, leads) for leads in subsets.SPECIALISTS}
+        places = PLACES if self.net.any_electrode else ()
+        each = {"+".join(names): self._figures(network, names) for names in (*subsets.SPECIALISTS, *places)}
         mean = {k: float(np.mean([s["mean"][k] for s in each.values()])) for k in ("rmse_mv", "r", "mse_mv2")}
         return {
             "records": len(self._validation),
@@ -237,18 +244,15 @@ class Trainer:
             "subsets": each,
         }
 
-    def _figures(self, network: Reconstructor, leads: tuple[str, ...]) -> dict[str, Any]:
-        parts, mask = [], subsets.mask_of(leads)
+    def _figures(self, network: Reconstructor, channels: tuple[str, ...]) -> dict[str, Any]:
+        parts = []
         scored = slice(round(SCORED_FROM_S * self.net.fs), None)
-        hidden = missing_basis(leads)
+        hidden = missing_basis(channels)
         outputs = [self.net.target_leads.index(lead) for lead in hidden]
         columns = [BASIS.index(lead) for lead in hidden]
         for k in range(0, len(self._validation), 256):
             x = np.asarray(self._validation.x[k : k + 256])
-            seen = x[:, :, [BASIS.index(lead) for lead in self.net.input_leads]]
-            if self.net.any_lead:
-                seen = np.concatenate([seen * mask, np.broadcast_to(mask, seen.shape)], axis=2)
-            estimate = reconstruct(network, seen)[:, :, outputs]
+            estimate = reconstruct(network, seen_by(network, x, channels))[:, :, outputs]
             parts.append(metrics.figures(x[:, : estimate.shape[1], columns][:, scored], estimate[:, scored], hidden))
         return metrics.concatenate(parts).summary()
 

@@ -26,7 +26,7 @@ class NetSpec:
     Attributes
     ----------
     input_leads : tuple of str
-        Measured leads, in channel order.
+        Measured channels in their order: basis leads, or pairs of electrodes (``RA-V5`` is V5 minus RA).
     fs : int
         Rate in Hz.
     lookahead : int
@@ -46,6 +46,10 @@ class NetSpec:
     any_lead : bool
         Accept every subset of `input_leads`, which are then the whole basis: a second row of inputs
         says which leads are there (1) and which are not (0, their values 0 as well).
+    any_electrode : bool
+        Accept channels between any electrodes: the inputs are their best linear guess of the basis leads, and the
+        share of each that is known from them, see `placement.guess`. Values and masks are the case without
+        covariance, so that such a network is an any-lead one too.
     """
 
     input_leads: tuple[str, ...]
@@ -58,10 +62,11 @@ class NetSpec:
     n_features: int = 24
     taps_before: int = 16
     any_lead: bool = False
+    any_electrode: bool = False
 
     @property
     def n_inputs(self) -> int:
-        """Channels of the graph's input: the leads, and for any-lead their masks."""
+        """Channels of the graph's input: the leads, and for any-lead their masks, or the shares known of them."""
         return len(self.input_leads) * (2 if self.any_lead else 1)
 
     @property
@@ -238,6 +243,9 @@ class Reconstructor(nn.Module):
         self.mean_taps = nn.Conv2d(n_in, n_out, (1, self.n_taps), bias=False)
         self.scale_features = nn.Conv2d(spec.n_features, n_out, 1)
         nn.init.zeros_(self.mean_taps.weight)
+        if spec.any_electrode:
+            self.register_buffer("covariance", torch.eye(len(BASIS), dtype=torch.float64))
+            self.start_from_guess(torch.eye(len(BASIS)))
         nn.init.zeros_(self.scale_features.weight)
         nn.init.constant_(self.scale_features.bias, -2.0)  # type: ignore[arg-type]
 
@@ -262,6 +270,11 @@ class Reconstructor(nn.Module):
         log_scale = self.scale_features(features.detach())
         return mean[:, :, 0], log_scale[:, :, 0].clamp(-6.0, 3.0)
 
+    @torch.no_grad()
+    def start_from_guess(self, matrix: Tensor) -> None:
+        """Let a fresh head begin at a linear estimate, shape (target, lead): what follows is learnt on top of it."""
+        self.mean_taps.weight[:, :, 0, self.spec.taps_before] = matrix
+
     def n_parameters(self) -> int:
         """Count of trained numbers."""
         return sum(p.numel() for p in self.parameters())
@@ -280,7 +293,7 @@ def adopt(model: Reconstructor, source: Reconstructor) -> None:
         The two networks differ in more than their leads.
     """
     mine, theirs = model.spec, source.spec
-    if replace(mine, input_leads=(), any_lead=False) != replace(theirs, input_leads=(), any_lead=False):
+    if _shape(mine) != _shape(theirs):
         raise CheckpointError("the networks differ in more than their leads", "start from a run of the same settings")
     weights = {k: v.clone() for k, v in source.state_dict().items()}
     own = model.state_dict()
@@ -293,6 +306,8 @@ def adopt(model: Reconstructor, source: Reconstructor) -> None:
         for n in mine.target_leads
         if n in theirs.target_leads
     ]
+    if theirs.any_electrode != mine.any_electrode:
+        raise CheckpointError("one of the networks reads guesses, the other leads", "start from a run of the same kind")
     if theirs.any_lead and not mine.any_lead:
         there = [len(theirs.input_leads) + k for _, k in inputs]
         weights["body.encoder.0.norm.running_mean"] -= first[:, there].sum(dim=(1, 2, 3))
@@ -310,3 +325,8 @@ def adopt(model: Reconstructor, source: Reconstructor) -> None:
                     new[a] = old[b]
         weights[name] = new
     model.load_state_dict(weights)
+
+
+def _shape(spec: NetSpec) -> NetSpec:
+    """The settings that two networks must share for one to start from the other."""
+    return replace(spec, input_leads=(), any_lead=False, any_electrode=False)

@@ -1,0 +1,70 @@
+"""What a network sees of the basis leads, given the channels that are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.device.lead_algebra import BASIS, of_basis
+from ecg_edge.device.placement import guess_from
+from ecg_edge.train.network.lead_subsets import mask_of
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
+
+Floats = npt.NDArray[np.float32]
+
+
+def input_matrix(
+    spec: NetSpec, channels: Sequence[str], covariance: npt.NDArray[np.float64] | None = None
+) -> tuple[Floats, Floats]:
+    """How measured channels become a network's inputs: ``inputs = channels @ matrix.T``, then the constant.
+
+    Parameters
+    ----------
+    spec : NetSpec
+        Of the network.
+    channels : sequence of str
+        Measured ones; a network of fixed channels takes its own.
+    covariance : ndarray of shape (8, 8), optional
+        Of the population; an any-electrode network needs it.
+
+    Returns
+    -------
+    matrix : ndarray of float32, shape (n_values, len(channels))
+        Channels to the values that the network sees.
+    constant : ndarray of float32, shape (n_inputs - n_values,)
+        Masks or known shares; empty for fixed channels.
+    """
+    if spec.any_electrode:
+        assert covariance is not None
+        found = guess_from(channels, covariance)
+        return found.matrix.astype(np.float32), found.known.astype(np.float32)
+    if spec.any_lead:
+        matrix = np.array([[float(lead == name) for name in channels] for lead in BASIS], np.float32)
+        return matrix, mask_of(tuple(channels))
+    own = [[float(lead == name) for name in channels] for lead in spec.input_leads]
+    return np.array(own, np.float32), np.zeros(0, np.float32)
+
+
+def seen_by(model: Reconstructor, x: Floats, channels: Sequence[str]) -> Floats:
+    """What a network sees of records of the basis leads.
+
+    Parameters
+    ----------
+    model : Reconstructor
+        Any.
+    x : ndarray of shape (..., n_samples, 8)
+        Conditioned, in mV.
+    channels : sequence of str
+        Measured ones.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., n_samples, n_inputs)
+    """
+    covariance = model.get_buffer("covariance").cpu().numpy() if model.spec.any_electrode else None
+    matrix, constant = input_matrix(model.spec, channels, covariance)
+    values = x @ of_basis(channels).T.astype(np.float32) @ matrix.T
+    shares = np.broadcast_to(constant, (*x.shape[:-1], len(constant)))
+    return np.concatenate([values, shares], axis=-1, dtype=np.float32)
