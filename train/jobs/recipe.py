@@ -157,14 +157,14 @@ def _finish(draft: _Draft, settings: list[str], where: str) -> Recipe:
         else:
             names = sorted(f.name for k in (NetSpec, TrainSpec) for f in fields(k) if f.name not in GIVEN_BY_LEADS)
             draft.wrong.append(f"unknown setting {key!r} (there are: {', '.join(names)})")
-    leads, kind = _leads(draft)
+    leads, every = _leads(draft)
     for name, value in (*draft.net.items(), *draft.train.items()):
         if name in _AT_LEAST_ONE and value < 1:
             draft.wrong.append(f"{name}: {value} is less than 1")
         if name in _NOT_NEGATIVE and value < 0:
             draft.wrong.append(f"{name}: {value} is negative")
     train = TrainSpec(**draft.train)
-    net = NetSpec(leads or ("I",), **{**draft.net, "any_lead": kind != "", "any_electrode": kind == "any-electrode"})
+    net = NetSpec(leads or ("I",), **{**draft.net, "any_lead": every != "", "any_electrode": every == "any-electrode"})
     if not train.lr > 0:
         draft.wrong.append(f"lr: {train.lr} is not positive")
     if not 0 <= train.keep < 1:
@@ -183,8 +183,8 @@ def _finish(draft: _Draft, settings: list[str], where: str) -> Recipe:
     teachers = tuple(draft.teachers) if named else ()  # type: ignore[arg-type]
     if not named:
         draft.wrong.append("teachers: a list of names")
-    if teachers and kind:
-        draft.wrong.append(f"teachers: an {kind}{'' if '-' in kind else '-lead'} network learns from the truth alone")
+    if teachers and every:
+        draft.wrong.append(f"teachers: a network of {every} leads learns from the truth alone")
     if draft.wrong:
         raise UsageError("; ".join(draft.wrong), f"mend it {where}; lists are written as 24,32,64,96")
     return Recipe(draft.name, net, train, str(draft.init), str(draft.data), teachers)

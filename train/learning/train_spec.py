@@ -42,9 +42,9 @@ class TrainSpec:
     field : int
         How often an epoch shows each field record (0: not at all).
     warp : float
-        Each record is stretched in time by a factor up to this share (on a device, see `device_draw`).
+        Each record is stretched in time by a factor up to this share (on a GPU, see `gpu.draw`).
     minutes : float
-        Where it is positive, the rate's cycle runs by the clock and ends after so many minutes (on a device).
+        Where it is positive, the rate's cycle runs by the clock and ends after so many minutes (on a GPU).
     gain, band, noise_mv, colour, wander_mv, mains_mv, muscle_mv, motion_mv, mask, shift : float
         See `augment.Augmentation`.
     specialists : float

@@ -82,8 +82,9 @@ def draw(n: int, covariance: npt.NDArray[np.float64], rng: Rng) -> Placements:
         All randomness.
     """
     rows = [_row(_one(rng), covariance, rng) for _ in range(n)]
-    columns = [np.stack(column) for column in zip(*rows, strict=True)]
-    return Placements(*(c.astype(np.float32) for c in columns[:-1]), columns[-1].astype(np.bool_))  # type: ignore[arg-type]
+    *columns, loses = (np.stack(column) for column in zip(*rows, strict=True))
+    floats = [np.asarray(c, np.float32) for c in columns]
+    return Placements(floats[0], floats[1], floats[2], floats[3], floats[4], floats[5], np.asarray(loses, np.bool_))
 
 
 def _row(names: tuple[str, ...], covariance: npt.NDArray[np.float64], rng: Rng) -> tuple[npt.NDArray[np.generic], ...]:
@@ -113,10 +114,10 @@ def _one(rng: Rng) -> tuple[str, ...]:
         electrodes = rng.permutation(SKIN)[: rng.integers(2, _MOST_PAIRS + 2)]
         return tuple(f"{electrodes[0]}-{other}" for other in electrodes[1:])
     if kind == "mixed":
-        return _some((*LEADS, *_PAIRS), rng.integers(1, _MOST_PAIRS + 1), rng)
+        return _some((*LEADS, *_PAIRS), int(rng.integers(1, _MOST_PAIRS + 1)), rng)
     if rng.random() < 0.7:
         return SPECIALISTS[rng.integers(len(SPECIALISTS))]
-    return _some(BASIS, rng.integers(1, MOST + 1), rng)
+    return _some(BASIS, int(rng.integers(1, MOST + 1)), rng)
 
 
 def _some(names: tuple[str, ...], n: int, rng: Rng) -> tuple[str, ...]:
@@ -133,4 +134,4 @@ def covariance_of(x: npt.NDArray[np.float32], skip: int) -> npt.NDArray[np.float
     for record in x:
         rows = np.asarray(record[skip:], np.float64)
         total += rows.T @ rows
-    return total / (len(x) * (x.shape[1] - skip))
+    return np.asarray(total / (len(x) * (x.shape[1] - skip)))

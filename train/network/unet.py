@@ -236,6 +236,7 @@ class Reconstructor(nn.Module):
     def __init__(self, spec: NetSpec) -> None:
         super().__init__()
         self.spec = spec
+        self.layout = torch.channels_last
         self.body = Body(spec)
         n_in, n_out = len(spec.input_leads), len(spec.target_leads)
         self.n_taps = spec.taps_before + 1 + spec.lookahead
@@ -263,7 +264,7 @@ class Reconstructor(nn.Module):
             Row ``n`` belongs to the instant ``n - lookahead``. The scale is learnt beside the
             mean, not through it: no gradient of the scale reaches the body.
         """
-        x4 = x[:, :, None, :].contiguous(memory_format=torch.channels_last)
+        x4 = x[:, :, None, :].contiguous(memory_format=self.layout)
         features = self.body(x4)
         past = F.pad(x4[:, : len(self.spec.input_leads)], (self.n_taps - 1, 0))
         mean = self.mean_features(features) + self.mean_taps(past)
