@@ -1,7 +1,8 @@
 """Batches drawn and augmented where the network trains: the twin of `batches.draw` and `augment` for a GPU.
 
 Everything has fixed shapes and asks nothing of the processor, so that a whole step can be captured once and replayed
-(a CUDA graph). The distributions are those of `augment` and `wearable_noise`; the random numbers are the device's.
+(a CUDA graph); a Python number given to ``torch.where`` would be a copy from there. The distributions are those of
+`augment` and `wearable_noise`; the random numbers are the device's.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ class DeviceDraw:
         share = torch.rand(n, 8, device=x.device) * self._spec.shift
         side = (torch.rand(n, 8, device=x.device) < 0.5).long()
         matrix = self._neighbours[side, torch.arange(8, device=x.device)]
-        sign = torch.where(torch.rand(n, 2, device=x.device) < 0.5, -1.0, 1.0)
+        sign = 2 * (torch.rand(n, 2, device=x.device) < 0.5).float() - 1
         share = torch.cat([share[:, :2] * sign, share[:, 2:]], dim=1)
         return x + share[:, :, None] * (matrix @ x)
 
@@ -198,9 +199,7 @@ class DeviceDraw:
         at = (torch.rand(n, device=x.device) * len(self._loses)).long().clamp(max=len(self._loses) - 1)
         channels, before, after, known_before, known_after, wanted = (a[at] for a in self._pool)
         seen = self._measured(channels @ self._misplaced(x))
-        until = torch.where(
-            self._loses[at], torch.rand(n, device=x.device) * self._crop, -torch.ones_like(wanted[:, 0])
-        )
+        until = self._loses[at] * torch.rand(n, device=x.device) * self._crop
         fallen = (self._time < until[:, None])[:, None]
         values = torch.where(fallen, before @ seen, after @ seen)
         known = torch.where(fallen, known_before[:, :, None], known_after[:, :, None])

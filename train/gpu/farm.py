@@ -153,7 +153,7 @@ class Farm:
             if self._clock() - self._looked > _LOOK_S:
                 self._begin()
                 self._looked = self._clock()
-            moved = [self._step(one) for one in list(self._running)]
+            moved = [self._stepped(one) for one in list(self._running)]
             if not any(moved):
                 time.sleep(1e-4)
         for one in list(self._running):
@@ -223,6 +223,15 @@ class Farm:
         self._say(f"{entry.name}: started at {now:.1f} s, {trainer.steps_per_epoch} steps an epoch")
         return _Running(entry, trainer, now, what.train.epochs, looked=now)
 
+    def _stepped(self, one: _Running) -> bool:
+        """As `_step`; a network in trouble is given up, the others go on."""
+        try:
+            return self._step(one)
+        except (RuntimeError, EcgEdgeError) as e:
+            self._say(f"{one.entry.name}: given up, {e!r}"[:1500])
+            self._running.remove(one)
+            return True
+
     def _step(self, one: _Running) -> bool:
         """One step, where the last ones are not all still on their way; whether anything was done."""
         one.pending = [e for e in one.pending if not e.query()]  # type: ignore[no-untyped-call]
@@ -265,15 +274,8 @@ class Farm:
         return True
 
     def _finish(self, one: _Running) -> None:
-        """Save, mark as done, make room; figures come last, since others wait."""
+        """Save and mark as done."""
         if self._look(one):
             (self._out / one.entry.name / DONE).touch()
             self._running.remove(one)
-            self._figures(one)
         one.trainer.release()
-
-    def _figures(self, one: _Running) -> None:
-        row = one.trainer.validate(self._records.validation, self._records.step_mv)
-        file = self._out / one.entry.name / "figures.json"
-        file.write_text(json.dumps(row) + "\n")
-        self._say(f"{one.entry.name}: fold 9 {row['mean']}")

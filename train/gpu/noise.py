@@ -38,9 +38,7 @@ def mains(like: Tensor, fs: int) -> Tensor:
     """Mains that the notch left: one tone, the same phase in all channels."""
     bands = [b for b in _MAINS_HZ if b[1] <= 0.495 * fs]
     which = (_uniform(like, 1, 1) * len(bands)).floor()
-    low, high = torch.zeros_like(which), torch.zeros_like(which)
-    for k, band in enumerate(bands):
-        low, high = torch.where(which == k, band[0], low), torch.where(which == k, band[1], high)
+    low, high = (sum((which == k).float() * band[end] for k, band in enumerate(bands)) for end in (0, 1))
     hz, phase = low + (high - low) * _uniform(like, 1, 1), 2 * math.pi * _uniform(like, 1, 1)
     t = torch.arange(like.shape[-1], device=like.device) / fs
     return _unit(torch.sin(2 * math.pi * hz * t + phase) * (0.3 + 0.7 * _uniform(like, like.shape[1], 1)))
