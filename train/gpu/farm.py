@@ -140,7 +140,8 @@ class Farm:
     ) -> None:
         began = time.monotonic()
         self._clock = clock or (lambda: time.monotonic() - began)
-        self._waiting, self._records, self._out = list(plan), records, out
+        self._waiting = [e for e in plan if not (out / e.name / DONE).exists()]
+        self._records, self._out = records, out
         self._judge, self._graphs, self._layout = judge, graphs, layout
         self._every, self._say = every_s, say
         self._running: list[_Running] = []
