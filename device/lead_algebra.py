@@ -80,6 +80,25 @@ def of_basis(channels: Sequence[str]) -> npt.NDArray[np.float64]:
     return np.round(weights @ _OF_ELECTRODES, 12) + 0.0
 
 
+def measured(basis: npt.NDArray[np.floating], channels: Sequence[str]) -> npt.NDArray[np.float32]:
+    """What channels measure of an ECG given by its basis leads.
+
+    Parameters
+    ----------
+    basis : ndarray of shape (..., 8)
+        In mV.
+    channels : sequence of str
+        Canonical names.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., len(channels))
+    """
+    if all(name in BASIS for name in channels):
+        return np.ascontiguousarray(basis[..., [BASIS.index(name) for name in channels]], np.float32)
+    return np.asarray(basis @ of_basis(channels).T, np.float32)
+
+
 def span_solution(
     channels: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.spec import ModelSpec
-from ecg_edge.device.lead_algebra import BASIS, missing_basis
+from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
-from ecg_edge.train.head.figures_any_lead import masked
 from ecg_edge.train.network import lead_subsets as subsets
+from ecg_edge.train.network.inputs import masked
 
 _BATCH = 128
 _ANY_EVERY = 3
@@ -77,13 +77,13 @@ def cases(spec: ModelSpec, data: Prepared) -> list[Case]:
 
 def _case(name: str, spec: ModelSpec, x: Floats, leads: tuple[str, ...]) -> Case:
     hidden = missing_basis(leads)
-    measured = [BASIS.index(lead) for lead in leads]
+    seen = measured(x, leads)
     return Case(
         name,
         hidden,
-        masked(x, leads) if spec.any_lead else x[:, :, measured],
+        masked(x, leads) if spec.any_lead else seen,
         x[:, :, [BASIS.index(lead) for lead in hidden]],
-        x[:, :, measured[0]],
+        seen[:, :, 0],
         [spec.target_leads.index(lead) for lead in hidden],
         spec.fs,
     )
@@ -93,6 +93,6 @@ def calibration_inputs(spec: ModelSpec, data: Prepared) -> Floats:
     """Inputs of the graph from which its 8-bit parameters are chosen; an any-lead one sees subsets of all kinds."""
     x = np.asarray(data.x)
     if not spec.any_lead:
-        return x[:, :, [BASIS.index(lead) for lead in spec.input_leads]]
+        return measured(x, spec.input_leads)
     drawn = subsets.draw(len(x), x.shape[1], np.random.default_rng(0)).masks.transpose(0, 2, 1)
     return np.concatenate([x * drawn, drawn], axis=2).astype(np.float32)

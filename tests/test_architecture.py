@@ -31,6 +31,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "device": (
         "lead_algebra conditioning lead_drawing",
+        "placement",
         "inference lead_block",
         "analysis sinks",
         "reconstruction recording monitor",
@@ -39,7 +40,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cli",
         "api main",
     ),
-    "train": ("data network", "runs head", "evaluation", "learning pages", "jobs", "studies", "cli"),
+    "train": ("data network", "runs head", "evaluation", "learning pages", "jobs", "gpu studies", "cli"),
     "benchmarks": ("measuring", "hop_cost rivals live_path", "page", "cli"),
 }
 """Rooms and hall files, from the ground floor up."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
@@ -93,7 +93,6 @@ class Measurer:
         twin: Subject | None = None,
     ) -> None:
         self._subject, self._baselines, self._twin, self._delineator = subject, baselines, twin, delineator
-        self._in = [BASIS.index(n) for n in subject.inputs]
         self._out = [BASIS.index(n) for n in subject.targets]
         self._first = round(SCORED_FROM_S * subject.fs)
         self._band = literature_band(subject.fs)
@@ -116,7 +115,7 @@ class Measurer:
         return self.done
 
     def _measure(self, record: npt.NDArray[np.float32], diagnostic: npt.NDArray[np.float32] | None) -> None:
-        x = np.ascontiguousarray(record[:, self._in])
+        x = measured(record, self._subject.inputs)
         guess, half = self._subject.estimate(x)
         n = len(guess)
         truth = record[:n, self._out]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.load import Model
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
@@ -64,7 +64,7 @@ def score(
     data : Prepared
         Conditioned records.
     inputs, targets : tuple of str
-        Basis leads.
+        Measured channels, and basis leads.
     fs : int
         Rate in Hz.
     estimate : Estimator
@@ -72,12 +72,12 @@ def score(
     label : str
         Shown by the progress line.
     """
-    cols_in, cols_out = [BASIS.index(n) for n in inputs], [BASIS.index(n) for n in targets]
+    cols_out = [BASIS.index(n) for n in targets]
     first = round(SCORED_FROM_S * fs)
     parts = []
     with Progress(label, len(data)) as progress:
         for record in data.x:
-            guess = estimate(np.ascontiguousarray(record[:, cols_in]))
+            guess = estimate(measured(record, inputs))
             truth = record[first : len(guess), cols_out]
             parts.append(metrics.figures(truth[None], guess[None, first:], targets))
             progress.step()

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ecg_edge.device.inference.head import RegressorLayout
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import measured
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
@@ -25,7 +25,9 @@ def head_layout(spec: NetSpec, n_leads: int | None = None) -> RegressorLayout:
 
 
 @torch.no_grad()
-def regressors(model: Reconstructor, x: Tensor, leads: tuple[str, ...] | None = None) -> Tensor:
+def regressors(
+    model: Reconstructor, x: Tensor, leads: tuple[str, ...] | None = None, channels: Tensor | None = None
+) -> Tensor:
     """Design matrix of the head, in the order of `RegressorLayout`: the torch twin of its `matrix`.
 
     Parameters
@@ -36,6 +38,8 @@ def regressors(model: Reconstructor, x: Tensor, leads: tuple[str, ...] | None = 
         `time` a multiple of the hop.
     leads : tuple of str, optional
         Leads whose inputs are regressors; all of the model's if not given.
+    channels : Tensor of shape (batch, channel, time), optional
+        What is measured, where it is not the inputs: its taps are regressors in their place.
 
     Returns
     -------
@@ -46,7 +50,8 @@ def regressors(model: Reconstructor, x: Tensor, leads: tuple[str, ...] | None = 
     there = spec.input_leads if leads is None else leads
     back = spec.lookahead + head_layout(spec).history
     features = model.body(x[:, :, None, :])[:, :, 0]
-    past = F.pad(x[:, [spec.input_leads.index(lead) for lead in there]], (back, 0))
+    seen = x[:, [spec.input_leads.index(lead) for lead in there]] if channels is None else channels
+    past = F.pad(seen, (back, 0))
     taps = [past[..., back - spec.lookahead + lag :][..., :n] for lag in head_layout(spec).taps]
     return torch.cat([features, *taps, torch.ones_like(x[:, :1])], dim=1).transpose(1, 2)
 
@@ -71,6 +76,5 @@ def _bias(conv: torch.nn.Conv2d) -> npt.NDArray[np.float32]:
 
 def inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
     """Inputs of records as the network takes them, shape (batch, lead, time), time a multiple of the hop."""
-    columns = [BASIS.index(lead) for lead in model.spec.input_leads]
     n = data.x.shape[1] // model.spec.hop * model.spec.hop
-    return torch.from_numpy(np.ascontiguousarray(data.x[rows, :n][:, :, columns].transpose(0, 2, 1)))
+    return torch.from_numpy(np.ascontiguousarray(measured(data.x[rows, :n], model.spec.input_leads).transpose(0, 2, 1)))

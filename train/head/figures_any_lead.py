@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ecg_edge.device.inference.spec import LeadSubset
-from ecg_edge.device.lead_algebra import BASIS, missing_basis
+from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
@@ -18,7 +18,9 @@ from ecg_edge.train.head import ridge
 from ecg_edge.train.head.design import regressors
 from ecg_edge.train.head.figures import BATCH, LEVEL, SCORED_FROM_S, gram_of, settling_of
 from ecg_edge.train.network import lead_subsets as subsets
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network import placement_draw
+from ecg_edge.train.network.inputs import seen_by
+from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
 _MOMENT_RECORDS = 4096
 """Second moments of a hundred regressors over as many records of 8 s are known to a percent."""
@@ -31,8 +33,9 @@ def finalise_any(model: Reconstructor, train: Prepared, validation: Prepared, pa
     every = max(1, len(train) // _MOMENT_RECORDS)
     part = replace(train, x=train.x[::every], ids=train.ids[::every])
     settling = 0.0
-    with Progress("lead sets", len(subsets.LISTED)) as progress:
-        for leads in subsets.LISTED:
+    sets = listed(model.spec)
+    with Progress("lead sets", len(sets)) as progress:
+        for leads in sets:
             name = "+".join(leads)
             factors, settled = _interval(model, validation, leads)
             settling = max(settling, settled)
@@ -61,7 +64,7 @@ def load(path: Path) -> tuple[tuple[LeadSubset, ...], float]:
                     z[f"{'+'.join(leads)}/factors"],
                     {str(t): z[f"{'+'.join(leads)}/ridge_{t}"] for t in ridge.TAPS},
                 )
-                for leads in subsets.LISTED
+                for leads in (tuple(name.partition("/")[0].split("+")) for name in z.files if name.endswith("/factors"))
             ]
             return tuple(found), float(z["settling_s"])
     except (OSError, ValueError, KeyError) as e:
@@ -70,15 +73,14 @@ def load(path: Path) -> tuple[tuple[LeadSubset, ...], float]:
         ) from e
 
 
-def masked(x: Floats, leads: tuple[str, ...]) -> Floats:
-    """What an any-lead network sees of the basis leads, (…, n_samples, 8) → (…, n_samples, 16)."""
-    mask = subsets.mask_of(leads)
-    return np.concatenate([x * mask, np.broadcast_to(mask, x.shape)], axis=-1).astype(np.float32)
+def listed(spec: NetSpec) -> tuple[tuple[str, ...], ...]:
+    """Channel sets whose figures go into the file of a network."""
+    return placement_draw.LISTED if spec.any_electrode else subsets.LISTED
 
 
 def _tensor(model: Reconstructor, data: Prepared, rows: slice, leads: tuple[str, ...]) -> torch.Tensor:
     n = data.x.shape[1] // model.spec.hop * model.spec.hop
-    x = masked(np.asarray(data.x[rows, :n]), leads)
+    x = seen_by(model, np.asarray(data.x[rows, :n]), leads)
     return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
 
 
@@ -88,9 +90,18 @@ def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Fl
     total, count = np.zeros(()), 0
     for k in range(0, len(data), BATCH):
         x = _tensor(model, data, slice(k, k + BATCH), leads)
-        gram, n = gram_of(regressors(model, x, leads)[:, skip:])
+        gram, n = gram_of(_regressors(model, x, data, slice(k, k + BATCH), leads)[:, skip:])
         total, count = total + gram, count + n
     return np.asarray(total / count, np.float32)
+
+
+def _regressors(
+    model: Reconstructor, x: torch.Tensor, data: Prepared, rows: slice, leads: tuple[str, ...]
+) -> torch.Tensor:
+    if not model.spec.any_electrode:
+        return regressors(model, x, leads)
+    channels = measured(data.x[rows, : x.shape[-1]], leads).transpose(0, 2, 1)
+    return regressors(model, x, leads, torch.from_numpy(np.ascontiguousarray(channels)))
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 
@@ -44,7 +44,7 @@ def fit(
     data : Prepared
         Training records.
     inputs, targets : tuple of str
-        Basis leads.
+        Measured channels, and basis leads.
     fs : int
         Rate in Hz.
     taps : int
@@ -57,13 +57,13 @@ def fit(
     ndarray of float32, shape (taps * n_inputs, n_targets)
         For the regressors of `design`.
     """
-    cols_in, cols_out = [BASIS.index(n) for n in inputs], [BASIS.index(n) for n in targets]
+    cols_out = [BASIS.index(n) for n in targets]
     n = taps * len(inputs)
     gram, cross = np.zeros((n, n)), np.zeros((n, len(targets)))
     skip = round(SKIPPED_S * fs)
     with Progress(f"ridge, {taps} taps", len(data)) as progress:
         for record in data.x:
-            a = design(record[:, cols_in], taps)[skip:]
+            a = design(measured(record, inputs), taps)[skip:]
             gram += a.T @ a
             cross += a.T @ record[skip:, cols_out]
             progress.step()

@@ -93,6 +93,8 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     last = run.path / "last.pt"
     if last.exists() and not job.resume:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
+    if (run.path / "best.pt").exists() and not last.exists():
+        return _measured_elsewhere(job, run, fabric)
     check_chain()
     conditioning = run.conditioning() if last.exists() else ConditioningSpec()
     _contradictions(job, last.exists())
@@ -135,6 +137,20 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
         log.say(f"next: ecg-edge export {run.path} --int8   or   ecg-edge train --leads I,II --init {run.path}")
     else:
         log.say(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
+    return 0
+
+
+def _measured_elsewhere(job: Job, run: RunFolder, fabric: Fabric) -> int:
+    """Finish a run of which only weights are there, as `gpu.farm` leaves it: describe it, measure the rest."""
+    if not job.resume:
+        raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
+    if load_model(run.path).spec != job.recipe.net:
+        raise CheckpointError(f"{run.path} is of another shape than {job.recipe.name}", "name the recipe it is of")
+    conditioning = ConditioningSpec()
+    parts = _parts(job, conditioning, fabric)
+    if fabric.is_global_zero:
+        _describe(job, run, conditioning, parts, fabric)
+        _measure(run, *parts)
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.lead_algebra import BASIS, of_basis
+from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.placement import guess_from
 from ecg_edge.train.network.lead_subsets import mask_of
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
@@ -65,6 +65,12 @@ def seen_by(model: Reconstructor, x: Floats, channels: Sequence[str]) -> Floats:
     """
     covariance = model.get_buffer("covariance").cpu().numpy() if model.spec.any_electrode else None
     matrix, constant = input_matrix(model.spec, channels, covariance)
-    values = x @ of_basis(channels).T.astype(np.float32) @ matrix.T
+    values = measured(x, channels) @ matrix.T
     shares = np.broadcast_to(constant, (*x.shape[:-1], len(constant)))
     return np.concatenate([values, shares], axis=-1, dtype=np.float32)
+
+
+def masked(x: Floats, leads: tuple[str, ...]) -> Floats:
+    """What an any-lead network sees of the basis leads, (…, n_samples, 8) → (…, n_samples, 16)."""
+    mask = mask_of(leads)
+    return np.concatenate([x * mask, np.broadcast_to(mask, x.shape)], axis=-1).astype(np.float32)

@@ -24,8 +24,8 @@ from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.train.cli.evaluate import EVALUATE
 from ecg_edge.train.cli.train import TRAIN
-from ecg_edge.train.head.figures_any_lead import masked
 from ecg_edge.train.network import lead_subsets as subsets
+from ecg_edge.train.network.inputs import masked
 from ecg_edge.train.runs.checkpoints import load_model as load_run
 from ecg_edge.train.runs.checkpoints import reconstruct
 from tests.support.nets import noise
