@@ -12,7 +12,7 @@ from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import UsageError
 
-_STUDIES = ("gradowski2025", "lookahead", "width", "augmentation", "any-lead", "calibration", "bandwidth")
+_STUDIES = ("gradowski2025", "lookahead", "width", "augmentation", "any-lead", "calibration", "bandwidth", "placement")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _reproduce(args: argparse.Namespace) -> int:
     if args.study == "bandwidth":
         return _bandwidth(args)
+    if args.study == "placement":
+        return _placement(args)
     if args.study == "any-lead":
         return _any_lead(args)
     return _calibration(args) if args.study == "calibration" else _networks(args)
@@ -59,6 +61,33 @@ def _bandwidth(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(table(doc).plain())
     hint(f"wrote {out / 'bandwidth.json'}\nnext: cp {out / 'bandwidth.json'} docs/results && ecg-edge results")
+    return 0
+
+
+def _placement(args: argparse.Namespace) -> int:
+    from ecg_edge.device.conditioning.spec import ConditioningSpec
+    from ecg_edge.train.data import ptbxl
+    from ecg_edge.train.data.prepare import prepare
+    from ecg_edge.train.runs.run_folder import data_root
+    from ecg_edge.train.studies import placement
+
+    out, root, spec = args.out or Path("runs") / args.study, data_root(args.data), ConditioningSpec()
+    out.mkdir(parents=True, exist_ok=True)
+    limit = 64 if args.quick and args.limit is None else args.limit
+    train = prepare(root, ptbxl.TRAIN_FOLDS, spec, limit, "training records")
+    test = prepare(root, (ptbxl.TEST_FOLD,), spec, limit, "test records")
+    try:
+        doc = placement.linear(train, test, ptbxl.FS, out / "placement.json")
+    except KeyboardInterrupt:
+        hint("\nstopped\nnext: the same command goes on where it stopped")
+        return 130
+    if args.json:
+        emit_json(doc)
+    else:
+        for row in placement.best(doc):
+            mean = row["over_eight"]
+            sys.stdout.write(f"{row['name']:<16} r {mean['r']:.4f}  RMSE {mean['rmse_mv']:.4f} mV over eight leads\n")
+    hint(f"wrote {out / 'placement.json'}\nnext: cp {out / 'placement.json'} docs/results")
     return 0
 
 

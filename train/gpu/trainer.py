@@ -114,6 +114,8 @@ class DeviceTrainer:
         self._averaged, self._trained = [a for a, _ in moving], [b for _, b in moving]
         self._graph: torch.cuda.CUDAGraph | None = None
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        if self.stream is not None:
+            torch.cuda.synchronize()  # what has been put on the device is there before the first step
 
     @property
     def epoch(self) -> float:

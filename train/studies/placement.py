@@ -20,6 +20,7 @@ from ecg_edge.device.lead_algebra import BASIS, missing_basis, of_basis
 from ecg_edge.firmware_bridge.lead_names import SKIN
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.runs.run_folder import environment
 
 TAPS = 9
 SCORED_FROM_S = 2.0
@@ -134,7 +135,16 @@ def placements() -> Iterator[tuple[str, tuple[str, ...]]]:
             yield ", ".join(electrodes), channels_of(electrodes)
 
 
-def linear(train: Prepared, test: Prepared, fs: int, out: Path) -> list[dict[str, Any]]:
+def best(doc: dict[str, Any], most: int = 5) -> list[dict[str, Any]]:
+    """The usual placements of a study, then those with the least error for each number of electrodes."""
+    rows = [row for row in doc["rows"] if not row["electrodes"]]
+    for n in (2, 3, 4):
+        sized = [row for row in doc["rows"] if len(row["electrodes"]) == n]
+        rows += sorted(sized, key=lambda row: float(row["over_eight"]["rmse_mv"]))[:most]
+    return rows
+
+
+def linear(train: Prepared, test: Prepared, fs: int, out: Path) -> dict[str, Any]:
     """Score every placement; rows that `out` holds already are not done again.
 
     Parameters
@@ -145,6 +155,11 @@ def linear(train: Prepared, test: Prepared, fs: int, out: Path) -> list[dict[str
         In Hz.
     out : Path
         ``placement.json``: written after every ten rows.
+
+    Returns
+    -------
+    dict
+        The document in `out`.
     """
     done = {row["name"]: row for row in json.loads(out.read_text())["rows"]} if out.is_file() else {}
     todo = [(name, channels) for name, channels in placements() if name not in done]
@@ -157,11 +172,13 @@ def linear(train: Prepared, test: Prepared, fs: int, out: Path) -> list[dict[str
                 done[name] = {"name": name, "electrodes": electrodes, **row}
                 progress.step()
                 if k % 10 == 0 or k == len(todo):
-                    _write(out, list(done.values()))
-    return list(done.values())
+                    _write(out, list(done.values()), len(train), len(test))
+    return dict(json.loads(out.read_text()))
 
 
-def _write(out: Path, rows: list[dict[str, Any]]) -> None:
+def _write(out: Path, rows: list[dict[str, Any]], trained: int, tested: int) -> None:
+    records = {"train": trained, "test": tested}
+    doc = {"study": "placement", "taps": TAPS, "records": records, "rows": rows, **environment()}
     part = out.with_suffix(".part")
-    part.write_text(json.dumps({"study": "placement", "taps": TAPS, "rows": rows}, indent=1) + "\n")
+    part.write_text(json.dumps(doc, indent=1) + "\n")
     part.replace(out)
