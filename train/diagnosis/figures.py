@@ -1,0 +1,97 @@
+"""How well probabilities tell the superclasses: area under the ROC curve and F1, with intervals over patients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_edge.train.evaluation.bootstrap import Bootstrap, interval
+from ecg_edge.train.evaluation.metrics_table import SUPERCLASSES
+
+Array = npt.NDArray[np.float64]
+Said = npt.NDArray[np.float32]
+
+
+def areas(true: Said, said: Said, weights: Array | None = None) -> Array:
+    """Area under each class's ROC curve, ties counted half.
+
+    Parameters
+    ----------
+    true : ndarray of shape (n_records, n_classes)
+        0 or 1.
+    said : ndarray of shape (n_records, n_classes)
+        Any score that grows with the probability.
+    weights : ndarray of shape (n_draws, n_records), optional
+        How often each record counts; once without.
+
+    Returns
+    -------
+    ndarray of shape (n_draws, n_classes)
+        NaN where a draw holds only one of the two answers.
+    """
+    w = np.ones((1, len(true))) if weights is None else weights
+    return np.stack([_area(true[:, k] > 0, said[:, k], w) for k in range(true.shape[1])], axis=1)
+
+
+def _area(true: npt.NDArray[np.bool_], said: Said, w: Array) -> Array:
+    order = np.argsort(said, kind="stable")
+    first = np.flatnonzero(np.diff(said[order], prepend=-np.inf))
+    ill, well = (np.add.reduceat(w[:, order] * side[order], first, axis=1) for side in (true, ~true))
+    below = np.cumsum(well, axis=1) - 0.5 * well
+    pairs = ill.sum(axis=1) * well.sum(axis=1)
+    return np.asarray(np.divide((ill * below).sum(axis=1), pairs, out=np.full(len(w), np.nan), where=pairs > 0))
+
+
+def f1(true: Said, said: Said, limits: Array, weights: Array | None = None) -> Array:
+    """F1 of each class where a probability above its limit is a yes; shapes as `areas`."""
+    w = np.ones((1, len(true))) if weights is None else weights
+    yes, right = said > limits, true > 0
+    hit = w @ (yes & right).astype(np.float64)
+    wrong = w @ (yes ^ right).astype(np.float64)
+    return np.asarray(2 * hit / np.maximum(2 * hit + wrong, 1e-12))
+
+
+def best_limits(true: Said, said: Said) -> Array:
+    """The limit of each class with the highest F1: found on validation records, used on others."""
+    found = []
+    for k in range(true.shape[1]):
+        tried = np.unique(np.quantile(said[:, k], np.linspace(0.02, 0.98, 193)))
+        each = [f1(true[:, k : k + 1], said[:, k : k + 1], np.array([t]))[0, 0] for t in tried]
+        found.append(tried[int(np.argmax(each))])
+    return np.array(found)
+
+
+def table(true: Said, said: Said, limits: Array, boot: Bootstrap) -> dict[str, Any]:
+    """Both figures per class and their mean, with intervals.
+
+    Parameters
+    ----------
+    true, said : ndarray of shape (n_records, 5)
+        Truth and probabilities.
+    limits : ndarray of shape (5,)
+        See `best_limits`.
+    boot : Bootstrap
+        Of the same records.
+    """
+    drawn = boot.weights[:, boot.unit]
+    doc: dict[str, Any] = {"records": len(true)}
+    for name, value, resampled in (
+        ("auc", areas(true, said), areas(true, said, drawn)),
+        ("f1", f1(true, said, limits), f1(true, said, limits, drawn)),
+    ):
+        doc[name] = {"macro": float(value.mean()), "ci": interval(resampled.mean(axis=1))}
+        doc[name]["classes"] = {
+            label: {"value": float(value[0, k]), "ci": interval(resampled[:, k])}
+            for k, label in enumerate(SUPERCLASSES)
+        }
+    return doc
+
+
+def lost(true: Said, said: Said, of_real: Said, boot: Bootstrap) -> dict[str, Any]:
+    """Macro AUC lost against the real leads, with the interval of the paired difference."""
+    drawn = boot.weights[:, boot.unit]
+    both = [areas(true, p).mean() for p in (of_real, said)]
+    each = areas(true, of_real, drawn).mean(axis=1) - areas(true, said, drawn).mean(axis=1)
+    return {"auc": float(both[0] - both[1]), "ci": interval(each)}

@@ -1,0 +1,98 @@
+"""What a judge of diagnoses sees in real leads and no longer sees in reconstructed ones, as a term of the loss.
+
+A squared error is least where everything uncertain is flat: regression to the mean. The features of a classifier
+do not become less wrong by that (Johnson et al. 2016, "Perceptual losses for real-time style transfer").
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.errors import CheckpointError
+from ecg_edge.train.diagnosis.judge import Judge
+from ecg_edge.train.diagnosis.learn import load_judge
+from ecg_edge.train.network.unet import NetSpec
+
+ANSWER = 2.0
+"""Weight of the answer beside the features; both are near 1 where nothing of the hidden leads is kept."""
+
+
+def load(path: Path, device: torch.device) -> Judge:
+    """Return a trained judge that gradients pass through and that does not itself learn.
+
+    Raises
+    ------
+    CheckpointError
+        It is missing or damaged, or reads fewer than the eight basis leads.
+    """
+    judge = load_judge(path).to(device)
+    if judge.spec.leads != BASIS:
+        raise CheckpointError(f"{path} reads {', '.join(judge.spec.leads)} alone", "give a judge of the eight leads")
+    return judge.requires_grad_(False)
+
+
+def feature_loss(judge: nn.Module, estimate: Tensor, truth: Tensor) -> Tensor:
+    """How far what a judge sees in an estimate is from what it sees in the truth.
+
+    Parameters
+    ----------
+    judge : Judge
+        From `load`.
+    estimate, truth : Tensor of shape (batch, 8, time)
+        Basis leads in mV, aligned; measured leads the same in both.
+
+    Returns
+    -------
+    Tensor
+        Mean over levels of the squared distance of the features in units of their variance over batch and time,
+        plus `ANSWER` times the relative entropy of the two answers.
+    """
+    assert isinstance(judge, Judge)
+    with torch.no_grad():
+        wanted, sure = judge.seen(truth)
+    found, answer = judge.seen(estimate)
+    lost = torch.stack([_distance(a, b) for a, b in zip(found, wanted, strict=True)]).mean()
+    return lost + ANSWER * _entropy(answer, sure)
+
+
+def _distance(found: Tensor, wanted: Tensor) -> Tensor:
+    spread = wanted.var(dim=(0, 2), keepdim=True).mean()
+    return (found - wanted).square().mean() / (spread + 1e-6)
+
+
+def _entropy(answer: Tensor, sure: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of the estimate's yes and no from the truth's, mean over batch and classes."""
+    p = torch.sigmoid(sure)
+    own = F.binary_cross_entropy_with_logits(sure, p)
+    return F.binary_cross_entropy_with_logits(answer, p) - own
+
+
+def whole(net: NetSpec, inputs: Tensor, outputs: Tensor, wanted: Tensor | None = None) -> Tensor:
+    """The eight basis leads of a batch: what is measured as it is, the others as they are given.
+
+    Parameters
+    ----------
+    net : NetSpec
+        Which leads are measured.
+    inputs : Tensor of shape (batch, n_inputs, time)
+        What the network sees, at the same instants as `outputs`.
+    outputs : Tensor of shape (batch, target, time)
+        Estimates or truth.
+    wanted : Tensor of shape (batch, target), optional
+        Any-lead: 1 for leads that are not measured.
+
+    Returns
+    -------
+    Tensor of shape (batch, 8, time)
+    """
+    seen = inputs[:, : len(net.input_leads)]
+    if wanted is not None:
+        return torch.lerp(seen, outputs, wanted[:, :, None])
+    rows = {lead: seen[:, k] for k, lead in enumerate(net.input_leads)}
+    rows |= {lead: outputs[:, k] for k, lead in enumerate(net.target_leads)}
+    return torch.stack([rows[lead] for lead in BASIS], dim=1)
