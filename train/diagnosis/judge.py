@@ -53,7 +53,8 @@ class JudgeSpec:
         """Read back what `to_dict` wrote."""
         if unknown := set(d) - {f.name for f in fields(cls)}:
             raise CheckpointError(f"unknown judge settings {sorted(unknown)}", "train the judge again")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in d.items()})
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
+        return cls(**settings)
 
 
 class Judge(nn.Module):

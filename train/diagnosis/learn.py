@@ -132,6 +132,7 @@ class JudgeTrainer:
             if time.monotonic() - start > seconds:
                 break
         write_checkpoint(self.out, self._state())
+        self._last.unlink(missing_ok=True)
         return self.average
 
     def _run_epoch(self, spent: Callable[[], float]) -> float:

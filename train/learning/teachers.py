@@ -15,12 +15,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.errors import DiskFullError, UsageError
@@ -39,52 +36,14 @@ Floats = npt.NDArray[np.float32]
 
 
 def check(net: NetSpec, teachers: list[Reconstructor]) -> None:
-    """Raise a UsageError where a teacher cannot answer what its student, a network of shape `net`, is asked.
-
-    A teacher measures what its student does, or is an any-lead network.
-    """
+    """Raise a UsageError where a teacher does not measure what its student, a network of shape `net`, does."""
     for k, t in enumerate(teachers, 1):
-        same = t.spec.any_lead or t.spec.input_leads == net.input_leads
-        if not same or t.spec.fs != net.fs or net.any_lead:
+        same = (t.spec.input_leads, t.spec.any_lead, t.spec.fs) == (net.input_leads, net.any_lead, net.fs)
+        if not same or net.any_lead:
             raise UsageError(
                 f"teacher {k} measures {', '.join(t.spec.input_leads)} at {t.spec.fs} Hz",
                 f"a teacher measures what its student does: {', '.join(net.input_leads)} at {net.fs} Hz",
             )
-
-
-class AnyLeadTeacher(nn.Module):
-    """An any-lead network that is always asked about one set of leads.
-
-    Parameters
-    ----------
-    network : Reconstructor
-        Of any leads.
-    net : NetSpec
-        Of the student, whose inputs it reads and whose targets it answers.
-    """
-
-    def __init__(self, network: Reconstructor, net: NetSpec) -> None:
-        super().__init__()
-        self.network = network
-        self.spec = replace(network.spec, input_leads=net.input_leads, any_lead=False)
-        place = torch.tensor([[lead == other for other in net.input_leads] for lead in BASIS], dtype=torch.float32)
-        rows = torch.tensor([BASIS.index(lead) for lead in net.target_leads])
-        self.register_buffer("place", place, persistent=False)
-        self.register_buffer("rows", rows, persistent=False)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-scale as a `Reconstructor` of the student's leads gives them."""
-        seen = torch.einsum("ij,bjt->bit", self.place, x)
-        masks = self.place.sum(1)[None, :, None].expand_as(seen)
-        mean, log_scale = self.network(torch.cat([seen, masks], dim=1))
-        return mean[:, self.rows], log_scale[:, self.rows]
-
-
-def as_teacher(network: Reconstructor, net: NetSpec) -> Reconstructor:
-    """Return a network as the teacher of a student of shape `net`: itself, or an any-lead one asked about its leads."""
-    if not network.spec.any_lead:
-        return network
-    return cast(Reconstructor, AnyLeadTeacher(network, net).eval())
 
 
 def taught(
@@ -133,7 +92,6 @@ def taught(
         No space left for the cache.
     """
     check(net, teachers)
-    teachers = [as_teacher(t, net) for t in teachers]
     mixes = mixes if mix else 0
     key = _key(train, validation, teachers, (ratio, mix, mixes))
     said, mixed = (cache_folder() / f"{name}-{key}.npy" for name in ("taught", "mixed"))

@@ -47,28 +47,6 @@ def two(small: NetSpec) -> list[Reconstructor]:
     return found
 
 
-def test_an_any_lead_network_teaches_as_if_it_measured_the_students_leads(
-    small: NetSpec, parts: Parts, two: list[Reconstructor]
-) -> None:
-    torch.manual_seed(5)
-    anything = Reconstructor(replace(small, input_leads=BASIS, any_lead=True)).eval()
-    for p in anything.parameters():
-        torch.nn.init.normal_(p, 0, 0.1)
-    x = torch.randn(2, 2, 160)
-    every = torch.zeros(2, 8, 160)
-    masks = torch.zeros(2, 8, 160)
-    for k, lead in enumerate(small.input_leads):
-        every[:, BASIS.index(lead)], masks[:, BASIS.index(lead)] = x[:, k], 1
-    wanted, _ = anything(torch.cat([every, masks], 1))
-    mean, scale = teachers.as_teacher(anything, small)(x)
-    rows = [BASIS.index(lead) for lead in small.target_leads]
-    torch.testing.assert_close(mean, wanted[:, rows])
-    assert scale.shape == mean.shape
-    assert teachers.as_teacher(two[0], small) is two[0]
-    said = teachers.taught(*parts, small, [anything], ratio=0.0)
-    assert said.taught is not None and said.taught.shape[2] == 6
-
-
 def test_the_mean_of_the_teachers_is_taught(small: NetSpec, parts: Parts, two: list[Reconstructor]) -> None:
     data = teachers.taught(*parts, small, two, ratio=0.0)
     assert data.taught is not None and parts[0].taught is None

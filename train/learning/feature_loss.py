@@ -36,40 +36,44 @@ def load(path: Path, device: torch.device) -> Judge:
     return judge.requires_grad_(False)
 
 
-def feature_loss(judge: nn.Module, estimate: Tensor, truth: Tensor) -> Tensor:
+def lost_features(judge: nn.Module, truth: Tensor, estimate: Tensor, weight: Tensor | None = None) -> Tensor:
     """How far what a judge sees in an estimate is from what it sees in the truth.
 
     Parameters
     ----------
     judge : Judge
         From `load`.
-    estimate, truth : Tensor of shape (batch, 8, time)
+    truth, estimate : Tensor of shape (batch, 8, time)
         Basis leads in mV, aligned; measured leads the same in both.
+    weight : Tensor of shape (batch,), optional
+        How much each record counts; all alike without.
 
     Returns
     -------
     Tensor
-        Mean over levels of the squared distance of the features in units of their variance over batch and time,
-        plus `ANSWER` times the relative entropy of the two answers.
+        Mean over records and levels of the squared distance of the features in units of their variance over batch
+        and time, plus `ANSWER` times the relative entropy of the two answers.
     """
     assert isinstance(judge, Judge)
     with torch.no_grad():
         wanted, sure = judge.seen(truth)
     found, answer = judge.seen(estimate)
-    lost = torch.stack([_distance(a, b) for a, b in zip(found, wanted, strict=True)]).mean()
-    return lost + ANSWER * _entropy(answer, sure)
+    each = torch.stack([_distance(a, b) for a, b in zip(found, wanted, strict=True)]).mean(0)
+    each = each + ANSWER * _entropy(answer, sure)
+    return each.mean() if weight is None else (each * weight).sum() / weight.sum().clamp(min=1)
 
 
 def _distance(found: Tensor, wanted: Tensor) -> Tensor:
-    spread = wanted.var(dim=(0, 2), keepdim=True).mean()
-    return (found - wanted).square().mean() / (spread + 1e-6)
+    """Per record, shape (batch,)."""
+    spread = wanted.var(dim=(0, 2)).mean()
+    return (found - wanted).square().mean(dim=(1, 2)) / (spread + 1e-6)
 
 
 def _entropy(answer: Tensor, sure: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of the estimate's yes and no from the truth's, mean over batch and classes."""
+    """Kullback-Leibler divergence of the estimate's yes and no from the truth's, mean over classes, per record."""
     p = torch.sigmoid(sure)
-    own = F.binary_cross_entropy_with_logits(sure, p)
-    return F.binary_cross_entropy_with_logits(answer, p) - own
+    said = [F.binary_cross_entropy_with_logits(v, p, reduction="none").mean(1) for v in (answer, sure)]
+    return said[0] - said[1]
 
 
 def whole(net: NetSpec, inputs: Tensor, outputs: Tensor, wanted: Tensor | None = None) -> Tensor:
