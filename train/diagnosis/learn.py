@@ -140,6 +140,7 @@ class JudgeTrainer:
         rng = np.random.default_rng([self.how.seed, self.epoch])
         order = torch.from_numpy(rng.permutation(len(self._lessons))).to(self._device)
         noise = torch.Generator(self._device).manual_seed(int(rng.integers(2**31)))
+        torch.manual_seed(int(rng.integers(2**31)))  # dropout draws from torch's own
         total = torch.zeros((), device=self._device)
         for k in range(self._steps):
             step = self.epoch * self._steps + k
@@ -180,10 +181,11 @@ class JudgeTrainer:
 
     @torch.no_grad()
     def _update_average(self, decay: float) -> None:
-        for a, b in zip(self.average.state_dict().values(), self.judge.state_dict().values(), strict=True):
-            if a.is_floating_point():
-                a.lerp_(b, 1 - decay)
-            else:
+        pairs = list(zip(self.average.state_dict().values(), self.judge.state_dict().values(), strict=True))
+        moving = [(a, b) for a, b in pairs if a.is_floating_point()]
+        torch._foreach_lerp_([a for a, _ in moving], [b for _, b in moving], 1 - decay)  # on a GPU, one launch for all
+        for a, b in pairs:
+            if not a.is_floating_point():
                 a.copy_(b)
 
     def _state(self) -> dict[str, Any]:

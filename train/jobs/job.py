@@ -22,6 +22,7 @@ from ecg_edge.train.jobs.recipe import Recipe
 from ecg_edge.train.jobs.run_log import RunLog, leave_settings, settings_yaml
 from ecg_edge.train.learning.batch_feed import fitting_workers
 from ecg_edge.train.learning.batches import draw
+from ecg_edge.train.learning.feature_loss import load as load_judge
 from ecg_edge.train.learning.teachers import check, taught
 from ecg_edge.train.learning.trainer import Trainer
 from ecg_edge.train.network.unet import Reconstructor
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 INTERRUPTED = 130
+JUDGE = Path("runs/diagnosis/judge.pt")
+"""Where `ecg-edge reproduce diagnosis` leaves it."""
 _SETTLE_RECORDS = 512
 
 
@@ -56,6 +59,8 @@ class Job:
         Continue where there is something to continue.
     teachers : tuple of Path
         Runs or model files to learn from in place of the truth.
+    judge : Path
+        Classifier whose features a recipe with `TrainSpec.diagnosis` keeps.
     """
 
     recipe: Recipe
@@ -65,6 +70,7 @@ class Job:
     limit: int | None = None
     resume: bool = False
     teachers: tuple[Path, ...] = ()
+    judge: Path = JUDGE
 
     @property
     def finished(self) -> bool:
@@ -111,7 +117,8 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     log = RunLog(run, silent=not zero)
     if workers is None:
         workers = fitting_workers(fabric.device.type == "cuda", fabric.world_size)
-    trainer = Trainer(recipe.net, recipe.train, lessons, parts[1], run.path, fabric, workers)
+    judge = load_judge(job.judge, fabric.device) if recipe.train.diagnosis else None
+    trainer = Trainer(recipe.net, recipe.train, lessons, parts[1], run.path, fabric, workers, judge)
     if first is not None:
         trainer.start_from(first)
     if last.exists():

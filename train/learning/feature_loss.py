@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import BASIS, known_basis
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train.diagnosis.judge import Judge
 from ecg_edge.train.diagnosis.learn import load_judge
@@ -76,27 +76,26 @@ def _entropy(answer: Tensor, sure: Tensor) -> Tensor:
     return said[0] - said[1]
 
 
-def whole(net: NetSpec, inputs: Tensor, outputs: Tensor, wanted: Tensor | None = None) -> Tensor:
-    """The eight basis leads of a batch: what is measured as it is, the others as they are given.
+def whole(net: NetSpec, inputs: Tensor, outputs: Tensor) -> Tensor:
+    """The eight basis leads of a batch: what is measured, or is algebra of it, and the others as they are given.
 
     Parameters
     ----------
     net : NetSpec
-        Which leads are measured.
+        Which channels are measured.
     inputs : Tensor of shape (batch, n_inputs, time)
         What the network sees, at the same instants as `outputs`.
     outputs : Tensor of shape (batch, target, time)
         Estimates or truth.
-    wanted : Tensor of shape (batch, target), optional
-        Any-lead: 1 for leads that are not measured.
 
     Returns
     -------
     Tensor of shape (batch, 8, time)
+        `outputs` itself where a network has all eight for targets.
     """
-    seen = inputs[:, : len(net.input_leads)]
-    if wanted is not None:
-        return torch.lerp(seen, outputs, wanted[:, :, None])
-    rows = {lead: seen[:, k] for k, lead in enumerate(net.input_leads)}
-    rows |= {lead: outputs[:, k] for k, lead in enumerate(net.target_leads)}
-    return torch.stack([rows[lead] for lead in BASIS], dim=1)
+    if net.target_leads == BASIS:
+        return outputs
+    known, matrix = known_basis(net.input_leads)
+    seen = torch.einsum("ij,bjt->bit", torch.as_tensor(matrix, dtype=inputs.dtype, device=inputs.device), inputs)
+    names = (*known, *net.target_leads)
+    return torch.cat([seen, outputs], dim=1)[:, [names.index(lead) for lead in BASIS]]

@@ -23,6 +23,7 @@ from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.learning.batch_feed import Feed
 from ecg_edge.train.learning.batches import Batch, loss_of
+from ecg_edge.train.learning.feature_loss import lost_features, whole
 from ecg_edge.train.learning.hardware import open_fabric, share_batch_norms
 from ecg_edge.train.learning.spread_loss import lost_spread
 from ecg_edge.train.learning.train_spec import MAY_CHANGE, TrainSpec
@@ -34,6 +35,8 @@ from ecg_edge.train.runs.checkpoints import read_checkpoint, reconstruct, write_
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+    from ecg_edge.train.diagnosis.judge import Judge
 
 SCORED_FROM_S = 2.0
 
@@ -54,6 +57,8 @@ class Trainer:
         See `hardware.open_fabric`; one process on the processor unless told.
     workers : int
         Processes that draw batches ahead, see `batch_feed.Feed`.
+    judge : Judge, optional
+        Whose features `TrainSpec.diagnosis` weighs.
     """
 
     def __init__(
@@ -65,10 +70,14 @@ class Trainer:
         out: Path,
         fabric: Fabric | None = None,
         workers: int = 0,
+        judge: Judge | None = None,
     ) -> None:
+        if spec.diagnosis and judge is None:
+            raise UsageError("diagnosis weighs what a judge sees, and there is none", "give a judge, or no diagnosis")
         self.net, self.spec, self.out = net, spec, out
         self.fabric = fabric or open_fabric()
         self._train, self._validation = train, validation
+        self._judge = judge.to(self.fabric.device) if judge is not None and spec.diagnosis else None
         if spec.batch % self.fabric.world_size:
             raise UsageError(
                 f"a batch of {spec.batch} cannot be shared by {self.fabric.world_size} processes",
@@ -195,6 +204,10 @@ class Trainer:
         if self.spec.spread and batch.beats is not None:
             lost = lost_spread(mean[..., shifted], truth, batch.beats[:, scored], self.net.fs, self.spec.spread_share)
             loss = loss + self.spec.spread * lost
+        if self._judge is not None:
+            seen = whole(self.net, batch.inputs[..., scored], truth)
+            shown = self._shown(batch, mean[..., shifted], scored)
+            loss = loss + self.spec.diagnosis * lost_features(self._judge, seen, shown)
         value = self._mean_over_processes(loss)
         if not math.isfinite(value):
             raise EcgEdgeError(
@@ -207,6 +220,12 @@ class Trainer:
         self._stepper.step()
         self._update_average(step)
         return value
+
+    def _shown(self, batch: Batch, mean: torch.Tensor, scored: slice) -> torch.Tensor:
+        """What a judge is shown of the estimate: the eight basis leads, measured ones as they are."""
+        if batch.wanted is not None:
+            return torch.lerp(batch.truth[..., scored], mean, batch.wanted[:, :, None])
+        return whole(self.net, batch.inputs[..., scored], mean)
 
     def _mean_over_processes(self, loss: torch.Tensor) -> float:
         value = loss.detach()
