@@ -12,7 +12,10 @@ from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import UsageError
 
-_STUDIES = ("gradowski2025", "lookahead", "width", "augmentation", "any-lead", "calibration", "bandwidth", "placement")
+_STUDIES = (
+    "gradowski2025", "lookahead", "width", "augmentation", "any-lead", "calibration", "bandwidth", "placement", "diagnosis"
+)  # fmt: skip
+_EPOCHS = 4
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +23,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
     parser.add_argument("--out", type=Path, help="results and checkpoints (default: runs/STUDY)")
     parser.add_argument("--model", default="i-ii-int8", help="of the study calibration (default i-ii-int8)")
-    parser.add_argument("--epochs", type=int, default=4, help="of every row (default 4)")
+    parser.add_argument("--epochs", type=int, help="of every row (default 4; of the classifiers of diagnosis 15)")
     parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
     parser.add_argument("--quick", action="store_true", help="try the machinery: thin networks, one epoch, 64 records")
@@ -34,6 +37,8 @@ def _reproduce(args: argparse.Namespace) -> int:
         return _placement(args)
     if args.study == "any-lead":
         return _any_lead(args)
+    if args.study == "diagnosis":
+        return _diagnosis(args)
     return _calibration(args) if args.study == "calibration" else _networks(args)
 
 
@@ -50,7 +55,7 @@ def _bandwidth(args: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(root, Dataset):
         raise UsageError(f"this study needs PTB-XL, not {root.kind}", "give --data DIR with records100 and records500")
-    epochs, limit = (1, 64) if args.quick else (args.epochs, args.limit)
+    epochs, limit = (1, 64) if args.quick else (args.epochs or _EPOCHS, args.limit)
     try:
         doc = bandwidth.run(root, out, epochs, args.limit or limit, args.quick)
     except KeyboardInterrupt:
@@ -113,6 +118,30 @@ def _any_lead(args: argparse.Namespace) -> int:
     return 0
 
 
+def _diagnosis(args: argparse.Namespace) -> int:
+    from ecg_edge.train.cli.train import _torch
+
+    _torch(args.threads)
+    from ecg_edge.train.pages.diagnosis_tables import tables
+    from ecg_edge.train.runs.run_folder import data_root
+    from ecg_edge.train.studies import diagnosis
+
+    out = args.out or Path("runs") / args.study
+    epochs, limit = (1, args.limit or 64) if args.quick else (args.epochs or diagnosis.EPOCHS, args.limit)
+    try:
+        doc = diagnosis.run(data_root(args.data), out, limit, epochs, ["i-ii-int8"] if args.quick else None)
+    except KeyboardInterrupt:
+        hint("\nstopped\nnext: the same command goes on where it stopped")
+        return 130
+    (out / "diagnosis.json").write_text(json.dumps(doc, indent=1) + "\n")
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write("\n".join(t.plain() for t in tables(doc)))
+    hint(f"wrote {out / 'diagnosis.json'}\nnext: cp {out / 'diagnosis.json'} docs/results && ecg-edge results")
+    return 0
+
+
 def _calibration(args: argparse.Namespace) -> int:
     from ecg_edge.train.pages.calibration_tables import tables
     from ecg_edge.train.runs.run_folder import data_root
@@ -154,7 +183,7 @@ def _networks(args: argparse.Namespace) -> int:
         )
     )
     parts = (reproduce.quarter(train), validation, test)
-    rows = reproduce_grid.rows(args.study, 1 if args.quick else args.epochs, args.quick)
+    rows = reproduce_grid.rows(args.study, 1 if args.quick else args.epochs or _EPOCHS, args.quick)
     docs: list[dict[str, Any]] = []
     try:
         for k, row in enumerate(rows, 1):
