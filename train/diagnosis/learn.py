@@ -127,7 +127,8 @@ class JudgeTrainer:
         while self.epoch < self.how.epochs:
             loss = self._run_epoch(lambda: (time.monotonic() - start) / seconds)
             self.epoch += 1
-            write_checkpoint(self._last, self._state() | {"optimizer": self._optimizer.state_dict()})
+            going_on = {"model": self.judge.state_dict(), "optimizer": self._optimizer.state_dict()}
+            write_checkpoint(self._last, self._state() | going_on)
             report(self.epoch, loss)
             if time.monotonic() - start > seconds:
                 break
@@ -193,7 +194,6 @@ class JudgeTrainer:
             "judge": self.spec.to_dict(),
             "learn": asdict(self.how),
             "epoch": self.epoch,
-            "model": self.judge.state_dict(),
             "average": self.average.state_dict(),
         }
 
