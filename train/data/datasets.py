@@ -1,7 +1,7 @@
 """Data sets behind one interface: a list of records, each read to twelve leads in mV.
 
 ``--data`` names one: ``ptb-xl:DIR``, ``ptb-xl-500:DIR``, ``ptbdb:DIR``, ``ludb:DIR``, ``cinc:DIR``,
-``wfdb:DIR``, or a plain DIR, which is recognised by what lies in it.
+``field:DIR``, ``wfdb:DIR``, or a plain DIR, which is recognised by what lies in it.
 """
 
 from __future__ import annotations
@@ -166,6 +166,18 @@ def _folder(describe: Callable[[Path, Header], tuple[str, str]]) -> Callable[[Pa
     return records
 
 
+def _field(root: Path) -> list[Record]:
+    """Records of many hands, named by numbers, in folds of our own: the last digit odd, judging only; even, training
+    where the digit before it is even as well, else tuning.
+    """
+    found = []
+    for number, path in enumerate(wfdb_files.record_paths(root), 1):
+        tens, ones = (int(d) if d.isdigit() else 1 for d in ("0" + path.name)[-2:])
+        fold = ptbxl.TEST_FOLD if ones % 2 else ptbxl.VALIDATION_FOLD if tens % 2 else ptbxl.TRAIN_FOLDS[0]
+        found.append(Record(number, path.name, path, "", "", fold))
+    return found
+
+
 def _describe_ptbdb(path: Path, header: Header) -> tuple[str, str]:
     """Patient from the folder; where files lie flat, records that agree in all comments but the ECG's date are one's.
 
@@ -194,5 +206,6 @@ KINDS: dict[str, Callable[[Path], list[Record]]] = {
     "ptbdb": _folder(_describe_ptbdb),
     "ludb": _folder(_describe_ludb),
     "cinc": _folder(_describe_cinc),
+    "field": _field,
     "wfdb": _folder(lambda path, header: (path.name, "")),
 }

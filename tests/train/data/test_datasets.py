@@ -55,6 +55,21 @@ def test_names_order_and_units_do_not_matter(tmp_path: Path) -> None:
         np.testing.assert_allclose(signal.x, x, atol=6e-4)
 
 
+def test_field_records_are_divided_by_their_names(tmp_path: Path) -> None:
+    x = truth(10)
+    names = ["C11_100", "C11_102", "C11_110", "C11_118", "C11_121", "C11_7", "8"]
+    for name in names:
+        write(tmp_path, name, x, list(LEADS))
+    data = open_dataset(f"field:{tmp_path}")
+    folds = {record.name: record.fold for record in data.records}
+    assert folds == {
+        "C11_100": 1, "C11_102": 1, "C11_110": 9, "C11_118": 9, "C11_121": 10, "C11_7": 10, "8": 1
+    }  # fmt: skip
+    judged = prepare(data, (10,), ConditioningSpec())
+    assert sorted(judged.names) == ["C11_121", "C11_7"] and judged.x.shape == (2, 1000, 8)
+    assert len(prepare(data, (9,), ConditioningSpec())) == 2
+
+
 def test_what_cannot_serve_is_listed_with_the_reason(tmp_path: Path) -> None:
     x = truth()
     flat, broken, holes = x.copy(), x.copy(), x.copy()
