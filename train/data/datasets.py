@@ -167,8 +167,9 @@ def _folder(describe: Callable[[Path, Header], tuple[str, str]]) -> Callable[[Pa
 
 
 def _field(root: Path) -> list[Record]:
-    """Records of many hands, named by numbers, in folds of our own: the last digit odd, judging only; even, training
-    where the digit before it is even as well, else tuning.
+    """Records of many hands, in folds of our own by the last two digits of their names.
+
+    The last one odd: judging. Even: training where the digit before it is even as well, else tuning.
     """
     found = []
     for number, path in enumerate(wfdb_files.record_paths(root), 1):

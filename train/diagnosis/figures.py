@@ -64,7 +64,7 @@ def best_limits(true: Said, said: Said) -> Array:
 
 
 def table(true: Said, said: Said, limits: Array, boot: Bootstrap) -> dict[str, Any]:
-    """Both figures per class and their mean, with intervals.
+    """Both figures per class and their mean over the classes that have one, with intervals.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def table(true: Said, said: Said, limits: Array, boot: Bootstrap) -> dict[str, A
         ("auc", areas(true, said), areas(true, said, drawn)),
         ("f1", f1(true, said, limits), f1(true, said, limits, drawn)),
     ):
-        doc[name] = {"macro": float(value.mean()), "ci": interval(resampled.mean(axis=1))}
+        doc[name] = {"macro": float(_macro(value)[0]), "ci": interval(_macro(resampled))}
         doc[name]["classes"] = {
-            label: {"value": float(value[0, k]), "ci": interval(resampled[:, k])}
+            label: {"value": float(value[0, k]) if np.isfinite(value[0, k]) else None, "ci": interval(resampled[:, k])}
             for k, label in enumerate(SUPERCLASSES)
         }
     return doc
@@ -92,6 +92,13 @@ def table(true: Said, said: Said, limits: Array, boot: Bootstrap) -> dict[str, A
 def lost(true: Said, said: Said, of_real: Said, boot: Bootstrap) -> dict[str, Any]:
     """Macro AUC lost against the real leads, with the interval of the paired difference."""
     drawn = boot.weights[:, boot.unit]
-    both = [areas(true, p).mean() for p in (of_real, said)]
-    each = areas(true, of_real, drawn).mean(axis=1) - areas(true, said, drawn).mean(axis=1)
+    both = [_macro(areas(true, p))[0] for p in (of_real, said)]
+    each = _macro(areas(true, of_real, drawn)) - _macro(areas(true, said, drawn))
     return {"auc": float(both[0] - both[1]), "ci": interval(each)}
+
+
+def _macro(each: Array) -> Array:
+    """Mean over the classes that have a figure; 0 where none has."""
+    known = np.isfinite(each)
+    total = np.where(known, each, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(known.sum(axis=1), 1))

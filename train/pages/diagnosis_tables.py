@@ -56,5 +56,5 @@ def _cell(figure: Doc) -> str:
     return _with_interval(figure["value"], figure["ci"])
 
 
-def _with_interval(value: float, ci: list[float] | None) -> str:
+def _with_interval(value: float | None, ci: list[float] | None) -> str:
     return number(value) + (f" [{number(ci[0])}, {number(ci[1])}]" if ci else "")

@@ -21,6 +21,7 @@ from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.inference.shipped import shipped_models
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.personal_calibration.fit import fit
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.lead_names import LEADS
@@ -231,7 +232,7 @@ def _worn(bench: Bench, subject: Subject, calibrated: bool, label: str) -> npt.N
         for t in trials:
             worn = model
             if calibrated:
-                fitted = calibration.fit(model.spec, [calibration.reference_design(model, t.reference)])
+                fitted = fit(model.spec, [calibration.reference_design(model, t.reference)])
                 worn = calibration.worn_as(model, fitted, "same")
             out = StreamReconstructor(worn.backend).feed(np.ascontiguousarray(t.worn[:, read]))
             record = np.array(t.worn[: len(out)])
