@@ -40,7 +40,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cli",
         "api main",
     ),
-    "train": ("data network", "runs head", "evaluation", "learning pages", "jobs", "gpu studies", "cli"),
+    "train": ("data network", "runs head", "evaluation", "diagnosis", "learning pages", "jobs", "gpu studies", "cli"),
     "benchmarks": ("measuring", "hop_cost rivals live_path", "page", "cli"),
 }
 """Rooms and hall files, from the ground floor up."""

@@ -119,9 +119,9 @@ def _any_lead(args: argparse.Namespace) -> int:
 
 
 def _diagnosis(args: argparse.Namespace) -> int:
-    from ecg_edge.train.cli.train import _torch
+    from ecg_edge.train.cli.train import torch_verb
 
-    _torch(args.threads)
+    torch_verb(args.threads)
     from ecg_edge.train.pages.diagnosis_tables import tables
     from ecg_edge.train.runs.run_folder import data_root
     from ecg_edge.train.studies import diagnosis

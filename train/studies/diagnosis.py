@@ -234,7 +234,7 @@ def _worn(bench: Bench, subject: Subject, calibrated: bool, label: str) -> npt.N
             if calibrated:
                 fitted = fit(model.spec, [calibration.reference_design(model, t.reference)])
                 worn = calibration.worn_as(model, fitted, "same")
-            out = StreamReconstructor(worn.backend).feed(np.ascontiguousarray(t.worn[:, read]))
+            out = StreamReconstructor(worn).feed(np.ascontiguousarray(t.worn[:, read]))
             record = np.array(t.worn[: len(out)])
             record[:, hidden] = out.mv[:, columns]
             found.append(record)
