@@ -13,7 +13,8 @@ from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import UsageError
 
 _STUDIES = (
-    "gradowski2025", "lookahead", "width", "augmentation", "any-lead", "calibration", "bandwidth", "placement", "diagnosis"
+    "gradowski2025", "lookahead", "width", "augmentation",
+    "any-lead", "calibration", "bandwidth", "placement", "diagnosis",
 )  # fmt: skip
 _EPOCHS = 4
 
