@@ -26,7 +26,7 @@ class Extra:
 
 EXTRAS = (
     Extra("web", ("websockets",), "the monitor in the browser"),
-    Extra("wfdb", ("wfdb",), "replaying records"),
+    Extra("wfdb", ("wfdb", "soundfile"), "WFDB files compressed with FLAC"),
     Extra("edf", ("edfio",), "EDF+ files"),
     Extra("plot", ("matplotlib",), "pages and plots"),
     Extra("pandas", ("pandas",), "tables of leads"),
@@ -34,9 +34,9 @@ EXTRAS = (
     Extra("lsl", ("pylsl",), "Lab Streaming Layer"),
     Extra("brainflow", ("brainflow",), "boards that BrainFlow drives"),
     Extra("tflite", ("ai_edge_litert",), "TFLite models"),
-    Extra("train", ("torch", "wfdb", "yaml", "lightning_fabric", "tensorboard"), "training"),
-    Extra("evaluate", ("neurokit2", "matplotlib", "wfdb"), "evaluating models"),
-    Extra("export", ("onnx", "torch", "wfdb", "ai_edge_litert", "flatbuffers"), "exporting models"),
+    Extra("train", ("torch", "yaml", "lightning_fabric", "tensorboard"), "training"),
+    Extra("evaluate", ("neurokit2", "matplotlib"), "evaluating models"),
+    Extra("export", ("onnx", "torch", "ai_edge_litert", "flatbuffers"), "exporting models"),
     Extra("export-tf", ("tensorflow",), "the Keras cross-check of an export"),
 )
 """The smallest extra that brings a module stands first."""

@@ -135,7 +135,7 @@ class Options:
     source: str = _setting(
         "auto", "source", "source",
         "serial port, tcp://host:port, replay:RECORD, brainflow:BOARD, synthetic:, auto (USB port, by listening)",
-        metavar="SOURCE", unique=True, extras=("wfdb", "brainflow"))
+        metavar="SOURCE", unique=True, extras=("brainflow",))
     model: str | None = _setting(
         None, "--model", "model", "model file or name (default: the shipped one for the leads)", metavar="M",
         extras=("tflite",))

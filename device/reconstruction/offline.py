@@ -27,8 +27,9 @@ from ecg_edge.device.reconstruction.array_input import (
     model_for,
     swing_mv,
 )
-from ecg_edge.device.reconstruction.conditioned_input import ConditionedInput
+from ecg_edge.device.reconstruction.conditioned_input import HOLD_S, ConditionedInput
 from ecg_edge.device.reconstruction.lead_in import lead_in, mirrored
+from ecg_edge.device.reconstruction.short_losses import bridge_short
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 
 _PIECE_S = 30
@@ -56,7 +57,7 @@ def reconstruct(
     Parameters
     ----------
     mv : array_like, shape (n_samples, n_leads), or (n_samples,) for one lead
-        In mV; NaN where a sample is missing.
+        In mV; NaN where a sample is missing. Up to 40 ms are bridged by a straight line.
     fs : float or Fraction
         Rate of the samples in Hz, 50 to 20000.
     leads : sequence of str
@@ -131,6 +132,7 @@ def offline_blocks(model: Model, mv: Floats, fs: Fraction, mains_hz: float | Non
     spec, step = model.spec, fs / model.spec.fs
     source, stream = ConditionedInput(fs, spec, mains_hz), StreamReconstructor(model)
     n_rows = int(-(-len(mv) // step))
+    mv = bridge_short(mv, int(HOLD_S * fs))
     past = _past(model, mv, fs, source.half)
     # Sample 0 is entered as the one that the resampler, late by `half`, shows at row 0.
     source.reset(-source.half - len(past))

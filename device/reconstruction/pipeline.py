@@ -16,13 +16,14 @@ from ecg_edge.device.conditioning.input_guard import InputGuard
 from ecg_edge.device.inference.load import Model, check_leads
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
+from ecg_edge.device.reconstruction.short_losses import ShortLosses
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.events import BACKLOG, Event, Gap, SampleBlock, StreamInfo, rename_leads
 from ecg_edge.firmware_bridge.lead_names import ELECTRODES, lead_off_leads
 from ecg_edge.firmware_bridge.tally import Counts
 
 HOLD_S = 0.040
-"""A gap up to this long is bridged by a straight line; a longer one resets the filters."""
+"""A loss up to this long is bridged by a straight line; a longer gap of all leads resets the filters."""
 _GAP_ROWS = 4096
 _DRIFTED = "the calibration does not fit: the model's own head is used; check the electrodes or calibrate again"
 _UNFIT, _FIT = 0.5, 0.75
@@ -78,8 +79,9 @@ class Pipeline:
     -----
     Row ``m`` shows the source at ``m / fs - delay`` (``delay`` is the resampler's). A row of a lead
     is invalid if any native sample under the resampler's kernel, ``support`` samples up to the row's
-    own instant, was lost, stale or taken with an electrode off. A gap of up to 40 ms is bridged by a
-    straight line between its neighbours instead: the rows it touches stay valid and are flagged `held`.
+    own instant, was lost, stale or taken with an electrode off. A loss of up to 40 ms, of all leads or of one,
+    is bridged by a straight line between its neighbours instead: the rows it touches stay valid and are flagged
+    `held`. What was taken with an electrode off, or clipped, is not bridged.
     The tails of the recursive filters beyond that are not counted. Nothing is reconstructed from a lead that is
     too noisy (see `noise_gate`); it stays valid itself, being what was measured.
     """
@@ -115,7 +117,7 @@ class Pipeline:
         self._next = 0
         self._reset_at = 0
         self._gap: Gap | None = None
-        self._edge = (np.zeros(n), np.zeros(n, np.bool_))  # the newest native row and its flags
+        self._losses = ShortLosses(n, self._hold)
         self._held: list[tuple[int, int]] = []
         self._off = 0
         self._fits = True
@@ -187,7 +189,10 @@ class Pipeline:
 
     def flush(self, arrival: float = 0.0) -> Iterator[LeadBlock | Note]:
         """End of stream: emit what is still inside."""
-        yield from self._bridge(arrival, *self._edge)
+        if self._gap is not None:  # nothing behind it that a bridge could end at
+            gap, self._gap = self._gap, None
+            yield from self._restart(gap, arrival)
+        yield from self._rows(*self._losses.flush(), arrival)
         yield from self._emit_all(self._reconstructor.flush(arrival))
 
     def _check(self, info: StreamInfo) -> None:
@@ -219,16 +224,18 @@ class Pipeline:
             self._remember(Gap(reached, block.index))
         mv = block.mv[skip:, self._columns].astype(np.float64)
         valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
+        faults = self._watch.faults(block.counts[skip:, self._columns])
+        false = faults[0] | faults[1]
         for k in range(len(ELECTRODES) if block.lead_off else 0):
             if block.lead_off >> k & 1:
-                valid &= ~self._off_leads[k]
-        faults = self._watch.faults(block.counts[skip:, self._columns])
-        valid &= ~(faults[0] | faults[1])
-        yield from self._bridge(block.arrival, np.where(valid[0], mv[0], 0.0), valid[0])
+                false |= self._off_leads[k]
+        missing = ~(valid | false)
+        valid &= ~false
+        yield from self._bridge(block.arrival)
         yield from self._watch.native(mv, valid, faults, self._next)
         yield from self._electrodes(block.lead_off)
         self.counts.samples_in += len(mv)
-        yield from self._rows(mv, valid, block.arrival)
+        yield from self._take(np.where(valid, mv, 0.0), valid, missing, block.arrival)
 
     def _electrodes(self, mask: int) -> Iterator[Note]:
         """Notes of the electrodes that went off or came back since the last block."""
@@ -239,6 +246,21 @@ class Pipeline:
                 yield Note(kind, self._next, self._next, f"{kind} {', '.join(names)}")
         self._off = mask
 
+    def _take(
+        self, mv: npt.NDArray[np.float64], valid: BoolArray, missing: BoolArray, arrival: float
+    ) -> Iterator[LeadBlock | Note]:
+        """Bridge short losses of native rows, and work on what is settled."""
+        rows, good, bridges = self._losses.feed(mv, valid, missing)
+        self._next += len(mv)
+        for bridge in bridges:
+            if (bridge.start, bridge.stop) not in self._held:  # a gap has its note already
+                self._held.append((bridge.start, bridge.stop))
+                leads = ", ".join(self._input_leads[k] for k in bridge.columns)
+                n = bridge.stop - bridge.start
+                text = f"{n} {'sample' if n == 1 else 'samples'} of {leads} missing, bridged"
+                yield Note("held", bridge.start, bridge.stop, text)
+        yield from self._rows(rows, good, arrival)
+
     def _rows(self, mv: npt.NDArray[np.float64], valid: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
         """Condition and reconstruct native rows."""
         first = self._conditioner.next_output
@@ -247,8 +269,6 @@ class Pipeline:
             if segment.back.any():
                 self._conditioner.reseed(segment.back, segment.mv[0])
             parts.append(self._conditioner.feed(segment.mv))
-        self._next += len(mv)
-        self._edge = (np.where(valid[-1], mv[-1], 0.0), valid[-1])
         flags = self._guard.valid(first, self._conditioner.next_output, self._step)
         if parts:
             x = np.concatenate(parts)
@@ -256,31 +276,29 @@ class Pipeline:
             yield from notes
             yield from self._emit_all(self._reconstructor.feed(x, flags, arrival, fit))
 
-    def _bridge(
-        self, arrival: float, after: npt.NDArray[np.float64], after_valid: BoolArray
-    ) -> Iterator[LeadBlock | Note]:
-        """Lead the time axis over the gap remembered, if any, to the native row `after`."""
+    def _bridge(self, arrival: float) -> Iterator[LeadBlock | Note]:
+        """Lead the time axis over the gap remembered, if any."""
         gap, self._gap = self._gap, None
         if gap is None:
             return
         n = gap.stop - gap.start
-        if n:
-            self.counts.lose(gap.start, gap.stop)
-        self.counts.loss_known &= gap.known
         if gap.known and n <= self._hold and self._next > self._reset_at:
+            self.counts.lose(gap.start, gap.stop)
             yield Note("held", gap.start, gap.stop, f"{n} samples {gap.reason}, bridged")
-            before, before_valid = self._edge
-            part = np.arange(1, n + 1)[:, None] / (n + 1)
-            both = np.broadcast_to(before_valid & after_valid, (n, len(self._columns)))
             self._held.append((gap.start, gap.stop))
-            yield from self._rows(before + part * (after - before), both, arrival)
+            lost = np.ones((n, len(self._columns)), np.bool_)
+            yield from self._take(np.zeros(lost.shape), ~lost, lost, arrival)
             return
         yield from self._restart(gap, arrival)
 
     def _restart(self, gap: Gap, arrival: float) -> Iterator[LeadBlock | Note]:
         """Flush, mark the rows of the gap as invalid, and begin anew behind it."""
-        yield from self._emit_all(self._reconstructor.flush(arrival))
         n = gap.stop - gap.start
+        if n:
+            self.counts.lose(gap.start, gap.stop)
+        self.counts.loss_known &= gap.known
+        yield from self._rows(*self._losses.flush(), arrival)
+        yield from self._emit_all(self._reconstructor.flush(arrival))
         what = f"{n / float(self.info.fs):.3f} s ({n} samples) {gap.reason}"
         text = what if gap.known else f"{what}; the device restarted, and how much is missing is not known"
         kind = "restart" if not gap.known else "overrun" if gap.reason == BACKLOG else "gap"
@@ -293,6 +311,7 @@ class Pipeline:
         self._reconstructor.reset(stop)
         self._watch.reset(stop)
         self._guard.reset(gap.stop, lost_before=True)
+        self._losses.reset(gap.stop)
         self._next = self._reset_at = gap.stop
 
     def _nothing(self, index: int, n: int, arrival: float) -> LeadBlock:

@@ -43,9 +43,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from ecg_edge.firmware_bridge.lead_names import parse_leads
     from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, document, read_bytes, read_times, save
     from ecg_edge.firmware_bridge.ports.identify import identify
+    from ecg_edge.firmware_bridge.recordings.known_files import refuse_files
 
     data = sys.stdin.buffer.read() if arguments.file == "-" else read_bytes(Path(arguments.file))
     if arguments.device == "auto":
+        refuse_files(data)
         match = identify(data)
         device = match.device
         hint(f"recognised {device.name}: {match.reason}")

@@ -17,6 +17,7 @@ from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError
 from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.ports.identify import identify
+from ecg_edge.firmware_bridge.recordings.known_files import refuse_files
 from ecg_edge.firmware_bridge.tally import Tally
 
 _CHUNK = 1 << 16
@@ -75,7 +76,7 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
     Raises
     ------
     NotAnEcgStreamError
-        There is no sample in it, or the stream changes its channels on the way.
+        There is no sample in it, the stream changes its channels on the way, or ``auto`` finds a recording's file.
     UsageError
         There is no device of that name.
 
@@ -88,6 +89,8 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
     ((500, 1), ('I',), 500)
     """
     if isinstance(decoder, str):
+        if decoder == "auto":
+            refuse_files(data)
         decoder = (identify(data).device if decoder == "auto" else find_device(decoder)).decoder()
     events: list[Event] = []
     for piece, arrival in _pieces(data, times):

@@ -195,9 +195,8 @@ class _File:
             )
         starts = [at - self.onsets[0] for at in self.onsets]
         # A millisecond of overlap is rounding; more would put two values on one instant.
-        if bad := next(
-            (k for k, (a, b) in enumerate(pairwise(starts)) if b - a < self.duration - Fraction(1, 1000)), None
-        ):
+        early = (k for k, (a, b) in enumerate(pairwise(starts)) if b - a < self.duration - Fraction(1, 1000))
+        if (bad := next(early, None)) is not None:
             raise RecordingError(
                 f"{self.path}: data record {bad + 2} begins before the one before it ends", "sort them"
             )

@@ -53,6 +53,12 @@ def open_table(path: Path, fs: Fraction | None = None) -> Recording:
     return _Meaning(path, read_table(path), fs).recording()
 
 
+def is_clock(head: str) -> bool:
+    """Whether a column's head names a time: ``time [ms]``, ``Timestamp``, ``t``."""
+    column = _Column(head, "")
+    return bool(_TIME.match(column.name.lower())) and not mv_per(column.unit)
+
+
 class _Column:
     """A column's name and unit, from its own head, a line of units below it, or what stands above the table."""
 

@@ -22,6 +22,8 @@ _HEAD_LINES = 400
 _SAMPLE = 60
 _TRIES = 12
 _EMPTY = ("", "nan", "na", "n/a", "null", "none", "-", "--", "?")
+_MEASURE = re.compile(r"[-+]?[\d.,]+(\s*[A-Za-z%]{1,6})?$")
+"""A number, with or without a unit: no name of a column."""
 _FIX = "write a column per lead, its name and unit in the first line: time [s],I [mV],II [mV]"
 
 
@@ -74,6 +76,8 @@ class Table:
     line : int
         Number of the first row's line in the file.
     remarks : tuple of str
+    decimal : str
+        The decimal mark.
     """
 
     above: tuple[tuple[str, ...], ...]
@@ -82,17 +86,22 @@ class Table:
     texts: dict[int, tuple[str, ...]]
     line: int
     remarks: tuple[str, ...]
+    decimal: str
 
 
 def read_table(path: Path) -> Table:
-    """Find the table of numbers in a text file.
+    """Find the table of numbers in a text file; see `find_table`."""
+    return find_table(read_bytes(path, _MAX_BYTES), path)
+
+
+def find_table(data: bytes, path: Path) -> Table:
+    """Find the table of numbers in the text of a file.
 
     Raises
     ------
     RecordingError
         There is none, or a cell of it is no number: line and cell are named.
     """
-    data = read_bytes(path, _MAX_BYTES)
     if b"\0" in data[:4096] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         raise RecordingError(f"{path} is no text", _FIX)
     lines = decode(data).splitlines()
@@ -110,12 +119,12 @@ def read_table(path: Path) -> Table:
     heads: list[tuple[str, ...]] = []
     at = first
     while at and lines[at - 1].strip() and len(cells := dialect.split(lines[at - 1])) == width and len(heads) < 3:
-        if any(dialect.value(c) is not None and c.lower() not in _EMPTY for c in cells):
+        if any(_MEASURE.match(c) and c.lower() not in _EMPTY for c in cells):
             break
         heads.append(tuple(cells))
         at -= 1
     above = tuple(_pair(line) for line in lines[:at] if line.strip(" \t\r,;|\"'"))
-    return Table(above, tuple(reversed(heads)), values, texts, first + 1, tuple(remarks))
+    return Table(above, tuple(reversed(heads)), values, texts, first + 1, tuple(remarks), dialect.decimal)
 
 
 def _cell(dialect: Dialect, line: str, k: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
+from ecg_edge.firmware_bridge.recordings.text import number
 from ecg_edge.firmware_bridge.recordings.wfdb_annotations import read_notes
 from ecg_edge.firmware_bridge.recordings.wfdb_header import Header, SignalLine, read_header
 from ecg_edge.firmware_bridge.recordings.wfdb_storage import SignalFile
@@ -246,8 +246,8 @@ def _person(comments: Sequence[str]) -> Person:
                 rest = comment[at + len(mark) :].strip()
                 said.setdefault(key, rest if key == "patient" else (rest.split() or [""])[0].strip("<>"))
     age = said.get("age", "")
-    number = age if age.replace(".", "", 1).isdigit() and math.isfinite(float(age)) else ""
+    plain = age if (years := number(age)) is not None and years >= 0 else ""
     sex = said.get("sex", "")
     return Person(
-        said.get("patient", ""), "", _SEX.get(sex.lower(), sex if sex not in ("?", "NaN") else ""), None, number
+        said.get("patient", ""), "", _SEX.get(sex.lower(), sex if sex not in ("?", "NaN") else ""), None, plain
     )

@@ -78,32 +78,48 @@ def test_time_axis_is_never_compressed(model, events, fs):
 @given(streams(), RATES)
 def test_a_row_is_valid_exactly_where_every_sample_under_the_kernel_is(model, events, fs):
     pipeline = Pipeline(model, fakes.info(fs=fs), mains_hz=None)
-    good = np.zeros((0, 2), bool)
+    good, may = np.zeros((0, 2), bool), np.zeros((0, 2), bool)
     for e in events:  # the plain rule, sample by sample
         if isinstance(e, SampleBlock):
             grow = max(0, e.index + len(e) - len(good))
             pad = max(0, e.index - len(good))
             fresh = e.valid[len(e) - (grow - pad) :] if grow else e.valid[:0]
-            off = {1: [0, 1], 2: [0], 4: [1]}.get(e.lead_off, [])
+            missing, off = ~fresh, {1: [0, 1], 2: [0], 4: [1]}.get(e.lead_off, [])
             fresh = fresh.copy()
             fresh[:, off] = False
+            missing[:, off] = False
             good = np.concatenate([good, np.zeros((pad, 2), bool), fresh])
+            may = np.concatenate([may, np.ones((pad, 2), bool), missing])
         elif e.known:
-            good = np.concatenate([good, np.zeros((max(0, e.stop - len(good)), 2), bool)])
-    blocks, notes = fakes.drain(pipeline, events)
+            pad = max(0, e.stop - len(good))
+            good, may = np.concatenate([good, np.zeros((pad, 2), bool)]), np.concatenate([may, np.ones((pad, 2), bool)])
+    blocks, _ = fakes.drain(pipeline, events)
     if not blocks:
         return  # nothing but a restart
-    for note in notes:  # a bridged gap is as good as its two ends
-        if note.kind == "held":
-            after = good[note.stop] if note.stop < len(good) else good[note.index - 1]
-            good[note.index : note.stop] = good[note.index - 1] & after
-    _, rows = fakes.join(blocks)
     unknown = {len_before(events, k) for k, e in enumerate(events) if isinstance(e, Gap) and not e.known}
+    good = bridged(good, may, int(0.040 * fs), unknown)
+    _, rows = fakes.join(blocks)
     for m in range(len(rows["mv"])):
         p = m * fs // 100
         window = good[max(0, p - pipeline.support + 1) : p + 1].all(axis=0)
         restarted = any(p - pipeline.support + 1 < u <= p for u in unknown)
         assert (rows["valid"][m, :2] == (window & (not restarted))).all(), m
+
+
+def bridged(good, may, longest, unknown):
+    """What is good once short losses with a good sample on either side are bridged."""
+    out = good.copy()
+    for k in range(good.shape[1]):
+        n = 0
+        while n < len(good):
+            stop = n + 1
+            while stop < len(good) and not good[n, k] and not good[stop, k] and stop not in unknown:
+                stop += 1
+            ends = n > 0 and stop < len(good) and n not in unknown and stop not in unknown
+            if not good[n, k] and ends and good[n - 1, k] and good[stop, k] and stop - n <= longest:
+                out[n:stop, k] = may[n:stop, k].all()
+            n = stop
+    return out
 
 
 def len_before(events, k):
@@ -225,8 +241,12 @@ def test_lead_off_is_flagged_told_and_the_filter_restarts(model):
 def test_nan_and_absurd_samples_are_invalid(model):
     b = fakes.block(fakes.walk(400))
     b.mv[100, 0], b.mv[101, 1] = np.nan, 1e30
-    _, rows = fakes.join(fakes.drain(Pipeline(model, fakes.info(), mains_hz=50), [b])[0])
-    assert np.isfinite(rows["mv"]).all() and not rows["valid"][41, :2].any()
+    b.mv[200:220, 0], b.mv[200:220, 1] = np.nan, 1e30
+    blocks, notes = fakes.drain(Pipeline(model, fakes.info(), mains_hz=50), [b])
+    _, rows = fakes.join(blocks)
+    assert np.isfinite(rows["mv"]).all() and np.abs(rows["mv"][:, :2]).max() < 10
+    assert rows["held"][41] and [(n.index, n.stop) for n in notes] == [(100, 101), (101, 102)]
+    assert not rows["valid"][85, :2].any()
 
 
 def test_block_carries_the_arrival_of_what_completed_it(model):
