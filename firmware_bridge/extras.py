@@ -26,7 +26,7 @@ class Extra:
 
 EXTRAS = (
     Extra("web", ("websockets",), "the monitor in the browser"),
-    Extra("wfdb", ("wfdb", "soundfile"), "WFDB files compressed with FLAC"),
+    Extra("wfdb", ("wfdb",), "WFDB files compressed with FLAC"),
     Extra("edf", ("edfio",), "EDF+ files"),
     Extra("plot", ("matplotlib",), "pages and plots"),
     Extra("pandas", ("pandas",), "tables of leads"),
