@@ -13,7 +13,7 @@ venv = $(PYTHON) -m venv $(1)
 pip = $(1)/bin/python -m pip install -q --disable-pip-version-check
 endif
 
-.PHONY: test-aarch64 test-core demo test dev lint bench clean
+.PHONY: test-aarch64 test-core demo test dev docs lint bench clean
 
 demo: .venv-demo/.installed
 	@.venv-demo/bin/ecg-edge demo $(ARGS)
@@ -65,6 +65,12 @@ dev:
 bench: .venv-test/.installed
 	@$(call pip,.venv-test) matplotlib
 	.venv-test/bin/ecg-edge bench --suite --out docs $(ARGS)
+
+# The documentation as a site: build/site/index.html. Building and reading it need no network.
+docs: .venv-test/.installed
+	@$(call pip,.venv-test) "$$(ls dist/*.whl)[docs]"
+	NO_MKDOCS_2_WARNING=1 .venv-test/bin/python -m mkdocs build --strict --quiet
+	@echo "next: open build/site/index.html" >&2
 
 # The device side on an emulated ARM: function, not speed. Debian: apt-get install qemu-user-static debootstrap.
 test-aarch64: .venv-test/.installed

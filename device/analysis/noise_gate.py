@@ -4,7 +4,7 @@ Judged on the conditioned samples, which are what the network sees: a wandering 
 away, or mains that the notch does, spoil nothing. Two things close the gate. *Noise*: above 22 Hz more than 0.12 mV
 and twice as much power as in the band of the QRS. *Motion*: slow waves above 0.25 mV that neither stand still between
 beats (kurtosis) nor repeat (autocorrelation), so that broad beats of a fast rhythm are not taken for it. The limits
-lie about where the other leads alone reconstruct better: see docs/design.md.
+lie about where the other leads alone reconstruct better: see docs/explanation/signal-quality.md.
 """
 
 from __future__ import annotations

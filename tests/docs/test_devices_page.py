@@ -17,6 +17,7 @@ from ecg_edge.firmware_bridge.events import SampleBlock
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "devices.md").read_text(encoding="utf-8")
+EXAMPLE = (DOCS / "how-to/add-a-decoder.md").read_text(encoding="utf-8")
 COLUMNS = ("name", "title", "link", "hz", "leads", "gain", "check", "tested", "know")
 
 
@@ -62,7 +63,7 @@ def test_captured_devices_are_those_of_the_benchmark():
 
 
 def test_the_worked_example_decodes(monkeypatch):
-    module_text, entry, test = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    module_text, entry, test = re.findall(r"```python\n(.*?)```", EXAMPLE, re.DOTALL)
     assert module_text.count("\n") + entry.count("\n") + test.count("\n") < 100
     module = types.ModuleType("ecg_edge.firmware_bridge.decoders.twinlead")
     exec(compile(module_text, "twinlead.py", "exec"), module.__dict__)  # noqa: S102 - the page's own code

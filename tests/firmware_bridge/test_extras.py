@@ -6,7 +6,7 @@ import pytest
 from ecg_edge.firmware_bridge.extras import EXTRAS, extra_of
 
 ROOT = Path(__file__).resolve().parents[2]
-NO_MODULE_OF_OURS = {"config", "dev"}
+NO_MODULE_OF_OURS = {"config", "dev", "docs"}
 """tomli is in the standard library from Python 3.11 on; the tools of a developer are imported by no verb."""
 MODULE_OF = {
     "paho-mqtt": "paho.mqtt", "ai-edge-litert": "ai_edge_litert", "pyyaml": "yaml", "tensorflow-cpu": "tensorflow",
