@@ -81,18 +81,10 @@ def test_it_does_here_what_it_did_where_it_was_made(model: Model) -> None:
     assert not [f.line() for f in verify.checks(model) if not f.ok]
 
 
-@pytest.mark.parametrize(
-    ("name", "row", "r", "rmse_mv"),
-    [("i-ii-int8", "this model", 0.860, 0.118), ("i-int8", "lead I alone", 0.82, 0.122)],
-)
-def test_the_readme_tells_the_committed_result(name: str, row: str, r: float, rmse_mv: float) -> None:
+@pytest.mark.parametrize(("name", "r", "rmse_mv"), [("i-ii-int8", 0.860, 0.118), ("i-int8", 0.82, 0.122)])
+def test_the_committed_result_is_good_enough(name: str, r: float, rmse_mv: float) -> None:
     root = Path(__file__).resolve().parents[1]
     doc = json.loads((root / f"docs/results/{name}.fold10.json").read_text())
-    rows = [line.split("|") for line in (root / "README.md").read_text().splitlines() if line.startswith(f"| {row},")]
-    for cells, key, digits in zip(rows, ("r", "rmse_mv"), (3, 4), strict=True):
-        told = [float(cell.strip().strip("*")) for cell in cells[2:-1]]
-        want = [*(lead[key] for lead in doc["leads"].values()), doc["mean"][key]]
-        assert told == [round(w, digits) for w in want]
     assert doc["mean"]["r"] >= r
     assert doc["mean"]["rmse_mv"] <= rmse_mv
 

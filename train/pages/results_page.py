@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,19 @@ def page(sets: dict[str, list[Doc]], studies: dict[str, list[Doc]], figures: tup
                 parts.append("".join(f"- {said}.\n" for said in words(rows)))
             parts += [f"![{name}]({figure})\n" for figure in figures if Path(figure).stem == name]
     parts += [tables.bandwidth(doc).markdown() for doc in studies.get(BANDWIDTH, [])]
-    return "\n".join([*parts, *(_details(doc) for doc in docs if "bootstrap" in doc)])
+    parts += [_details(doc) for doc in docs if "bootstrap" in doc]
+    return "\n".join([parts[0], _index("\n".join(parts)), *parts[1:]])
+
+
+def _index(text: str) -> str:
+    """List the sections of the page with links to them."""
+    heads = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    return "## Contents\n\n" + "".join(f"- [{head.replace('`', '')}](#{_anchor(head)})\n" for head in heads)
+
+
+def _anchor(head: str) -> str:
+    """Return the name that Markdown gives to a heading."""
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", head.replace("²", "2")).strip().lower())
 
 
 def _details(doc: Doc) -> str:

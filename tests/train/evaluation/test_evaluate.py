@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ecg_edge.export.targets import Target
-from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, LeadMismatchError
+from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, LeadMismatchError, UsageError
 from ecg_edge.train.cli.evaluate import EVALUATE
 from ecg_edge.train.cli.results import RESULTS
 from ecg_edge.train.evaluation import estimators
@@ -22,7 +22,7 @@ from ecg_edge.train.evaluation.evaluate import evaluate
 from ecg_edge.train.evaluation.measure import literature_band
 from ecg_edge.train.network.offline_unet import OfflineUNet
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
-from ecg_edge.train.pages import report, results_tables
+from ecg_edge.train.pages import models_table, report, results_tables
 from ecg_edge.train.pages import results_page as results
 from tests.support.nets import SMALL, exporter_of, lively, noise
 
@@ -217,5 +217,18 @@ def test_the_aim_of_the_variance_ratio_is_judged(made: tuple[Path, dict[str, Any
 
 
 def test_the_committed_page_is_what_the_committed_documents_give() -> None:
-    docs = Path(__file__).resolve().parents[3] / "docs"
-    assert call(RESULTS, "--from", str(docs / "results"), "--out", str(docs / "results.md"), "--check") == 0
+    root = Path(__file__).resolve().parents[3]
+    docs = root / "docs"
+    pages = ("--out", str(docs / "results.md"), "--readme", str(root / "README.md"))
+    assert call(RESULTS, "--from", str(docs / "results"), *pages, "--check") == 0
+
+
+def test_the_table_of_models_is_renewed_between_its_marks(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- models: begin -->\nold\n<!-- models: end -->\nafter\n")
+    table = models_table.models_table([made[1]], {})
+    new = models_table.paged(page.read_text(), table)
+    assert new.startswith("before\n") and new.endswith("after\n") and "old" not in new
+    assert f"{made[1]['mean']['r']:.3f}" in new and "| – |" in new
+    with pytest.raises(UsageError, match="no place"):
+        models_table.paged("nothing", table)

@@ -1,0 +1,30 @@
+"""Sentences that everybody can read: short ones."""
+
+import numpy as np
+
+from tests.support.plain_words import ROOT, main, measured, pages, sentences, words
+
+
+def test_sentences_are_short():
+    found = measured(pages())
+    lengths = [s.words for s in found]
+    assert len(found) > 200
+    assert np.mean(lengths) <= 20
+    assert np.percentile(lengths, 90) <= 30
+    assert [f"{s.page}: {s.text}" for s in found if s.words > 30] == []
+
+
+def test_the_readme_is_short():
+    assert words((ROOT / "README.md").read_text(encoding="utf-8")) <= 600
+
+
+def test_what_counts_as_a_sentence(capsys, tmp_path):
+    page = "# A heading\n\nOne two three four five. [Six seven](eight.md) nine `ten` eleven!\n"
+    page += "\n```sh\nno words at all here\n```\n"
+    assert [s.words for s in sentences(page)] == [5, 5]
+    assert sentences("| a b c d e f | g |\n|---|---|\n| no | one two three four five |\n") == []
+    assert words("| a b `c` | [d](e.md) |\n|---|---|\n| f | 7 % |\n\n```sh\nnone\n```\n") == 6
+    assert [s.words for s in sentences("- one two three four five\n- six seven eight nine ten eleven\n")] == [5, 6]
+    (tmp_path / "page.md").write_text(page)
+    main([str(tmp_path / "page.md")])
+    assert "2 sentences: mean 5.0" in capsys.readouterr().out

@@ -1,0 +1,80 @@
+"""How long the sentences of the pages are: ``python -m tests.support.plain_words [PAGE ...]`` prints the worst ten.
+
+A sentence is prose: code blocks, tables, headings and pictures are left out. An item of a list is a paragraph. What has
+fewer than five words is no sentence, and the address of a link is no word. A colon ends no sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+HELD = ("README.md", "docs/tutorials/*.md", "docs/how-to/*.md")
+SHORT = 5
+_END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(*`\[A-Z0-9])")
+_WORD = re.compile(r"[^\W_][\w.,'’/%+−-]*")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a page and its number of words."""
+
+    page: str
+    text: str
+    words: int
+
+
+def prose(markdown: str, tables: bool = False) -> list[str]:
+    """Return the pieces of a page that are read: paragraphs, items of lists and, if asked for, cells of tables."""
+    text = re.sub(r"^```.*?^```$|<!--.*?-->", "\n\n", markdown, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)|^#.*$|^!!!.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"<[^>\n]*>", "", text)
+    text = re.sub(r"`[^`\n]*`", "X", text)
+    text = re.sub(r"^ *(?:[-*>]|\d+\.) ", "\n\n", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^\|.*\|$", "\n" if not tables else lambda row: row[0].replace("|", "\n\n"), text, flags=re.MULTILINE
+    )
+    return [" ".join(piece.split()) for piece in re.split(r"\n\s*\n", text) if piece.strip()]
+
+
+def sentences(markdown: str, page: str = "") -> list[Sentence]:
+    """Return the sentences of a page."""
+    pieces = [s for piece in prose(markdown) for s in _END.split(piece)]
+    counted = [Sentence(page, s, len(_WORD.findall(s))) for s in pieces]
+    return [s for s in counted if s.words >= SHORT]
+
+
+def words(markdown: str) -> int:
+    """Return how many words of a page are read, tables included, code left out."""
+    return sum(len(_WORD.findall(piece)) for piece in prose(markdown, tables=True))
+
+
+def pages(patterns: tuple[str, ...] = HELD) -> list[Path]:
+    """Return the pages whose sentences are held short."""
+    return [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+
+
+def measured(paths: list[Path]) -> list[Sentence]:
+    """Return every sentence of these pages."""
+    return [s for p in paths for s in sentences(p.read_text(encoding="utf-8"), p.name)]
+
+
+def main(arguments: list[str]) -> None:
+    """Print mean, 90th percentile and the worst ten."""
+    found = measured([Path(a) for a in arguments] or pages())
+    lengths = [s.words for s in found]
+    out = [
+        f"{len(found)} sentences: mean {np.mean(lengths):.1f}, 90th percentile {np.percentile(lengths, 90):.0f} words"
+    ]
+    out += [f"{s.words:4d}  {s.page}: {s.text}" for s in sorted(found, key=lambda s: -s.words)[:10]]
+    sys.stdout.write("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
