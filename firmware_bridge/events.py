@@ -112,6 +112,31 @@ class StreamInfo:
         """Lead of each channel, in channel order."""
         return tuple(c.lead for c in self.channels)
 
+    def renamed(self, leads: tuple[str, ...] | None) -> StreamInfo:
+        """Name the first channels of a source whose device does not name them, or names them wrongly.
+
+        Parameters
+        ----------
+        leads : tuple of str or None
+            Names in the order of the channels; None leaves them all as they are.
+
+        Raises
+        ------
+        LeadMismatchError
+            More names than channels.
+        """
+        if not leads:
+            return self
+        if len(leads) > len(self.channels):
+            raise LeadMismatchError(
+                f"--leads names {len(leads)} channels, but the source has {len(self.channels)}",
+                "name the source's channels in their order; those left over are not used",
+            )
+        named = tuple(replace(c, lead=lead) for c, lead in zip(self.channels, leads, strict=False))
+        # A channel left over must not answer to a name that is now another's.
+        rest = tuple(replace(c, lead=f"ch{len(leads) + k + 1}") for k, c in enumerate(self.channels[len(leads) :]))
+        return replace(self, channels=named + rest)
+
 
 @dataclass(frozen=True)
 class SampleBlock:
@@ -196,24 +221,6 @@ class Ack:
 
 
 Event = StreamInfo | SampleBlock | Gap | DeviceStatus | Ack
-
-
-def rename_leads(info: StreamInfo, leads: tuple[str, ...]) -> StreamInfo:
-    """Name the first channels of a source whose device does not name them, or names them wrongly.
-
-    Raises
-    ------
-    LeadMismatchError
-        More names than channels.
-    """
-    if len(leads) > len(info.channels):
-        raise LeadMismatchError(
-            f"--leads names {len(leads)} channels, but the source has {len(info.channels)}",
-            "name the source's channels in their order; those left over are not used",
-        )
-    # A channel left over must not answer to a name that is now another's.
-    rest = tuple(replace(c, lead=f"ch{len(leads) + k + 1}") for k, c in enumerate(info.channels[len(leads) :]))
-    return replace(info, channels=tuple(replace(c, lead=x) for c, x in zip(info.channels, leads, strict=False)) + rest)
 
 
 BACKLOG = "backlog full"

@@ -10,7 +10,7 @@ from ecg_edge.device.personal_calibration.reference import Reference
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.errors import CalibrationError
-from ecg_edge.firmware_bridge.events import Gap, SampleBlock, StreamInfo, rename_leads
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
 
@@ -91,7 +91,7 @@ class _Taking:
         self._next: int | None = None
 
     def begin(self, info: StreamInfo) -> None:
-        info = rename_leads(info, self._channels) if self._channels else info
+        info = info.renamed(self._channels)
         self._have = LEADS if set(LEADS) <= set(info.leads) else BASIS
         if missing := [lead for lead in self._have if lead not in info.leads]:
             raise CalibrationError(

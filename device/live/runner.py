@@ -33,7 +33,6 @@ from ecg_edge.firmware_bridge.events import (
     Reconnected,
     SampleBlock,
     StreamInfo,
-    rename_leads,
 )
 
 _STATUS_EVERY_S = 1.0
@@ -123,7 +122,7 @@ class Runner:
 
     def _take(self, event: ReaderEvent) -> None:
         if isinstance(event, StreamInfo):
-            event = rename_leads(event, self._settings.leads) if self._settings.leads else event
+            event = event.renamed(self._settings.leads)
             if self._stream is None:
                 self._heard_at = self._clock.monotonic()
                 model = self._models.for_leads(event.leads)

@@ -18,7 +18,7 @@ from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
 from ecg_edge.device.reconstruction.short_losses import ShortLosses
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
-from ecg_edge.firmware_bridge.events import BACKLOG, Event, Gap, SampleBlock, StreamInfo, rename_leads
+from ecg_edge.firmware_bridge.events import BACKLOG, Event, Gap, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.lead_names import ELECTRODES, lead_off_leads
 from ecg_edge.firmware_bridge.tally import Counts
 
@@ -48,8 +48,6 @@ class Pipeline:
         The source's description.
     mains_hz : float or None
         50, 60, or None for no notch.
-    leads : tuple of str, optional
-        Names for the source's channels, in their order, in place of the device's.
     spare : Model, optional
         An any-lead model for the leads that remain when others are lost; see `fallback`.
 
@@ -58,7 +56,7 @@ class Pipeline:
     counts : Counts
         What went through so far.
     info : StreamInfo
-        The source's description, with the leads renamed.
+        The source's description.
     provenance : tuple of Provenance
         Of each of the twelve leads.
     reconstructed_from : tuple of str
@@ -92,12 +90,10 @@ class Pipeline:
         info: StreamInfo,
         *,
         mains_hz: float | None,
-        leads: tuple[str, ...] | None = None,
         spare: Model | None = None,
     ) -> None:
         spec = model.spec
-        self._leads = leads
-        self.info = rename_leads(info, leads) if leads else info
+        self.info = info
         self._columns = check_leads(spec, self.info.leads)
         n = len(self._columns)
         self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
@@ -197,10 +193,9 @@ class Pipeline:
 
     def _check(self, info: StreamInfo) -> None:
         """Refuse a device that comes back as another one."""
-        renamed = rename_leads(info, self._leads) if self._leads else info
-        if (renamed.fs, renamed.leads) != (self.info.fs, self.info.leads):
+        if (info.fs, info.leads) != (self.info.fs, self.info.leads):
             raise NotAnEcgStreamError(
-                f"the device now sends {', '.join(renamed.leads)} at {float(renamed.fs):g} Hz; it began with "
+                f"the device now sends {', '.join(info.leads)} at {float(info.fs):g} Hz; it began with "
                 f"{', '.join(self.info.leads)} at {float(self.info.fs):g} Hz",
                 "start the run again: one recording has one set of leads and one rate",
             )

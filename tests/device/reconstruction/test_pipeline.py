@@ -10,7 +10,7 @@ from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.lead_block import Note
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamError
-from ecg_edge.firmware_bridge.events import Gap, SampleBlock, rename_leads
+from ecg_edge.firmware_bridge.events import Gap, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.support import fakes
 
@@ -147,16 +147,16 @@ def test_leads_are_found_by_name_and_can_be_renamed(model):
     )
     named = fakes.join(
         fakes.drain(
-            Pipeline(model, fakes.info(("ch1", "I", "x")), mains_hz=None, leads=("I", "II")), [fakes.block(counts)]
+            Pipeline(model, fakes.info(("ch1", "I", "x")).renamed(("I", "II")), mains_hz=None), [fakes.block(counts)]
         )[0]
     )
     assert straight[1]["mv"].tobytes() == swapped[1]["mv"].tobytes() == named[1]["mv"].tobytes()
 
 
 def test_a_channel_left_over_loses_a_name_given_to_another():
-    assert rename_leads(fakes.info(("II", "I")), ("I",)).leads == ("I", "ch2")
+    assert fakes.info(("II", "I")).renamed(("I",)).leads == ("I", "ch2")
     with pytest.raises(LeadMismatchError, match="2 channels, but the source has 1"):
-        rename_leads(fakes.info(("I",)), ("I", "II"))
+        fakes.info(("I",)).renamed(("I", "II"))
 
 
 def test_source_without_the_models_leads_is_refused(model):
