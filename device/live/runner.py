@@ -251,7 +251,7 @@ class Runner:
             elapsed_s=pipeline.next_index / float(pipeline.info.fs),
             samples_in=counts.samples_in,
             samples_out=counts.rows_out,
-            samples_lost=counts.samples_lost,
+            samples_lost=counts.lost,
             rate_hz=(n1 - n0) / (t1 - t0) if t1 > t0 else 0.0,
             latency_p50_ms=1e3 * self._latency.percentile(50),
             latency_p99_ms=1e3 * self._latency.percentile(99),

@@ -74,7 +74,7 @@ class Summary:
             "provenance": {x: p.value for x, p in zip(LEADS, self.provenance, strict=False)},
             "samples_in": self.counts.samples_in,
             "samples_out": self.counts.rows_out,
-            "samples_lost": self.counts.samples_lost,
+            "samples_lost": self.counts.lost,
             "lost_ranges": [list(r) for r in self.counts.lost_ranges],
             "loss_known": self.counts.loss_known,
             "dropped_blocks": self.dropped_blocks,

@@ -289,8 +289,7 @@ class Pipeline:
     def _restart(self, gap: Gap, arrival: float) -> Iterator[LeadBlock | Note]:
         """Flush, mark the rows of the gap as invalid, and begin anew behind it."""
         n = gap.stop - gap.start
-        if n:
-            self.counts.lose(gap.start, gap.stop)
+        self.counts.lose(gap.start, gap.stop)
         self.counts.loss_known &= gap.known
         yield from self._rows(*self._losses.flush(), arrival)
         yield from self._emit_all(self._reconstructor.flush(arrival))

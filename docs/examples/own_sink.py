@@ -42,4 +42,4 @@ with tempfile.TemporaryDirectory() as folder:
         summary = ee.run(source, [Flag(), ee.Recorder(folder)], seconds=seconds)
     except ee.EcgEdgeError as e:
         sys.exit(str(e))
-    print(f"{summary.counts.samples_in} samples in, {summary.counts.samples_lost} lost, {summary.notes}")
+    print(f"{summary.counts.samples_in} samples in, {summary.counts.lost} lost, {summary.notes}")

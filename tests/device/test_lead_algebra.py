@@ -16,7 +16,6 @@ from ecg_edge.device.lead_algebra import (
 )
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, electrodes_of, lead_name, lead_off_leads, parse_leads
-from ecg_edge.firmware_bridge.tally import Tally
 
 SUBSETS = [s for n in (1, 2, 3) for s in combinations(LEADS, n)]
 
@@ -100,12 +99,3 @@ def test_lead_off_reaches_exactly_the_leads_of_the_electrode(electrode: str) -> 
         assert off == frozenset()
     if electrode == "V2":
         assert off == {"V2"}
-
-
-def test_tally_joins_adjacent_losses() -> None:
-    t = Tally()
-    t.lose(3, 5)
-    t.lose(5, 6)
-    t.lose(9, 9)
-    t.lose(10, 11)
-    assert (t.lost, t.lost_ranges) == (4, [(3, 6), (10, 11)])

@@ -123,7 +123,7 @@ def test_a_gap_over_the_end_is_cut_there(model, end):
     sink = fakes.ListSink()
     more = [[fakes.block(counts[:10], 900)]]
     summary = runner(model, fakes.ListSource([*lists, end, *more]), SinkThread(sink), seconds=2.4).run()
-    assert summary.counts.rows_out == 240 and summary.counts.samples_lost == 100
+    assert summary.counts.rows_out == 240 and summary.counts.lost == 100
     assert not sink.blocks[-1].valid.any()
 
 
@@ -261,7 +261,7 @@ def test_a_device_that_is_there_and_says_nothing_is_told(model):
     summary = runner(model, source, SinkThread(sink), clock=clock, patient="P 7").run()
     assert [(n.kind, n.index) for n in sink.notes] == [("silent", 290), ("silent", 290)]
     assert "sent nothing" in sink.notes[0].text and "again" in sink.notes[1].text
-    assert summary.counts.samples_lost == 0 and sink.header.patient == "P 7"
+    assert summary.counts.lost == 0 and sink.header.patient == "P 7"
     assert not all(s.connected for s in sink.statuses) and sink.statuses[-1].connected
 
 

@@ -71,7 +71,7 @@ def test_time_axis_is_never_compressed(model, events, fs):
     stops = [e.index + len(e) if isinstance(e, SampleBlock) else e.stop for e in events]
     expected = -(-max(stops) * 100 // fs)
     assert sum(len(b) for b in blocks) == expected == pipeline.counts.rows_out
-    assert pipeline.counts.samples_in + pipeline.counts.samples_lost == max(stops)
+    assert pipeline.counts.samples_in + pipeline.counts.lost == max(stops)
 
 
 @settings(max_examples=40, deadline=None)

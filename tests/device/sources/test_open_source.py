@@ -188,7 +188,7 @@ def test_a_real_devices_bytes_run_live(captures, tmp_path):
     os.close(slave)
     os.close(master)
     assert summary.error is None
-    assert summary.counts.samples_in == 5000 and summary.counts.samples_lost == 0
+    assert summary.counts.samples_in == 5000 and summary.counts.lost == 0
     assert summary.info.leads[:3] == ("I", "II", "V1")
     record = wfdb.rdrecord(f"{summary.recording}_measured", physical=False)
     assert (record.d_signal == truth).all()
