@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.analysis.plausibility import Doubt
 from ecg_edge.device.analysis.signal_quality import Quality
@@ -16,22 +15,20 @@ from ecg_edge.device.conditioning.input_guard import InputGuard
 from ecg_edge.device.inference.load import Model, check_leads
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
+from ecg_edge.device.reconstruction.gap_bridge import GapBridge
 from ecg_edge.device.reconstruction.short_losses import ShortLosses
+from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.events import BACKLOG, Event, Gap, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.lead_names import ELECTRODES, lead_off_leads
 from ecg_edge.firmware_bridge.tally import Counts
 
-HOLD_S = 0.040
-"""A loss up to this long is bridged by a straight line; a longer gap of all leads resets the filters."""
 _GAP_ROWS = 4096
 _DRIFTED = "the calibration does not fit: the model's own head is used; check the electrodes or calibrate again"
 _UNFIT, _FIT = 0.5, 0.75
 """Share of a refitted head below which it is said not to fit, and from which to fit again."""
 _SANE_MV = 1e5
 """No electrode gives a hundred volts; what claims to is not a sample."""
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 class Pipeline:
@@ -104,17 +101,13 @@ class Pipeline:
         self._fs, self._step = spec.fs, info.fs / spec.fs
         self.delay = self._conditioner.delay
         self.support = max(1, round(2 * self.delay * float(info.fs)))
-        self._hold = int(HOLD_S * info.fs)
-        self._guard = InputGuard(n, self._hold, self.support)
+        self._gaps = GapBridge(info.fs, self._step, self.support)
+        self._guard = InputGuard(n, self._gaps.hold, self.support)
         self._off_leads = [
             np.array([lead in lead_off_leads(1 << k) for lead in spec.input_leads]) for k in range(len(ELECTRODES))
         ]
         self.counts = Counts()
-        self._next = 0
-        self._reset_at = 0
-        self._gap: Gap | None = None
-        self._losses = ShortLosses(n, self._hold)
-        self._held: list[tuple[int, int]] = []
+        self._losses = ShortLosses(n, self._gaps.hold)
         self._off = 0
         self._fits = True
         self._input_leads = self.reconstructed_from = spec.input_leads
@@ -149,7 +142,7 @@ class Pipeline:
     @property
     def next_index(self) -> int:
         """Index on the native axis of the next sample expected."""
-        return self._gap.stop if self._gap else self._next
+        return self._gaps.reached
 
     @property
     def missing(self) -> int:
@@ -179,14 +172,13 @@ class Pipeline:
         if isinstance(event, SampleBlock):
             yield from self._samples(event)
         elif isinstance(event, Gap):
-            self._remember(event)
+            self._gaps.remember(event)
         elif isinstance(event, StreamInfo):
             self._check(event)
 
     def flush(self, arrival: float = 0.0) -> Iterator[LeadBlock | Note]:
         """End of stream: emit what is still inside."""
-        if self._gap is not None:  # nothing behind it that a bridge could end at
-            gap, self._gap = self._gap, None
+        if gap := self._gaps.take():  # nothing behind it that a bridge could end at
             yield from self._restart(gap, arrival)
         yield from self._rows(*self._losses.flush(), arrival)
         yield from self._emit_all(self._reconstructor.flush(arrival))
@@ -200,23 +192,13 @@ class Pipeline:
                 "start the run again: one recording has one set of leads and one rate",
             )
 
-    def _remember(self, gap: Gap) -> None:
-        """Join adjacent gaps: they are bridged as one when the next samples come."""
-        if self._gap is None:
-            start, stop = self._next, max(gap.stop, self._next)
-            if stop > start or not gap.known:
-                self._gap = Gap(start, stop, gap.reason, gap.known)
-        else:
-            stop = max(gap.stop, self._gap.stop)
-            self._gap = Gap(self._gap.start, stop, self._gap.reason, self._gap.known and gap.known)
-
     def _samples(self, block: SampleBlock) -> Iterator[LeadBlock | Note]:
-        reached = self._gap.stop if self._gap else self._next
+        reached = self._gaps.reached
         skip = min(max(0, reached - block.index), len(block))  # rows that are there already
         if skip == len(block):
             return
         if block.index > reached:
-            self._remember(Gap(reached, block.index))
+            self._gaps.remember(Gap(reached, block.index))
         mv = block.mv[skip:, self._columns].astype(np.float64)
         valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
         faults = self._watch.faults(block.counts[skip:, self._columns])
@@ -227,7 +209,7 @@ class Pipeline:
         missing = ~(valid | false)
         valid &= ~false
         yield from self._bridge(block.arrival)
-        yield from self._watch.native(mv, valid, faults, self._next)
+        yield from self._watch.native(mv, valid, faults, self._gaps.next)
         yield from self._electrodes(block.lead_off)
         self.counts.samples_in += len(mv)
         yield from self._take(np.where(valid, mv, 0.0), valid, missing, block.arrival)
@@ -236,27 +218,25 @@ class Pipeline:
         """Notes of the electrodes that went off or came back since the last block."""
         if mask == self._off:
             return
+        at = self._gaps.next
         for kind, changed in (("lead-off", mask & ~self._off), ("lead-on", self._off & ~mask)):
             if names := _electrodes(changed):
-                yield Note(kind, self._next, self._next, f"{kind} {', '.join(names)}")
+                yield Note(kind, at, at, f"{kind} {', '.join(names)}")
         self._off = mask
 
-    def _take(
-        self, mv: npt.NDArray[np.float64], valid: BoolArray, missing: BoolArray, arrival: float
-    ) -> Iterator[LeadBlock | Note]:
+    def _take(self, mv: FloatArray, valid: BoolArray, missing: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
         """Bridge short losses of native rows, and work on what is settled."""
         rows, good, bridges = self._losses.feed(mv, valid, missing)
-        self._next += len(mv)
+        self._gaps.next += len(mv)
         for bridge in bridges:
-            if (bridge.start, bridge.stop) not in self._held:  # a gap has its note already
-                self._held.append((bridge.start, bridge.stop))
+            if self._gaps.mark(bridge.start, bridge.stop):  # a gap has its note already
                 leads = ", ".join(self._input_leads[k] for k in bridge.columns)
                 n = bridge.stop - bridge.start
                 text = f"{n} {'sample' if n == 1 else 'samples'} of {leads} missing, bridged"
                 yield Note("held", bridge.start, bridge.stop, text)
         yield from self._rows(rows, good, arrival)
 
-    def _rows(self, mv: npt.NDArray[np.float64], valid: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
+    def _rows(self, mv: FloatArray, valid: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
         """Condition and reconstruct native rows."""
         first = self._conditioner.next_output
         parts = []
@@ -273,18 +253,18 @@ class Pipeline:
 
     def _bridge(self, arrival: float) -> Iterator[LeadBlock | Note]:
         """Lead the time axis over the gap remembered, if any."""
-        gap, self._gap = self._gap, None
+        gap = self._gaps.take()
         if gap is None:
             return
-        n = gap.stop - gap.start
-        if gap.known and n <= self._hold and self._next > self._reset_at:
-            self.counts.lose(gap.start, gap.stop)
-            yield Note("held", gap.start, gap.stop, f"{n} samples {gap.reason}, bridged")
-            self._held.append((gap.start, gap.stop))
-            lost = np.ones((n, len(self._columns)), np.bool_)
-            yield from self._take(np.zeros(lost.shape), ~lost, lost, arrival)
+        if not self._gaps.bridges(gap):
+            yield from self._restart(gap, arrival)
             return
-        yield from self._restart(gap, arrival)
+        n = gap.stop - gap.start
+        self.counts.lose(gap.start, gap.stop)
+        yield Note("held", gap.start, gap.stop, f"{n} samples {gap.reason}, bridged")
+        self._gaps.mark(gap.start, gap.stop)
+        lost = np.ones((n, len(self._columns)), np.bool_)
+        yield from self._take(np.zeros(lost.shape), ~lost, lost, arrival)
 
     def _restart(self, gap: Gap, arrival: float) -> Iterator[LeadBlock | Note]:
         """Flush, mark the rows of the gap as invalid, and begin anew behind it."""
@@ -306,7 +286,7 @@ class Pipeline:
         self._watch.reset(stop)
         self._guard.reset(gap.stop, lost_before=True)
         self._losses.reset(gap.stop)
-        self._next = self._reset_at = gap.stop
+        self._gaps.restart(gap.stop)
 
     def _nothing(self, index: int, n: int, arrival: float) -> LeadBlock:
         return LeadBlock.empty(index, n, self.provenance, arrival, fs=self._fs)
@@ -328,7 +308,8 @@ class Pipeline:
         if len(block):
             yield from self._calibration(block)
             self.counts.rows_out += len(block)
-            yield replace(block, held=self._bridged(block)) if self._held else block
+            held = self._gaps.held(block.index, len(block))
+            yield block if held is None else replace(block, held=held)
 
     def _calibration(self, block: LeadBlock) -> Iterator[Note]:
         """Notes of where a person's calibration ceases to fit, and fits again."""
@@ -338,18 +319,6 @@ class Pipeline:
                 at = round((block.index + row) * self._step)
                 text = "the calibration fits again" if self._fits else _DRIFTED
                 yield Note("calibration", at, at, text)
-
-    def _bridged(self, block: LeadBlock) -> BoolArray:
-        """Rows whose resampler kernel touches a bridged gap; gaps that lie behind are forgotten."""
-        held = np.zeros(len(block), np.bool_)
-        rows = [
-            (-(-start // self._step) - block.index, -(-(stop + self.support - 1) // self._step) - block.index)
-            for start, stop in self._held
-        ]
-        for a, b in rows:
-            held[max(0, int(a)) : max(0, int(b))] = True
-        self._held = [gap for gap, (_, b) in zip(self._held, rows, strict=True) if b > len(block)]
-        return held
 
 
 def _electrodes(mask: int) -> tuple[str, ...]:
