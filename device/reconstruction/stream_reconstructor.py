@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.backend import State
-from ecg_edge.device.inference.head import layout_of
 from ecg_edge.device.inference.load import Model
-from ecg_edge.device.lead_algebra import BASIS, Provenance, known_basis, provenance, twelve_from_basis
+from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.calibration_drift import DriftWatch
+from ecg_edge.device.reconstruction.hop_geometry import geometry_of
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,30 @@ class _Hop:
     sound: npt.NDArray[np.bool_]
     clean: npt.NDArray[np.bool_]
     share: float
+
+
+@dataclass(frozen=True)
+class _Heads:
+    """The model's own head, and the one in use (a person's, or the same), as the hop computes with them."""
+
+    mean: FloatArray
+    log_scale: FloatArray
+    factors: FloatArray
+    own_mean: FloatArray
+    own_factors: FloatArray
+
+    @classmethod
+    def of(cls, model: Model) -> _Heads:
+        """Of a model, in 64 bits."""
+        head = model.spec.head
+        own = model.personal or head
+        values = (head.mean, head.log_scale, head.interval_factors, own.mean, own.interval_factors)
+        return cls(*(v.astype(np.float64) for v in values))
+
+    def mixed(self, share: float) -> tuple[FloatArray, FloatArray]:
+        """Return weights and interval factors of this share of the head in use, the rest of the model's own."""
+        mean = self.own_mean + share * (self.mean - self.own_mean)
+        return mean, self.own_factors + share * (self.factors - self.own_factors)
 
 
 class StreamReconstructor:
@@ -48,55 +72,28 @@ class StreamReconstructor:
 
     def __init__(self, model: Model) -> None:
         self._backend = model.backend
-        spec = model.spec
-        self._hop, self._late, self._fs = spec.hop, spec.lookahead, spec.fs
-        self._n_in = len(spec.input_leads)
-        self.provenance = provenance(spec.input_leads)
-        known, matrix = known_basis(spec.input_leads)
-        self._known_columns = [BASIS.index(lead) for lead in known]
-        self._known = matrix.T
-        self._target_columns = [BASIS.index(lead) for lead in spec.target_leads]
-        self._twelve = twelve_from_basis().T
-        self._measured = [LEADS.index(lead) for lead in spec.input_leads]
-        self._guess = np.array([p is Provenance.RECONSTRUCTED for p in self.provenance])
-        self._certain = np.flatnonzero(~self._guess)
-        self._twelve2 = self._twelve**2
-        self._needs = self._dependencies(matrix)
+        self._geometry = geometry_of(model.spec)
+        self.provenance = self._geometry.provenance
         self.refit(model)
-        self._layout = layout_of(spec)
-        self._back = self._late + self._layout.history  # inputs before the newest hop that its rows need
-        self._settle = round(spec.settling_s * spec.fs)
         self.reset()
 
     def refit(self, model: Model) -> None:
         """Use a person's head, or another one, of the same model from the next hop on."""
-        spec = model.spec
-        self._mean = spec.head.mean.astype(np.float64)
-        self._log_scale = spec.head.log_scale.astype(np.float64)
-        self._factors = spec.head.interval_factors.astype(np.float64)
-        own = model.personal or spec.head
-        self._own_mean = own.mean.astype(np.float64)
-        self._own_factors = own.interval_factors.astype(np.float64)
-        self._watch = DriftWatch(model.personal, spec.fs) if model.personal else None
-
-    def _dependencies(self, known: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Shape (12, n_inputs): which inputs each lead is computed from (a guess: from all)."""
-        needs = np.abs(self._twelve[self._known_columns].T @ known) > 1e-9
-        needs[self._measured] = np.eye(self._n_in, dtype=np.bool_)
-        needs[self._guess] = True
-        return np.asarray(needs, np.bool_)
+        self._heads = _Heads.of(model)
+        self._watch = DriftWatch(model.personal, model.spec.fs) if model.personal else None
 
     @property
     def missing(self) -> int:
         """Samples that complete the next hop."""
-        return self._hop - self._pending
+        return self._geometry.hop - self._pending
 
     def reset(self, index: int = 0) -> None:
         """Forget everything; the next sample fed has the given index. Warm-up begins."""
+        g = self._geometry
         self._state: State = self._backend.initial_state()
         self._start = self._next = index
-        self._x = np.zeros((self._back, self._n_in), np.float32)  # history, then samples not yet consumed
-        self._ok = np.ones((self._late, self._n_in), np.bool_)
+        self._x = np.zeros((g.back, g.n_in), np.float32)  # history, then samples not yet consumed
+        self._ok = np.ones((g.late, g.n_in), np.bool_)
         self._fit = self._ok
         self._pending = 0
         if self._watch:
@@ -130,9 +127,9 @@ class StreamReconstructor:
         UsageError
             Wrong number of leads, or samples that are not finite.
         """
-        x = np.asarray(x, np.float32)
-        if x.ndim != 2 or x.shape[1] != self._n_in:
-            raise UsageError(f"samples of shape {x.shape}; the model reads {self._n_in} leads", "pass (n, n_inputs)")
+        x, n_in = np.asarray(x, np.float32), self._geometry.n_in
+        if x.ndim != 2 or x.shape[1] != n_in:
+            raise UsageError(f"samples of shape {x.shape}; the model reads {n_in} leads", "pass (n, n_inputs)")
         if not np.isfinite(x).all():
             raise UsageError("samples hold NaN or infinity", "hold the last value and mark it invalid")
         ok = np.ones(x.shape, np.bool_) if valid is None else np.asarray(valid, np.bool_)
@@ -140,7 +137,7 @@ class StreamReconstructor:
         self._ok = np.concatenate([self._ok, ok])
         self._fit = np.concatenate([self._fit, ok if fit is None else ok & fit])
         self._pending += len(x)
-        return self._block([self._step() for _ in range(self._pending // self._hop)], arrival)
+        return self._block([self._step() for _ in range(self._pending // self._geometry.hop)], arrival)
 
     def flush(self, arrival: float = 0.0) -> LeadBlock:
         """Repeat the last sample until every sample fed has come out, return the rest, then reset."""
@@ -148,7 +145,8 @@ class StreamReconstructor:
         if fed == self._emitted():
             self.reset(fed)
             return self._block([], arrival)
-        n_pad = -(-(self._pending + self._late) // self._hop) * self._hop - self._pending
+        hop = self._geometry.hop
+        n_pad = -(-(self._pending + self._geometry.late) // hop) * hop - self._pending
         x = np.repeat(self._x[-1:], n_pad, axis=0)
         ok, fit = (np.repeat(flags[-1:], n_pad, axis=0) for flags in (self._ok, self._fit))
         tail = self.feed(x, ok, arrival, fit)
@@ -157,31 +155,30 @@ class StreamReconstructor:
 
     def _step(self) -> _Hop:
         """Consume one hop. Every product has the same shape in every hop, so the cut cannot show."""
-        hop, back = self._hop, self._back
+        g = self._geometry
+        hop, back, late = g.hop, g.back, g.late
         window = self._x[: back + hop]
         features, self._state = self._backend.step(window[back:], self._state)
-        regressors = self._layout.matrix(features, window)
-        now = window[back - self._late : back - self._late + hop]
+        regressors = g.layout.matrix(features, window)
+        now = window[back - late : back - late + hop]
         basis = np.zeros((hop, len(BASIS)))
         width = np.zeros((hop, len(BASIS)))
-        basis[:, self._known_columns] = now.astype(np.float64) @ self._known
-        share, mean, factors = 1.0, self._mean, self._factors
+        basis[:, g.known_columns] = now.astype(np.float64) @ g.known
+        heads = self._heads
+        share, mean, factors = 1.0, heads.mean, heads.factors
         if self._watch:
-            share = self._watch.feed(window[back:], self._fit[self._late : self._late + hop])
-            mean = self._own_mean + share * (mean - self._own_mean)
-            factors = self._own_factors + share * (factors - self._own_factors)
-        basis[:, self._target_columns] = regressors @ mean
-        width[:, self._target_columns] = (
-            np.exp(np.minimum(np.maximum(regressors @ self._log_scale, -6.0), 3.0)) * factors
-        )
-        mv = (basis @ self._twelve).astype(np.float32)
-        mv[:, self._measured] = now
+            share = self._watch.feed(window[back:], self._fit[late : late + hop])
+            mean, factors = heads.mixed(share)
+        basis[:, g.target_columns] = regressors @ mean
+        width[:, g.target_columns] = np.exp(np.minimum(np.maximum(regressors @ heads.log_scale, -6.0), 3.0)) * factors
+        mv = (basis @ g.twelve).astype(np.float32)
+        mv[:, g.measured] = now
         # Leads with independent uncertain ancestors add their widths in quadrature.
-        sigma = np.sqrt((width**2) @ self._twelve2).astype(np.float32)
-        sigma[:, self._certain] = 0
-        seen = np.asarray(self._fit[: self._late + hop].all(axis=1), np.bool_)
+        sigma = np.sqrt((width**2) @ g.twelve2).astype(np.float32)
+        sigma[:, g.certain] = 0
+        seen = np.asarray(self._fit[: late + hop].all(axis=1), np.bool_)
         clean = np.logical_and.accumulate(seen[::-1])[::-1][:hop]
-        done = _Hop(self._next - self._late, mv, sigma, self._ok[:hop], seen[:hop], clean, share)
+        done = _Hop(self._next - late, mv, sigma, self._ok[:hop], seen[:hop], clean, share)
         self._x, self._ok, self._fit = self._x[hop:], self._ok[hop:], self._fit[hop:]
         self._next += hop
         self._pending -= hop
@@ -190,7 +187,7 @@ class StreamReconstructor:
     def _block(self, hops: list[_Hop], arrival: float) -> LeadBlock:
         if not hops:
             share = np.zeros(0, np.float32) if self._watch else None
-            return LeadBlock.empty(self._emitted(), 0, self.provenance, arrival, share, self._fs)
+            return LeadBlock.empty(self._emitted(), 0, self.provenance, arrival, share, self._geometry.fs)
         valid, warmup = self._flags(hops)
         first = hops[0].first
         block = LeadBlock(
@@ -201,22 +198,23 @@ class StreamReconstructor:
             warmup,
             np.concatenate([h.sigma for h in hops]),
             arrival,
-            share=np.repeat(np.array([h.share for h in hops], np.float32), self._hop) if self._watch else None,
-            fs=self._fs,
+            share=np.repeat(np.array([h.share for h in hops], np.float32), self._geometry.hop) if self._watch else None,
+            fs=self._geometry.fs,
         )
         before = self._start - first  # rows before the first sample
         return block.rows(before, len(block)) if before > 0 else block
 
     def _emitted(self) -> int:
-        return max(self._start, self._next - self._late)
+        return max(self._start, self._next - self._geometry.late)
 
     def _flags(self, hops: list[_Hop]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Validity of every lead, and the warm-up flag, of the rows of consecutive hops."""
+        g = self._geometry
         ok, clean = np.concatenate([h.ok for h in hops]), np.concatenate([h.clean for h in hops])
-        valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:, None, :] & self._needs[None]).any(axis=2))
-        valid[:, self._guess] &= clean[:, None]
+        valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:, None, :] & g.needs[None]).any(axis=2))
+        valid[:, g.guess] &= clean[:, None]
         rows = hops[0].first + np.arange(len(ok))
         sound = np.concatenate([h.sound for h in hops])
         clean_from = np.maximum.accumulate(np.where(sound, self._clean_from, rows + 1))
         self._clean_from = int(clean_from[-1])
-        return valid, np.asarray(rows < clean_from + self._settle, np.bool_)
+        return valid, np.asarray(rows < clean_from + g.settle, np.bool_)
