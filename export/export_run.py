@@ -21,7 +21,7 @@ from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.model_card import model_card
 from ecg_edge.export.proof_cases import Case, calibration_inputs, cases
 from ecg_edge.export.quantise import Quantisation
-from ecg_edge.export.sensitivity import MOST_IN_FLOAT, Cost, costs
+from ecg_edge.export.sensitivity import MOST_IN_FLOAT, EightBitCost, costs
 from ecg_edge.export.targets import Target
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.runs import checkpoints
@@ -46,7 +46,7 @@ class _Proof:
     reference: dict[str, Floats] = field(default_factory=dict)
     streamed: dict[tuple[str, str], Floats] = field(default_factory=dict)
     features: dict[tuple[str, str], Floats] = field(default_factory=dict)
-    sensitivity: list[Cost] = field(default_factory=list)
+    sensitivity: list[EightBitCost] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -150,7 +150,7 @@ def make(
     for t in targets:
         (out / t.file_name(exporter.stem)).unlink(missing_ok=True)
     examined = cases(exporter.spec, validation)
-    quant, found = None, list[Cost]()
+    quant, found = None, list[EightBitCost]()
     x = calibration_inputs(exporter.spec, calibration)
     if needed:
         quant = exporter.quantise(x)

@@ -148,7 +148,7 @@ def open_run(run: RunFolder) -> Exporter:
         Not a run, not finished, or damaged.
     """
     config = run.read_config()
-    network = checkpoints.load_model(run.path)
+    network = checkpoints.load_network(run.path)
     net = network.spec
     head, measured = read_head(network, run.calibration_file)
     graph = from_body(network.body)

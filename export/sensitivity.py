@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Cost:
+class EightBitCost:
     """One convolution.
 
     Attributes
@@ -41,7 +41,7 @@ class Cost:
     rms_uv: float
 
 
-def costs(graph: Graph, q: Quantisation, x: Floats, head: Floats) -> list[Cost]:
+def costs(graph: Graph, q: Quantisation, x: Floats, head: Floats) -> list[EightBitCost]:
     """Cost of every convolution that is in 8 bits, the dearest first.
 
     Parameters
@@ -68,7 +68,7 @@ def costs(graph: Graph, q: Quantisation, x: Floats, head: Floats) -> list[Cost]:
 
         whole = rms_uv(frozenset())
         found = [
-            Cost(op.y, op.weight.size, whole - rms_uv(frozenset({op.y})))
+            EightBitCost(op.y, op.weight.size, whole - rms_uv(frozenset({op.y})))
             for op in graph.ops
             if isinstance(op, Conv) and op.y not in q.float_convs
         ]

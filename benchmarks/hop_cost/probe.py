@@ -118,10 +118,10 @@ def _torch(run: Path, threads: int, hop: int | None) -> tuple[Callable[[Any], ob
     import torch
 
     from ecg_edge.export.graph import from_body
-    from ecg_edge.train.runs.checkpoints import load_model
+    from ecg_edge.train.runs.checkpoints import load_network
 
     torch.set_num_threads(threads)
-    network = load_model(run)
+    network = load_network(run)
     spec, state = network.spec, [network.body.initial_state()]
 
     @torch.no_grad()

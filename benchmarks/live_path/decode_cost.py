@@ -46,7 +46,7 @@ CAPTURES = {
 
 
 @dataclass(frozen=True)
-class Cost:
+class DecodeCost:
     """What one decoder needs.
 
     Attributes
@@ -84,13 +84,13 @@ def pieces(data: bytes, bytes_per_s: float) -> Iterator[tuple[bytes, float]]:
 
 def measure(
     device: str, source: str, data: bytes, repeats: int = 5, clock: Callable[[], float] = time.process_time
-) -> Cost:
+) -> DecodeCost:
     """Time the decoder of a device on its own bytes.
 
     Parameters
     ----------
     device, source : str
-        See `Cost`.
+        See `DecodeCost`.
     data : bytes
         A stream of the device without losses: its rate is taken from the samples in it.
     repeats : int
@@ -109,7 +109,7 @@ def measure(
     parts = list(pieces(data[: round(bytes_per_s * SIGNAL_S)], bytes_per_s))
     seconds = min(seconds, SIGNAL_S)
     best = min(_once(device, parts, clock) for _ in range(repeats))
-    return Cost(
+    return DecodeCost(
         device,
         source,
         round(seconds, 3),
@@ -144,7 +144,7 @@ def sources(folder: Path | None) -> Iterator[tuple[str, str, bytes]]:
             yield device, "synthetic", synthetic_spikerbox()
 
 
-def document(costs: Sequence[Cost], repeats: int) -> dict[str, Any]:
+def document(costs: Sequence[DecodeCost], repeats: int) -> dict[str, Any]:
     """Return the figures and what they were measured on."""
     return {
         "piece_s": PIECE_S,

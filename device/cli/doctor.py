@@ -24,7 +24,7 @@ from ecg_edge.firmware_bridge.ports.transport import list_ports
 
 
 @dataclass(frozen=True)
-class Finding:
+class Inspection:
     """One thing looked at; `ok` is None where it is neither good nor bad."""
 
     what: str
@@ -60,10 +60,10 @@ def _recover(record: str, as_json: bool) -> int:
     return 0
 
 
-def _core() -> list[Finding]:
+def _core() -> list[Inspection]:
     found = sys.version_info[:2] >= (3, 10)
     out = [
-        Finding(
+        Inspection(
             "python",
             found,
             f"{platform.python_version()} on {platform.machine()}",
@@ -75,31 +75,31 @@ def _core() -> list[Finding]:
             continue
         name = requirement.split(";")[0].rstrip("0123456789.,<>=!~ *")
         try:
-            out.append(Finding(name, True, version(name)))
+            out.append(Inspection(name, True, version(name)))
         except PackageNotFoundError:
             # onnxruntime-gpu and its like bring the same module under another name.
             there: bool | None = _importable(name.replace("-", "_").replace("pyserial", "serial"))
             text, fix = ("another build", "") if there else ("missing", f"pip install {name}")
             if not there and name == "onnxruntime" and _importable("ai_edge_litert"):
                 there, text = None, "missing; LiteRT is here and runs the .tflite models"
-            out.append(Finding(name, there, text, fix))
+            out.append(Inspection(name, there, text, fix))
     return out
 
 
-def _extras() -> list[Finding]:
+def _extras() -> list[Inspection]:
     out = []
     for extra in EXTRAS:
         missing = [m for m in extra.modules if not _importable(m)]
         text = f"not installed: {', '.join(missing)}" if missing else "there"
         fix = f'pip install "ecg-edge[{extra.name}]"' if missing else ""
-        out.append(Finding(f"extra {extra.name}", None if missing else True, f"{extra.purpose}: {text}", fix))
+        out.append(Inspection(f"extra {extra.name}", None if missing else True, f"{extra.purpose}: {text}", fix))
     return out
 
 
-def _plugins(kind: str, plugins: Plugins) -> list[Finding]:
+def _plugins(kind: str, plugins: Plugins) -> list[Inspection]:
     """What other packages bring; nothing where there is none."""
-    out = [Finding(f"{kind} {name}", True, f"from {plugins.package[name]}") for name in plugins.good]
-    return out + [Finding(f"{kind} {name}", False, e.message, e.fix) for name, e in plugins.broken.items()]
+    out = [Inspection(f"{kind} {name}", True, f"from {plugins.package[name]}") for name in plugins.good]
+    return out + [Inspection(f"{kind} {name}", False, e.message, e.fix) for name, e in plugins.broken.items()]
 
 
 def _importable(module: str) -> bool:
@@ -109,24 +109,26 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _ports() -> list[Finding]:
+def _ports() -> list[Inspection]:
     ports = list_ports()
     if not ports:
-        return [Finding("serial ports", None, "none; plug a device in, or try without one: ecg-edge demo")]
+        return [Inspection("serial ports", None, "none; plug a device in, or try without one: ecg-edge demo")]
     out = []
     for port in ports:
         ok = os.access(port.device, os.R_OK | os.W_OK)
         fix = "" if ok else "sudo usermod -aG dialout $USER, then log in again"
-        out.append(Finding(port.device, ok, f"{port.description}: {'may be opened' if ok else 'no permission'}", fix))
+        out.append(
+            Inspection(port.device, ok, f"{port.description}: {'may be opened' if ok else 'no permission'}", fix)
+        )
     return out
 
 
-def _models() -> list[Finding]:
+def _models() -> list[Inspection]:
     out = []
     for name, path in shipped_models().items():
         try:
             spec = load_model(path).spec
-            out.append(Finding(f"model {name}", True, f"{'+'.join(spec.input_leads)}, {spec.precision}"))
+            out.append(Inspection(f"model {name}", True, f"{'+'.join(spec.input_leads)}, {spec.precision}"))
         except EcgEdgeError as e:
-            out.append(Finding(f"model {name}", False, e.message, e.fix))
-    return out or [Finding("models", None, "none shipped with this build", "name one with --model")]
+            out.append(Inspection(f"model {name}", False, e.message, e.fix))
+    return out or [Inspection("models", None, "none shipped with this build", "name one with --model")]

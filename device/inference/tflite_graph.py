@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from ecg_edge.device.inference.tflite_metadata import Table
+from ecg_edge.device.inference.tflite_metadata import FlatTable
 from ecg_edge.firmware_bridge.errors import ModelFileError
 
 _CODES, _SUBGRAPHS, _BUFFERS = 1, 2, 4
@@ -30,7 +30,7 @@ def check_graph(blob: bytes, path: Path) -> None:
         It names the operator.
     """
     try:
-        model = Table.root(blob)
+        model = FlatTable.root(blob)
         codes = [_code(c) for c in model.tables(_CODES)]
         buffers = model.tables(_BUFFERS)
         for graph in model.tables(_SUBGRAPHS):
@@ -43,12 +43,12 @@ def check_graph(blob: bytes, path: Path) -> None:
         ) from e
 
 
-def _code(code: Table) -> int:
+def _code(code: FlatTable) -> int:
     return -1 if code.raw(_CUSTOM) else max(code.byte(_OLD_CODE), code.number(_CODE))
 
 
 class _Operator:
-    def __init__(self, op: Table, tensors: list[Table], buffers: list[Table]) -> None:
+    def __init__(self, op: FlatTable, tensors: list[FlatTable], buffers: list[FlatTable]) -> None:
         self._options = op.table(_OPTIONS)
         self._buffers = buffers
         self._inputs, (self._output,) = ([_at(tensors, k) for k in op.numbers(which)] for which in (_INPUTS, _OUTPUTS))
@@ -106,7 +106,7 @@ class _Operator:
         return tuple(n + a + b for n, a, b in zip(self._shapes[0], pads[::2], pads[1::2], strict=True))
 
 
-def _at(tensors: list[Table], k: int) -> Table:
+def _at(tensors: list[FlatTable], k: int) -> FlatTable:
     if k < 0:
         raise ValueError(f"tensor {k}")
     return tensors[k]

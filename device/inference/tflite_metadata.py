@@ -33,7 +33,7 @@ def read_metadata(blob: bytes, path: Path) -> dict[str, str]:
         The file's structure is broken, or its tensors would fill the memory.
     """
     try:
-        model = Table.root(blob)
+        model = FlatTable.root(blob)
         _check_tensors(model, path)
         buffers = model.tables(_BUFFERS)
         found = {}
@@ -47,7 +47,7 @@ def read_metadata(blob: bytes, path: Path) -> dict[str, str]:
     return found
 
 
-def _check_tensors(model: Table, path: Path) -> None:
+def _check_tensors(model: FlatTable, path: Path) -> None:
     total = 0
     for graph in model.tables(_SUBGRAPHS):
         for tensor in graph.tables(_TENSORS):
@@ -77,7 +77,7 @@ def _offset(blob: bytes, at: int) -> int:
     return at + int(struct.unpack_from("<I", blob, at)[0])
 
 
-class Table:
+class FlatTable:
     """One table of a FlatBuffer."""
 
     def __init__(self, blob: bytes, at: int) -> None:
@@ -88,7 +88,7 @@ class Table:
         self._size = struct.unpack_from("<H", blob, self._fields)[0]
 
     @classmethod
-    def root(cls, blob: bytes) -> Table:
+    def root(cls, blob: bytes) -> FlatTable:
         """The table that the file begins with."""
         return cls(blob, _offset(blob, 0))
 
@@ -110,10 +110,10 @@ class Table:
         at = self._field(field)
         return int(struct.unpack_from("<B", self._blob, at)[0]) if at else 0
 
-    def table(self, field: int) -> Table | None:
+    def table(self, field: int) -> FlatTable | None:
         """A table, where it is there."""
         at = self._field(field)
-        return Table(self._blob, _offset(self._blob, at)) if at else None
+        return FlatTable(self._blob, _offset(self._blob, at)) if at else None
 
     def _vector(self, field: int, width: int) -> tuple[int, int]:
         """(position, length) of a vector."""
@@ -142,9 +142,9 @@ class Table:
             raise ValueError("a vector is too long")
         return struct.unpack_from(f"<{n}i", self._blob, at)
 
-    def tables(self, field: int) -> list[Table]:
+    def tables(self, field: int) -> list[FlatTable]:
         """A vector of tables."""
         at, n = self._vector(field, 4)
         if n > _MAX_ENTRIES:
             raise ValueError("a vector is too long")
-        return [Table(self._blob, _offset(self._blob, at + 4 * k)) for k in range(n)]
+        return [FlatTable(self._blob, _offset(self._blob, at + 4 * k)) for k in range(n)]

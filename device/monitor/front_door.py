@@ -35,7 +35,7 @@ FILES: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """An HTTP response: status, reason, headers and body."""
 
     status: int
@@ -60,7 +60,7 @@ class FrontDoor:
         own = socket.gethostname().lower()
         self._names = {"localhost", host.lower(), own, own + ".local"} - {""}
 
-    def answer(self, target: str, host: str, origin: str) -> Answer | None:
+    def answer(self, target: str, host: str, origin: str) -> HttpResponse | None:
         """Answer a request, or return None to let the WebSocket handshake go on.
 
         Parameters
@@ -102,7 +102,7 @@ class FrontDoor:
         return hmac.compare_digest(given.encode(errors="replace"), self._token.encode())
 
 
-def _file(path: str, host: str) -> Answer:
+def _file(path: str, host: str) -> HttpResponse:
     name, content_type = FILES[path]
     body = (resources.files("ecg_edge.device.monitor") / "web" / name).read_bytes()
     # 'self' covers ws:// in current browsers only; the host is one we know, so naming it is safe.
@@ -113,12 +113,14 @@ def _file(path: str, host: str) -> Answer:
     return _answer(200, "OK", content_type, body, (("Content-Security-Policy", policy),))
 
 
-def _refuse(status: int, reason: str, text: str) -> Answer:
+def _refuse(status: int, reason: str, text: str) -> HttpResponse:
     return _answer(status, reason, "text/plain; charset=utf-8", f"{text}\n".encode())
 
 
-def _answer(status: int, reason: str, content_type: str, body: bytes, more: tuple[tuple[str, str], ...] = ()) -> Answer:
-    return Answer(
+def _answer(
+    status: int, reason: str, content_type: str, body: bytes, more: tuple[tuple[str, str], ...] = ()
+) -> HttpResponse:
+    return HttpResponse(
         status,
         reason,
         (

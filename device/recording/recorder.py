@@ -12,7 +12,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotation
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter
+from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
@@ -82,7 +82,7 @@ class Recorder(SinkBase):
         every = parse_rotation(self._rotate, 2 * len(LEADS) * header.spec.fs) if self._rotate else None
         spec, info = header.spec, header.info
         said = [*_comments(header), *_kept(header)]
-        signals = [Signal(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
+        signals = [WfdbColumn(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
         self._ratio = spec.fs / info.fs
         self._sync_every = round(_SYNC_S * spec.fs)
         fs = Fraction(spec.fs)
@@ -209,8 +209,8 @@ def _format(channel: Channel) -> int:
     return 16 if bits <= 16 else 24 if bits <= 24 else 32
 
 
-def _native_signal(channel: Channel) -> Signal:
+def _native_signal(channel: Channel) -> WfdbColumn:
     lsb = channel.lsb or channel.lsb_mv
-    return Signal(
+    return WfdbColumn(
         f"{channel.lead} (measured)", 1 / lsb if lsb else 0.0, round(channel.offset), channel.bits, channel.unit
     )

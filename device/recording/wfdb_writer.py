@@ -27,7 +27,7 @@ _SKIP_ROWS = 65536
 
 
 @dataclass(frozen=True)
-class Signal:
+class WfdbColumn:
     """One column: ``value = (count - baseline) / gain``, in mV or another unit."""
 
     description: str
@@ -52,7 +52,7 @@ class WfdbWriter:
         Letters, digits and underscores.
     fs : Fraction
         Rate in Hz.
-    signals : sequence of Signal
+    signals : sequence of WfdbColumn
         At least one.
     fmt : int
         WFDB format: 16, 24 or 32 (two's complement, little-endian).
@@ -79,7 +79,7 @@ class WfdbWriter:
         folder: Path,
         name: str,
         fs: Fraction,
-        signals: Sequence[Signal],
+        signals: Sequence[WfdbColumn],
         fmt: int,
         started: datetime,
         comments: Sequence[str] = (),

@@ -22,7 +22,7 @@ from ecg_edge.firmware_bridge.ecglink.frames import (
     unpack_samples,
     unpack_status,
 )
-from ecg_edge.firmware_bridge.ecglink.sequence import Placed, Sequence
+from ecg_edge.firmware_bridge.ecglink.sequence import PlacedFrame, Sequence
 from ecg_edge.firmware_bridge.errors import ProtocolVersionError, UsageError
 from ecg_edge.firmware_bridge.events import NO_VALUE, Channel, Event, Gap, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, electrodes_of
@@ -204,7 +204,7 @@ class _Scale:
         self._all = (1 << len(channels)) - 1
         self._flags: dict[tuple[int, int, int], npt.NDArray[np.bool_]] = {}
 
-    def block(self, placed: Placed, tally: Tally) -> SampleBlock:
+    def block(self, placed: PlacedFrame, tally: Tally) -> SampleBlock:
         """Return the samples of a placed frame, counting its stale ones."""
         frame = placed.frame
         valid = self._valid(len(frame.counts), frame.valid, frame.lead_off)

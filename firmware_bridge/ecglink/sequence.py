@@ -27,7 +27,7 @@ _Print = tuple[int, int, bytes]
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedFrame:
     """A frame with its place: index of its first row, and device ticks unwrapped."""
 
     frame: SampleFrame
@@ -82,7 +82,7 @@ class Sequence:
         self._renewed = self._here is not None and (self._renewed or renewed)
         self._drop_held()
 
-    def place(self, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+    def place(self, frame: SampleFrame, arrival: float) -> list[Gap | PlacedFrame]:
         """Return the gap before the frame, if any, and the frame; or nothing while it is held."""
         here, held = self._here, self._held
         if here is None:
@@ -132,18 +132,18 @@ class Sequence:
         n = len(frame.counts)
         return _Here((frame.index + n) % _MODULUS, frame.ticks + n * (self._ticks_per_sample or 0.0))
 
-    def _continue(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+    def _continue(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | PlacedFrame]:
         ahead = (frame.index - here.index) % _MODULUS
         gap = self._lose(ahead, "lost") if ahead else []
         return [*gap, self._accept(frame, arrival, skipped=ahead)]
 
-    def _jump(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+    def _jump(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | PlacedFrame]:
         # Confirmed: either very much was lost and index and ticks agree on it, or the device restarted.
         if self._fits(here, frame, float("inf")):
             return self._continue(here, frame, arrival)
         return self._restart(here, frame, arrival)
 
-    def _restart(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | Placed]:
+    def _restart(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | PlacedFrame]:
         lost = None if self._renewed else self._lost_by_ticks(here, frame)
         self._renewed = False
         if lost is None:
@@ -167,7 +167,7 @@ class Sequence:
         self._tally.lose(start, self._next)
         return [Gap(start, self._next, reason)]
 
-    def _accept(self, frame: SampleFrame, arrival: float, skipped: int = 0) -> Placed:
+    def _accept(self, frame: SampleFrame, arrival: float, skipped: int = 0) -> PlacedFrame:
         n, per_sample = len(frame.counts), self._ticks_per_sample
         ticks = float(frame.ticks)
         if self._here is not None and per_sample is not None:
@@ -175,7 +175,7 @@ class Sequence:
             ticks = expected + _signed(frame.ticks - expected)
         self._here = _Here((frame.index + n) % _MODULUS, ticks + n * (per_sample or 0.0))
         self._recent.append(_print(frame))
-        placed = Placed(frame, self._next, None if per_sample is None else int(ticks), arrival)
+        placed = PlacedFrame(frame, self._next, None if per_sample is None else int(ticks), arrival)
         self._next += n
         self._tally.samples += n
         return placed

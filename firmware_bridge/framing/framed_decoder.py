@@ -16,7 +16,7 @@ from ecg_edge.firmware_bridge.events import Channel, Event, Gap, SampleBlock, St
 from ecg_edge.firmware_bridge.framing.chain_scanner import ChainFormat, ChainScanner
 from ecg_edge.firmware_bridge.framing.frame_formats import FrameFormat, Run
 from ecg_edge.firmware_bridge.framing.frame_scanner import Scanner
-from ecg_edge.firmware_bridge.framing.sequencer import Frames, Ints, Placed, Seconds, Sequencer
+from ecg_edge.firmware_bridge.framing.sequencer import Frames, Ints, PacketRun, Seconds, Sequencer
 from ecg_edge.firmware_bridge.lead_names import lead_off_leads
 from ecg_edge.firmware_bridge.tally import Tally
 
@@ -136,7 +136,7 @@ class FramedDecoder(ABC):
                 events += self._emit(placed)
         return events
 
-    def _emit(self, placed: Sequence[Placed | Gap]) -> list[Event]:
+    def _emit(self, placed: Sequence[PacketRun | Gap]) -> list[Event]:
         events: list[Event] = []
         for item in placed:
             if isinstance(item, Gap):
@@ -148,7 +148,7 @@ class FramedDecoder(ABC):
             events += self._blocks(item)
         return events
 
-    def _blocks(self, placed: Placed) -> list[Event]:
+    def _blocks(self, placed: PacketRun) -> list[Event]:
         """One block for each stretch of constant lead-off mask."""
         counts = self.unpack(placed.frames)
         mv = self.millivolts(counts)
@@ -168,7 +168,7 @@ class FramedDecoder(ABC):
 
     def _block(
         self,
-        placed: Placed,
+        placed: PacketRun,
         rows: slice,
         mask: int,
         counts: npt.NDArray[np.int32],

@@ -29,7 +29,7 @@ _LEAK = 0.01
 
 
 @dataclass(frozen=True)
-class Placed:
+class PacketRun:
     """Packets without a gap between them.
 
     Attributes
@@ -160,7 +160,7 @@ class Sequencer:
         arrival: float = 0.0,
         bad: int = 0,
         skipped: int = 0,
-    ) -> list[Placed | Gap]:
+    ) -> list[PacketRun | Gap]:
         """Place a run of packets.
 
         Parameters
@@ -191,11 +191,11 @@ class Sequencer:
         """The device said that it restarted: the loss up to the next packet is unknown."""
         self._restarted = self._started
 
-    def close(self) -> list[Placed | Gap]:
+    def close(self) -> list[PacketRun | Gap]:
         """Release what was held."""
         return self._flush()
 
-    def _weigh(self, batch: _Batch) -> list[Placed | Gap]:
+    def _weigh(self, batch: _Batch) -> list[PacketRun | Gap]:
         """Hold packets that arrive later than half a counter wrap explains."""
         before = int(self._held[-1].batch.counters[-1]) if self._held else self._counter
         last = self._held[-1].batch.frames[-1] if self._held else self._frame
@@ -211,7 +211,7 @@ class Sequencer:
         if late <= self._wrap / 2:
             self._earliest, self._heard = min(envelope, offset), batch.arrival
             return self._release(len(self._held))
-        out: list[Placed | Gap] = []
+        out: list[PacketRun | Gap] = []
         while self._held and self._waited(batch.arrival):
             self._earliest, self._heard = envelope, batch.arrival
             out += self._believe(0.5)
@@ -220,7 +220,7 @@ class Sequencer:
     def _waited(self, now: float) -> bool:
         return now - self._held[0].batch.arrival >= self._hold_s or len(self._held) >= _MOST_HELD
 
-    def _believe(self, rounding: float) -> list[Placed | Gap]:
+    def _believe(self, rounding: float) -> list[PacketRun | Gap]:
         """Nothing held was in time: place whole wraps before it, and release what then is.
 
         `rounding` is what is added to the number of wraps before it is cut to a whole one.
@@ -231,16 +231,16 @@ class Sequencer:
         timely = [k for k, held in enumerate(self._held) if held.late <= self._wrap / 2]
         return self._release(timely[-1] + 1 if timely else 1, wraps)
 
-    def _flush(self) -> list[Placed | Gap]:
+    def _flush(self) -> list[PacketRun | Gap]:
         """Release everything; what is late at the end may as well have been about to catch up."""
-        out: list[Placed | Gap] = []
+        out: list[PacketRun | Gap] = []
         while self._held:
             out += self._believe(0.25)
         return out
 
-    def _release(self, n: int, wraps: int = 0) -> list[Placed | Gap]:
+    def _release(self, n: int, wraps: int = 0) -> list[PacketRun | Gap]:
         """Settle the first `n` held batches, with whole wraps lost before them or within their first read."""
-        out: list[Placed | Gap] = []
+        out: list[PacketRun | Gap] = []
         at = self._jump(n) if wraps else 0
         for k, held in enumerate(self._held[:n]):
             self._ahead -= held.packets
@@ -266,8 +266,8 @@ class Sequencer:
                     deltas[k] = self._modulus
         return self._first_is_one(batch, deltas)
 
-    def _settle(self, batch: _Batch, wraps: int, deltas: Ints | None = None) -> list[Placed | Gap]:
-        out: list[Placed | Gap] = []
+    def _settle(self, batch: _Batch, wraps: int, deltas: Ints | None = None) -> list[PacketRun | Gap]:
+        out: list[PacketRun | Gap] = []
         steps, unknown = self._steps(batch, wraps, deltas)
         if unknown.size or batch.restarted:
             self._tally.loss_known = False
@@ -283,8 +283,8 @@ class Sequencer:
         self._second = None if batch.seconds is None else float(batch.seconds[-1])
         return out
 
-    def _segment(self, batch: _Batch, start: int, stop: int, step: int) -> list[Placed | Gap]:
-        out: list[Placed | Gap] = []
+    def _segment(self, batch: _Batch, start: int, stop: int, step: int) -> list[PacketRun | Gap]:
+        out: list[PacketRun | Gap] = []
         if step > 1:
             gap = Gap(self._index, self._index + (step - 1) * self._spp)
             self._tally.lose(gap.start, gap.stop)
@@ -294,7 +294,7 @@ class Sequencer:
             self._tally.duplicates += self._spp
             start += 1
         if stop > start:
-            out.append(Placed(batch.frames[start:stop], self._index, batch.arrival))
+            out.append(PacketRun(batch.frames[start:stop], self._index, batch.arrival))
             self._index += (stop - start) * self._spp
         return out
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ecg_edge.firmware_bridge.errors import DataFolderError
 from ecg_edge.train.data import ptbxl, wfdb_files
-from ecg_edge.train.data.wfdb_files import Header, Signal
+from ecg_edge.train.data.wfdb_files import Header, ReadRecord
 
 _PTBXL_RATES = {"ptb-xl": 100, "ptb-xl-500": 500}
 
@@ -84,7 +84,7 @@ class Dataset:
             raise DataFolderError(f"no record of fold {folds} found below {self.root}", "ecg-edge data info DIR")
         return there
 
-    def read(self, record: Record) -> Signal:
+    def read(self, record: Record) -> ReadRecord:
         """Read a record: twelve leads in mV at its own rate.
 
         Raises
@@ -93,7 +93,7 @@ class Dataset:
             It is unreadable, lacks a lead or holds missing samples.
         """
         if fs := _PTBXL_RATES.get(self.kind):
-            return Signal(ptbxl.read_record(record.path, fs), Fraction(fs))
+            return ReadRecord(ptbxl.read_record(record.path, fs), Fraction(fs))
         return wfdb_files.read(record.path, wfdb_files.LUDB_MV_PER_COUNT if self.kind == "ludb" else None)
 
 

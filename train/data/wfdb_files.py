@@ -21,7 +21,7 @@ must obey Einthoven's law, which the screening checks for each record."""
 
 
 @dataclass(frozen=True)
-class Signal:
+class ReadRecord:
     """A record as read.
 
     Attributes
@@ -101,7 +101,7 @@ def digest(text: str, otherwise: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12] if text else otherwise
 
 
-def read(path: Path, mv_per_count: float | None = None) -> Signal:
+def read(path: Path, mv_per_count: float | None = None) -> ReadRecord:
     """Read one record.
 
     Parameters
@@ -135,4 +135,4 @@ def read(path: Path, mv_per_count: float | None = None) -> Signal:
         raise DataFolderError(f"cannot read record {path.name}: {e.message}", "restore the file as distributed") from e
     if not np.isfinite(x).all():
         raise DataFolderError("holds missing samples", "leave the record out")
-    return Signal(x, fs)
+    return ReadRecord(x, fs)

@@ -134,17 +134,17 @@ def from_run(path: Path) -> Subject:
     """
     import torch
 
-    from ecg_edge.train.head.figures import LEVEL, Calibration
-    from ecg_edge.train.runs.checkpoints import load_model as load_run
+    from ecg_edge.train.head.figures import LEVEL, HeadFigures
+    from ecg_edge.train.runs.checkpoints import load_network
     from ecg_edge.train.runs.run_folder import RunFolder
 
     torch.set_num_threads(1)
     run = RunFolder(path if path.is_dir() else path.parent)
-    model = load_run(path)
+    model = load_network(path)
     spec = model.spec
     if spec.any_lead:
         raise UsageError("an any-lead run has no single table", "read its history.jsonl, which has one per lead set")
-    calibration = Calibration.load(run.calibration_file) if run.calibration_file.is_file() else None
+    calibration = HeadFigures.load(run.calibration_file) if run.calibration_file.is_file() else None
 
     def estimate(x: npt.NDArray[np.float32]) -> tuple[Samples, Samples | None]:
         n, late = len(x) // spec.hop * spec.hop, spec.lookahead

@@ -20,7 +20,7 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.train.gpu.trainer import DeviceTrainer, Unseen
 from ecg_edge.train.jobs import recipe
 from ecg_edge.train.network.placement_draw import Placements
-from ecg_edge.train.runs.checkpoints import load_model, write_checkpoint
+from ecg_edge.train.runs.checkpoints import load_network, write_checkpoint
 
 DONE = "done"
 _IN_FLIGHT, _LOOK_S, _PATIENCE = 3, 0.2, 0.25
@@ -211,8 +211,8 @@ class Farm:
             records.step_mv,
             records.rows(what.train.field),
             records.covariance,
-            load_model(self._folder(init)) if init else None,
-            [load_model(folder) for folder in self._done(self._teachers(entry))],
+            load_network(self._folder(init)) if init else None,
+            [load_network(folder) for folder in self._done(self._teachers(entry))],
             self._judge() if self._judge is not None else None,
             records.pool,
             self._layout,

@@ -24,7 +24,7 @@ _MAX_SETTLING_S = 2.0
 
 
 @dataclass(frozen=True)
-class Calibration:
+class HeadFigures:
     """Figures measured once after training.
 
     Attributes
@@ -61,7 +61,7 @@ class Calibration:
         )
 
     @classmethod
-    def load(cls, path: Path) -> Calibration:
+    def load(cls, path: Path) -> HeadFigures:
         """Read what `save` wrote.
 
         Raises
@@ -85,7 +85,7 @@ class Calibration:
             ) from e
 
 
-def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> Calibration:
+def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> HeadFigures:
     """Measure everything a model file says beside the weights."""
     from ecg_edge.train.head import shrinkage
 
@@ -93,7 +93,7 @@ def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> Cal
     weights = {str(t): ridge.fit(train, spec.input_leads, spec.target_leads, spec.fs, t) for t in ridge.TAPS}
     moments = _moments(model, train)
     factors, settling = _interval_and_settling(model, validation)
-    return Calibration(moments, factors, settling, weights, shrinkage.learn(model, train, moments))
+    return HeadFigures(moments, factors, settling, weights, shrinkage.learn(model, train, moments))
 
 
 def gram_of(rows: torch.Tensor) -> tuple[npt.NDArray[np.float64], int]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ecg_edge.device.inference.spec import Head
 from ecg_edge.train.head import figures_any_lead
 from ecg_edge.train.head.design import head_lags, head_weights
-from ecg_edge.train.head.figures import LEVEL, Calibration
+from ecg_edge.train.head.figures import LEVEL, HeadFigures
 from ecg_edge.train.network.unet import Reconstructor
 
 
@@ -33,7 +33,7 @@ def read_head(network: Reconstructor, file: Path) -> tuple[Head, dict[str, Any]]
     if network.spec.any_lead:
         subsets, settling_s = figures_any_lead.load(file)
         return plain_head(network), {"any_lead": True, "subsets": subsets, "settling_s": settling_s}
-    found = Calibration.load(file)
+    found = HeadFigures.load(file)
     head = _head(network, found.moments, found.interval_factors, found.shrink)
     return head, {"ridge": found.ridge, "settling_s": found.settling_s}
 

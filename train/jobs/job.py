@@ -26,7 +26,7 @@ from ecg_edge.train.learning.feature_loss import load as load_judge
 from ecg_edge.train.learning.teachers import check, taught
 from ecg_edge.train.learning.trainer import Trainer
 from ecg_edge.train.network.unet import Reconstructor
-from ecg_edge.train.runs.checkpoints import load_model
+from ecg_edge.train.runs.checkpoints import load_network
 from ecg_edge.train.runs.from_model_file import load_file, settle_norms
 from ecg_edge.train.runs.run_folder import DATASET, RunFolder, data_root
 
@@ -151,7 +151,7 @@ def _measured_elsewhere(job: Job, run: RunFolder, fabric: Fabric) -> int:
     """Finish a run of which only weights are there, as `gpu.farm` leaves it: describe it, measure the rest."""
     if not job.resume:
         raise CheckpointError(f"{run.path} already holds a run", "add --resume auto, or choose another --out")
-    if load_model(run.path).spec != job.recipe.net:
+    if load_network(run.path).spec != job.recipe.net:
         raise CheckpointError(f"{run.path} is of another shape than {job.recipe.name}", "name the recipe it is of")
     conditioning = ConditioningSpec()
     parts = _parts(job, conditioning, fabric)
@@ -182,7 +182,7 @@ def is_model(init: Path | None) -> bool:
 
 def _start(init: Path) -> Reconstructor:
     """The network to start from: a run's, or the one in a model file."""
-    return load_file(init) if is_model(init) else load_model(init)
+    return load_file(init) if is_model(init) else load_network(init)
 
 
 def _settle(first: Reconstructor, train: Prepared, recipe: Recipe) -> None:
@@ -248,7 +248,7 @@ def _describe(
 
 def _measure(run: RunFolder, train: Prepared, validation: Prepared) -> None:
     """Write what the model file says beside the weights; last of all, so that its file means finished."""
-    model = load_model(run.path)
+    model = load_network(run.path)
     part = run.calibration_file.with_suffix(".part.npz")
     if model.spec.any_lead:
         finalise_any(model, train, validation, part)

@@ -52,7 +52,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def load_model(run: Path) -> Reconstructor:
+def load_network(run: Path) -> Reconstructor:
     """The averaged network of a run folder (``best.pt``) or of a checkpoint file, ready for evaluation."""
     path = run if run.is_file() else run / "best.pt"
     state = read_checkpoint(path)

@@ -25,7 +25,7 @@ from ecg_edge.train.jobs import recipe
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.learning.trainer import Trainer
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
-from ecg_edge.train.runs.checkpoints import load_model, reconstruct
+from ecg_edge.train.runs.checkpoints import load_network, reconstruct
 from ecg_edge.train.runs.run_folder import environment
 from ecg_edge.train.studies import bandwidth_figures
 from ecg_edge.train.studies.study import quarter
@@ -38,7 +38,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Row:
+class BandwidthRow:
     """One network of the study.
 
     Attributes
@@ -60,7 +60,7 @@ class Row:
     after: str = ""
 
 
-def rows(epochs: int, thin: bool = False) -> list[Row]:
+def rows(epochs: int, thin: bool = False) -> list[BandwidthRow]:
     """The networks, those others start from first; `thin` ones try the machinery."""
     low, high = (recipe.read(recipe.find(name)) for name in ("i-ii", "i-ii-250hz-first"))
     nets = {LOW: low.net, HIGH: high.net}
@@ -68,9 +68,9 @@ def rows(epochs: int, thin: bool = False) -> list[Row]:
         nets = {fs: replace(n, channels=(6, 8, 8, 10, 12)[-len(n.channels) :], n_features=6) for fs, n in nets.items()}
     found = []
     for fs, how in ((LOW, low.train), (HIGH, high.train)):
-        first = Row(f"{fs} Hz", nets[fs], replace(how, epochs=epochs))
+        first = BandwidthRow(f"{fs} Hz", nets[fs], replace(how, epochs=epochs))
         tuned = replace(how, epochs=epochs, lr=how.lr * _TUNED_RATE, batch=min(how.batch, 32))
-        found += [first, Row(f"{fs} Hz, fine-tuned", nets[fs], tuned, True, first.name)]
+        found += [first, BandwidthRow(f"{fs} Hz, fine-tuned", nets[fs], tuned, True, first.name)]
     return found
 
 
@@ -162,7 +162,7 @@ def interpolated(x: Floats, fs: int) -> Floats:
     return np.asarray(up[:, round(rows_late) :], np.float32)
 
 
-def _trained(row: Row, parts: _Parts, out: Path) -> Reconstructor:
+def _trained(row: BandwidthRow, parts: _Parts, out: Path) -> Reconstructor:
     """The row's best network, trained now or before."""
     folder = out / row.name.replace(", ", "-").replace(" ", "")
     folder.mkdir(parents=True, exist_ok=True)
@@ -172,9 +172,9 @@ def _trained(row: Row, parts: _Parts, out: Path) -> Reconstructor:
     if (folder / "last.pt").is_file():
         trainer.load(folder / "last.pt")
     elif row.after:
-        trainer.start_from(load_model(out / row.after.replace(" ", "")))
+        trainer.start_from(load_network(out / row.after.replace(" ", "")))
     trainer.fit(lambda r: hint(f"{row.name} epoch {r['epoch']}: validation r {r['mean']['r']:.4f}"))
-    return load_model(folder)
+    return load_network(folder)
 
 
 @torch.no_grad()

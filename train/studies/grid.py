@@ -29,7 +29,7 @@ _WORN = ("baseline wander", "mains", "muscle", "electrode motion")
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """One network to train and score.
 
     Attributes
@@ -58,7 +58,7 @@ def configurations() -> tuple[tuple[str, ...], ...]:
     return (*limb, *one, *(("I", "II", *pair) for pair in CHEST_PAIRS))
 
 
-def rows(study: str, epochs: int, smaller: bool = False) -> list[Row]:
+def rows(study: str, epochs: int, smaller: bool = False) -> list[StudyRow]:
     """All rows of a study.
 
     Parameters
@@ -79,17 +79,19 @@ def rows(study: str, epochs: int, smaller: bool = False) -> list[Row]:
         ]
     if study == "lookahead":
         delays = [
-            Row(f"lookahead-{ms}", f"{ms} ms", "ours", replace(base, lookahead=ms * base.fs // 1000), spec)
+            StudyRow(f"lookahead-{ms}", f"{ms} ms", "ours", replace(base, lookahead=ms * base.fs // 1000), spec)
             for ms in LOOKAHEADS_MS
         ]
-        return [*delays, Row("lookahead-offline", "offline", "ours offline", base, spec)]
+        return [*delays, StudyRow("lookahead-offline", "offline", "ours offline", base, spec)]
     if study == "width":
-        return [Row(f"width-{w:g}", f"x{w:g}", "ours", _wide(base, w) if not smaller else base, spec) for w in WIDTHS]
+        return [
+            StudyRow(f"width-{w:g}", f"x{w:g}", "ours", _wide(base, w) if not smaller else base, spec) for w in WIDTHS
+        ]
     together = {k: v for settings in AUGMENTATIONS.values() for k, v in settings.items()}
     worn = {k: v for name in _WORN for k, v in AUGMENTATIONS[name].items()}
     each = {name: {**_QUIET, **settings} for name, settings in AUGMENTATIONS.items()}
     return [
-        Row(f"augmentation-{name.replace(' ', '-')}", name, "ours", base, replace(spec, **how))  # type: ignore[arg-type]
+        StudyRow(f"augmentation-{name.replace(' ', '-')}", name, "ours", base, replace(spec, **how))  # type: ignore[arg-type]
         for name, how in {**each, "first stage": {}, "as shipped": worn, "all": together}.items()
     ]
 
@@ -100,11 +102,13 @@ def _wide(base: NetSpec, factor: float) -> NetSpec:
     return replace(base, channels=channels, n_features=max(4, round(base.n_features * factor / 4) * 4))
 
 
-def _design(leads: tuple[str, ...], design: str, base: NetSpec, spec: TrainSpec) -> Row:
+def _design(leads: tuple[str, ...], design: str, base: NetSpec, spec: TrainSpec) -> StudyRow:
     text = "+".join(leads)
     if design == "offline U-Net":
         net = replace(base, input_leads=leads, lookahead=0)
         spec = replace(spec, crop=1000, warmup_samples=0)  # it sees whole records and knows no cold start
     else:
         net = replace(base, input_leads=leads)
-    return Row(f"{text.lower().replace('+', '-')}.{'ours' if design == 'ours' else 'unet'}", text, design, net, spec)
+    return StudyRow(
+        f"{text.lower().replace('+', '-')}.{'ours' if design == 'ours' else 'unet'}", text, design, net, spec
+    )

@@ -21,7 +21,7 @@ from ecg_edge.train.network.unet import Reconstructor
 from ecg_edge.train.runs.checkpoints import reconstruct
 from ecg_edge.train.runs.run_folder import environment
 from ecg_edge.train.studies import noise_test as disturbed
-from ecg_edge.train.studies.grid import Row
+from ecg_edge.train.studies.grid import StudyRow
 
 _BATCH = 128
 
@@ -29,7 +29,7 @@ _BATCH = 128
 class StudyTrainer(Trainer):
     """The training loop of the shipped models, around any design of a study."""
 
-    def __init__(self, row: Row, train: Prepared, validation: Prepared, out: Path) -> None:
+    def __init__(self, row: StudyRow, train: Prepared, validation: Prepared, out: Path) -> None:
         self._row = row
         super().__init__(row.net, row.train, train, validation, out)
 
@@ -38,7 +38,7 @@ class StudyTrainer(Trainer):
         return super().build() if self._row.design == "ours" else _offline(self._row)
 
 
-def _offline(row: Row) -> torch.nn.Module:
+def _offline(row: StudyRow) -> torch.nn.Module:
     return OfflineUNet(row.net) if row.design == "offline U-Net" else centred(Reconstructor(row.net))
 
 
@@ -67,12 +67,14 @@ def quarter(data: Prepared, every: int = 4) -> Prepared:
     )
 
 
-def run_row(row: Row, parts: tuple[Prepared, Prepared, Prepared], out: Path, disturb: bool = False) -> dict[str, Any]:
+def run_row(
+    row: StudyRow, parts: tuple[Prepared, Prepared, Prepared], out: Path, disturb: bool = False
+) -> dict[str, Any]:
     """Train one row (or continue it), score it on the test records, write ``<name>.json``.
 
     Parameters
     ----------
-    row : Row
+    row : StudyRow
         What to train.
     parts : tuple of Prepared
         Training, validation and test records.

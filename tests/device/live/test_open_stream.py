@@ -9,7 +9,7 @@ import pytest
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.live.open_stream import open_stream
 from ecg_edge.device.reconstruction.pipeline import Pipeline
-from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter
+from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import (
     DeviceLostError,
@@ -162,7 +162,7 @@ def test_a_stored_record(tmp_path, model):
     from datetime import datetime, timezone
 
     at = datetime(2024, 1, 1, tzinfo=timezone.utc)
-    writer = WfdbWriter(tmp_path, "r", 250, [Signal("I", 1000), Signal("II", 1000)], 16, at, [])
+    writer = WfdbWriter(tmp_path, "r", 250, [WfdbColumn("I", 1000), WfdbColumn("II", 1000)], 16, at, [])
     writer.append(fakes.walk(1000), np.ones((1000, 2), bool))
     writer.close()
     blocks, stream = collect(f"replay:{tmp_path / 'r'}", model, fast=True)

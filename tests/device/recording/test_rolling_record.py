@@ -15,7 +15,7 @@ from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotation
 from ecg_edge.device.recording.stored_recording import read_stored
-from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter
+from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter
 from ecg_edge.firmware_bridge.errors import DiskFullError, UsageError
 from ecg_edge.firmware_bridge.events import Gap
 from tests.device.recording.test_recorder import STARTED, record
@@ -66,7 +66,7 @@ def test_a_record_that_cannot_be_begun_leaves_the_one_before_whole(tmp_path):
     def make(started):
         if made:
             raise DiskFullError("full", "buy a disk")
-        made.append(WfdbWriter(tmp_path, "r", Fraction(100), [Signal("I", 1000)], 16, started))
+        made.append(WfdbWriter(tmp_path, "r", Fraction(100), [WfdbColumn("I", 1000)], 16, started))
         return made[0]
 
     rolling = RollingRecord(make, datetime(2026, 1, 1, tzinfo=timezone.utc), Fraction(100), 10)
@@ -83,7 +83,7 @@ from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from ecg_edge.device.recording.wfdb_writer import Signal
+from ecg_edge.device.recording.wfdb_writer import WfdbColumn
 from ecg_edge.device.recording.wfdb_writer import WfdbWriter
 
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
@@ -92,7 +92,7 @@ for n in range(kills):
     ready, tell = os.pipe()
     pid = os.fork()
     if not pid:
-        signals = [Signal("I (measured)", 1000), Signal("II (measured)", 1000)]
+        signals = [WfdbColumn("I (measured)", 1000), WfdbColumn("II (measured)", 1000)]
         w = WfdbWriter(folder, f"r{n}", Fraction(250), signals, 16, datetime(2026, 1, 1, tzinfo=timezone.utc))
         k = 0
         while True:

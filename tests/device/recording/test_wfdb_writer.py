@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.wfdb_writer import Signal, WfdbWriter, recover_record
+from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter, recover_record
 from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
 from ecg_edge.firmware_bridge.recordings.wfdb_annotations import read_notes
 
@@ -23,7 +23,7 @@ def fits(record):
 
 
 def writer(folder, name="r", fmt=16, n=2, fs=Fraction(250), comments=()):
-    signals = [Signal(f"lead {k}", 200.0 * (k + 1), 7 * k) for k in range(n)]
+    signals = [WfdbColumn(f"lead {k}", 200.0 * (k + 1), 7 * k) for k in range(n)]
     return WfdbWriter(folder, name, fs, signals, fmt, STARTED, comments)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_edge.firmware_bridge.events import Gap
-from ecg_edge.firmware_bridge.framing.sequencer import Placed, Sequencer, Unwrap
+from ecg_edge.firmware_bridge.framing.sequencer import PacketRun, Sequencer, Unwrap
 from ecg_edge.firmware_bridge.tally import Tally
 
 
@@ -18,7 +18,7 @@ def _place(sequencer, counters, seconds=None, arrival=0.0, **seen):
 
 
 def _shape(items):
-    return [(i.index, len(i.frames)) if isinstance(i, Placed) else (i.start, i.stop, i.known) for i in items]
+    return [(i.index, len(i.frames)) if isinstance(i, PacketRun) else (i.start, i.stop, i.known) for i in items]
 
 
 @pytest.mark.parametrize("modulus", [16, 256, 1 << 32])
@@ -47,8 +47,8 @@ def test_cutting_the_run_does_not_matter(counters, size):
         out = []
         for start in range(0, len(counters), size):
             for item in _place(sequencer, counters[start : start + size]):
-                rows = range(item.index, item.index + 3 * len(item.frames)) if isinstance(item, Placed) else []
-                out += [*rows] if isinstance(item, Placed) else [(item.start, item.stop)]
+                rows = range(item.index, item.index + 3 * len(item.frames)) if isinstance(item, PacketRun) else []
+                out += [*rows] if isinstance(item, PacketRun) else [(item.start, item.stop)]
         return out, vars(tally)
 
     assert run(size) == run(len(counters))
@@ -127,7 +127,7 @@ def test_whole_wrap_is_found_by_arrival():
     sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
     out = _feed(sequencer, [*range(500), *range(500 + 512, 1500)], late=lambda k: 0.03 * (k % 7) / 7)
     assert tally.lost_ranges == [(500, 1012)]
-    assert sum(len(i.frames) for i in out if isinstance(i, Placed)) == 988
+    assert sum(len(i.frames) for i in out if isinstance(i, PacketRun)) == 988
 
 
 def test_whole_wraps_lie_where_the_counter_jumps():
@@ -162,7 +162,7 @@ def test_stalled_link_that_catches_up_has_lost_nothing():
     # two seconds of silence, then the backlog within 100 ms
     out = _feed(sequencer, range(2000), late=lambda k: max(0.0, (1000 - k) / 250 + (k - 500) / 5000) if k >= 500 else 0)
     assert tally.lost == 0
-    assert sum(len(i.frames) for i in out if isinstance(i, Placed)) == 2000
+    assert sum(len(i.frames) for i in out if isinstance(i, PacketRun)) == 2000
 
 
 def test_loss_is_told_from_the_stall_that_hides_it():

@@ -16,7 +16,7 @@ from ecg_edge.train.cli.evaluate import EVALUATE
 from ecg_edge.train.cli.train import TRAIN
 from ecg_edge.train.head import figures_any_lead
 from ecg_edge.train.network.placement_draw import LISTED
-from ecg_edge.train.runs.checkpoints import load_model
+from ecg_edge.train.runs.checkpoints import load_network
 
 THIN = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=8"]
 QUICK = ["--no-delineation", "--resamples", "20"]
@@ -32,8 +32,8 @@ def call(verb: Verb, *args: str) -> int:
 def test_a_pair_trains_and_is_evaluated(ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "ra-v5"
     assert call(TRAIN, "--leads", "ra-v5", "--data", str(ptbxl), "--out", str(out), *ONCE) == 0
-    assert load_model(out).spec.input_leads == ("RA-V5",)
-    assert len(load_model(out).spec.target_leads) == 8
+    assert load_network(out).spec.input_leads == ("RA-V5",)
+    assert len(load_network(out).spec.target_leads) == 8
     capsys.readouterr()
     assert call(EVALUATE, str(out), "--data", str(ptbxl), "--json", *QUICK) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["inputs"] == ["RA-V5"]
@@ -42,7 +42,7 @@ def test_a_pair_trains_and_is_evaluated(ptbxl: Path, tmp_path: Path, capsys: pyt
 def test_any_electrodes_train(ptbxl: Path, tmp_path: Path) -> None:
     out = tmp_path / "any-electrode"
     assert call(TRAIN, "--leads", "any-electrode", "--data", str(ptbxl), "--out", str(out), *ONCE) == 0
-    model = load_model(out)
+    model = load_network(out)
     assert model.spec.any_electrode and not torch.equal(model.get_buffer("covariance"), torch.eye(8).double())
     sets, _ = figures_any_lead.load(out / "calibration.npz")
     assert {s.leads for s in sets} == set(LISTED)

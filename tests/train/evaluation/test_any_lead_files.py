@@ -26,8 +26,7 @@ from ecg_edge.train.cli.evaluate import EVALUATE
 from ecg_edge.train.cli.train import TRAIN
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network.inputs import masked
-from ecg_edge.train.runs.checkpoints import load_model as load_run
-from ecg_edge.train.runs.checkpoints import reconstruct
+from ecg_edge.train.runs.checkpoints import load_network, reconstruct
 from tests.support.nets import noise
 
 SMALL = ["--set", "channels=6,8,10,12", "--set", "dilations=1,2", "--set", "n_features=6", "--set", "batch=8"]
@@ -65,7 +64,7 @@ def test_a_view_is_the_network_with_these_leads(model: Model, run: Path, leads: 
     x[:, :2] *= 0.5
     inputs = np.ascontiguousarray(x[:, [BASIS.index(lead) for lead in leads]])
     out = StreamReconstructor(part).feed(inputs)
-    want = reconstruct(load_run(run), masked(x[None], leads))[0]
+    want = reconstruct(load_network(run), masked(x[None], leads))[0]
     hidden = [BASIS.index(lead) for lead in part.spec.target_leads]
     got = out.mv[:, [LEADS.index(lead) for lead in part.spec.target_leads]]
     np.testing.assert_allclose(got, want[: len(got), hidden], atol=2e-5)

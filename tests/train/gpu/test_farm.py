@@ -17,7 +17,7 @@ from ecg_edge.train.gpu.trainer import DeviceTrainer, fresh, rate
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.network import placement_draw
 from ecg_edge.train.network.unet import NetSpec
-from ecg_edge.train.runs.checkpoints import load_model
+from ecg_edge.train.runs.checkpoints import load_network
 
 COVARIANCE = np.eye(8) * 0.02 + 0.01
 LEARNS = "epochs: 2, batch: 8, mix: 0.1, diagnosis: 0.5"
@@ -54,11 +54,11 @@ def test_a_student_waits_for_its_teachers(records: Records, tmp_path: Path) -> N
     assert started[-1] == "student"
     for name in ("student", "wide", "every"):
         assert (tmp_path / name / DONE).exists()
-        model = load_model(tmp_path / name)
+        model = load_network(tmp_path / name)
         assert all(torch.isfinite(p).all() for p in model.parameters())
         rows = [json.loads(line) for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
         assert rows[-1]["epoch"] == pytest.approx(1 if name == "every" else 2, abs=0.4)
-    np.testing.assert_allclose(load_model(tmp_path / "every").get_buffer("covariance"), COVARIANCE)
+    np.testing.assert_allclose(load_network(tmp_path / "every").get_buffer("covariance"), COVARIANCE)
 
 
 def test_the_clock_ends_a_training(records: Records, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_clock_ends_a_training(records: Records, tmp_path: Path) -> None:
     entry = recipe(tmp_path, "one", "[I]", training="epochs: 1000, batch: 8")
     farm = Farm([entry], records, tmp_path, clock=lambda: float(next(ticks)), say=lambda _: None)
     farm.run(60.0)
-    assert load_model(tmp_path / "one").n_parameters() > 0
+    assert load_network(tmp_path / "one").n_parameters() > 0
     assert json.loads((tmp_path / "one" / "history.jsonl").read_text().splitlines()[-1])["epoch"] < 30
 
 

@@ -12,7 +12,7 @@ from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.head import ridge
 from ecg_edge.train.head.design import head_weights, regressors
-from ecg_edge.train.head.figures import Calibration, finalise, settling_of
+from ecg_edge.train.head.figures import HeadFigures, finalise, settling_of
 from ecg_edge.train.learning.batches import loss_of
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
 from ecg_edge.train.runs.checkpoints import reconstruct
@@ -139,6 +139,6 @@ def test_calibration_covers_what_it_says(small: NetSpec, parts: tuple[Prepared, 
     np.testing.assert_allclose(c.moments, c.moments.T, rtol=1e-4, atol=1e-6)
     assert c.moments[n - 1, n - 1] == pytest.approx(1.0)
     c.save(tmp_path / "c.npz")
-    again = Calibration.load(tmp_path / "c.npz")
+    again = HeadFigures.load(tmp_path / "c.npz")
     np.testing.assert_array_equal(again.moments, c.moments)
     assert again.ridge.keys() == {"1", "31"}

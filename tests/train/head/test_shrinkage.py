@@ -14,7 +14,7 @@ from ecg_edge.device.personal_calibration.fit import TAUGHT_STRENGTH, Design, fi
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head import shrinkage
 from ecg_edge.train.head.design import head_weights, regressors
-from ecg_edge.train.head.figures import Calibration
+from ecg_edge.train.head.figures import HeadFigures
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
 RECORDS, LENGTH = 80, 800
@@ -70,9 +70,9 @@ def test_too_few_pairs_teach_nothing_and_the_file_keeps_what_was_learnt(small: N
     n = head_weights(model)[0].shape[0]
     assert shrinkage.learn(model, few, np.eye(n, dtype=np.float32)) is None
     for shrink in (None, np.full((n, 6), 0.5, np.float32)):
-        c = Calibration(np.eye(n, dtype=np.float32), np.ones(6, np.float32), 1.0, {}, shrink)
+        c = HeadFigures(np.eye(n, dtype=np.float32), np.ones(6, np.float32), 1.0, {}, shrink)
         c.save(tmp_path / "c.npz")
-        again = Calibration.load(tmp_path / "c.npz").shrink
+        again = HeadFigures.load(tmp_path / "c.npz").shrink
         assert again is None if shrink is None else np.array_equal(again, shrink)
 
 

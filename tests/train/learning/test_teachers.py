@@ -18,7 +18,7 @@ from ecg_edge.export.model_card import model_card
 from ecg_edge.firmware_bridge.errors import DiskFullError, EcgEdgeError, UsageError
 from ecg_edge.train.cli.train import TRAIN
 from ecg_edge.train.data.prepare import Prepared
-from ecg_edge.train.head.figures import Calibration
+from ecg_edge.train.head.figures import HeadFigures
 from ecg_edge.train.jobs import recipe, recipe_queue
 from ecg_edge.train.jobs.job import Job
 from ecg_edge.train.learning import teachers
@@ -187,7 +187,7 @@ def test_a_run_with_teachers_says_so_and_its_recipe_trains_it_again(ptbxl: Path,
     assert RunFolder(out).read_config()["teachers"] == [str(first), "i-ii-int8"]
     of_run = [RunFolder(p) for p in (first, out)]
     assert of_run[0].read_config()["records"] == of_run[1].read_config()["records"], "mixed records are no records"
-    own, student = (Calibration.load(run.calibration_file).ridge for run in of_run)
+    own, student = (HeadFigures.load(run.calibration_file).ridge for run in of_run)
     for taps, weights in own.items():
         np.testing.assert_array_equal(student[taps], weights, "a baseline fitted on mixed records")
     assert f"learned what {first}, i-ii-int8 say" in (out / "README.md").read_text()

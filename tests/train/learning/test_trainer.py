@@ -14,7 +14,7 @@ from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.learning.trainer import Trainer
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
-from ecg_edge.train.runs.checkpoints import load_model, read_checkpoint
+from ecg_edge.train.runs.checkpoints import load_network, read_checkpoint
 
 SPEC = TrainSpec(epochs=3, batch=8, lr=3e-3)
 
@@ -60,7 +60,7 @@ def test_resume_is_bit_exact(small: NetSpec, parts: tuple[Prepared, Prepared], t
 def test_a_share_of_the_starting_weights_is_kept(
     small: NetSpec, parts: tuple[Prepared, Prepared], tmp_path: Path
 ) -> None:
-    start = load_model(train(small, parts, tmp_path / "first").out)
+    start = load_network(train(small, parts, tmp_path / "first").out)
     spec = TrainSpec(epochs=2, batch=8, lr=3e-3, keep=0.25)
     (tmp_path / "second").mkdir()
 
@@ -84,7 +84,7 @@ def test_a_share_of_the_starting_weights_is_kept(
     assert moved > 0
     resumed.best, resumed.spec = 1e9, TrainSpec(**spec.to_dict() | {"epochs": 3})
     resumed.fit(lambda row: None)
-    best = load_model(tmp_path / "second").state_dict()
+    best = load_network(tmp_path / "second").state_dict()
     assert all(torch.equal(best[name], value) for name, value in resumed.kept.state_dict().items())
     plain = begin(TrainSpec(**spec.to_dict() | {"keep": 0.0}))
     assert plain.kept is plain.average
@@ -119,7 +119,7 @@ def test_checkpoints_that_do_not_fit(small: NetSpec, parts: tuple[Prepared, Prep
     with pytest.raises(CheckpointError, match="cannot read"):
         read_checkpoint(tmp_path / "cut.pt")
     with pytest.raises(CheckpointError, match="no checkpoint"):
-        load_model(tmp_path / "nowhere")
+        load_network(tmp_path / "nowhere")
     torch.save({"hello": torch.zeros(1)}, tmp_path / "foreign.pt")
     with pytest.raises(CheckpointError, match="not a checkpoint of ecg-edge"):
         read_checkpoint(tmp_path / "foreign.pt")
@@ -127,11 +127,11 @@ def test_checkpoints_that_do_not_fit(small: NetSpec, parts: tuple[Prepared, Prep
     state["net"]["channels"] = [7, 8, 10, 12]
     torch.save(state, tmp_path / "liar.pt")
     with pytest.raises(CheckpointError, match="does not fit its own description"):
-        load_model(tmp_path / "liar.pt")
+        load_network(tmp_path / "liar.pt")
     state["net"]["colour"] = "red"
     torch.save(state, tmp_path / "new.pt")
     with pytest.raises(CheckpointError, match="unknown network settings"):
-        load_model(tmp_path / "new.pt")
+        load_network(tmp_path / "new.pt")
 
 
 @pytest.mark.parametrize("lookahead", [0, 7, 12, 30])
