@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import of_basis
+from ecg_edge.firmware_bridge.array_types import FloatArray
 
 NOISE_MV2 = 1e-6
 """Noise that a channel is taken to have, 1 µV squared: two channels that say the same can then be weighed."""
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

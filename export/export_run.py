@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.verification import fiducials
@@ -23,12 +22,12 @@ from ecg_edge.export.proof_cases import Case, calibration_inputs, cases
 from ecg_edge.export.quantise import Quantisation
 from ecg_edge.export.sensitivity import MOST_IN_FLOAT, EightBitCost, costs
 from ecg_edge.export.targets import Target
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.runs import checkpoints
 
 _FEW = 24
 _BATCH = 128
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass
@@ -43,9 +42,9 @@ class _Proof:
     say: Callable[[checks.Check], None]
     done: list[checks.Check] = field(default_factory=list)
     accuracy: dict[str, Any] = field(default_factory=dict)
-    reference: dict[str, Floats] = field(default_factory=dict)
-    streamed: dict[tuple[str, str], Floats] = field(default_factory=dict)
-    features: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    reference: dict[str, Float32Array] = field(default_factory=dict)
+    streamed: dict[tuple[str, str], Float32Array] = field(default_factory=dict)
+    features: dict[tuple[str, str], Float32Array] = field(default_factory=dict)
     sensitivity: list[EightBitCost] = field(default_factory=list)
 
     @property
@@ -79,7 +78,9 @@ class _Proof:
             else:
                 self._prove_smaller(target, case, label, *estimates.means(spec, body, case.x, label))
 
-    def _prove_smaller(self, target: Target, case: Case, label: str, features: Floats, whole: Floats) -> None:
+    def _prove_smaller(
+        self, target: Target, case: Case, label: str, features: Float32Array, whole: Float32Array
+    ) -> None:
         mean = whole[:, :, case.outputs]
         key = (target.label.removesuffix(" offline"), case.name)
         if target.offline and key in self.streamed and target.precision != "dynamic":

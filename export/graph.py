@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.network.unet import Body, CausalConv
 
 INPUT, FEATURES = "x", "features"
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Conv:
 
     x: str
     y: str
-    weight: Floats
-    bias: Floats
+    weight: Float32Array
+    bias: Float32Array
     stride: int
     dilation: int
     relu: bool
@@ -127,7 +127,7 @@ class Graph:
         return h.hexdigest()
 
 
-def fold(conv: CausalConv) -> tuple[Floats, Floats]:
+def fold(conv: CausalConv) -> tuple[Float32Array, Float32Array]:
     """Fold batch norm into its convolution: weight of shape (out, in, tap) and bias."""
     norm = conv.norm
     assert norm.running_mean is not None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
@@ -18,7 +18,6 @@ from ecg_edge.train.network.inputs import masked
 _BATCH = 128
 _ANY_EVERY = 3
 """An any-lead file is proved on six lead sets, each on a third of the records."""
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,9 @@ class Case:
 
     name: str
     hidden: tuple[str, ...]
-    x: Floats
-    truth: Floats
-    measured: Floats
+    x: Float32Array
+    truth: Float32Array
+    measured: Float32Array
     outputs: list[int]
     fs: int
 
@@ -55,7 +54,7 @@ class Case:
         """First scored sample."""
         return round(SCORED_FROM_S * self.fs)
 
-    def score(self, estimate: Floats) -> dict[str, object]:
+    def score(self, estimate: Float32Array) -> dict[str, object]:
         """Figures of an estimate of shape (n_records, m_samples, n_hidden)."""
         scored = slice(self.first, estimate.shape[1])
         parts = [
@@ -75,7 +74,7 @@ def cases(spec: ModelSpec, data: Prepared) -> list[Case]:
     return [_case("+".join(leads), spec, x, leads) for leads in subsets.SPECIALISTS]
 
 
-def _case(name: str, spec: ModelSpec, x: Floats, leads: tuple[str, ...]) -> Case:
+def _case(name: str, spec: ModelSpec, x: Float32Array, leads: tuple[str, ...]) -> Case:
     hidden = missing_basis(leads)
     seen = measured(x, leads)
     return Case(
@@ -89,7 +88,7 @@ def _case(name: str, spec: ModelSpec, x: Floats, leads: tuple[str, ...]) -> Case
     )
 
 
-def calibration_inputs(spec: ModelSpec, data: Prepared) -> Floats:
+def calibration_inputs(spec: ModelSpec, data: Prepared) -> Float32Array:
     """Inputs of the graph from which its 8-bit parameters are chosen; an any-lead one sees subsets of all kinds."""
     x = np.asarray(data.x)
     if not spec.any_lead:

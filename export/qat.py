@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from ecg_edge.export import graph_interpreter as interpreter
 from ecg_edge.export.graph import Conv, Graph
 from ecg_edge.export.quantise import Affine, Quantisation, fake, groups
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.progress import Progress
 
 CROP = 400
@@ -28,7 +28,6 @@ STEPS = 400
 _BATCH = 32
 _EXAMINED = 64
 _STEP_RATE = 30.0
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,9 @@ class Tuned:
     steps: int
 
 
-def tune(graph: Graph, q: Quantisation, x: Floats, head: Floats, steps: int | None = None, lr: float = 1e-4) -> Tuned:
+def tune(
+    graph: Graph, q: Quantisation, x: Float32Array, head: Float32Array, steps: int | None = None, lr: float = 1e-4
+) -> Tuned:
     """Fine-tune the folded weights for 8 bits.
 
     Parameters
@@ -111,7 +112,7 @@ def tune(graph: Graph, q: Quantisation, x: Floats, head: Floats, steps: int | No
     return Tuned(tuned, learnt_q, before, after, steps) if after < before else Tuned(graph, q, before, before, steps)
 
 
-def apart_uv(graph: Graph, rounded: Graph, q: Quantisation, x: Floats, reader: Tensor) -> float:
+def apart_uv(graph: Graph, rounded: Graph, q: Quantisation, x: Float32Array, reader: Tensor) -> float:
     """Root-mean-square difference in µV of `rounded` in 8 bits from `graph` in float, whole records."""
     n = x.shape[1] // graph.hop * graph.hop
     batch = torch.from_numpy(np.ascontiguousarray(x[:, :n].transpose(0, 2, 1)))
@@ -120,7 +121,7 @@ def apart_uv(graph: Graph, rounded: Graph, q: Quantisation, x: Floats, reader: T
     return 1000 * float(error.square().mean().sqrt())
 
 
-def _crops(x: Floats, hop: int, rng: np.random.Generator) -> Tensor:
+def _crops(x: Float32Array, hop: int, rng: np.random.Generator) -> Tensor:
     """Random crops of random records, each a cold start as on the device."""
     length = min(CROP, x.shape[1]) // hop * hop
     rows = rng.integers(0, len(x), _BATCH)

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.head import features, regressors
 from ecg_edge.device.inference.load import Model, load_model, read_spec
 from ecg_edge.device.inference.sealed_file import check_seal, read_model_bytes
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.inference.tflite_metadata import is_tflite, read_metadata
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.progress import Progress
 
-Floats = npt.NDArray[np.float32]
-Body = Callable[[Floats], Floats]
+Body = Callable[[Float32Array], Float32Array]
 """Inputs of one record (n_samples, n_inputs) → features (m_samples, n_features), aligned at the start."""
 
 
@@ -46,7 +45,7 @@ def offline(path: Path) -> tuple[ModelSpec, Body, str]:
     session, metadata = open_session(blob, path)
     spec = read_spec(metadata, path)
 
-    def run(x: Floats) -> Floats:
+    def run(x: Float32Array) -> Float32Array:
         n = len(x) // spec.hop * spec.hop
         (y,) = session.run(["features"], {"x": np.ascontiguousarray(x[:n].T[None], np.float32)})
         return np.asarray(y[0].T[spec.lookahead :])
@@ -59,7 +58,7 @@ def _litert(interpreter: Any, spec: ModelSpec) -> Body:
     y_at = interpreter.get_output_details()[0]["index"]
     n = int(x_at["shape"][2])
 
-    def run(x: Floats) -> Floats:
+    def run(x: Float32Array) -> Float32Array:
         """Records shorter than the file's are filled up with zeros; what those touch is cut off again."""
         m = min(n, len(x) // spec.hop * spec.hop)
         padded = np.zeros((n, x.shape[1]), np.float32)
@@ -79,7 +78,7 @@ def bodies(path: Path) -> tuple[ModelSpec, Body, str]:
     return model.spec, streaming(model), model.file_sha256
 
 
-def means(spec: ModelSpec, body: Body, x: Floats, label: str) -> tuple[Floats, Floats]:
+def means(spec: ModelSpec, body: Body, x: Float32Array, label: str) -> tuple[Float32Array, Float32Array]:
     """Features and reconstructed leads of many records.
 
     Parameters

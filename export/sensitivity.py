@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ecg_edge.export import graph_interpreter as interpreter
 from ecg_edge.export.graph import Conv, Graph
 from ecg_edge.export.quantise import Quantisation, fake
+from ecg_edge.firmware_bridge.array_types import Float32Array
 
 MOST_IN_FLOAT = 3
 """Beyond these a file is no longer small; then train for 8 bits, or choose another network."""
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class EightBitCost:
     rms_uv: float
 
 
-def costs(graph: Graph, q: Quantisation, x: Floats, head: Floats) -> list[EightBitCost]:
+def costs(graph: Graph, q: Quantisation, x: Float32Array, head: Float32Array) -> list[EightBitCost]:
     """Cost of every convolution that is in 8 bits, the dearest first.
 
     Parameters

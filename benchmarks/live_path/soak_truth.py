@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.recording.stored_recording import Stored, length, read_stored
+from ecg_edge.firmware_bridge.array_types import BoolArray
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
-BoolArray = npt.NDArray[np.bool_]
 FS, LEADS, LSB_MV = 250, ("I", "II"), 0.0005
 FRAME = 10
 """Samples of each lead in a frame."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.benchmarks.measuring import committed_accuracy as accuracy
 from ecg_edge.benchmarks.measuring.committed_accuracy import Accuracy
@@ -24,7 +23,6 @@ from ecg_edge.firmware_bridge.progress import Progress
 WINDOW_S = 10.0
 OPENINGS = 2
 """Sessions are opened anew for each half of the turns: where memory lies is drawn once per session."""
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-BoolArray = npt.NDArray[np.bool_]
+from ecg_edge.firmware_bridge.array_types import BoolArray
+
 _NEVER = -(2**62)
 
 

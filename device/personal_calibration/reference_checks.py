@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.personal_calibration.fit import Design, fit
 from ecg_edge.device.personal_calibration.reference import Reference
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import CalibrationError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -22,7 +23,6 @@ ALGEBRA_MV = 0.05
 """Largest RMS by which Einthoven's and Goldberger's equations may fail."""
 FLAT_MV = 0.02
 NOISE_MV = 0.1
-FloatArray = npt.NDArray[np.float64]
 
 
 def check(reference: Reference, conditioned: npt.NDArray[np.float32], fs: int) -> list[str]:

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.spec import Personal
+from ecg_edge.firmware_bridge.array_types import FloatArray
 
 FLOOR_MV2 = 1e-3
 WINDOW_S = 10.0
 PRIMED_S = 1.0
 """The estimate begins as so much signal like the reference: a first beat is no covariance."""
-FloatArray = npt.NDArray[np.float64]
 
 
 def divergence(reference: FloatArray, now: FloatArray) -> float:

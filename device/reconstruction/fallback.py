@@ -20,11 +20,11 @@ from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.array_types import BoolArray
 
 AFTER_S = 0.5
 """A lead must be gone for so long: a passing touch of an electrode is left to the usual flags."""
 HISTORY_S = 3.0
-BoolArray = npt.NDArray[np.bool_]
 
 
 def fits(spec: ModelSpec, spare: ModelSpec) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 from scipy import signal
+
+from ecg_edge.firmware_bridge.array_types import FloatArray
 
 _LIKE_S = 1.0
 """So much of the beginning is looked for elsewhere in the recording."""
 _SEARCHED_S = 60.0
-Floats = npt.NDArray[np.float64]
 
 
-def lead_in(mv: Floats, fs: Fraction, n: int) -> Floats:
+def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
     """Return a past for a recording, shape (n_samples, n_leads), at most `n` rows.
 
     The recording itself is the past: the stretch that ends where it is most like its own beginning,
@@ -40,13 +40,13 @@ def lead_in(mv: Floats, fs: Fraction, n: int) -> Floats:
     return np.asarray(mv[max(0, at - n) : at] - (filled[at] - filled[0]), np.float64)
 
 
-def mirrored(mv: Floats, n: int) -> Floats:
+def mirrored(mv: FloatArray, n: int) -> FloatArray:
     """Return `n` rows to go behind a recording: the recording backwards from its last sample."""
     kept = mv[-(n + 1) :]
     return np.asarray(np.pad(kept, ((0, n), (0, 0)), mode="reflect")[len(kept) :], np.float64)
 
 
-def _most_alike(x: Floats, beginning: Floats, earliest: int) -> int:
+def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int) -> int:
     """Row from which `x` differs least from `beginning` when both are centred."""
     n, centred = len(beginning), beginning - beginning.mean(axis=0)
     level = x - np.mean(x, axis=0)
@@ -56,13 +56,13 @@ def _most_alike(x: Floats, beginning: Floats, earliest: int) -> int:
     return earliest + int(np.argmin(difference[earliest:]))
 
 
-def _moving_sum(x: Floats, n: int) -> Floats:
+def _moving_sum(x: FloatArray, n: int) -> FloatArray:
     """Sums of `n` rows in a row, shape (n_samples - n + 1, n_leads)."""
     sums = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0)])
     return np.asarray(sums[n:] - sums[:-n], np.float64)
 
 
-def _filled(mv: Floats) -> Floats:
+def _filled(mv: FloatArray) -> FloatArray:
     """Missing samples replaced by their lead's median."""
     known = np.isfinite(mv)
     level = [float(np.median(c[k])) if k.any() else 0.0 for c, k in zip(mv.T, known.T, strict=True)]

@@ -31,11 +31,11 @@ from ecg_edge.device.reconstruction.conditioned_input import HOLD_S, Conditioned
 from ecg_edge.device.reconstruction.lead_in import lead_in, mirrored
 from ecg_edge.device.reconstruction.short_losses import bridge_short
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.array_types import FloatArray
 
 _PIECE_S = 30
 _PAST_S = 1.0
 """The past is this much longer than the network remembers: the filters settle as well."""
-Floats = npt.NDArray[np.float64]
 
 
 def reconstruct(
@@ -110,7 +110,7 @@ def reconstruct(
     return block if wanted is None else at_rate(block, wanted, -(-len(rows) * wanted // rate))
 
 
-def offline_blocks(model: Model, mv: Floats, fs: Fraction, mains_hz: float | None = None) -> Iterator[LeadBlock]:
+def offline_blocks(model: Model, mv: FloatArray, fs: Fraction, mains_hz: float | None = None) -> Iterator[LeadBlock]:
     """Reconstruct piece by piece what `reconstruct` returns as a whole, at the model's rate.
 
     Parameters
@@ -148,7 +148,7 @@ def offline_blocks(model: Model, mv: Floats, fs: Fraction, mains_hz: float | Non
             yield _short(model, block.rows(first, stop), n_rows)
 
 
-def _past(model: Model, mv: Floats, fs: Fraction, half: int) -> Floats:
+def _past(model: Model, mv: FloatArray, fs: Fraction, half: int) -> FloatArray:
     """The past, in whole hops of the network up to row 0."""
     spec = model.spec
     rows = -(-(spec.receptive_field + round(_PAST_S * spec.fs)) // spec.hop) * spec.hop
@@ -156,7 +156,7 @@ def _past(model: Model, mv: Floats, fs: Fraction, half: int) -> Floats:
     return lead_in(mv, fs, n) if len(mv) else mv
 
 
-def _pieces(mv: Floats, fs: Fraction) -> Iterator[Floats]:
+def _pieces(mv: FloatArray, fs: Fraction) -> Iterator[FloatArray]:
     step = int(_PIECE_S * fs)
     return (mv[a : a + step] for a in range(0, len(mv), step))
 

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.analysis.beat_detector import BeatDetector
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray
 
 _PR_S, _ST_S, _HALF_S = -0.08, 0.10, 0.01
 """Before the QRS; J + 60 ms with J taken 40 ms after R; read as a mean over 20 ms."""
 _QRS_S = 0.06
 _MIN_PEAK_MV = 0.1
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Shift:
     beats: int
 
 
-def beats_of(lead: Floats, fs: int) -> npt.NDArray[np.int64]:
+def beats_of(lead: AnyFloatArray, fs: int) -> npt.NDArray[np.int64]:
     """R peaks of a measured lead, shape (n_samples,) in mV, by the device's own detector."""
     found = BeatDetector(fs).feed(np.asarray(lead), np.ones(len(lead), np.bool_))
     return np.asarray(found, np.int64)
 
 
-def compare(a: Floats, b: Floats, lead: Floats, fs: int, first: int) -> Shift:
+def compare(a: AnyFloatArray, b: AnyFloatArray, lead: AnyFloatArray, fs: int, first: int) -> Shift:
     """Compare two estimates.
 
     Parameters
@@ -83,7 +83,7 @@ def compare(a: Floats, b: Floats, lead: Floats, fs: int, first: int) -> Shift:
     )
 
 
-def _st(x: Floats, at: npt.NDArray[np.int64], fs: int) -> npt.NDArray[np.float64]:
+def _st(x: AnyFloatArray, at: npt.NDArray[np.int64], fs: int) -> npt.NDArray[np.float64]:
     """Median over beats of the ST level above the PR segment, per lead, in mV."""
     half = round(_HALF_S * fs)
     window = np.arange(-half, half + 1)
@@ -91,7 +91,7 @@ def _st(x: Floats, at: npt.NDArray[np.int64], fs: int) -> npt.NDArray[np.float64
     return np.asarray(np.median(st - pr, axis=0), np.float64)
 
 
-def _peak_shift(a: Floats, b: Floats, at: npt.NDArray[np.int64], fs: int) -> npt.NDArray[np.float64]:
+def _peak_shift(a: AnyFloatArray, b: AnyFloatArray, at: npt.NDArray[np.int64], fs: int) -> npt.NDArray[np.float64]:
     """Shift in samples of each beat's largest deflection, shape (n_beats, n_leads); NaN where there is none to see."""
     reach = round(_QRS_S * fs)
     rows = at[:, None] + np.arange(-reach, reach + 1)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.conditioning.fingerprint import fingerprint
 from ecg_edge.device.inference.any_lead import for_leads
@@ -21,6 +20,7 @@ from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.device.verification.fiducials import compare
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, ModelFileError
 
 FP32_LIMIT_UV = 0.1
@@ -32,7 +32,6 @@ _SECONDS, _KEPT_EVERY = 10, 25
 _MARCH_S = 60
 _PEAKS = ((-0.16, 0.025, 0.12), (-0.025, 0.010, -0.12), (0.0, 0.011, 1.0), (0.028, 0.011, -0.25), (0.26, 0.05, 0.28))
 """P, Q, R, S and T: seconds from R, width in seconds, height in mV."""
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Finding:
         return f"{'✓' if self.ok else '✗'} {self.name}: {self.detail}"
 
 
-def stimulus(n_inputs: int, fs: int, seconds: float = _SECONDS) -> Floats:
+def stimulus(n_inputs: int, fs: int, seconds: float = _SECONDS) -> Float32Array:
     """A made-up ECG of 75 beats a minute, shape (n_samples, n_inputs) in mV: sums of Gaussians."""
     t = np.arange(round(seconds * fs)) / fs
     phase = (t + 0.4) % 0.8 - 0.4
@@ -70,12 +69,12 @@ def stimulus(n_inputs: int, fs: int, seconds: float = _SECONDS) -> Floats:
     return np.asarray(out - out.mean(axis=0), np.float32)
 
 
-def answer(model: Model) -> Floats:
+def answer(model: Model) -> Float32Array:
     """What a file reconstructs from the stimulus, one row in 25, shape (n_rows, n_targets) in mV."""
     return means(model, stimulus(model.spec.n_inputs, model.spec.fs))[::_KEPT_EVERY]
 
 
-def means(model: Model, x: Floats) -> Floats:
+def means(model: Model, x: Float32Array) -> Float32Array:
     """Reconstructed leads of inputs streamed from a cold start, shape (m_samples, n_targets) in mV."""
     spec = model.spec
     rows = regressors(spec, features(model, x), x[:, : len(spec.input_leads)])
@@ -171,7 +170,7 @@ def against(model: Model, other: Model) -> list[Finding]:
 
 
 def against_on_record(
-    model: Model, other: Model, inputs: Floats, truth: Floats, limits: tuple[float, float, float]
+    model: Model, other: Model, inputs: Float32Array, truth: Float32Array, limits: tuple[float, float, float]
 ) -> list[Finding]:
     """Compare two files of one training run on a real record.
 

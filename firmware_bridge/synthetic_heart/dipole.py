@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat, FloatArray
+from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat
 
 # Lead vectors after Dower, Clin. Cardiol. 3 (1980) 87.
 _I = (0.632, -0.235, 0.059)

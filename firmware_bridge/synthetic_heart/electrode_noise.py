@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.synthetic_heart.rhythm import FloatArray, Oscillation
+from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Oscillation
 
 _MUSCLE = 0.4
 """Share of the noise amplitude that is muscle rather than white."""

@@ -8,11 +8,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, electrodes_of, lead_name
 from ecg_edge.firmware_bridge.synthetic_heart.dipole import Patient
 from ecg_edge.firmware_bridge.synthetic_heart.electrode_noise import ElectrodeNoise
-from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat, FloatArray, Rhythm
+from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat, Rhythm
 
 _BLOCK = 1024
 _REACH_S = 2.0

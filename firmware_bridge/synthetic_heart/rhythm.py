@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ecg_edge.firmware_bridge.array_types import FloatArray
 
 _RSA = 0.030
 _MAYER = 0.022

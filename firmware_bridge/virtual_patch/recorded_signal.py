@@ -7,15 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError, UsageError
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.firmware_bridge.recordings.recording import MIN_ECG_FS, Recording
 from ecg_edge.firmware_bridge.recordings.resample import resample_rows, resampled_length, values_at
 from ecg_edge.firmware_bridge.virtual_patch.signal_source import DEFAULT_LSB_MV, ArraySource, plain_info, to_counts
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def record_source(

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.train.evaluation.bootstrap import Bootstrap, interval
 from ecg_edge.train.evaluation.delineation import PeakTiming
 
 ST_THRESHOLD_MV = 0.1
 LIMITS_SD = 1.96
-Array = npt.NDArray[np.float64]
 
 
-def amplitude_regression(truth: Array, estimate: Array, boot: Bootstrap | None = None) -> dict[str, Any]:
+def amplitude_regression(truth: FloatArray, estimate: FloatArray, boot: Bootstrap | None = None) -> dict[str, Any]:
     """Regression to the mean of one lead's amplitude (Bland & Altman 1986; Presacan et al. 2025).
 
     Parameters
@@ -55,7 +54,7 @@ def amplitude_regression(truth: Array, estimate: Array, boot: Bootstrap | None =
     return doc
 
 
-def _shrinkage(sums: Array) -> dict[str, Array]:
+def _shrinkage(sums: FloatArray) -> dict[str, FloatArray]:
     """Figures from sums of (1, t, e, t², e², te), shape (n, 6)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = sums[:, 1:] / sums[:, :1]
@@ -70,7 +69,7 @@ def _shrinkage(sums: Array) -> dict[str, Array]:
         }
 
 
-def st_levels(truth: Array, estimate: Array, boot: Bootstrap | None = None) -> dict[str, Any]:
+def st_levels(truth: FloatArray, estimate: FloatArray, boot: Bootstrap | None = None) -> dict[str, Any]:
     """ST level of one lead: its error, and what happens at the threshold of 0.1 mV.
 
     Parameters
@@ -122,7 +121,7 @@ def st_levels(truth: Array, estimate: Array, boot: Bootstrap | None = None) -> d
     return doc
 
 
-def _st_shares(names: tuple[str, ...], sums: Array) -> dict[str, Array]:
+def _st_shares(names: tuple[str, ...], sums: FloatArray) -> dict[str, FloatArray]:
     s = dict(zip(names, sums.T, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         wrong = s["false_positives"] + s["false_negatives"]
@@ -136,7 +135,7 @@ def _st_shares(names: tuple[str, ...], sums: Array) -> dict[str, Array]:
         }
 
 
-def _unexplained(t: Array, e: Array) -> float | None:
+def _unexplained(t: FloatArray, e: FloatArray) -> float | None:
     if len(t) < 3 or not np.ptp(t) or not np.ptp(e):
         return None
     return float(1 - np.corrcoef(t, e)[0, 1] ** 2)
@@ -168,7 +167,7 @@ def r_peak_timing(records: list[PeakTiming], boot: Bootstrap | None = None) -> d
     return doc
 
 
-def _timing_shares(sums: Array) -> dict[str, Array]:
+def _timing_shares(sums: FloatArray) -> dict[str, FloatArray]:
     true, found, matched, signed, absolute = sums.T
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
@@ -179,12 +178,12 @@ def _timing_shares(sums: Array) -> dict[str, Array]:
         }
 
 
-def _finite(values: dict[str, Array]) -> dict[str, float | None]:
+def _finite(values: dict[str, FloatArray]) -> dict[str, float | None]:
     return {k: float(v[0]) if np.isfinite(v[0]) else None for k, v in values.items()}
 
 
 def coverage(
-    hits: Array, widths_mv: Array, leads: tuple[str, ...], boot: Bootstrap | None = None
+    hits: FloatArray, widths_mv: FloatArray, leads: tuple[str, ...], boot: Bootstrap | None = None
 ) -> dict[str, dict[str, Any]]:
     """Coverage and width of the stated interval, per lead.
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray
+
 LEVEL = 0.95
 RESAMPLES = 1000
 MIN_UNITS = 5
 """With fewer there are no intervals: resampling two patients says nothing about a third."""
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Bootstrap:
         draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
         return cls(over, unit, draws.astype(np.float64), seed)
 
-    def sums(self, x: Floats) -> npt.NDArray[np.float64]:
+    def sums(self, x: AnyFloatArray) -> npt.NDArray[np.float64]:
         """Sum over the records of each resample.
 
         Parameters
@@ -81,7 +82,7 @@ class Bootstrap:
         return {"level": LEVEL, "over": self.over, "units": units, "resamples": resamples, "seed": self.seed}
 
 
-def interval(values: Floats) -> list[float] | None:
+def interval(values: AnyFloatArray) -> list[float] | None:
     """Percentile interval of resampled values, shape (n_resamples,); None where none is finite."""
     finite = values[np.isfinite(values)]
     if not len(finite):

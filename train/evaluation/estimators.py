@@ -12,13 +12,12 @@ import numpy.typing as npt
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import load_model
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray
 from ecg_edge.firmware_bridge.errors import CheckpointError, LeadMismatchError, UsageError
 from ecg_edge.train.evaluation.scoring import Estimator, IntervalEstimator, streamed_with_interval
 
 if TYPE_CHECKING:
     from ecg_edge.train.network.unet import NetSpec
-
-Samples = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -146,11 +145,11 @@ def from_run(path: Path) -> Subject:
         raise UsageError("an any-lead run has no single table", "read its history.jsonl, which has one per lead set")
     calibration = HeadFigures.load(run.calibration_file) if run.calibration_file.is_file() else None
 
-    def estimate(x: npt.NDArray[np.float32]) -> tuple[Samples, Samples | None]:
+    def estimate(x: npt.NDArray[np.float32]) -> tuple[AnyFloatArray, AnyFloatArray | None]:
         n, late = len(x) // spec.hop * spec.hop, spec.lookahead
         with torch.no_grad():
             mean, log_scale = model(torch.from_numpy(np.ascontiguousarray(x[None, :n].transpose(0, 2, 1))))
-        mv: Samples = mean.numpy()[0].T[late:]
+        mv: AnyFloatArray = mean.numpy()[0].T[late:]
         if calibration is None:
             return mv, None
         return mv, np.asarray(np.exp(log_scale.numpy()[0].T[late:]) * calibration.interval_factors)

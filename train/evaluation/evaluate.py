@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import MissingExtraError
 from ecg_edge.train.data.datasets import Dataset
 from ecg_edge.train.data.prepare import Prepared, prepare
@@ -19,7 +20,7 @@ from ecg_edge.train.evaluation.bootstrap import RESAMPLES, Bootstrap
 from ecg_edge.train.evaluation.delineation import ST_AFTER_J_S, Delineator
 from ecg_edge.train.evaluation.estimators import Subject
 from ecg_edge.train.evaluation.landmark_cache import RememberingDelineator
-from ecg_edge.train.evaluation.measure import LITERATURE_BAND_HZ, Array, Beats, Measurements, Measurer
+from ecg_edge.train.evaluation.measure import LITERATURE_BAND_HZ, Beats, Measurements, Measurer
 from ecg_edge.train.evaluation.metrics_table import diagnostic_groups, full_table, rows_of
 
 DIAGNOSTIC_HIGHPASS_HZ = 0.05
@@ -39,7 +40,7 @@ class Evaluation:
     """
 
     doc: dict[str, Any]
-    r_amplitudes_mv: dict[str, Array]
+    r_amplitudes_mv: dict[str, FloatArray]
 
 
 def evaluate(
@@ -202,7 +203,7 @@ def _beats(subject: Subject, got: Measurements, boot: Bootstrap, by: str) -> dic
     return doc
 
 
-def _r_amplitudes(subject: Subject, found: list[Beats | None]) -> dict[str, Array]:
+def _r_amplitudes(subject: Subject, found: list[Beats | None]) -> dict[str, FloatArray]:
     pairs = {
         lead: np.stack([_column(found, of, "r", k) for of in ("truth", "estimate")], axis=1)
         for k, lead in enumerate(subject.targets)
@@ -210,6 +211,6 @@ def _r_amplitudes(subject: Subject, found: list[Beats | None]) -> dict[str, Arra
     return {lead: p[np.isfinite(p).all(axis=1)] for lead, p in pairs.items()}
 
 
-def _column(found: list[Beats | None], which: str, wave: str, k: int) -> Array:
+def _column(found: list[Beats | None], which: str, wave: str, k: int) -> FloatArray:
     """One amplitude of one lead over records, NaN where not measured."""
     return np.array([np.nan if b is None else getattr(getattr(b, which), wave)[k] for b in found], np.float64)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import signal
 
 from ecg_edge.device.lead_algebra import BASIS, measured
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
@@ -19,7 +20,6 @@ from ecg_edge.train.evaluation.scoring import SCORED_FROM_S, Estimator
 
 LITERATURE_BAND_HZ = (0.67, 40.0)
 _BAND_ORDER = 2
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Measurements:
     """
 
     figures: dict[str, list[metrics.LeadFigures]] = field(default_factory=dict)
-    hits: list[Array] = field(default_factory=list)
-    widths_mv: list[Array] = field(default_factory=list)
-    twin_ms: list[Array] = field(default_factory=list)
-    twin_max: list[Array] = field(default_factory=list)
+    hits: list[FloatArray] = field(default_factory=list)
+    widths_mv: list[FloatArray] = field(default_factory=list)
+    twin_ms: list[FloatArray] = field(default_factory=list)
+    twin_max: list[FloatArray] = field(default_factory=list)
     beats: list[Beats | None] = field(default_factory=list)
     timing: list[list[PeakTiming]] = field(default_factory=list)
 
@@ -136,7 +136,7 @@ class Measurer:
         if self._delineator is not None:
             self._delineate(self._delineator, record[:n], guess, diagnostic)
 
-    def _score(self, name: str, truth: metrics.Floats, guess: metrics.Floats) -> None:
+    def _score(self, name: str, truth: AnyFloatArray, guess: AnyFloatArray) -> None:
         rows = metrics.figures(truth[None, self._first :], guess[None, self._first :], self._subject.targets)
         self.done.figures.setdefault(name, []).append(rows)
 
@@ -144,7 +144,7 @@ class Measurer:
         self,
         by: Delineator,
         record: npt.NDArray[np.float32],
-        guess: metrics.Floats,
+        guess: AnyFloatArray,
         diagnostic: npt.NDArray[np.float32] | None,
     ) -> None:
         fs, truth = self._subject.fs, record[:, self._out]
@@ -161,7 +161,7 @@ def _nothing(n: int) -> Iterator[None]:
     return iter([None] * n)
 
 
-def literature_band(fs: int) -> Array | None:
+def literature_band(fs: int) -> FloatArray | None:
     """The usual band of publications, 0.67-40 Hz, to be run forwards and backwards.
 
     Returns

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _nanmean(x: npt.NDArray[np.float64]) -> float:
     return float(finite.mean()) if len(finite) else 0.0
 
 
-def figures(truth: Floats, estimate: Floats, leads: tuple[str, ...]) -> LeadFigures:
+def figures(truth: AnyFloatArray, estimate: AnyFloatArray, leads: tuple[str, ...]) -> LeadFigures:
     """Compare estimates with the truth.
 
     Parameters

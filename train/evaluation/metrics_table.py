@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation.bootstrap import Bootstrap, interval
 from ecg_edge.train.evaluation.metrics import LeadFigures
@@ -15,7 +16,6 @@ SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 """Diagnostic superclasses of PTB-XL (Wagner et al. 2020); a record may be of several."""
 _MOST_GROUPS = 12
 _WORST_PERCENT = 5
-Array = npt.NDArray[np.float64]
 
 
 def full_table(figures: LeadFigures, boot: Bootstrap | None = None) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _add_intervals(doc: dict[str, Any], figures: LeadFigures, boot: Bootstrap) -
         doc["mean"]["ci"][name] = interval(values.mean(axis=1))
 
 
-def _resampled(f: LeadFigures, boot: Bootstrap) -> dict[str, Array]:
+def _resampled(f: LeadFigures, boot: Bootstrap) -> dict[str, FloatArray]:
     """Each figure in each resample, shape (n_resamples, n_leads)."""
     prd = _prd(f)
     count = {name: boot.sums(np.isfinite(x)) for name, x in (("all", f.mse_mv2), ("r", f.r), ("prd", prd))}
@@ -73,16 +73,16 @@ def _resampled(f: LeadFigures, boot: Bootstrap) -> dict[str, Array]:
     }
 
 
-def _prd(f: LeadFigures) -> Array:
+def _prd(f: LeadFigures) -> FloatArray:
     return 100 * np.sqrt(_quotient(f.mse_mv2, f.energy_mv2))
 
 
-def _means(x: Array) -> Array:
+def _means(x: FloatArray) -> FloatArray:
     """Column means without NaN; NaN where nothing is left."""
     return _quotient(np.nansum(x, axis=0), np.isfinite(x).sum(axis=0).astype(np.float64))
 
 
-def _quotient(a: Array, b: Array) -> Array:
+def _quotient(a: FloatArray, b: FloatArray) -> FloatArray:
     """Divide a by b; NaN where b is 0."""
     return np.asarray(np.divide(a, b, out=np.full(np.shape(a), np.nan), where=np.asarray(b) > 0))
 

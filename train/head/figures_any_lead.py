@@ -11,6 +11,7 @@ import torch
 
 from ecg_edge.device.inference.spec import LeadSubset
 from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
@@ -24,7 +25,6 @@ from ecg_edge.train.network.unet import NetSpec, Reconstructor
 
 _MOMENT_RECORDS = 4096
 """Second moments of a hundred regressors over as many records of 8 s are known to a percent."""
-Floats = npt.NDArray[np.float32]
 
 
 def finalise_any(model: Reconstructor, train: Prepared, validation: Prepared, path: Path) -> None:
@@ -84,7 +84,7 @@ def _tensor(model: Reconstructor, data: Prepared, rows: slice, leads: tuple[str,
     return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
 
 
-def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Floats:
+def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Float32Array:
     """As `design.regressors` orders them, of the leads that are there."""
     skip = round(SCORED_FROM_S * model.spec.fs) + model.spec.lookahead
     total, count = np.zeros(()), 0
@@ -105,7 +105,7 @@ def _regressors(
 
 
 @torch.no_grad()
-def _interval(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> tuple[Floats, float]:
+def _interval(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> tuple[Float32Array, float]:
     """Factor per basis lead so that mean ± factor × scale covers `figures.LEVEL`, and the settling time."""
     spec, ratios, square = model.spec, [], []
     hidden = [BASIS.index(lead) for lead in missing_basis(leads)]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.personal_calibration import fit as calibration
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head.design import head_weights, inputs, regressors
@@ -27,7 +28,6 @@ MIN_PAIRS = 30
 _RIDGE, _TOWARD = 0.003, 0.5
 """Of the factors themselves: a small pull toward a half."""
 _ERROR_FLOOR_MV = 0.02
-FloatArray = npt.NDArray[np.float64]
 
 
 def learn(model: Reconstructor, data: Prepared, moments: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ecg_edge.device.inference.head import layout_of
@@ -19,10 +18,9 @@ from ecg_edge.device.inference.load import read_spec
 from ecg_edge.device.inference.sealed_file import check_seal, read_model_bytes
 from ecg_edge.device.inference.shipped import resolve
 from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import MissingExtraError, ModelFileError
 from ecg_edge.train.network.unet import CausalConv, NetSpec, Reconstructor
-
-Floats = npt.NDArray[np.float32]
 
 
 def load_file(file: Path | str) -> Reconstructor:
@@ -96,14 +94,14 @@ def _geometry(spec: ModelSpec, constants: dict[str, Any], dilations: dict[str, i
     return net
 
 
-def _float_weight(name: str, constants: dict[str, Any]) -> Floats:
+def _float_weight(name: str, constants: dict[str, Any]) -> Float32Array:
     """Weights of shape (out, in, tap), out of 8 bits where they are."""
     w = np.array(constants[f"{name}_w"], np.float32)  # a copy: torch wants to be able to write
     scale = constants.get(f"{name}_w_scale")
     return w if scale is None else w * np.asarray(scale, np.float32)[:, None, None]
 
 
-def _float_bias(name: str, constants: dict[str, Any]) -> Floats:
+def _float_bias(name: str, constants: dict[str, Any]) -> Float32Array:
     b = np.array(constants[f"{name}_b"], np.float32)
     return b * np.asarray(constants[f"{name}_b_scale"], np.float32) if f"{name}_b_scale" in constants else b
 

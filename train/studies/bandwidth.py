@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import signal
 
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.train.data import ptbxl
 from ecg_edge.train.data.datasets import open_dataset
@@ -34,7 +34,6 @@ LOW, HIGH, NATIVE = 100, 250, 500
 STUDY = "bandwidth"
 _TUNED_RATE = 0.25
 """Fine-tuning's rate, as a share of the first training's."""
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,8 @@ class _Parts:
         return self._prepare(self._real, (ptbxl.TEST_FOLD,), fs)
 
     def held_against(
-        self, estimate: Callable[[Floats], Floats] | None, net: NetSpec
-    ) -> tuple[Floats, Floats, Floats, tuple[str, ...]]:
+        self, estimate: Callable[[Float32Array], Float32Array] | None, net: NetSpec
+    ) -> tuple[Float32Array, Float32Array, Float32Array, tuple[str, ...]]:
         """Truth, estimate (the truth itself at the network's rate where None), lead I, all at 250 Hz, and the leads."""
         columns = [BASIS.index(lead) for lead in net.target_leads]
         truth, seen = np.asarray(self.test(HIGH).x), np.asarray(self.test(net.fs).x)
@@ -150,7 +149,7 @@ class _Parts:
         return truth[:, :n][:, :, columns], guess[:, :n], truth[:, :n, BASIS.index("I")], net.target_leads
 
 
-def interpolated(x: Floats, fs: int) -> Floats:
+def interpolated(x: Float32Array, fs: int) -> Float32Array:
     """Rows at `fs`, shape (n_records, n_samples, n_leads), as rows at 250 Hz on the axis of the 250 Hz conditioner.
 
     The two conditioners' resamplers delay by different times; the difference is taken out.

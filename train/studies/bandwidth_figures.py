@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import signal
 
 from ecg_edge.device.verification.fiducials import beats_of
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
 
@@ -17,10 +18,9 @@ BAND_HZ = (40.0, 100.0)
 NOTCH_MV = 0.05
 _QRS_S = 0.06
 _SEGMENT = 256
-Floats = npt.NDArray[np.float32]
 
 
-def of(truth: Floats, guess: Floats, lead: Floats, leads: tuple[str, ...]) -> dict[str, Any]:
+def of(truth: Float32Array, guess: Float32Array, lead: Float32Array, leads: tuple[str, ...]) -> dict[str, Any]:
     """All figures of an estimate, from 2.0 s on.
 
     Parameters
@@ -49,7 +49,7 @@ def of(truth: Floats, guess: Floats, lead: Floats, leads: tuple[str, ...]) -> di
     }
 
 
-def _qrs(truth: Floats, guess: Floats, lead: Floats, first: int) -> dict[str, float | int]:
+def _qrs(truth: Float32Array, guess: Float32Array, lead: Float32Array, first: int) -> dict[str, float | int]:
     """Peak-to-peak amplitude of the QRS, and how many turns of `NOTCH_MV` or more it has."""
     reach = round(_QRS_S * FS)
     window = np.arange(-reach, reach + 1)
@@ -85,7 +85,7 @@ def turns(x: npt.NDArray[np.floating]) -> int:
     return sum(len(signal.find_peaks(s * x, prominence=NOTCH_MV)[0]) for s in (1, -1))
 
 
-def _spectrum(truth: Floats, guess: Floats) -> dict[str, float]:
+def _spectrum(truth: Float32Array, guess: Float32Array) -> dict[str, float]:
     """Power in `BAND_HZ` against the truth's, and how much of it is coherent with the truth.
 
     Coherence by Welch's method over the segments of all records together (Bendat & Piersol, section 5.2),

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import signal
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
 FS = 250
 SECONDS = 90.0
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Case:
 
     group: str
     name: str
-    mv: Array
-    beats: Array
+    mv: FloatArray
+    beats: FloatArray
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Shape:
         )
 
 
-def drawn(times: Array, *shapes: Shape) -> Array:
+def drawn(times: FloatArray, *shapes: Shape) -> FloatArray:
     """Sum of the beats' waves at `FS`; the beats take the shapes in turn."""
     at = np.arange(round(SECONDS * FS)) / FS
     y = np.zeros_like(at)
@@ -71,19 +70,19 @@ def drawn(times: Array, *shapes: Shape) -> Array:
     return y
 
 
-def even(bpm: float, rng: np.random.Generator, spread: float = 0.02) -> Array:
+def even(bpm: float, rng: np.random.Generator, spread: float = 0.02) -> FloatArray:
     """Beat times of a rhythm with a little or much variation."""
     rr = 60 / bpm * np.clip(1 + spread * rng.standard_normal(2000), 0.45, 2.2)
     times = 0.5 + np.cumsum(rr)
     return np.asarray(times[times < SECONDS - 0.6])
 
 
-def white(rng: np.random.Generator, mv: float) -> Array:
+def white(rng: np.random.Generator, mv: float) -> FloatArray:
     """White noise of the given RMS."""
     return mv * rng.standard_normal(round(SECONDS * FS))
 
 
-def band(rng: np.random.Generator, mv: float, low: float, high: float) -> Array:
+def band(rng: np.random.Generator, mv: float, low: float, high: float) -> FloatArray:
     """Gaussian noise in a band, of the given RMS."""
     sos = signal.butter(2, [low, high], "bandpass", fs=FS, output="sos")
     x = signal.sosfilt(sos, rng.standard_normal(round(SECONDS * FS) + FS))[FS:]
@@ -99,7 +98,7 @@ def cases(seed: int = 0) -> Iterator[Case]:
 def heartless(seed: int = 0) -> Iterator[Case]:
     """Inputs without a heart: no rate may be stated."""
     rng = np.random.default_rng([seed, 99])
-    t: Array = np.arange(round(SECONDS * FS)) / FS
+    t: FloatArray = np.arange(round(SECONDS * FS)) / FS
     none = np.zeros(0)
     for mv in (0.005, 0.02, 0.05, 0.2, 1.0):
         yield Case("noise", f"white {1e3 * mv:.0f} µV", white(rng, mv), none)

@@ -23,15 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.train.studies.beat_cases import FS, SECONDS, Case, cases, heartless
 
-Array = npt.NDArray[np.float64]
-Detector = Callable[[Array, int], Array]
+Detector = Callable[[FloatArray, int], FloatArray]
 TOLERANCE_S, FROM_S, RATE_FROM_S = 0.15, 5.0, 12
 RATE_OFF, RATE_OFF_PER_MINUTE = 0.1, 5.0
 MODEL_FS, HOP = 100, 8
@@ -44,11 +43,11 @@ _NEUROKIT = ("neurokit", "pantompkins1985", "hamilton2002", "engzeemod2012", "el
 class Followed:
     """What the device's detector reports of one lead: beats in seconds of the record, and the rate once a second."""
 
-    beats: Array
-    rates: Array
+    beats: FloatArray
+    rates: FloatArray
 
 
-def follow(mv: Array, fs: int, detector: BeatDetector | None = None) -> Followed:
+def follow(mv: FloatArray, fs: int, detector: BeatDetector | None = None) -> Followed:
     """Run the conditioner and the detector hop by hop, as a live run does."""
     conditioner = Conditioner(fs, MODEL_FS, 1, ConditioningSpec(), 50)
     detector = detector or BeatDetector(MODEL_FS)
@@ -65,7 +64,7 @@ def follow(mv: Array, fs: int, detector: BeatDetector | None = None) -> Followed
     )
 
 
-def counted(found: Array, truth: Array, stop: float) -> tuple[int, int, int]:
+def counted(found: FloatArray, truth: FloatArray, stop: float) -> tuple[int, int, int]:
     """Hits, beats and false ones between `FROM_S` and `stop`, one for one within 150 ms."""
     free = list(found)
     hits = beats = 0
@@ -78,7 +77,7 @@ def counted(found: Array, truth: Array, stop: float) -> tuple[int, int, int]:
     return hits, beats, sum(FROM_S < f < stop for f in free)
 
 
-def judged(rates: Array, truth: Array) -> tuple[int, int, int]:
+def judged(rates: FloatArray, truth: FloatArray) -> tuple[int, int, int]:
     """Seconds in which the rate stated is right, wrong, and none, from `RATE_FROM_S` on.
 
     Right is within 10 % or 5/min of the mean or the median of the last eight true intervals.
@@ -109,31 +108,31 @@ def others() -> dict[str, Detector]:
     return found
 
 
-def _xqrs(mv: Array, fs: int) -> Array:
+def _xqrs(mv: FloatArray, fs: int) -> FloatArray:
     from wfdb import processing
 
     return np.asarray(processing.xqrs_detect(mv, fs, verbose=False)) / fs
 
 
-def _gqrs(mv: Array, fs: int) -> Array:
+def _gqrs(mv: FloatArray, fs: int) -> FloatArray:
     from wfdb import processing
 
     return np.asarray(processing.gqrs_detect(mv, fs)) / fs
 
 
-def _neurokit(mv: Array, fs: int, method: str) -> Array:
+def _neurokit(mv: FloatArray, fs: int, method: str) -> FloatArray:
     import neurokit2
 
     clean = neurokit2.ecg_clean(mv, fs, method=method)
     return np.asarray(neurokit2.ecg_peaks(clean, fs, method=method)[1]["ECG_R_Peaks"]) / fs
 
 
-def _py_ecg(mv: Array, fs: int, method: str) -> Array:
+def _py_ecg(mv: FloatArray, fs: int, method: str) -> FloatArray:
     detectors = importlib.import_module("ecgdetectors").Detectors(fs)
     return np.asarray(getattr(detectors, method)(mv)) / fs
 
 
-def _sleepecg(mv: Array, fs: int) -> Array:
+def _sleepecg(mv: FloatArray, fs: int) -> FloatArray:
     return np.asarray(importlib.import_module("sleepecg").detect_heartbeats(mv, fs)) / fs
 
 
@@ -164,7 +163,7 @@ def earlier(file: Path) -> Detector:
     sys.modules["earlier"] = module
     spec.loader.exec_module(module)
 
-    def run(mv: Array, fs: int) -> Array:
+    def run(mv: FloatArray, fs: int) -> FloatArray:
         return follow(mv, fs, module.BeatDetector(MODEL_FS)).beats
 
     return run
@@ -172,8 +171,8 @@ def earlier(file: Path) -> Detector:
 
 def study(folder: Path, seeds: int, rivals: dict[str, Detector]) -> dict[str, Any]:
     """Counts of every detector in every group; of the device's, the rate as well."""
-    counts: dict[str, dict[str, Array]] = {}
-    rate: dict[str, Array] = {}
+    counts: dict[str, dict[str, FloatArray]] = {}
+    rate: dict[str, FloatArray] = {}
     for group, fs, case in _inputs(folder, seeds):
         stop = len(case.mv) / fs - 1
         ours = follow(case.mv, fs)
@@ -191,14 +190,14 @@ def study(folder: Path, seeds: int, rivals: dict[str, Detector]) -> dict[str, An
     }
 
 
-def _row(c: Array) -> dict[str, Any]:
+def _row(c: FloatArray) -> dict[str, Any]:
     hits, beats, false = (int(v) for v in c)
     se = round(100 * hits / beats, 2) if beats else None
     precision = round(100 * hits / (hits + false), 2) if hits else None
     return {"beats": beats, "se_percent": se, "precision_percent": precision, "false": false}
 
 
-def _quietly(run: Detector, mv: Array, fs: int) -> Array:
+def _quietly(run: Detector, mv: FloatArray, fs: int) -> FloatArray:
     """A detector that fails on a record has found nothing."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

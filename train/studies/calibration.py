@@ -18,6 +18,7 @@ from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.personal_calibration.fit import DRIFT, Design, Fit, calibrated, design, fit
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
@@ -30,8 +31,6 @@ from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
 
 SPLIT_S = 5.0
 HARM = 1.05
-Record = npt.NDArray[np.float32]
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Trial:
 
     patient: str
     ecg_id: int
-    reference: Record
-    worn: Record
+    reference: Float32Array
+    worn: Float32Array
     first: int
 
 
@@ -60,8 +59,8 @@ class Scores:
     """What the trials of one protocol yield, before and after calibration; one entry per trial."""
 
     figures: list[metrics.LeadFigures] = field(default_factory=list)
-    hits: list[Array] = field(default_factory=list)
-    widths_mv: list[Array] = field(default_factory=list)
+    hits: list[FloatArray] = field(default_factory=list)
+    widths_mv: list[FloatArray] = field(default_factory=list)
     waves: list[Amplitudes | None] = field(default_factory=list)
 
 
@@ -99,7 +98,7 @@ def columns(model: Model) -> tuple[list[int], list[int]]:
     return [BASIS.index(x) for x in spec.input_leads], [BASIS.index(x) for x in spec.target_leads]
 
 
-def reference_design(model: Model, reference: Record) -> Design:
+def reference_design(model: Model, reference: Float32Array) -> Design:
     """Design of a conditioned reference of eight basis leads."""
     read, hidden = columns(model)
     return design(model, np.ascontiguousarray(reference[:, read]), reference[:, hidden].astype(np.float64))
@@ -189,7 +188,7 @@ def _summary(model: Model, s: Scores, boot: Bootstrap) -> dict[str, Any]:
     return doc
 
 
-def _waves(s: Scores, which: str, k: int, n: int) -> tuple[Array, Array]:
+def _waves(s: Scores, which: str, k: int, n: int) -> tuple[FloatArray, FloatArray]:
     """One amplitude of one lead in truth and estimate, NaN where not measured."""
     truth, estimate = (
         np.array([np.nan if w is None else getattr(w, which)[column] for w in s.waves], np.float64)

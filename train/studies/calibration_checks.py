@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
@@ -15,11 +14,10 @@ from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.personal_calibration.fit import fit
 from ecg_edge.device.personal_calibration.reference_checks import flags, unlike
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.studies.calibration import Trial, columns, of_others, reference_design, worn_as
-
-Record = npt.NDArray[np.float64]
 
 
 def rates(model: Model, data: Prepared, trials: list[Trial]) -> list[dict[str, Any]]:
@@ -80,7 +78,7 @@ def _arms_while_worn(data: Prepared) -> dict[str, Any]:
     return _row("LA and RA exchanged, told from lead I while worn", hits, n, alarms, n)
 
 
-def _arms_score(basis: Record, fs: int) -> float | None:
+def _arms_score(basis: FloatArray, fs: int) -> float | None:
     mv = (basis @ twelve_from_basis().T).astype(np.float32)
     good, zero = np.ones(mv.shape, np.bool_), np.zeros(mv.shape, np.float32)
     beat = RepresentativeBeat(fs)
@@ -89,16 +87,16 @@ def _arms_score(basis: Record, fs: int) -> float | None:
     return beat.arms_score()
 
 
-def _arms(x: Record) -> Record:
+def _arms(x: FloatArray) -> FloatArray:
     """I turns round and II becomes III; the chest leads' reference, the mean of the three limbs, stays."""
-    out: Record = x.copy()
+    out: FloatArray = x.copy()
     i, ii = BASIS.index("I"), BASIS.index("II")
     out[:, i], out[:, ii] = -x[:, i], x[:, ii] - x[:, i]
     return out
 
 
-def _first_chest_leads(x: Record) -> Record:
-    out: Record = x.copy()
+def _first_chest_leads(x: FloatArray) -> FloatArray:
+    out: FloatArray = x.copy()
     v = [BASIS.index("V1"), BASIS.index("V2")]
     out[:, v] = x[:, v[::-1]]
     return out

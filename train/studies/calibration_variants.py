@@ -7,31 +7,30 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.personal_calibration.fit import AGAIN_SHARE, AGAIN_STRENGTH, Design, change, fit, prior
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
-from ecg_edge.train.studies.calibration import HARM, Record, Trial, columns, recordings, reference_design
+from ecg_edge.train.studies.calibration import HARM, Trial, columns, recordings, reference_design
 
-Array = npt.NDArray[np.float64]
-Estimate = Callable[[ModelSpec, Sequence[Design], Design], Array]
+Estimate = Callable[[ModelSpec, Sequence[Design], Design], FloatArray]
 """From references and what is worn to the estimated leads of the latter."""
 RIDGE = 100.0
 
 
-def _own(spec: ModelSpec, references: Sequence[Design], worn: Design) -> Array:
+def _own(spec: ModelSpec, references: Sequence[Design], worn: Design) -> FloatArray:
     return np.asarray(worn.regressors @ spec.head.mean.astype(np.float64))
 
 
 def _affine(with_gain: bool) -> Estimate:
     """An offset per lead, or a gain and an offset, by least squares."""
 
-    def estimate(spec: ModelSpec, references: Sequence[Design], worn: Design) -> Array:
+    def estimate(spec: ModelSpec, references: Sequence[Design], worn: Design) -> FloatArray:
         x = np.concatenate([d.regressors @ spec.head.mean.astype(np.float64) for d in references])
         t, now = np.concatenate([d.truth for d in references]), _own(spec, references, worn)
         gain = ((x - x.mean(0)) * (t - t.mean(0))).sum(0) / ((x - x.mean(0)) ** 2).sum(0) if with_gain else 1.0
@@ -43,7 +42,7 @@ def _affine(with_gain: bool) -> Estimate:
 def _part(keep: Callable[[ModelSpec], slice], strength: float = RIDGE, share: float = 1.0) -> Estimate:
     """Ridge on some of the head's regressors, the rest as shipped."""
 
-    def estimate(spec: ModelSpec, references: Sequence[Design], worn: Design) -> Array:
+    def estimate(spec: ModelSpec, references: Sequence[Design], worn: Design) -> FloatArray:
         rows, head = keep(spec), spec.head.mean.astype(np.float64)
         x = np.concatenate([d.regressors for d in references])
         rest = np.concatenate([d.truth for d in references]) - x @ head
@@ -54,7 +53,7 @@ def _part(keep: Callable[[ModelSpec], slice], strength: float = RIDGE, share: fl
 
 
 def _fitted(again: bool) -> Estimate:
-    def estimate(spec: ModelSpec, references: Sequence[Design], worn: Design) -> Array:
+    def estimate(spec: ModelSpec, references: Sequence[Design], worn: Design) -> FloatArray:
         found = fit(spec, references)
         return np.asarray(worn.regressors @ (found.again if again else found.mean))
 
@@ -113,7 +112,7 @@ class _Tally:
         self._figures: list[metrics.LeadFigures] = []
         self._harmed = 0
 
-    def add(self, spec: ModelSpec, worn: Design, guess: Array) -> None:
+    def add(self, spec: ModelSpec, worn: Design, guess: FloatArray) -> None:
         """Take one wearer."""
         own = metrics.figures(worn.truth[None], _own(spec, (), worn)[None], spec.target_leads)
         mine = metrics.figures(worn.truth[None], guess[None], spec.target_leads)
@@ -136,17 +135,17 @@ def _worn(model: Model, t: Trial) -> Design:
     return Design(whole.regressors[max(0, n) :], whole.truth[max(0, n) :])
 
 
-def _aligned(model: Model, t: Trial) -> Record:
+def _aligned(model: Model, t: Trial) -> Float32Array:
     """What is worn with its measured leads mapped so that they vary together as in the reference."""
     read, _ = columns(model)
     first = model.spec.fs
     a, b = (_root(x[first:, read].astype(np.float64)) for x in (t.reference, t.worn))
-    out: Record = t.worn.copy()
+    out: Float32Array = t.worn.copy()
     out[:, read] = (t.worn[:, read] @ np.linalg.solve(b, a)).astype(np.float32)
     return out
 
 
-def _root(x: Array) -> Array:
+def _root(x: FloatArray) -> FloatArray:
     """Symmetric square root of the second moments."""
     values, vectors = np.linalg.eigh(x.T @ x / len(x) + 1e-6 * np.eye(x.shape[1]))
     return np.asarray((vectors * np.sqrt(values)) @ vectors.T)

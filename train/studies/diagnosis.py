@@ -23,6 +23,7 @@ from ecg_edge.device.inference.shipped import shipped_models
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.personal_calibration.fit import fit
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
@@ -44,8 +45,6 @@ JUDGE, TRAINING_JUDGE = "second", "judge"
 REAL, ZERO, RIDGE, RIVAL = "real leads", "zero", "ridge 31", "classifier of the measured leads alone"
 BEFORE, AFTER = "not calibrated, seconds 5–10", "calibrated on seconds 1–5, seconds 5–10"
 EPOCHS = 15
-Said = npt.NDArray[np.float32]
-Limits = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,13 @@ class Bench:
 
     out: Path
     judge: Judge
-    limits: Limits
+    limits: FloatArray
     test: Prepared
-    true: Said
+    true: Float32Array
     boot: Bootstrap
     key: str
 
-    def said(self, name: str, of: str, ask: Callable[[], Said]) -> Said:
+    def said(self, name: str, of: str, ask: Callable[[], Float32Array]) -> Float32Array:
         """Probabilities of a row, asked once; `of` is the digest of what is asked."""
         digest = hashlib.sha256(f"{self.key} {name} {of}".encode()).hexdigest()[:12]
         file = self.out / "said" / f"{name.replace(' ', '-').replace(',', '')}-{digest}.npy"
@@ -89,12 +88,17 @@ class Bench:
             part.replace(file)
         return np.asarray(np.load(file), np.float32)
 
-    def judged(self, x: npt.NDArray[np.float32], from_s: float = SCORED_FROM_S) -> Said:
+    def judged(self, x: npt.NDArray[np.float32], from_s: float = SCORED_FROM_S) -> Float32Array:
         """What the judge says of records, from a second on."""
         return learn.probabilities(self.judge, x, round(from_s * self.judge.spec.fs))
 
     def row(
-        self, leads: tuple[str, ...], estimate: str, said: Said, real: Said, limits: Limits | None = None
+        self,
+        leads: tuple[str, ...],
+        estimate: str,
+        said: Float32Array,
+        real: Float32Array,
+        limits: FloatArray | None = None,
     ) -> dict[str, Any]:
         """One row of the document; the judge's limits unless others are given."""
         limits = self.limits if limits is None else limits
@@ -172,7 +176,7 @@ class School:
             trainer.fit(lambda epoch, loss: hint(f"{name}, epoch {epoch} of {self.epochs}: loss {loss:.4f}"))
         return learn.load_judge(file)
 
-    def limits(self, judge: Judge) -> Limits:
+    def limits(self, judge: Judge) -> FloatArray:
         """Limits of a judge's probabilities with the highest F1 on validation records."""
         data = self.records(ptbxl.VALIDATION_FOLD)
         said = learn.probabilities(judge, np.asarray(data.x), round(SCORED_FROM_S * judge.spec.fs))
@@ -203,12 +207,12 @@ def _subjects(name: str) -> list[Subject]:
     return [from_model(name, leads) for leads in SPECIALISTS]
 
 
-def _of_subject(bench: Bench, subject: Subject, real: Said) -> Iterator[dict[str, Any]]:
+def _of_subject(bench: Bench, subject: Subject, real: Float32Array) -> Iterator[dict[str, Any]]:
     """A model as streamed; one of fixed leads calibrated as well."""
     name = f"{Path(subject.name).stem} {'-'.join(subject.inputs)}"
     of, x = subject.identity["file_sha256"], np.asarray(bench.test.x)
 
-    def ask() -> Said:
+    def ask() -> Float32Array:
         return bench.judged(shown(x, subject.inputs, subject.targets, lambda r: subject.estimate(r)[0], name))
 
     yield bench.row(subject.inputs, Path(subject.name).stem, bench.said(name, of, ask), real)
@@ -243,7 +247,7 @@ def _worn(bench: Bench, subject: Subject, calibrated: bool, label: str) -> npt.N
 
 
 def _of_leads(
-    bench: Bench, school: School, leads: tuple[str, ...], subject: Subject, real: Said
+    bench: Bench, school: School, leads: tuple[str, ...], subject: Subject, real: Float32Array
 ) -> list[dict[str, Any]]:
     """What needs no network: a linear estimate, none, and a classifier of the measured leads."""
     x, name, of = np.asarray(bench.test.x), "-".join(leads), subject.identity["file_sha256"]
@@ -252,7 +256,7 @@ def _of_leads(
         ask = lambda: bench.judged(shown(x, leads, subject.targets, linear(weights), f"{name}, ridge"))  # noqa: E731
         rows.append(bench.row(leads, RIDGE, bench.said(f"{name} ridge", of, ask), real))
 
-    def nothing() -> Said:
+    def nothing() -> Float32Array:
         hidden = [BASIS.index(lead) for lead in subject.targets]
         empty = np.array(x)
         empty[:, :, hidden] = 0

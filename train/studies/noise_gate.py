@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import signal
 
 from ecg_edge.device.analysis.noise_gate import NoiseGate, verdict
@@ -23,19 +22,19 @@ from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.train.data import ptbxl
 from ecg_edge.train.data.prepare import prepare
 
-Array = npt.NDArray[np.float64]
 WINDOW, ENDS = 400, (600, 800, 980)
 LEVELS_MV = (0.05, 0.1, 0.2, 0.4, 0.8)
 _MOST = 4.0
 CHEST = [f"V{k}" for k in range(1, 7)]
 
 
-def motion(n: int, rng: np.random.Generator) -> Array:
+def motion(n: int, rng: np.random.Generator) -> FloatArray:
     """Noise from 0.5 to 5 Hz with a few jumps that die away; RMS 1."""
     x = _band(0.5, 5, n, rng)
     for _ in range(rng.poisson(3)):
@@ -44,18 +43,18 @@ def motion(n: int, rng: np.random.Generator) -> Array:
     return np.asarray(x / x.std())
 
 
-def muscle(n: int, rng: np.random.Generator) -> Array:
+def muscle(n: int, rng: np.random.Generator) -> FloatArray:
     """Noise from 10 to 48 Hz; RMS 1."""
     return _band(10, 48, n, rng)
 
 
-def mains(n: int, rng: np.random.Generator) -> Array:
+def mains(n: int, rng: np.random.Generator) -> FloatArray:
     """A tone near 45 Hz, as mains that no notch takes away; RMS 1."""
     hz = 45 + 0.5 * rng.normal()
     return np.asarray(np.sqrt(2) * np.sin(2 * np.pi * hz * np.arange(n) / 100 + rng.uniform(0, 6)))
 
 
-def _band(low: float, high: float, n: int, rng: np.random.Generator) -> Array:
+def _band(low: float, high: float, n: int, rng: np.random.Generator) -> FloatArray:
     x = signal.sosfilt(signal.butter(2, [low, high], "bandpass", fs=100, output="sos"), rng.normal(size=n + 500))[500:]
     return np.asarray(x / x.std())
 
@@ -88,18 +87,18 @@ def made_up(model: Model, folder: Path, records: int) -> list[dict[str, Any]]:
     return [_row(name, level, np.array(found[name, level])) for name, level in sorted(found)]
 
 
-def _chest(model: Model, x: Array) -> Array:
+def _chest(model: Model, x: FloatArray) -> FloatArray:
     """V1 to V6 as they stream."""
     mv = StreamReconstructor(model).feed(x.astype(np.float32)).mv
     return np.asarray(mv[:, [LEADS.index(v) for v in CHEST]], np.float64)
 
 
-def _error(guess: Array, truth: Array) -> float:
+def _error(guess: FloatArray, truth: FloatArray) -> float:
     """Power of the error over that of the leads; above 1 the guess is worthless."""
     return min(_MOST, float(((truth - guess) ** 2).mean() / ((truth - truth.mean(axis=0)) ** 2).mean()))
 
 
-def _row(name: str, level: float, windows: Array) -> dict[str, Any]:
+def _row(name: str, level: float, windows: FloatArray) -> dict[str, Any]:
     both, one, verdicts = windows.T
     worthless, closed = both > 1, verdicts > 0
     chosen = {"both": both, "one": one, "gate": np.where(closed, one, both), "best": np.minimum(both, one)}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.learning import augment
@@ -19,15 +19,16 @@ from ecg_edge.train.runs.checkpoints import reconstruct
 SCORED_FROM_S = 2.0
 _BATCH = 128
 _EVERY = 2
-Batch = npt.NDArray[np.float32]
-Disturb = Callable[[Batch, tuple[str, ...], int, int, np.random.Generator], tuple[Batch, Batch]]
+Disturb = Callable[[Float32Array, tuple[str, ...], int, int, np.random.Generator], tuple[Float32Array, Float32Array]]
 """Records (n, 8, n_samples), the measured leads first; their names, number, rate → inputs, truth."""
 
 
 def _recorder(how: Augmentation) -> Disturb:
     """Another recorder changes truth and inputs alike."""
 
-    def apply(x: Batch, leads: tuple[str, ...], n: int, fs: int, rng: np.random.Generator) -> tuple[Batch, Batch]:
+    def apply(
+        x: Float32Array, leads: tuple[str, ...], n: int, fs: int, rng: np.random.Generator
+    ) -> tuple[Float32Array, Float32Array]:
         x = augment.recorded(x, fs, how, rng)
         return x[:, :n], x[:, n:]
 
@@ -37,7 +38,9 @@ def _recorder(how: Augmentation) -> Disturb:
 def _wearing(how: Augmentation) -> Disturb:
     """What is wrong with the electrodes changes the inputs alone."""
 
-    def apply(x: Batch, leads: tuple[str, ...], n: int, fs: int, rng: np.random.Generator) -> tuple[Batch, Batch]:
+    def apply(
+        x: Float32Array, leads: tuple[str, ...], n: int, fs: int, rng: np.random.Generator
+    ) -> tuple[Float32Array, Float32Array]:
         return augment.measured(x, leads, n, fs, how, rng), x[:, n:]
 
     return apply
@@ -46,7 +49,9 @@ def _wearing(how: Augmentation) -> Disturb:
 def _noise(kind: disturb.Noise, mv: float) -> Disturb:
     """Noise of one RMS in every record."""
 
-    def apply(x: Batch, leads: tuple[str, ...], n: int, fs: int, rng: np.random.Generator) -> tuple[Batch, Batch]:
+    def apply(
+        x: Float32Array, leads: tuple[str, ...], n: int, fs: int, rng: np.random.Generator
+    ) -> tuple[Float32Array, Float32Array]:
         inputs = x[:, :n]
         return np.asarray(inputs + mv * kind(inputs.shape, fs, rng), np.float32), x[:, n:]
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS, missing_basis, of_basis
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.lead_names import SKIN
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
@@ -38,7 +39,6 @@ USUAL: dict[str, tuple[str, ...]] = {
     "EASI's nearest": ("V1-V6", "V2-V6"),
 }
 """Channels that are in use, by the name they have there."""
-FloatArray = npt.NDArray[np.float64]
 
 
 def electrode_sets(n: int) -> list[tuple[str, ...]]:
