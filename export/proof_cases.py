@@ -9,9 +9,8 @@ import numpy as np
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
 from ecg_edge.firmware_bridge.array_types import Float32Array
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
-from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network.inputs import masked
 

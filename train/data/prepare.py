@@ -27,6 +27,8 @@ from ecg_edge.train.data.datasets import KINDS, Dataset, Record
 from ecg_edge.train.data.wfdb_files import with_suffix
 
 PIECE_S = 10
+SCORED_FROM_S = 2.0
+"""Rows of a record before this are not scored: filters and network settle."""
 _BASIS_COLUMNS = [LEADS.index(lead) for lead in BASIS]
 
 

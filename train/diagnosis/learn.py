@@ -21,7 +21,6 @@ from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train.diagnosis.judge import Judge, JudgeSpec
 from ecg_edge.train.runs.checkpoints import write_checkpoint
 
-SCORED_FROM_S = 2.0
 """Judged as evaluated: what a stream shows from there on."""
 _BATCH_JUDGED = 256
 

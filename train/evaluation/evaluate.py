@@ -12,7 +12,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import MissingExtraError
 from ecg_edge.train.data.datasets import Dataset
-from ecg_edge.train.data.prepare import Prepared, prepare
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared, prepare
 from ecg_edge.train.data.ptbxl import TEST_FOLD
 from ecg_edge.train.evaluation import beat_metrics as beats
 from ecg_edge.train.evaluation import scoring
@@ -133,7 +133,7 @@ def _what(subject: Subject, data: Prepared, root: Path | Dataset, fold: int) -> 
         "data": root.kind if isinstance(root, Dataset) else "ptb-xl",
         "fold": fold if folds else None,
         "patients": len({p for p in data.patients if p}),
-        "scored_from_s": scoring.SCORED_FROM_S,
+        "scored_from_s": SCORED_FROM_S,
         "excluded": {str(k): v for k, v in data.excluded.items()},
     }
 

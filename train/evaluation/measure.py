@@ -12,11 +12,11 @@ from scipy import signal
 from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.evaluation.delineation import Amplitudes, Delineator, PeakTiming, amplitudes
 from ecg_edge.train.evaluation.estimators import Subject
-from ecg_edge.train.evaluation.scoring import SCORED_FROM_S, Estimator
+from ecg_edge.train.evaluation.scoring import Estimator
 
 LITERATURE_BAND_HZ = (0.67, 40.0)
 _BAND_ORDER = 2

@@ -12,11 +12,10 @@ from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.head import ridge
 
-SCORED_FROM_S = 2.0
 Estimator = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
 """One record's inputs (n_samples, n_inputs) → its targets (m_samples, n_targets), m ≤ n, aligned at the start."""
 IntervalEstimator = Callable[

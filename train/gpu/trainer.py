@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ecg_edge.device.lead_algebra import BASIS, missing_basis, of_basis
 from ecg_edge.device.placement import guess_from
+from ecg_edge.train.data.prepare import SCORED_FROM_S
 from ecg_edge.train.gpu.draw import DeviceDraw, Drawn
 from ecg_edge.train.gpu.live_teachers import Teacher, answer
 from ecg_edge.train.learning.batches import loss_of
@@ -29,7 +30,6 @@ from ecg_edge.train.network.lead_subsets import SPECIALISTS
 from ecg_edge.train.network.placement_draw import PLACES, Placements
 from ecg_edge.train.network.unet import NetSpec, Reconstructor, adopt
 
-SCORED_FROM_S = 2.0
 _WARM_STEPS = 4
 Unseen = Callable[[Tensor, Tensor, Tensor], Tensor]
 

@@ -12,14 +12,13 @@ import torch
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.head import ridge
 from ecg_edge.train.head.design import inputs, regressors
 from ecg_edge.train.network.unet import Reconstructor
 
 LEVEL = 0.9
 BATCH = 128
-SCORED_FROM_S = 2.0
 _MAX_SETTLING_S = 2.0
 
 

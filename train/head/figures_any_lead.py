@@ -14,10 +14,10 @@ from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.head import ridge
 from ecg_edge.train.head.design import regressors
-from ecg_edge.train.head.figures import BATCH, LEVEL, SCORED_FROM_S, gram_of, settling_of
+from ecg_edge.train.head.figures import BATCH, LEVEL, gram_of, settling_of
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network import placement_draw
 from ecg_edge.train.network.inputs import seen_by

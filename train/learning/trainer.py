@@ -19,7 +19,7 @@ import torch
 from ecg_edge.device.lead_algebra import BASIS, missing_basis
 from ecg_edge.firmware_bridge.errors import CheckpointError, DiskFullError, EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.learning.batch_feed import Feed
 from ecg_edge.train.learning.batches import Batch, loss_of
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from ecg_edge.train.diagnosis.judge import Judge
-
-SCORED_FROM_S = 2.0
 
 
 class Trainer:

@@ -10,8 +10,8 @@ from scipy import signal
 
 from ecg_edge.device.verification.fiducials import beats_of
 from ecg_edge.firmware_bridge.array_types import Float32Array
+from ecg_edge.train.data.prepare import SCORED_FROM_S
 from ecg_edge.train.evaluation import metrics
-from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
 
 FS = 250
 BAND_HZ = (40.0, 100.0)

@@ -21,13 +21,12 @@ from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstruc
 from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import beat_metrics as beats
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.evaluation.bootstrap import Bootstrap
 from ecg_edge.train.evaluation.delineation import Amplitudes, Delineator, amplitudes
 from ecg_edge.train.evaluation.metrics_table import full_table
-from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
 
 SPLIT_S = 5.0
 HARM = 1.05

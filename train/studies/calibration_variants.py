@@ -13,9 +13,8 @@ from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.personal_calibration.fit import AGAIN_SHARE, AGAIN_STRENGTH, Design, change, fit, prior
 from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
-from ecg_edge.train.evaluation.scoring import SCORED_FROM_S
 from ecg_edge.train.studies.calibration import HARM, Trial, columns, recordings, reference_design
 
 Estimate = Callable[[ModelSpec, Sequence[Design], Design], FloatArray]

@@ -29,13 +29,13 @@ from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data import ptbxl
 from ecg_edge.train.data.datasets import Dataset
-from ecg_edge.train.data.prepare import Prepared, prepare
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared, prepare
 from ecg_edge.train.diagnosis import figures, labels, learn
 from ecg_edge.train.diagnosis.judge import Judge, JudgeSpec
 from ecg_edge.train.diagnosis.kept import shown
 from ecg_edge.train.evaluation.bootstrap import Bootstrap
 from ecg_edge.train.evaluation.estimators import Subject, from_model
-from ecg_edge.train.evaluation.scoring import SCORED_FROM_S, linear
+from ecg_edge.train.evaluation.scoring import linear
 from ecg_edge.train.network.lead_subsets import SPECIALISTS
 from ecg_edge.train.runs.run_folder import environment
 from ecg_edge.train.studies import calibration

@@ -9,14 +9,13 @@ import numpy as np
 
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.array_types import Float32Array
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.learning import augment
 from ecg_edge.train.learning import wearable_noise as disturb
 from ecg_edge.train.learning.augment import Augmentation
 from ecg_edge.train.runs.checkpoints import reconstruct
 
-SCORED_FROM_S = 2.0
 _BATCH = 128
 _EVERY = 2
 Disturb = Callable[[Float32Array, tuple[str, ...], int, int, np.random.Generator], tuple[Float32Array, Float32Array]]

@@ -20,11 +20,10 @@ from ecg_edge.device.lead_algebra import BASIS, missing_basis, of_basis
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.lead_names import SKIN
 from ecg_edge.firmware_bridge.progress import Progress
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.runs.run_folder import environment
 
 TAPS = 9
-SCORED_FROM_S = 2.0
 STRENGTH = 1e-4
 USUAL: dict[str, tuple[str, ...]] = {
     "I": ("I",),

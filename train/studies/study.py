@@ -13,9 +13,9 @@ import torch
 
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.console import hint
-from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
-from ecg_edge.train.learning.trainer import SCORED_FROM_S, Trainer
+from ecg_edge.train.learning.trainer import Trainer
 from ecg_edge.train.network.offline_unet import OfflineUNet, centred
 from ecg_edge.train.network.unet import Reconstructor
 from ecg_edge.train.runs.checkpoints import reconstruct
