@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ecg_edge.benchmarks.live_path.soak_truth import FRAME, FS, LEADS, LSB_MV, hold_against
+from ecg_edge.benchmarks.measuring.process import status_kb
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 
@@ -165,14 +165,12 @@ class _Memory:
     """Resident memory of a process over time, in MB."""
 
     def __init__(self, pid: int) -> None:
-        self._status = Path(f"/proc/{pid}/status")
+        self._pid = pid
         self.mb: list[float] = []
 
     def look(self) -> None:
         with contextlib.suppress(OSError):
-            found = re.search(r"VmRSS:\s+(\d+) kB", self._status.read_text())
-            if found:
-                self.mb.append(int(found[1]) / 1024)
+            self.mb.append(status_kb("VmRSS", self._pid) / 1024)
 
     def growth_mb(self) -> float:
         """Mean of the last tenth less that of the first tenth after warm-up."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
 import resource
 import sys
 from pathlib import Path
@@ -11,9 +11,18 @@ from pathlib import Path
 STATUS_FILE, PEAK_RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def status_kb(key: str) -> int:
-    """Return a field of ``/proc/self/status`` in kB."""
-    return next(int(line.split()[1]) for line in STATUS_FILE.read_text().splitlines() if line.startswith(key))
+def status_kb(key: str, pid: int | str = "self") -> int:
+    """Return a field of ``/proc/PID/status`` in kB.
+
+    Raises
+    ------
+    OSError
+        There is no ``/proc``, or the process has ended: it has no memory then.
+    """
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1])
+    raise ProcessLookupError(f"/proc/{pid}/status has no {key}")
 
 
 _RU_MAXRSS_PER_MB = 1024 if sys.platform != "darwin" else 1024**2
@@ -26,9 +35,8 @@ def peak_mb() -> float:
     own pages does not.
     """
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-    except (OSError, StopIteration):
+        return status_kb("VmHWM") / 1024
+    except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RU_MAXRSS_PER_MB
 
 
@@ -39,6 +47,8 @@ def cpu_s(pid: int) -> float:
 
 
 def rss_mb(pid: int) -> float:
-    """Present memory of a process."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else float("nan")
+    """Present memory of a process, in MB; NaN where it has ended."""
+    try:
+        return status_kb("VmRSS", pid) / 1024
+    except ProcessLookupError:
+        return math.nan
