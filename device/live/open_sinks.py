@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -16,6 +15,7 @@ from ecg_edge.device.sinks.systemd import SystemdSink
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, PluginError, UsageError
+from ecg_edge.firmware_bridge.near_names import near_names
 from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
 
 GROUP = "ecg_edge.sinks"
@@ -141,7 +141,7 @@ def make_sink(name: str, request: SinkRequest) -> Sink:
         raise plugins.broken[name]
     if name not in plugins.good:
         known = [*BUILT_IN, *plugins.good]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known
+        near = near_names(name, known, known)
         raise UsageError(f"unknown sink {name!r}", f"--sink one of: {', '.join(near)}")
     try:
         sink: Sink = plugins.good[name](request)

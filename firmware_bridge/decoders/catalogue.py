@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import Any
 
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.near_names import near_names
 from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
 
 
@@ -296,5 +296,5 @@ def find_device(name: str) -> Device:
     if key in plugin_devices().broken:
         raise plugin_devices().broken[key]
     known = {label: device for device in known_devices() for label in (device.name, *device.aliases)}
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in known_devices())
+    near = near_names(key, known, sorted(d.name for d in known_devices()))
     raise UsageError(f"unknown device {name!r}", f"--as one of: {', '.join(near)}, or --as auto")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, Device, plugin_devices
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.near_names import near_names
 
 if TYPE_CHECKING:
     from ecg_edge.firmware_bridge.emulators.emulator import Emulator
@@ -83,5 +83,5 @@ def find_emulated(name: str) -> Emulated:
     known = {label: d for d in (*ours, *foreign) for label in (d.name, *d.aliases)}
     if key in known:
         return Emulated(known[key])
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5) or sorted(d.name for d in known.values())
+    near = near_names(key, known, sorted(d.name for d in known.values()))
     raise UsageError(f"cannot be a device {name!r}", f"simulate --as one of: {', '.join(dict.fromkeys(near))}")
