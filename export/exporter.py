@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.inference.sealed_file import seal
-from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.inference.spec import Head, ModelSpec
 from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.qat import Tuned, tune
@@ -149,24 +149,15 @@ def open_run(run: RunFolder) -> Exporter:
     """
     config = run.read_config()
     network = checkpoints.load_network(run.path)
-    net = network.spec
     head, measured = read_head(network, run.calibration_file)
     graph = from_body(network.body)
     history = run.history()
     best = min(history, key=lambda row: row["mean"]["rmse_mv"]) if history else {}
-    spec = ModelSpec(
-        kind="streaming",
-        input_leads=net.input_leads,
-        target_leads=net.target_leads,
-        fs=net.fs,
-        hop=net.hop,
-        lookahead=net.lookahead,
-        receptive_field=network.body.receptive_field(),
-        n_features=net.n_features,
-        states=onnx_writer.state_specs(graph, None),
-        head=head,
+    spec = described(
+        network,
+        graph,
+        head,
         conditioning=run.conditioning(),
-        model_id=graph.digest(head.mean, head.log_scale),
         training={
             "dataset": config["dataset"],
             "records": config["records"],
@@ -183,3 +174,34 @@ def open_run(run: RunFolder) -> Exporter:
         **measured,
     )
     return Exporter(network, graph, spec)
+
+
+def described(network: Reconstructor, graph: Graph, head: Head, **more: Any) -> ModelSpec:
+    """Return the description of a network's streaming float file.
+
+    Parameters
+    ----------
+    network : Reconstructor
+        In evaluation mode.
+    graph : Graph
+        Folded from its body; its hop counts.
+    head : Head
+        Of the file.
+    **more
+        The description's fields that the network does not state.
+    """
+    net = network.spec
+    return ModelSpec(
+        kind="streaming",
+        input_leads=net.input_leads,
+        target_leads=net.target_leads,
+        fs=net.fs,
+        hop=graph.hop,
+        lookahead=net.lookahead,
+        receptive_field=network.body.receptive_field(),
+        n_features=net.n_features,
+        states=onnx_writer.state_specs(graph, None),
+        head=head,
+        model_id=graph.digest(head.mean, head.log_scale),
+        **more,
+    )

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
-from ecg_edge.device.inference.spec import ModelSpec
-from ecg_edge.export.exporter import Exporter
+from ecg_edge.export.exporter import Exporter, described
 from ecg_edge.export.graph import from_body
-from ecg_edge.export.onnx_writer import state_specs
 from ecg_edge.export.targets import Target
 from ecg_edge.train.head.model_head import plain_head
 from ecg_edge.train.network.unet import NetSpec, Reconstructor
@@ -30,21 +28,12 @@ def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
     """
     net = network.spec
     graph = dataclasses.replace(from_body(network.body), hop=hop or net.hop)
-    head = plain_head(network)
-    spec = ModelSpec(
-        kind="streaming",
-        input_leads=net.input_leads,
-        target_leads=net.target_leads,
-        fs=net.fs,
-        hop=graph.hop,
-        lookahead=net.lookahead,
-        receptive_field=network.body.receptive_field(),
+    spec = described(
+        network,
+        graph,
+        plain_head(network),
         settling_s=0.0,
-        n_features=net.n_features,
-        states=state_specs(graph, None),
-        head=head,
         conditioning=ConditioningSpec(),
-        model_id=graph.digest(head.mean, head.log_scale),
         training={"network": net.to_dict(), "macs_per_hop": graph.macs_per_hop(), "weights": "random"},
         any_lead=net.any_lead,
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,20 +71,33 @@ class HeadFigures:
         CheckpointError
             Missing or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as z:
-                names = [k for k in z.files if k.startswith("ridge_")]
-                return cls(
-                    z["moments"],
-                    z["interval_factors"],
-                    float(z["settling_s"]),
-                    {k.removeprefix("ridge_"): z[k] for k in names},
-                    z["shrink"] if "shrink" in z.files else None,
-                )
-        except (OSError, ValueError, KeyError) as e:
-            raise CheckpointError(
-                f"the run has no usable {path.name}: {e}", "let training finish: ecg-edge train … --resume"
-            ) from e
+        with arrays_of(path) as z:
+            names = [k for k in z.files if k.startswith("ridge_")]
+            return cls(
+                z["moments"],
+                z["interval_factors"],
+                float(z["settling_s"]),
+                {k.removeprefix("ridge_"): z[k] for k in names},
+                z["shrink"] if "shrink" in z.files else None,
+            )
+
+
+@contextmanager
+def arrays_of(path: Path) -> Iterator[Any]:
+    """Open an npz file of figures while it is read.
+
+    Raises
+    ------
+    CheckpointError
+        Missing or damaged, or what is read from it is not there.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            yield z
+    except (OSError, ValueError, KeyError) as e:
+        raise CheckpointError(
+            f"the run has no usable {path.name}: {e}", "let training finish: ecg-edge train … --resume"
+        ) from e
 
 
 def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> HeadFigures:

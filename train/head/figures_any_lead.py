@@ -12,12 +12,11 @@ import torch
 from ecg_edge.device.inference.spec import LeadSubset
 from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
 from ecg_edge.firmware_bridge.array_types import Float32Array
-from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.head import ridge
 from ecg_edge.train.head.design import regressors
-from ecg_edge.train.head.figures import BATCH, LEVEL, gram_of, settling_of
+from ecg_edge.train.head.figures import BATCH, LEVEL, arrays_of, gram_of, settling_of
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network import placement_draw
 from ecg_edge.train.network.inputs import seen_by
@@ -55,22 +54,17 @@ def load(path: Path) -> tuple[tuple[LeadSubset, ...], float]:
     CheckpointError
         Missing or damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as z:
-            found = [
-                LeadSubset(
-                    leads,
-                    z[f"{'+'.join(leads)}/moments"],
-                    z[f"{'+'.join(leads)}/factors"],
-                    {str(t): z[f"{'+'.join(leads)}/ridge_{t}"] for t in ridge.TAPS},
-                )
-                for leads in (tuple(name.partition("/")[0].split("+")) for name in z.files if name.endswith("/factors"))
-            ]
-            return tuple(found), float(z["settling_s"])
-    except (OSError, ValueError, KeyError) as e:
-        raise CheckpointError(
-            f"the run has no usable {path.name}: {e}", "let training finish: ecg-edge train … --resume"
-        ) from e
+    with arrays_of(path) as z:
+        found = [
+            LeadSubset(
+                leads,
+                z[f"{'+'.join(leads)}/moments"],
+                z[f"{'+'.join(leads)}/factors"],
+                {str(t): z[f"{'+'.join(leads)}/ridge_{t}"] for t in ridge.TAPS},
+            )
+            for leads in (tuple(name.partition("/")[0].split("+")) for name in z.files if name.endswith("/factors"))
+        ]
+        return tuple(found), float(z["settling_s"])
 
 
 def listed(spec: NetSpec) -> tuple[tuple[str, ...], ...]:
