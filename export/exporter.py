@@ -20,7 +20,7 @@ from ecg_edge.export.quantise import Quantisation, calibrate
 from ecg_edge.export.targets import Target
 from ecg_edge.firmware_bridge.errors import MissingExtraError
 from ecg_edge.train.head.model_head import read_head
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network.unet import UNet
 from ecg_edge.train.runs import checkpoints
 from ecg_edge.train.runs.run_folder import RunFolder
 
@@ -31,7 +31,7 @@ class Exporter:
 
     Attributes
     ----------
-    network : Reconstructor
+    network : UNet
         In torch, in evaluation mode: the reference.
     graph : Graph
         The folded body.
@@ -41,7 +41,7 @@ class Exporter:
         The body fine-tuned for 8 bits, which int8 files are then written from.
     """
 
-    network: Reconstructor
+    network: UNet
     graph: Graph
     spec: ModelSpec
     tuned: Tuned | None = None
@@ -176,12 +176,12 @@ def open_run(run: RunFolder) -> Exporter:
     return Exporter(network, graph, spec)
 
 
-def described(network: Reconstructor, graph: Graph, head: Head, **more: Any) -> ModelSpec:
+def described(network: UNet, graph: Graph, head: Head, **more: Any) -> ModelSpec:
     """Return the description of a network's streaming float file.
 
     Parameters
     ----------
-    network : Reconstructor
+    network : UNet
         In evaluation mode.
     graph : Graph
         Folded from its body; its hop counts.

@@ -35,11 +35,11 @@ def write(folder: Path, hops: tuple[int, ...] = HOPS) -> dict[int, list[str]]:
     """
     import torch
 
-    from ecg_edge.train.network.unet import NetSpec, Reconstructor
+    from ecg_edge.train.network.unet import NetSpec, UNet
     from ecg_edge.train.runs.checkpoints import write_checkpoint
 
     torch.manual_seed(0)
-    network = Reconstructor(NetSpec(("I", "II"))).eval()
+    network = UNet(NetSpec(("I", "II"))).eval()
     run = folder / RUN
     run.mkdir()
     (run / "config.json").write_text(json.dumps({"weights": "random"}))

@@ -13,15 +13,15 @@ from ecg_edge.export.exporter import Exporter, described
 from ecg_edge.export.graph import from_body
 from ecg_edge.export.targets import Target
 from ecg_edge.train.head.model_head import plain_head
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 
-def exporter_of(network: Reconstructor, hop: int | None = None) -> Exporter:
+def exporter_of(network: UNet, hop: int | None = None) -> Exporter:
     """What `export.exporter.open_run` returns for a trained run, for an untrained network.
 
     Parameters
     ----------
-    network : Reconstructor
+    network : UNet
         In evaluation mode.
     hop : int, optional
         Samples per step: a multiple of the network's own, which is the default.
@@ -59,7 +59,7 @@ def file_of(net: NetSpec, precision: str, folder: Path, hop: int | None = None) 
     hop : int, optional
         As in `exporter_of`.
     """
-    exporter = exporter_of(Reconstructor(net).eval(), hop)
+    exporter = exporter_of(UNet(net).eval(), hop)
     target = Target("onnx", precision)
     quant = exporter.quantise(noise(net.n_inputs)) if precision == "int8" else None
     path = folder / target.file_name(exporter.stem)

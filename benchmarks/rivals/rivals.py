@@ -213,10 +213,10 @@ def _same_network(model: Model, folder: Path) -> list[tuple[str, bool, Path]]:
     from ecg_edge.export.exporter import Exporter
     from ecg_edge.export.graph import from_body
     from ecg_edge.export.targets import Target
-    from ecg_edge.train.network.unet import NetSpec, Reconstructor
+    from ecg_edge.train.network.unet import NetSpec, UNet
 
     torch.manual_seed(0)
-    network = Reconstructor(NetSpec.from_dict(model.spec.training["network"])).eval()
+    network = UNet(NetSpec.from_dict(model.spec.training["network"])).eval()
     exporter = Exporter(network, from_body(network.body), model.spec)
     noise = np.random.default_rng(0).normal(0, 0.3, (8, 400, model.spec.n_inputs)).astype(np.float32)
     quant = exporter.quantise(noise)

@@ -9,15 +9,15 @@ import torch
 
 from ecg_edge.benchmarks.hop_cost import random_weights as made_up
 from ecg_edge.export.exporter import Exporter
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 SMALL = {"channels": (6, 8, 10, 12), "kernels": (9, 8, 6, 4), "dilations": (1, 2, 4), "n_features": 7}
 
 
-def lively(spec: NetSpec, seed: int = 0) -> Reconstructor:
+def lively(spec: NetSpec, seed: int = 0) -> UNet:
     """A network whose batch norms and head are not at their initial values."""
     torch.manual_seed(seed)
-    net = Reconstructor(spec)
+    net = UNet(spec)
     for m in net.modules():
         if isinstance(m, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(m.running_mean, std=0.1)
@@ -29,7 +29,7 @@ def lively(spec: NetSpec, seed: int = 0) -> Reconstructor:
     return net.eval()
 
 
-def exporter_of(net: Reconstructor) -> Exporter:
+def exporter_of(net: UNet) -> Exporter:
     """The network as a finished run would hand it over."""
     made = made_up.exporter_of(net)
     n_out = len(made.spec.target_leads)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ecg_edge.device.lead_algebra import missing_basis
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.train.network.inputs import input_matrix
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network.unet import UNet
 
 
 class Teacher(nn.Module):
@@ -18,7 +18,7 @@ class Teacher(nn.Module):
 
     Parameters
     ----------
-    network : Reconstructor
+    network : UNet
         Of these channels, or one that takes any leads or any electrodes.
     channels : sequence of str
         What the student measures.
@@ -29,7 +29,7 @@ class Teacher(nn.Module):
         The network measures something else.
     """
 
-    def __init__(self, network: Reconstructor, channels: Sequence[str]) -> None:
+    def __init__(self, network: UNet, channels: Sequence[str]) -> None:
         super().__init__()
         spec, hidden = network.spec, missing_basis(channels)
         if not spec.any_lead and set(spec.input_leads) != set(channels):

@@ -28,7 +28,7 @@ from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.network.inputs import input_matrix
 from ecg_edge.train.network.lead_subsets import SPECIALISTS
 from ecg_edge.train.network.placement_draw import PLACES, Placements
-from ecg_edge.train.network.unet import NetSpec, Reconstructor, adopt
+from ecg_edge.train.network.unet import NetSpec, UNet, adopt
 
 _WARM_STEPS = 4
 Unseen = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -56,9 +56,9 @@ class DeviceTrainer:
         What an epoch shows: records, some of them perhaps several times.
     covariance : ndarray of shape (8, 8)
         Of the population in mV².
-    init : Reconstructor, optional
+    init : UNet, optional
         Where it starts from.
-    teachers : sequence of Reconstructor
+    teachers : sequence of UNet
         Whose mean is learnt in place of the truth.
     unseen : callable, optional
         For `TrainSpec.diagnosis`: what a judge no longer sees, of the true and the estimated basis leads and each
@@ -77,8 +77,8 @@ class DeviceTrainer:
         step_mv: float,
         rows: npt.NDArray[np.int64],
         covariance: npt.NDArray[np.float64],
-        init: Reconstructor | None = None,
-        teachers: Sequence[Reconstructor] = (),
+        init: UNet | None = None,
+        teachers: Sequence[UNet] = (),
         unseen: Unseen | None = None,
         pool: Placements | None = None,
         layout: torch.memory_format = torch.channels_last,
@@ -203,7 +203,7 @@ class DeviceTrainer:
         self._optimizer.zero_grad(set_to_none=True)
 
     @property
-    def kept(self) -> Reconstructor:
+    def kept(self) -> UNet:
         """The averaged weights, with `TrainSpec.keep` of the starting ones."""
         if self._start is None:
             return self.average
@@ -231,9 +231,9 @@ class DeviceTrainer:
         return {"net": self.net.to_dict(), "spec": self.spec.to_dict(), "epoch": epoch, "average": average}
 
 
-def fresh(net: NetSpec, covariance: npt.NDArray[np.float64]) -> Reconstructor:
+def fresh(net: NetSpec, covariance: npt.NDArray[np.float64]) -> UNet:
     """Build an untrained network whose head begins at the linear guess from its channels."""
-    model = Reconstructor(net)
+    model = UNet(net)
     if net.any_electrode:
         model.get_buffer("covariance").copy_(torch.from_numpy(covariance))
     elif not net.any_lead:
@@ -243,12 +243,12 @@ def fresh(net: NetSpec, covariance: npt.NDArray[np.float64]) -> Reconstructor:
 
 
 @torch.no_grad()
-def figures(network: Reconstructor, x: Tensor, step_mv: float, channels: tuple[str, ...]) -> dict[str, Any]:
+def figures(network: UNet, x: Tensor, step_mv: float, channels: tuple[str, ...]) -> dict[str, Any]:
     """Mean over records of RMSE (mV) and r of each hidden lead, from 2.0 s on.
 
     Parameters
     ----------
-    network : Reconstructor
+    network : UNet
         In evaluation mode.
     x : Tensor of shape (n_records, 8, n_samples)
         Basis leads, in counts of `step_mv`.

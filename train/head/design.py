@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ecg_edge.device.inference.head import RegressorLayout
 from ecg_edge.device.lead_algebra import measured
 from ecg_edge.train.data.prepare import Prepared
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 
 def head_lags(spec: NetSpec) -> tuple[int, ...]:
@@ -25,14 +25,12 @@ def head_layout(spec: NetSpec, n_leads: int | None = None) -> RegressorLayout:
 
 
 @torch.no_grad()
-def regressors(
-    model: Reconstructor, x: Tensor, leads: tuple[str, ...] | None = None, channels: Tensor | None = None
-) -> Tensor:
+def regressors(model: UNet, x: Tensor, leads: tuple[str, ...] | None = None, channels: Tensor | None = None) -> Tensor:
     """Design matrix of the head, in the order of `RegressorLayout`: the torch twin of its `matrix`.
 
     Parameters
     ----------
-    model : Reconstructor
+    model : UNet
         In evaluation mode.
     x : Tensor of shape (batch, lead, time)
         `time` a multiple of the hop.
@@ -56,7 +54,7 @@ def regressors(
     return torch.cat([features, *taps, torch.ones_like(x[:, :1])], dim=1).transpose(1, 2)
 
 
-def head_weights(model: Reconstructor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def head_weights(model: UNet) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The head as two matrices of shape (n_regressors, n_targets): mean and log-scale."""
     spec, layout = model.spec, head_layout(model.spec)
     mean, log_scale = np.zeros((2, layout.size, len(spec.target_leads)), np.float32)
@@ -74,7 +72,7 @@ def _bias(conv: torch.nn.Conv2d) -> npt.NDArray[np.float32]:
     return np.asarray(conv.bias.detach().numpy())
 
 
-def inputs(model: Reconstructor, data: Prepared, rows: slice) -> Tensor:
+def inputs(model: UNet, data: Prepared, rows: slice) -> Tensor:
     """Inputs of records as the network takes them, shape (batch, lead, time), time a multiple of the hop."""
     n = data.x.shape[1] // model.spec.hop * model.spec.hop
     return torch.from_numpy(np.ascontiguousarray(measured(data.x[rows, :n], model.spec.input_leads).transpose(0, 2, 1)))

@@ -18,7 +18,7 @@ from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.head import ridge
 from ecg_edge.train.head.design import inputs, regressors
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network.unet import UNet
 
 LEVEL = 0.9
 BATCH = 128
@@ -100,7 +100,7 @@ def arrays_of(path: Path) -> Iterator[Any]:
         ) from e
 
 
-def finalise(model: Reconstructor, train: Prepared, validation: Prepared) -> HeadFigures:
+def finalise(model: UNet, train: Prepared, validation: Prepared) -> HeadFigures:
     """Measure everything a model file says beside the weights."""
     from ecg_edge.train.head import shrinkage
 
@@ -121,7 +121,7 @@ def _batches(data: Prepared) -> list[slice]:
     return [slice(k, k + BATCH) for k in range(0, len(data), BATCH)]
 
 
-def _moments(model: Reconstructor, data: Prepared) -> npt.NDArray[np.float32]:
+def _moments(model: UNet, data: Prepared) -> npt.NDArray[np.float32]:
     skip = round(SCORED_FROM_S * model.spec.fs) + model.spec.lookahead
     total: npt.NDArray[np.float64] | None = None
     count = 0
@@ -136,7 +136,7 @@ def _moments(model: Reconstructor, data: Prepared) -> npt.NDArray[np.float32]:
 
 
 @torch.no_grad()
-def _interval_and_settling(model: Reconstructor, data: Prepared) -> tuple[npt.NDArray[np.float32], float]:
+def _interval_and_settling(model: UNet, data: Prepared) -> tuple[npt.NDArray[np.float32], float]:
     """Factor per target so that mean ± factor × scale covers `LEVEL`; time until the error has settled."""
     spec = model.spec
     late, columns = spec.lookahead, [BASIS.index(lead) for lead in spec.target_leads]

@@ -20,13 +20,13 @@ from ecg_edge.train.head.figures import BATCH, LEVEL, arrays_of, gram_of, settli
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network import placement_draw
 from ecg_edge.train.network.inputs import seen_by
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 _MOMENT_RECORDS = 4096
 """Second moments of a hundred regressors over as many records of 8 s are known to a percent."""
 
 
-def finalise_any(model: Reconstructor, train: Prepared, validation: Prepared, path: Path) -> None:
+def finalise_any(model: UNet, train: Prepared, validation: Prepared, path: Path) -> None:
     """Measure every listed lead set and write the figures to `path`."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     every = max(1, len(train) // _MOMENT_RECORDS)
@@ -72,13 +72,13 @@ def listed(spec: NetSpec) -> tuple[tuple[str, ...], ...]:
     return placement_draw.LISTED if spec.any_electrode else subsets.LISTED
 
 
-def _tensor(model: Reconstructor, data: Prepared, rows: slice, leads: tuple[str, ...]) -> torch.Tensor:
+def _tensor(model: UNet, data: Prepared, rows: slice, leads: tuple[str, ...]) -> torch.Tensor:
     n = data.x.shape[1] // model.spec.hop * model.spec.hop
     x = seen_by(model, np.asarray(data.x[rows, :n]), leads)
     return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
 
 
-def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Float32Array:
+def _moments(model: UNet, data: Prepared, leads: tuple[str, ...]) -> Float32Array:
     """As `design.regressors` orders them, of the leads that are there."""
     skip = round(SCORED_FROM_S * model.spec.fs) + model.spec.lookahead
     total, count = np.zeros(()), 0
@@ -89,9 +89,7 @@ def _moments(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> Fl
     return np.asarray(total / count, np.float32)
 
 
-def _regressors(
-    model: Reconstructor, x: torch.Tensor, data: Prepared, rows: slice, leads: tuple[str, ...]
-) -> torch.Tensor:
+def _regressors(model: UNet, x: torch.Tensor, data: Prepared, rows: slice, leads: tuple[str, ...]) -> torch.Tensor:
     if not model.spec.any_electrode:
         return regressors(model, x, leads)
     channels = measured(data.x[rows, : x.shape[-1]], leads).transpose(0, 2, 1)
@@ -99,7 +97,7 @@ def _regressors(
 
 
 @torch.no_grad()
-def _interval(model: Reconstructor, data: Prepared, leads: tuple[str, ...]) -> tuple[Float32Array, float]:
+def _interval(model: UNet, data: Prepared, leads: tuple[str, ...]) -> tuple[Float32Array, float]:
     """Factor per basis lead so that mean ± factor × scale covers `figures.LEVEL`, and the settling time."""
     spec, ratios, square = model.spec, [], []
     hidden = [BASIS.index(lead) for lead in missing_basis(leads)]

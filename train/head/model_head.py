@@ -12,15 +12,15 @@ from ecg_edge.device.inference.spec import Head
 from ecg_edge.train.head import figures_any_lead
 from ecg_edge.train.head.design import head_lags, head_weights
 from ecg_edge.train.head.figures import LEVEL, HeadFigures
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network.unet import UNet
 
 
-def read_head(network: Reconstructor, file: Path) -> tuple[Head, dict[str, Any]]:
+def read_head(network: UNet, file: Path) -> tuple[Head, dict[str, Any]]:
     """Return the head of a finished run, and the other fields of `ModelSpec` that were measured after training.
 
     Parameters
     ----------
-    network : Reconstructor
+    network : UNet
         The run's network.
     file : Path
         The run's ``calibration_file``.
@@ -38,7 +38,7 @@ def read_head(network: Reconstructor, file: Path) -> tuple[Head, dict[str, Any]]
     return head, {"ridge": found.ridge, "settling_s": found.settling_s}
 
 
-def plain_head(network: Reconstructor) -> Head:
+def plain_head(network: UNet) -> Head:
     """Return the head of a network nothing was measured of: interval factors of one, moments of independent regressors.
 
     An any-lead network has these per lead set, so its head holds none.
@@ -49,7 +49,7 @@ def plain_head(network: Reconstructor) -> Head:
 
 
 def _head(
-    network: Reconstructor,
+    network: UNet,
     moments: npt.NDArray[np.float32],
     interval_factors: npt.NDArray[np.float32],
     shrink: npt.NDArray[np.float32] | None = None,

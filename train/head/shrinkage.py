@@ -20,7 +20,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head.design import head_weights, inputs, regressors
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network.unet import UNet
 
 JUDGED_FROM_S = 2.0
 """In the other recording, as every evaluation is; a fit begins at `calibration.SKIP_S`."""
@@ -30,12 +30,12 @@ _RIDGE, _TOWARD = 0.003, 0.5
 _ERROR_FLOOR_MV = 0.02
 
 
-def learn(model: Reconstructor, data: Prepared, moments: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+def learn(model: UNet, data: Prepared, moments: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     """Learn the factors on patients with two recordings.
 
     Parameters
     ----------
-    model : Reconstructor
+    model : UNet
         In evaluation mode, of fixed leads.
     data : Prepared
         Training records.
@@ -88,7 +88,7 @@ def _pairs(data: Prepared) -> list[tuple[int, int]]:
     return [pair for records in of.values() for pair in pairwise(records)]
 
 
-def _record(model: Reconstructor, data: Prepared, k: int) -> tuple[FloatArray, FloatArray]:
+def _record(model: UNet, data: Prepared, k: int) -> tuple[FloatArray, FloatArray]:
     """Regressors and truth of one record from `calibration.SKIP_S` on."""
     late, first = model.spec.lookahead, round(calibration.SKIP_S * model.spec.fs)
     rows = regressors(model, inputs(model, data, slice(k, k + 1)))[0].numpy()[late:]

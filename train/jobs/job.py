@@ -25,7 +25,7 @@ from ecg_edge.train.learning.batches import draw
 from ecg_edge.train.learning.feature_loss import load as load_judge
 from ecg_edge.train.learning.teachers import check, taught
 from ecg_edge.train.learning.trainer import Trainer
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network.unet import UNet
 from ecg_edge.train.runs.checkpoints import load_network
 from ecg_edge.train.runs.from_model_file import load_file, settle_norms
 from ecg_edge.train.runs.run_folder import DATASET, RunFolder, data_root
@@ -180,12 +180,12 @@ def is_model(init: Path | None) -> bool:
     return init is not None and resolve(init).suffix in (".onnx", ".tflite")
 
 
-def _start(init: Path) -> Reconstructor:
+def _start(init: Path) -> UNet:
     """The network to start from: a run's, or the one in a model file."""
     return load_file(init) if is_model(init) else load_network(init)
 
 
-def _settle(first: Reconstructor, train: Prepared, recipe: Recipe) -> None:
+def _settle(first: UNet, train: Prepared, recipe: Recipe) -> None:
     """Let the batch norms of a model file's network start from the moments of training records."""
     rng = np.random.default_rng(recipe.train.seed)
     rows = rng.permutation(len(train))[:_SETTLE_RECORDS]
@@ -210,9 +210,7 @@ def _parts(job: Job, conditioning: ConditioningSpec, fabric: Fabric) -> tuple[Pr
     return parts or both()
 
 
-def _taught(
-    recipe: Recipe, parts: tuple[Prepared, Prepared], teachers: list[Reconstructor], fabric: Fabric
-) -> Prepared:
+def _taught(recipe: Recipe, parts: tuple[Prepared, Prepared], teachers: list[UNet], fabric: Fabric) -> Prepared:
     """The training records as the teachers see them; the first process asks, the others map what it wrote."""
     how = recipe.train
     ask = partial(taught, *parts, recipe.net, teachers, how.stretch, how.mix, how.mixes)

@@ -27,7 +27,7 @@ from ecg_edge.train.evaluation.delineation import amplitudes
 from ecg_edge.train.evaluation.landmark_cache import RememberingDelineator
 from ecg_edge.train.learning import r_wave_stretch as stretch
 from ecg_edge.train.learning.r_amplitudes import beats
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.runs.checkpoints import reconstruct
 
 JUDGED_FROM_S = 2.0
@@ -35,7 +35,7 @@ _BATCH, _LEAST_RECORDS, _ROUNDS = 128, 4, 3
 Floats = npt.NDArray[np.float32]
 
 
-def check(net: NetSpec, teachers: list[Reconstructor]) -> None:
+def check(net: NetSpec, teachers: list[UNet]) -> None:
     """Raise a UsageError where a teacher does not measure what its student, a network of shape `net`, does."""
     for k, t in enumerate(teachers, 1):
         same = (t.spec.input_leads, t.spec.any_lead, t.spec.fs) == (net.input_leads, net.any_lead, net.fs)
@@ -50,7 +50,7 @@ def taught(
     train: Prepared,
     validation: Prepared,
     net: NetSpec,
-    teachers: list[Reconstructor],
+    teachers: list[UNet],
     ratio: float,
     mix: float = 0.0,
     mixes: int = 1,
@@ -65,7 +65,7 @@ def taught(
         The stretch is learnt on the validation records.
     net : NetSpec
         Of the student.
-    teachers : list of Reconstructor
+    teachers : list of UNet
         In evaluation mode; their mean counts.
     ratio : float
         R waves are stretched until their variance, as an evaluation reads it, is so much of the truth's, see
@@ -134,7 +134,7 @@ def _keep(said: Path, mixed: Path, write: Callable[[Path, Path], None]) -> None:
 def _write(
     data: Prepared,
     net: NetSpec,
-    teachers: list[Reconstructor],
+    teachers: list[UNet],
     how: stretch.Stretch | None,
     mix: float,
     mixes: int,
@@ -174,7 +174,7 @@ def _lesson(x: Floats, said: Floats, net: NetSpec, how: stretch.Stretch | None) 
 
 
 def _mixed(
-    x: Floats, said: Floats, net: NetSpec, teachers: list[Reconstructor], mix: float, rng: np.random.Generator
+    x: Floats, said: Floats, net: NetSpec, teachers: list[UNet], mix: float, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Records with their measured leads mixed, and what the teachers say of those."""
     seen, out = ([BASIS.index(lead) for lead in leads] for leads in (net.input_leads, net.target_leads))
@@ -186,7 +186,7 @@ def _mixed(
     return other, answer
 
 
-def _learn(data: Prepared, net: NetSpec, teachers: list[Reconstructor], ratio: float) -> stretch.Stretch:
+def _learn(data: Prepared, net: NetSpec, teachers: list[UNet], ratio: float) -> stretch.Stretch:
     """On the R amplitudes that an evaluation reads."""
     x, delineator, first = np.asarray(data.x), RememberingDelineator(net.fs), round(JUDGED_FROM_S * net.fs)
     said = np.concatenate([_said(x[k : k + _BATCH], net, teachers) for k in range(0, len(x), _BATCH)])
@@ -217,7 +217,7 @@ def _learn(data: Prepared, net: NetSpec, teachers: list[Reconstructor], ratio: f
     return how
 
 
-def _said(x: Floats, net: NetSpec, teachers: list[Reconstructor]) -> Floats:
+def _said(x: Floats, net: NetSpec, teachers: list[UNet]) -> Floats:
     """Mean of the teachers' estimates, shape (n_records, n_targets, n)."""
     seen = x[:, :, [BASIS.index(lead) for lead in net.input_leads]]
     each = [reconstruct(t, seen) for t in teachers]
@@ -225,7 +225,7 @@ def _said(x: Floats, net: NetSpec, teachers: list[Reconstructor]) -> Floats:
     return np.asarray(np.mean([e[:, :n] for e in each], axis=0).transpose(0, 2, 1), np.float32)
 
 
-def _key(train: Prepared, validation: Prepared, teachers: list[Reconstructor], how: tuple[float, ...]) -> str:
+def _key(train: Prepared, validation: Prepared, teachers: list[UNet], how: tuple[float, ...]) -> str:
     h = hashlib.sha256(repr(how).encode())
     for data in (train, validation):
         h.update(json.dumps([data.names, data.ids, data.x.shape]).encode() + data.x[[0, -1]].tobytes())

@@ -30,7 +30,7 @@ from ecg_edge.train.learning.train_spec import MAY_CHANGE, TrainSpec
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network.inputs import seen_by
 from ecg_edge.train.network.placement_draw import PLACES
-from ecg_edge.train.network.unet import NetSpec, Reconstructor, adopt
+from ecg_edge.train.network.unet import NetSpec, UNet, adopt
 from ecg_edge.train.runs.checkpoints import read_checkpoint, reconstruct, write_checkpoint
 
 if TYPE_CHECKING:
@@ -103,29 +103,29 @@ class Trainer:
 
     def build(self) -> torch.nn.Module:
         """A fresh network."""
-        return Reconstructor(self.net)
+        return UNet(self.net)
 
     @property
     def out_of_patience(self) -> bool:
         """Whether the validation figures have not become better for long enough to stop."""
         return 0 < self.spec.patience <= self.epoch - self.best_epoch
 
-    def start_from(self, source: Reconstructor) -> None:
+    def start_from(self, source: UNet) -> None:
         """Take over the weights of another network, perhaps one trained on other leads."""
         for model in (self.model, self.average):
-            assert isinstance(model, Reconstructor)
+            assert isinstance(model, UNet)
             adopt(model, source)
         if self.spec.keep:
             self._start = copy.deepcopy(self.average)
 
     @property
-    def kept(self) -> Reconstructor:
+    def kept(self) -> UNet:
         """The network that is validated and kept: the averaged weights, with `TrainSpec.keep` of the starting ones."""
         if self._start is None:
-            return cast(Reconstructor, self.average)
+            return cast(UNet, self.average)
         between = copy.deepcopy(self._start)
         _approach(between, self.average, 1 - self.spec.keep)
-        return cast(Reconstructor, between)
+        return cast(UNet, between)
 
     def fit(self, report: Callable[[dict[str, Any]], None]) -> None:
         """Run the remaining epochs; call `report` with each epoch's figures.
@@ -261,7 +261,7 @@ class Trainer:
             "subsets": each,
         }
 
-    def _figures(self, network: Reconstructor, channels: tuple[str, ...]) -> dict[str, Any]:
+    def _figures(self, network: UNet, channels: tuple[str, ...]) -> dict[str, Any]:
         parts = []
         scored = slice(round(SCORED_FROM_S * self.net.fs), None)
         hidden = missing_basis(channels)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.placement import guess_from
 from ecg_edge.train.network.lead_subsets import mask_of
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 Floats = npt.NDArray[np.float32]
 
@@ -47,12 +47,12 @@ def input_matrix(
     return np.array(own, np.float32), np.zeros(0, np.float32)
 
 
-def seen_by(model: Reconstructor, x: Floats, channels: Sequence[str]) -> Floats:
+def seen_by(model: UNet, x: Floats, channels: Sequence[str]) -> Floats:
     """What a network sees of records of the basis leads.
 
     Parameters
     ----------
-    model : Reconstructor
+    model : UNet
         Any.
     x : ndarray of shape (..., n_samples, 8)
         Conditioned, in mV.

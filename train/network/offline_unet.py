@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_edge.train.network.unet import CausalConv, NetSpec, Reconstructor
+from ecg_edge.train.network.unet import CausalConv, NetSpec, UNet
 
 WIDTHS = (16, 32, 64, 96, 128)
 KERNEL = 9
@@ -67,7 +67,7 @@ class _Centred(CausalConv):
         return self._convolve(F.pad(x, (self.memory - self.memory // 2, self.memory // 2)))
 
 
-def centred(model: Reconstructor) -> Reconstructor:
+def centred(model: UNet) -> UNet:
     """Let the encoder and the bottleneck of our network see the whole record, both ways: the offline row.
 
     Decoder, head and delay stay as they are, so that nothing but the causality differs.

@@ -226,7 +226,7 @@ class Body(nn.Module):
         return field + self.spec.hop - 1
 
 
-class Reconstructor(nn.Module):
+class UNet(nn.Module):
     """Body and head: mean and log-scale of every missing basis lead.
 
     The head is linear in its regressors: the features, the delayed inputs and their neighbours
@@ -282,7 +282,7 @@ class Reconstructor(nn.Module):
 
 
 @torch.no_grad()
-def adopt(model: Reconstructor, source: Reconstructor) -> None:
+def adopt(model: UNet, source: UNet) -> None:
     """Start `model` from a network trained on other leads of the same geometry.
 
     Rows of leads that both have are taken over; an any-lead network's masks become a constant, which

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from ecg_edge.firmware_bridge.errors import CheckpointError
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -52,11 +52,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def load_network(run: Path) -> Reconstructor:
+def load_network(run: Path) -> UNet:
     """The averaged network of a run folder (``best.pt``) or of a checkpoint file, ready for evaluation."""
     path = run if run.is_file() else run / "best.pt"
     state = read_checkpoint(path)
-    model = Reconstructor(NetSpec.from_dict(state["net"]))
+    model = UNet(NetSpec.from_dict(state["net"]))
     try:
         model.load_state_dict(state["average"])
     except RuntimeError as e:
@@ -65,12 +65,12 @@ def load_network(run: Path) -> Reconstructor:
 
 
 @torch.no_grad()
-def reconstruct(model: Reconstructor, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def reconstruct(model: UNet, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Estimate the missing leads of whole records.
 
     Parameters
     ----------
-    model : Reconstructor
+    model : UNet
         In evaluation mode.
     x : ndarray of shape (n_records, n_samples, n_inputs)
         Conditioned, in mV.

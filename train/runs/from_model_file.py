@@ -20,10 +20,10 @@ from ecg_edge.device.inference.shipped import resolve
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import MissingExtraError, ModelFileError
-from ecg_edge.train.network.unet import CausalConv, NetSpec, Reconstructor
+from ecg_edge.train.network.unet import CausalConv, NetSpec, UNet
 
 
-def load_file(file: Path | str) -> Reconstructor:
+def load_file(file: Path | str) -> UNet:
     """Rebuild the network of a streaming ONNX file, in evaluation mode.
 
     Parameters
@@ -33,7 +33,7 @@ def load_file(file: Path | str) -> Reconstructor:
 
     Returns
     -------
-    Reconstructor
+    UNet
         Computes what the file does, but for the rounding of 8-bit activations.
 
     Raises
@@ -64,7 +64,7 @@ def load_file(file: Path | str) -> Reconstructor:
         if n.op_type == "Conv"
     }
     try:
-        model = Reconstructor(_geometry(spec, constants, dilations))
+        model = UNet(_geometry(spec, constants, dilations))
         _fill(model, spec, constants)
     except (KeyError, IndexError, ValueError, RuntimeError) as e:
         raise ModelFileError(f"{path} is of another design: {e!r}", "start from a model that this build made") from e
@@ -106,7 +106,7 @@ def _float_bias(name: str, constants: dict[str, Any]) -> Float32Array:
     return b * np.asarray(constants[f"{name}_b_scale"], np.float32) if f"{name}_b_scale" in constants else b
 
 
-def _named(model: Reconstructor) -> dict[str, CausalConv]:
+def _named(model: UNet) -> dict[str, CausalConv]:
     """Each convolution by its name in the file."""
     body = model.body
     found = {f"enc{k}": m for k, m in enumerate(body.encoder)}
@@ -118,7 +118,7 @@ def _named(model: Reconstructor) -> dict[str, CausalConv]:
 
 
 @torch.no_grad()
-def _fill(model: Reconstructor, spec: ModelSpec, constants: dict[str, Any]) -> None:
+def _fill(model: UNet, spec: ModelSpec, constants: dict[str, Any]) -> None:
     for name, conv in _named(model).items():
         norm = conv.norm
         assert norm.running_mean is not None and norm.running_var is not None
@@ -129,7 +129,7 @@ def _fill(model: Reconstructor, spec: ModelSpec, constants: dict[str, Any]) -> N
     _fill_head(model, spec)
 
 
-def _fill_head(model: Reconstructor, spec: ModelSpec) -> None:
+def _fill_head(model: UNet, spec: ModelSpec) -> None:
     """The inverse of `head.design.head_weights`."""
     head, n, layout = spec.head, spec.n_features, layout_of(spec)
     taps = model.mean_taps.weight
@@ -143,12 +143,12 @@ def _fill_head(model: Reconstructor, spec: ModelSpec) -> None:
 
 
 @torch.no_grad()
-def settle_norms(model: Reconstructor, x: torch.Tensor) -> None:
+def settle_norms(model: UNet, x: torch.Tensor) -> None:
     """Give every batch norm the moments of what it normalises, with what leaves it unchanged.
 
     Parameters
     ----------
-    model : Reconstructor
+    model : UNet
         As `load_file` returns it.
     x : Tensor of shape (batch, n_inputs, time)
         Inputs like those of training.

@@ -24,7 +24,7 @@ from ecg_edge.train.data.prepare import Prepared, prepare
 from ecg_edge.train.jobs import recipe
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.learning.trainer import Trainer
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.runs.checkpoints import load_network, reconstruct
 from ecg_edge.train.runs.run_folder import environment
 from ecg_edge.train.studies import bandwidth_figures
@@ -161,7 +161,7 @@ def interpolated(x: Float32Array, fs: int) -> Float32Array:
     return np.asarray(up[:, round(rows_late) :], np.float32)
 
 
-def _trained(row: BandwidthRow, parts: _Parts, out: Path) -> Reconstructor:
+def _trained(row: BandwidthRow, parts: _Parts, out: Path) -> UNet:
     """The row's best network, trained now or before."""
     folder = out / row.name.replace(", ", "-").replace(" ", "")
     folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ def _trained(row: BandwidthRow, parts: _Parts, out: Path) -> Reconstructor:
 
 
 @torch.no_grad()
-def macs_per_second(model: Reconstructor) -> int:
+def macs_per_second(model: UNet) -> int:
     """Multiply-accumulates for a second of signal, by looking at every convolution's output."""
     seconds, total = 8, 0
 

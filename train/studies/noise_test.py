@@ -78,7 +78,7 @@ def score(model: Any, data: Prepared) -> dict[str, dict[str, float]]:
 
     Parameters
     ----------
-    model : Reconstructor
+    model : UNet
         In evaluation mode.
     data : Prepared
         Test records.

@@ -17,7 +17,7 @@ from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.learning.trainer import Trainer
 from ecg_edge.train.network.offline_unet import OfflineUNet, centred
-from ecg_edge.train.network.unet import Reconstructor
+from ecg_edge.train.network.unet import UNet
 from ecg_edge.train.runs.checkpoints import reconstruct
 from ecg_edge.train.runs.run_folder import environment
 from ecg_edge.train.studies import noise_test as disturbed
@@ -39,7 +39,7 @@ class StudyTrainer(Trainer):
 
 
 def _offline(row: StudyRow) -> torch.nn.Module:
-    return OfflineUNet(row.net) if row.design == "offline U-Net" else centred(Reconstructor(row.net))
+    return OfflineUNet(row.net) if row.design == "offline U-Net" else centred(UNet(row.net))
 
 
 def with_leads(data: Prepared, leads: tuple[str, ...]) -> Prepared:

@@ -21,7 +21,7 @@ from ecg_edge.train.evaluation import estimators
 from ecg_edge.train.evaluation.evaluate import evaluate
 from ecg_edge.train.evaluation.measure import literature_band
 from ecg_edge.train.network.offline_unet import OfflineUNet
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.pages import models_table, report, results_tables
 from ecg_edge.train.pages import results_page as results
 from tests.support.nets import SMALL, exporter_of, lively, noise
@@ -150,7 +150,7 @@ def test_the_seeds_design_as_a_baseline(small: NetSpec, ptbxl: Path, tmp_path: P
     assert list(doc["baselines"]) == ["zero", "ridge 1", "ridge 31", "offline U-Net"]
     with pytest.raises(LeadMismatchError):
         estimators.offline_unet_of(tmp_path, ("I",))
-    torch.save({**state, "average": Reconstructor(small).state_dict()}, tmp_path / "best.pt")
+    torch.save({**state, "average": UNet(small).state_dict()}, tmp_path / "best.pt")
     with pytest.raises(CheckpointError, match="not an offline U-Net"):
         estimators.offline_unet_of(tmp_path, ("I", "II"))
 

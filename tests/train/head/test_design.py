@@ -12,20 +12,20 @@ from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train.head.design import head_layout, head_weights, regressors
 from ecg_edge.train.head.model_head import plain_head, read_head
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 SHAPE = {"channels": (3, 4), "kernels": (3, 2), "dilations": (1,), "n_features": 2}
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> tuple[Reconstructor, tuple[str, ...]]:
+def networks(draw: st.DrawFn) -> tuple[UNet, tuple[str, ...]]:
     """A network, and which of its leads are regressors."""
     any_lead = draw(st.booleans())
     some = draw(st.lists(st.sampled_from(BASIS), min_size=1, max_size=7, unique=True).map(tuple))
     inputs = BASIS if any_lead else some
     lookahead, before = draw(st.integers(0, 5)), draw(st.integers(0, 5))
     torch.manual_seed(0)
-    net = Reconstructor(NetSpec(inputs, lookahead=lookahead, taps_before=before, any_lead=any_lead, **SHAPE))
+    net = UNet(NetSpec(inputs, lookahead=lookahead, taps_before=before, any_lead=any_lead, **SHAPE))
     torch.nn.init.normal_(net.mean_taps.weight)
     torch.nn.init.normal_(net.scale_features.weight)
     return net.eval(), some
@@ -33,7 +33,7 @@ def networks(draw: st.DrawFn) -> tuple[Reconstructor, tuple[str, ...]]:
 
 @settings(max_examples=30, deadline=None)
 @given(made=networks(), seed=st.integers(0, 9))
-def test_torch_and_numpy_build_the_same_matrix(made: tuple[Reconstructor, tuple[str, ...]], seed: int) -> None:
+def test_torch_and_numpy_build_the_same_matrix(made: tuple[UNet, tuple[str, ...]], seed: int) -> None:
     net, leads = made
     spec = net.spec
     x = np.random.default_rng(seed).normal(size=(1, spec.n_inputs, 16)).astype(np.float32)
@@ -48,7 +48,7 @@ def test_torch_and_numpy_build_the_same_matrix(made: tuple[Reconstructor, tuple[
 
 @settings(max_examples=30, deadline=None)
 @given(made=networks())
-def test_the_weights_follow_the_same_order(made: tuple[Reconstructor, tuple[str, ...]]) -> None:
+def test_the_weights_follow_the_same_order(made: tuple[UNet, tuple[str, ...]]) -> None:
     net, _ = made
     x = torch.randn(1, net.spec.n_inputs, 16, generator=torch.Generator().manual_seed(1))
     a = regressors(net, x)[0].numpy()
@@ -60,7 +60,7 @@ def test_the_weights_follow_the_same_order(made: tuple[Reconstructor, tuple[str,
 
 @pytest.mark.parametrize("any_lead", [False, True])
 def test_an_unmeasured_head_has_the_shapes_of_a_measured_one(any_lead: bool) -> None:
-    net = Reconstructor(NetSpec(BASIS if any_lead else ("I", "II"), any_lead=any_lead, **SHAPE)).eval()
+    net = UNet(NetSpec(BASIS if any_lead else ("I", "II"), any_lead=any_lead, **SHAPE)).eval()
     head, layout = plain_head(net), head_layout(net.spec)
     assert head.mean.shape == head.log_scale.shape == (layout.size, len(net.spec.target_leads))
     assert head.moments.shape == ((0, 0) if any_lead else (layout.size, layout.size))
@@ -68,6 +68,6 @@ def test_an_unmeasured_head_has_the_shapes_of_a_measured_one(any_lead: bool) -> 
 
 
 def test_an_unfinished_run_has_no_head(tmp_path) -> None:
-    net = Reconstructor(NetSpec(("I", "II"), **SHAPE)).eval()
+    net = UNet(NetSpec(("I", "II"), **SHAPE)).eval()
     with pytest.raises(CheckpointError, match="let training finish"):
         read_head(net, tmp_path / "calibration.npz")

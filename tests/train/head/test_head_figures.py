@@ -14,7 +14,7 @@ from ecg_edge.train.head import ridge
 from ecg_edge.train.head.design import head_weights, regressors
 from ecg_edge.train.head.figures import HeadFigures, finalise, settling_of
 from ecg_edge.train.learning.batches import loss_of
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.runs.checkpoints import reconstruct
 
 
@@ -70,7 +70,7 @@ def test_design_orders_taps_from_the_earliest() -> None:
 
 def test_the_head_as_a_matrix_equals_the_network(small: NetSpec) -> None:
     torch.manual_seed(0)
-    net = Reconstructor(small).eval()
+    net = UNet(small).eval()
     torch.nn.init.normal_(net.mean_taps.weight)
     torch.nn.init.normal_(net.scale_features.weight)
     x = torch.randn(2, 2, 160)
@@ -86,7 +86,7 @@ def test_the_head_as_a_matrix_equals_the_network(small: NetSpec) -> None:
 
 def test_reconstruct_aligns_rows_with_their_instants(small: NetSpec) -> None:
     """A head that passes lead I through must give lead I at the same row."""
-    net = Reconstructor(small).eval()
+    net = UNet(small).eval()
     with torch.no_grad():
         for p in (net.mean_features.weight, net.mean_features.bias, net.mean_taps.weight):
             p.zero_()
@@ -107,7 +107,7 @@ def test_loss_prefers_the_truth_and_the_right_scale() -> None:
 
 
 def test_no_gradient_of_the_scale_reaches_the_body(small: NetSpec) -> None:
-    net = Reconstructor(small)
+    net = UNet(small)
     _, log_scale = net(torch.randn(2, 2, 160))
     log_scale.sum().backward()
     assert all(p.grad is None for p in net.body.parameters())
@@ -125,7 +125,7 @@ def test_settling_time_is_found() -> None:
 def test_calibration_covers_what_it_says(small: NetSpec, parts: tuple[Prepared, Prepared], tmp_path) -> None:
     train, validation = parts
     torch.manual_seed(1)
-    net = Reconstructor(small).eval()
+    net = UNet(small).eval()
     c = finalise(net, train, validation)
     x = torch.from_numpy(np.ascontiguousarray(validation.x[:, :, :2].transpose(0, 2, 1)))
     with torch.no_grad():

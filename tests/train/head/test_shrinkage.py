@@ -15,12 +15,12 @@ from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head import shrinkage
 from ecg_edge.train.head.design import head_weights, regressors
 from ecg_edge.train.head.figures import HeadFigures
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 
 RECORDS, LENGTH = 80, 800
 
 
-def _twice(model: Reconstructor, lasting: float) -> Prepared:
+def _twice(model: UNet, lasting: float) -> Prepared:
     """Forty people with two recordings each; the head of a person is the model's plus a change of one weight.
 
     In the second recording the share `lasting` of the change is left.
@@ -43,7 +43,7 @@ def _twice(model: Reconstructor, lasting: float) -> Prepared:
 @pytest.mark.parametrize("lasting", [1.0, 0.4])
 def test_the_factors_say_how_much_of_a_change_lasts(small: NetSpec, lasting: float) -> None:
     torch.manual_seed(0)
-    model = Reconstructor(small).eval()
+    model = UNet(small).eval()
     data = _twice(model, lasting)
     n = head_weights(model)[0].shape[0]
     with torch.no_grad():
@@ -64,7 +64,7 @@ def test_the_factors_say_how_much_of_a_change_lasts(small: NetSpec, lasting: flo
 
 
 def test_too_few_pairs_teach_nothing_and_the_file_keeps_what_was_learnt(small: NetSpec, tmp_path: Path) -> None:
-    model = Reconstructor(small).eval()
+    model = UNet(small).eval()
     data = _twice(model, 1.0)
     few = replace(data, x=data.x[:20], ids=data.ids[:20], patients=data.patients[:20])
     n = head_weights(model)[0].shape[0]

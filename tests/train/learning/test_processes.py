@@ -14,7 +14,7 @@ from torch import nn
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.train.learning.batches import Batch, loss_of
 from ecg_edge.train.learning.hardware import SharedBatchNorm, open_fabric, share_batch_norms
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.runs.run_folder import RunFolder
 
 SMALL = ["channels=6,8,10,12", "dilations=1,2", "n_features=6", "batch=8", "epochs=2"]
@@ -87,7 +87,7 @@ def test_a_shared_batch_norm_of_one_process_is_torchs(monkeypatch: pytest.Monkey
 
 
 def test_names_stay_when_norms_are_shared(small: NetSpec) -> None:
-    model = Reconstructor(small)
+    model = UNet(small)
     names = list(model.state_dict())
     assert list(share_batch_norms(model).state_dict()) == names
 

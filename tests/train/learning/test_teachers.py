@@ -24,7 +24,7 @@ from ecg_edge.train.jobs.job import Job
 from ecg_edge.train.learning import teachers
 from ecg_edge.train.learning.batches import draw, loss_of
 from ecg_edge.train.learning.train_spec import TrainSpec
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.runs.checkpoints import reconstruct
 from ecg_edge.train.runs.run_folder import RunFolder
 
@@ -39,15 +39,15 @@ def call(*args: str) -> int:
 
 
 @pytest.fixture
-def two(small: NetSpec) -> list[Reconstructor]:
+def two(small: NetSpec) -> list[UNet]:
     found = []
     for seed in range(2):
         torch.manual_seed(seed)
-        found.append(Reconstructor(small).eval())
+        found.append(UNet(small).eval())
     return found
 
 
-def test_the_mean_of_the_teachers_is_taught(small: NetSpec, parts: Parts, two: list[Reconstructor]) -> None:
+def test_the_mean_of_the_teachers_is_taught(small: NetSpec, parts: Parts, two: list[UNet]) -> None:
     data = teachers.taught(*parts, small, two, ratio=0.0)
     assert data.taught is not None and parts[0].taught is None
     x = np.asarray(data.x)
@@ -59,9 +59,7 @@ def test_the_mean_of_the_teachers_is_taught(small: NetSpec, parts: Parts, two: l
     assert n < x.shape[1]
 
 
-def test_they_are_asked_once(
-    small: NetSpec, parts: Parts, two: list[Reconstructor], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_they_are_asked_once(small: NetSpec, parts: Parts, two: list[UNet], monkeypatch: pytest.MonkeyPatch) -> None:
     first = teachers.taught(*parts, small, two, ratio=0.9)
 
     def never(*_: Any) -> Any:
@@ -76,12 +74,12 @@ def test_they_are_asked_once(
 
 
 def test_what_they_say_can_be_stretched(small: NetSpec, parts: Parts) -> None:
-    def shy(_: Reconstructor, seen: Any) -> Any:
+    def shy(_: UNet, seen: Any) -> Any:
         (data,) = (d for d in parts if np.array_equal(d.x[:, :, :2], seen))
         truth = np.asarray(data.x)[:, :988, 2:]
         return truth.mean(axis=0) + 0.6 * (truth - truth.mean(axis=0))
 
-    one = [Reconstructor(small).eval()]
+    one = [UNet(small).eval()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teachers, "reconstruct", shy)
         plain = teachers.taught(*parts, small, one, ratio=0.0).taught
@@ -91,7 +89,7 @@ def test_what_they_say_can_be_stretched(small: NetSpec, parts: Parts) -> None:
     assert np.array_equal(high[plain <= 0], plain[plain <= 0])
 
 
-def test_they_answer_for_mixed_leads_as_well(small: NetSpec, parts: Parts, two: list[Reconstructor]) -> None:
+def test_they_answer_for_mixed_leads_as_well(small: NetSpec, parts: Parts, two: list[UNet]) -> None:
     plain = teachers.taught(*parts, small, two, ratio=0.0)
     data = teachers.taught(*parts, small, two, ratio=0.0, mix=0.1)
     n, out = len(parts[0]), [BASIS.index(lead) for lead in small.target_leads]
@@ -110,9 +108,7 @@ def test_they_answer_for_mixed_leads_as_well(small: NetSpec, parts: Parts, two: 
     np.testing.assert_allclose(beyond[n:], beyond[:n], atol=1e-5)
 
 
-def test_mixes_differ_and_the_first_are_the_same_in_any_number(
-    small: NetSpec, parts: Parts, two: list[Reconstructor]
-) -> None:
+def test_mixes_differ_and_the_first_are_the_same_in_any_number(small: NetSpec, parts: Parts, two: list[UNet]) -> None:
     one, three = (teachers.taught(*parts, small, two, ratio=0.0, mix=0.1, mixes=k) for k in (1, 3))
     n = len(parts[0])
     assert (len(one), len(three)) == (2 * n, 4 * n) == (len(one.x), len(three.x))
@@ -125,17 +121,17 @@ def test_mixes_differ_and_the_first_are_the_same_in_any_number(
     assert teachers.taught(*parts, small, two, ratio=0.0, mix=0.0, mixes=3).x.shape == parts[0].x.shape
 
 
-def test_a_teacher_measures_what_its_student_does(small: NetSpec, parts: Parts, two: list[Reconstructor]) -> None:
-    other = Reconstructor(replace(small, input_leads=("I", "V2")))
+def test_a_teacher_measures_what_its_student_does(small: NetSpec, parts: Parts, two: list[UNet]) -> None:
+    other = UNet(replace(small, input_leads=("I", "V2")))
     with pytest.raises(UsageError, match="teacher 2 measures I, V2 at 100 Hz"):
         teachers.taught(*parts, small, [two[0], other], 0.0)
     anything = replace(small, input_leads=BASIS, any_lead=True)
     with pytest.raises(UsageError, match="teacher 1"):
-        teachers.taught(*parts, anything, [Reconstructor(anything)], 0.0)
+        teachers.taught(*parts, anything, [UNet(anything)], 0.0)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(
-    small: NetSpec, parts: Parts, two: list[Reconstructor], cache: Path, monkeypatch: pytest.MonkeyPatch
+    small: NetSpec, parts: Parts, two: list[UNet], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")

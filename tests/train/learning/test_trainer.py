@@ -13,7 +13,7 @@ from ecg_edge.firmware_bridge.errors import CheckpointError, EcgEdgeError
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.learning.trainer import Trainer
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.runs.checkpoints import load_network, read_checkpoint
 
 SPEC = TrainSpec(epochs=3, batch=8, lr=3e-3)
@@ -137,7 +137,7 @@ def test_checkpoints_that_do_not_fit(small: NetSpec, parts: tuple[Prepared, Prep
 @pytest.mark.parametrize("lookahead", [0, 7, 12, 30])
 def test_streaming_in_torch_equals_offline(lookahead: int) -> None:
     torch.manual_seed(0)
-    net = Reconstructor(NetSpec(("I",), channels=(4, 6, 8), kernels=(5, 6, 4), dilations=(1, 3), lookahead=lookahead))
+    net = UNet(NetSpec(("I",), channels=(4, 6, 8), kernels=(5, 6, 4), dilations=(1, 3), lookahead=lookahead))
     net.eval()
     x = torch.randn(3, 1, 1, 120)
     with torch.no_grad():
@@ -152,7 +152,7 @@ def test_streaming_in_torch_equals_offline(lookahead: int) -> None:
 def test_causal_and_of_finite_memory() -> None:
     """An impulse shows nowhere before its hop, and nowhere after the receptive field."""
     torch.manual_seed(0)
-    net = Reconstructor(NetSpec(("I", "II"), channels=(4, 6, 8), kernels=(5, 6, 4), dilations=(1, 3))).eval()
+    net = UNet(NetSpec(("I", "II"), channels=(4, 6, 8), kernels=(5, 6, 4), dilations=(1, 3))).eval()
     n, at = 400, 101
     x = torch.zeros(1, 2, 1, n)
     with torch.no_grad():

@@ -15,7 +15,7 @@ from ecg_edge.train.learning.batches import loss_of
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.learning.trainer import Trainer
 from ecg_edge.train.network import lead_subsets as subsets
-from ecg_edge.train.network.unet import NetSpec, Reconstructor, adopt
+from ecg_edge.train.network.unet import NetSpec, UNet, adopt
 from tests.support.nets import SMALL, lively
 
 
@@ -61,7 +61,7 @@ def test_an_any_lead_network_learns_and_reports_each_lead_set(parts: tuple[Prepa
 @pytest.mark.parametrize("leads", [("II",), ("I", "II"), ("I", "II", "V2", "V5")])
 def test_a_specialist_starts_where_the_any_lead_network_stands(leads: tuple[str, ...]) -> None:
     source = lively(NetSpec(BASIS, any_lead=True, **SMALL))  # type: ignore[arg-type]
-    model = Reconstructor(NetSpec(leads, **SMALL)).eval()  # type: ignore[arg-type]
+    model = UNet(NetSpec(leads, **SMALL)).eval()  # type: ignore[arg-type]
     adopt(model, source)
     x = torch.randn(2, len(leads), 240, generator=torch.Generator().manual_seed(3))
     mask = torch.from_numpy(subsets.mask_of(leads))[None, :, None].expand(2, 8, 240)
@@ -78,4 +78,4 @@ def test_a_specialist_starts_where_the_any_lead_network_stands(leads: tuple[str,
 def test_a_network_of_another_geometry_is_refused() -> None:
     other = lively(NetSpec(("I", "II"), **{**SMALL, "n_features": 9}))  # type: ignore[arg-type]
     with pytest.raises(CheckpointError, match="more than their leads"):
-        adopt(Reconstructor(NetSpec(("I",), **SMALL)), other)  # type: ignore[arg-type]
+        adopt(UNet(NetSpec(("I",), **SMALL)), other)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import torch
 
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.network.offline_unet import OfflineUNet, centred
-from ecg_edge.train.network.unet import NetSpec, Reconstructor
+from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.pages.findings import ordinal
 from ecg_edge.train.studies.grid import STUDIES, configurations, rows
 from ecg_edge.train.studies.noise_test import CONDITIONS
@@ -34,7 +34,7 @@ def test_the_seeds_network_sees_the_future_and_ours_only_its_lookahead(small: Ne
     seed = OfflineUNet(replace(small, lookahead=0)).eval()
     with torch.no_grad():
         assert not torch.equal(seed(x)[0][..., :140], seed(y)[0][..., :140])
-        net = Reconstructor(small).eval()
+        net = UNet(small).eval()
         assert torch.equal(net(x)[0][..., :144], net(y)[0][..., :144])  # a hop of 8 is one step: it ends at 152
         assert not torch.equal(centred(net)(x)[0][..., :144], centred(net)(y)[0][..., :144])
 
