@@ -37,7 +37,7 @@ _WORDS = re.compile(r"^(mdc ecg lead|mdc ecg elec potl|ecg lead|ekg lead|ecg|ekg
 _ML = re.compile(r"^ml(?=i{1,3}$)")
 _CHEST = re.compile(r"^c([1-6])$")
 _EEG = re.compile(r"^(eeg )?(fp[12z]|f[3478z]|cz|p[34z]|o[12z]|t[3-6z]|a[12]|m[12])\b")
-_PROVENANCE = ("measured", "derived", "reconstructed")
+PROVENANCE = ("measured", "derived", "reconstructed")
 _ELECTRODES = {e.lower(): e for e in ELECTRODES} | {"r": "RA", "l": "LA", "f": "LL", "n": "RL", "lf": "LL", "rf": "RL"}
 _ELECTRODES |= {f"c{k}": f"V{k}" for k in range(1, 7)}
 
@@ -107,7 +107,7 @@ def _without_note(text: str) -> tuple[str, str]:
         text = text[1:].rstrip(")]}")
     plain, bracket, rest = re.sub(r"\s*[\[{(]", "(", text, count=1).partition("(")
     note = rest.strip(" )]}") if bracket else ""
-    return plain.strip(), note if note in _PROVENANCE else ""
+    return plain.strip(), note if note in PROVENANCE else ""
 
 
 def _pair(text: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "analysis sinks",
         "reconstruction recording monitor",
         "verification personal_calibration sources",
-        "live",
+        "live offline",
         "cli",
         "api main",
     ),

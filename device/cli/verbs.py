@@ -54,6 +54,28 @@ def _convert(arguments: argparse.Namespace) -> int:
     return convert(arguments)
 
 
+def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="FILE|DIR", help="recording of any format, or a folder of them")
+    parser.add_argument("--out", metavar="FILE|DIR", required=True, help="x.hea, x.edf, x.csv, or a folder")
+    parser.add_argument("--format", choices=("wfdb", "edf", "csv"), help="of the files (default: by name, else wfdb)")
+    parser.add_argument("--leads", metavar="L", help="leads of the file to use (default: all that were measured)")
+    parser.add_argument("--model", metavar="M", help="model file or name (default: the one that uses most leads)")
+    parser.add_argument("--calibration", metavar="FILE", help="of the person")
+    parser.add_argument("--patient", metavar="ID", help="whose calibration it must be")
+    parser.add_argument("--placement", choices=("same", "again"), default="again", help="of electrodes (%(default)s)")
+    parser.add_argument("--fs", dest="out_fs", metavar="HZ|input", help="rate of the result (default: the model's)")
+    parser.add_argument("--in-fs", metavar="HZ", help="rate of a file that does not state its own")
+    _settings(parser, "mains")
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    _output(parser)
+
+
+def _reconstruct(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.reconstruct import reconstruct
+
+    return reconstruct(arguments)
+
+
 def _service_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="*", metavar="RUN", help="arguments of ecg-edge run, after --")
     parser.add_argument("--usb", metavar="VID:PID[:SERIAL]", help="start with this device (a udev rule is printed too)")
@@ -171,6 +193,9 @@ VERIFY = Verb("verify", "whether a model file does here what it did where it was
 DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _doctor)
 DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _demo)
 REPLAY = Verb("replay", "play a recording through the same path as a device", _replay_arguments, _replay)
+RECONSTRUCT = Verb(
+    "reconstruct", "twelve leads of stored recordings, aligned, into files", _reconstruct_arguments, _reconstruct
+)
 CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _convert)
 REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _report)
 SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _service)

@@ -63,8 +63,8 @@ def read_recording(
     ]
     origin = Origin(
         recording.started_utc or recording.started,
-        _patient(recording.person),
-        _about(recording),
+        patient_of(recording.person),
+        about(recording),
         tuple(dict.fromkeys(remarks)),
     )
     info = StreamInfo(f"record {recording.name}", native, channels, samples_per_frame=frame, origin=origin)
@@ -148,11 +148,12 @@ def _rows(recording: Recording, rate: Fraction, start: int, stop: int) -> FloatA
     return out
 
 
-def _patient(person: Person) -> str:
+def patient_of(person: Person) -> str:
+    """Identifier of a person, or the name where the file states none."""
     return person.identifier or person.name
 
 
-def _about(recording: Recording) -> tuple[str, ...]:
+def about(recording: Recording) -> tuple[str, ...]:
     """Comments of a record of this recording: its own, and age and sex where they lie elsewhere in the file."""
     person = recording.person
     said = [c for c in recording.comments if not c.startswith("patient:")]

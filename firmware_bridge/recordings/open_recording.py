@@ -15,6 +15,8 @@ from ecg_edge.firmware_bridge.recordings.text import unreadable
 GROUP = "ecg_edge.recordings"
 _HEAD_BYTES = 4096
 _SUFFIXES = (".csv", ".tsv", ".txt", ".ecg", ".asc")
+SUFFIXES = (*_SUFFIXES, ".edf", ".bdf")
+"""What recordings in a folder are known by, WFDB's headers aside."""
 
 
 @dataclass(frozen=True)

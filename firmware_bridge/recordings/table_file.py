@@ -15,7 +15,7 @@ import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError
-from ecg_edge.firmware_bridge.lead_names import read_label
+from ecg_edge.firmware_bridge.lead_names import PROVENANCE, read_label
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.table_text import Table, read_table
 from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, moment, rate, rate_of
@@ -99,7 +99,9 @@ class _Meaning:
             x = _spread(x, rows)
         signals = tuple(self._signal(k, fs, x[:, j]) for j, k in enumerate(ours))
         comments = tuple(
-            ": ".join(pair) for pair in self._pairs() if not (_NAME.match(pair[0]) or _BIRTH.search(pair[0]))
+            ": ".join((row[0], ", ".join(row[1:])) if row[1:] else row)
+            for row in self._table.above
+            if not row[1:] or not (_NAME.match(row[0]) or _BIRTH.search(row[0]))
         )
         return Recording(self._path.stem, "CSV", signals, lambda columns, a, b: x[a:b][:, list(columns)].copy(),
                          self._started(), self._person(), comments, remarks=tuple(self._remarks))  # fmt: skip
@@ -206,7 +208,12 @@ class _Meaning:
             if reach > PLAUSIBLE_MV:
                 return Signal(label, f"no unit, with values of {reach:.4g} around their median", fs, len(x))
             note = "no unit: mV assumed"
-        return Signal(label, column.unit or "mV", fs, len(x), note=note)
+        return Signal(label, column.unit or "mV", fs, len(x), provenance=self._origin(label), note=note)
+
+    def _origin(self, label: str) -> str:
+        """Provenance by a line above the table, as our own files have it: ``reconstructed: III V1``."""
+        said = ((key, text.split()) for key, text in self._pairs())
+        return next((key for key, leads in said if key in PROVENANCE and label in leads), "")
 
     def _started(self) -> datetime | None:
         cells = [text for _, text in self._pairs()] + [cells[0] for cells in self._table.texts.values()]

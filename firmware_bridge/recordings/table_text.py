@@ -134,8 +134,12 @@ def _cell(dialect: Dialect, line: str, k: int) -> str:
 
 def _pair(line: str) -> tuple[str, ...]:
     """A line above the table as its cells, whatever separates them: commas, semicolons, tabs, or one colon."""
+    remark = line.lstrip().startswith("#")
     line = line.strip().lstrip("#%/ ").strip()
-    for mark in (";", "\t", ","):
+    fact = re.fullmatch(r"([^:;,\t]+):\s+(.+)", line) if remark else None
+    if fact:  # what follows is a sentence, commas and all
+        return fact[1].strip(), fact[2].strip()
+    for mark in (";", "\t", ",") if not remark or re.search(r"[;,\t]\s*\d", line) else ():
         if mark in line:
             return tuple(
                 c.strip() for c in next(csv.reader([line], delimiter=mark, skipinitialspace=True)) if c.strip()

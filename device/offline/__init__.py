@@ -1,0 +1,1 @@
+"""Stored recordings to twelve leads in a file."""

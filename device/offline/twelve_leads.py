@@ -1,0 +1,198 @@
+"""A stored recording to twelve leads, with all that its file said of time and person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.reconstruction.array_input import Personal, check_unit, model_for, swing_mv
+from ecg_edge.device.reconstruction.offline import at_rate, offline_blocks
+from ecg_edge.device.recording.stored_recording import Signal, Stored
+from ecg_edge.device.sources.replay_source import about, patient_of
+from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
+from ecg_edge.firmware_bridge.recordings.recording import MIN_ECG_FS, Recording
+from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
+
+GAIN = 1000
+"""Counts per mV: 1 µV, up to 32.767 mV."""
+_TOP = 32767
+_ESTIMATES = ("derived", "reconstructed")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to make of recordings.
+
+    Attributes
+    ----------
+    leads : tuple of str
+        Leads of the file to read; empty for all that were measured.
+    model : Model, Path, str or None
+        As `reconstruct`.
+    calibration : Personal or None
+        Fits the model to a person.
+    mains_hz : float or None
+        50, 60, or None for no notch.
+    fs : Fraction or None
+        Rate of a file that states none, in Hz.
+    out_fs : Fraction, str or None
+        Rate of the result; ``input`` for the leads' own, None for the model's.
+    """
+
+    leads: tuple[str, ...] = ()
+    model: Model | Path | str | None = None
+    calibration: Personal | None = None
+    mains_hz: float | None = 50.0
+    fs: Fraction | None = None
+    out_fs: Fraction | str | None = None
+
+
+@dataclass(frozen=True)
+class Twelve:
+    """The result.
+
+    Attributes
+    ----------
+    block : LeadBlock
+        As `reconstruct` returns it.
+    stored : Stored
+        The same with time, person, notes and comments; the intervals are signals beside the leads.
+    model : Model
+        What was used.
+    remarks : tuple of str
+        What had to be assumed or left out.
+    """
+
+    block: LeadBlock
+    stored: Stored
+    model: Model
+    remarks: tuple[str, ...]
+
+
+def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float], None] = lambda share: None) -> Twelve:
+    """Reconstruct twelve leads of a stored recording: row 0 is its first sample, and nothing is late.
+
+    Parameters
+    ----------
+    path : str
+        Of any format that `open_recording` reads.
+    wanted : Wanted
+    progress : callable
+        Takes the share that is done.
+
+    Raises
+    ------
+    RecordingError
+        The recording cannot be read, or holds no lead that was measured.
+    LeadMismatchError
+        A lead that was asked for is not there, or the model reads another.
+    UnitsError
+        These cannot be millivolts.
+    """
+    recording = open_recording(path, wanted.fs)
+    columns = _columns(recording, wanted.leads)
+    model = model_for(wanted.model, tuple(columns), wanted.calibration)
+    inputs = model.spec.input_leads
+    rate = max(recording.signals[columns[lead]].fs for lead in inputs)
+    if rate < MIN_ECG_FS:
+        raise RecordingError(f"{recording.name} has {float(rate):g} Hz, too few", f"give {MIN_ECG_FS} Hz or more")
+    mv = np.stack([_lead(recording, columns[lead], rate) for lead in inputs], axis=1)
+    check_unit(swing_mv(mv, rate), len(mv) / float(rate))
+    blocks, n_rows = [], -(-len(mv) * model.spec.fs // rate)
+    for block in offline_blocks(model, mv, rate, wanted.mains_hz):
+        blocks.append(block)
+        progress((block.index + len(block)) / max(1, n_rows))
+    block = LeadBlock.join(blocks)
+    out_fs = rate if wanted.out_fs == "input" else wanted.out_fs
+    if isinstance(out_fs, Fraction):
+        block = at_rate(block, out_fs, int(-(-len(mv) * out_fs // rate)))
+    remarks = _remarks(recording, columns, inputs)
+    return Twelve(block, _stored(recording, block, model, wanted, remarks), model, remarks)
+
+
+def _columns(recording: Recording, leads: Sequence[str]) -> dict[str, int]:
+    """Column of each lead to read: those asked for, else those that are no estimates."""
+    there = recording.leads()
+    if missing := [lead for lead in leads if lead not in there]:
+        raise LeadMismatchError(
+            f"{recording.name} lacks lead {', '.join(missing)}; it holds {', '.join(there) or 'no lead'}",
+            "name leads it holds with --leads",
+        )
+    found = {lead: k for lead, k in there.items() if (lead in leads if leads else True)}
+    measured = {lead: k for lead, k in found.items() if recording.signals[k].provenance not in _ESTIMATES}
+    if not measured:
+        said = f"only estimates of {', '.join(found)}" if found else "no signal named as a lead"
+        raise RecordingError(f"{recording.name} holds {said}", "give the record of what was measured")
+    return measured
+
+
+def _lead(recording: Recording, column: int, rate: Fraction) -> FloatArray:
+    """One lead in mV at a rate."""
+    s = recording.signals[column]
+    if s.fs == rate:
+        return np.asarray(recording.mv([column])[:, 0])
+    x = values_at(recording, column, rate, 0, resampled_length(s.length, s.fs, rate))
+    return np.asarray(x * recording.scale(column))
+
+
+def _remarks(recording: Recording, columns: dict[str, int], inputs: Sequence[str]) -> tuple[str, ...]:
+    said = [*recording.remarks, *(f"{s.name}: {s.note}" for s in recording.signals if s.note)]
+    if left := [lead for lead in columns if lead not in inputs and lead in ("V1", "V2", "V3", "V4", "V5", "V6")]:
+        said.append(f"measured {', '.join(left)} of the file: estimates from {', '.join(inputs)} stand in their place")
+    return tuple(dict.fromkeys(said))
+
+
+def _stored(recording: Recording, block: LeadBlock, model: Model, wanted: Wanted, remarks: Sequence[str]) -> Stored:
+    guessed = [k for k, p in enumerate(block.provenance) if p is Provenance.RECONSTRUCTED]
+    settled = ~block.warmup[:, None] | ~np.isin(np.arange(len(LEADS)), guessed)
+    counts = np.rint(np.concatenate([block.mv, block.sigma[:, guessed]], axis=1).astype(np.float64) * GAIN)
+    valid = np.concatenate([block.valid & settled, (block.valid & settled)[:, guessed]], axis=1)
+    valid &= np.abs(counts) <= _TOP
+    signals = [Signal(lead, p.value, GAIN, 0) for lead, p in zip(LEADS, block.provenance, strict=True)]
+    signals += [Signal(f"interval {LEADS[k]}", "", GAIN, 0) for k in guessed]
+    fs = Fraction(block.fs)
+    notes = [(round(at * fs), text) for at, text in recording.notes]
+    if block.warmup.any():
+        notes.insert(0, (0, "too short to settle: estimates are left out"))
+    return Stored(
+        recording.name, fs, recording.started_utc or recording.started, 0, tuple(signals),
+        np.where(valid, counts, 0).astype(np.int32), valid, tuple(notes),
+        (*_comments(recording, block, model, wanted), *remarks), recording.person,
+    )  # fmt: skip
+
+
+def _comments(recording: Recording, block: LeadBlock, model: Model, wanted: Wanted) -> list[str]:
+    spec, patient = model.spec, patient_of(recording.person)
+    by = {kind: [x for x, p in zip(LEADS, block.provenance, strict=True) if p is kind] for kind in Provenance}
+    label = getattr(wanted.calibration, "label", "")
+    return [
+        *([f"patient: {patient}"] if patient else []),
+        *about(_without_own(recording)),
+        "reconstructed leads are estimates, not for diagnosis",
+        *(f"{kind.value}: {' '.join(leads) or 'none'}" for kind, leads in by.items()),
+        f"model: {model.path.name} sha256 {model.file_sha256} model_id {spec.model_id} {spec.precision}",
+        *([label] if label else []),
+        f"source: {recording.source} {recording.name}",
+        f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
+        "alignment: sample m shows the instant m / rate of the source, no delay",
+        f"interval: the truth lies within lead ± interval with {100 * spec.head.interval_level:g} % probability",
+    ]
+
+
+_OWN = ("reconstructed leads are", "measured:", "derived:", "reconstructed:", "model:", "source:", "conditioning:",
+        "alignment:", "interval:", "invalid samples", "clock:", "started:", "patient:", "Startdate")  # fmt: skip
+
+
+def _without_own(recording: Recording) -> Recording:
+    """The recording without comments of ours, which are not true of another file."""
+    return replace(recording, comments=tuple(c for c in recording.comments if not c.startswith(_OWN)))

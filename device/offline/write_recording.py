@@ -1,0 +1,110 @@
+"""A `Stored` recording as a file: WFDB, EDF+ or CSV. A file is there when it is complete, never before."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ecg_edge.device.recording import wfdb_writer
+from ecg_edge.device.recording.edf_writer import write_edf
+from ecg_edge.device.recording.safe_files import disk_errors
+from ecg_edge.device.recording.stored_recording import Stored
+from ecg_edge.firmware_bridge.console import one_line
+from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
+
+SUFFIXES = {"wfdb": ".hea", "edf": ".edf", "csv": ".csv"}
+_UNKNOWN = datetime(1900, 1, 1)
+_CHUNK = 4096
+
+
+def format_of(path: Path, asked: str | None) -> str:
+    """Format of a file to write, by its suffix or by name.
+
+    Raises
+    ------
+    UsageError
+        Neither says it, or they disagree.
+    """
+    by_suffix = next((name for name, suffix in SUFFIXES.items() if path.suffix.lower() == suffix), None)
+    if asked and by_suffix and asked != by_suffix:
+        raise UsageError(f"{path} is no name for {asked}", f"end it in {SUFFIXES[asked]}")
+    if found := asked or by_suffix:
+        return found
+    raise UsageError(f"{path} does not tell its format", f"end it in {', '.join(SUFFIXES.values())}, or give --format")
+
+
+def write_recording(stored: Stored, path: Path, kind: str) -> None:
+    """Write a recording.
+
+    Parameters
+    ----------
+    stored : Stored
+    path : Path
+        Replaced if it is there.
+    kind : str
+        ``wfdb``, ``edf`` or ``csv``.
+
+    Raises
+    ------
+    RecordingError, DiskFullError
+        The file cannot be written, or the format cannot hold it.
+    MissingExtraError
+        The format's package is not installed.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    {"wfdb": _wfdb, "edf": _edf, "csv": _csv}[kind](stored, path)
+
+
+def _edf(stored: Stored, path: Path) -> None:
+    write_edf(stored, path, stored.patient)
+
+
+def _wfdb(stored: Stored, path: Path) -> None:
+    name = path.name.removesuffix(".hea")
+    signals = [
+        wfdb_writer.Signal(f"{s.lead} ({s.provenance})" if s.provenance else s.lead, s.gain, s.baseline, unit=s.unit)
+        for s in stored.signals
+    ]
+    comments = [*([UTC] if stored.started and stored.started.tzinfo else []), *stored.comments]
+    with disk_errors(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{name}.") as folder:
+        writer = wfdb_writer.WfdbWriter(
+            Path(folder), name, stored.fs, signals, 16, stored.started or _UNKNOWN, [*comments]
+        )
+        for at in range(0, len(stored.counts), _CHUNK):
+            writer.append(stored.counts[at : at + _CHUNK], stored.valid[at : at + _CHUNK])
+        for at, text in sorted(stored.notes):
+            writer.annotate(at, text)
+        writer.close()
+        header = Path(folder, f"{name}.hea")
+        if stored.started is None:
+            first, rest = header.read_text("utf-8").split("\n", 1)
+            header.write_text(" ".join(first.split()[:4]) + "\n" + rest, "utf-8")
+        for suffix in (".dat", ".atr", ".hea"):  # the header last: it says that the rest is there
+            shutil.move(header.with_suffix(suffix), path.with_name(name + suffix))
+
+
+def _csv(stored: Stored, path: Path) -> None:
+    mv, fs = stored.mv, Fraction(stored.fs)
+    part = path.with_name(f".{path.name}.part")
+    with disk_errors(path), part.open("w", newline="", encoding="utf-8") as out:
+        if stored.started:
+            out.write(f"# started: {stored.started.isoformat()}\n")
+        for comment in stored.comments:
+            out.write(f"# {one_line(comment)}\n")
+        for at, text in stored.notes:
+            out.write(f"# note at {float(at / fs):.3f} s: {one_line(text)}\n")
+        writer = csv.writer(out)
+        writer.writerow(["time [s]", *(f"{s.lead} [{s.unit}]" for s in stored.signals)])
+        for k, row in enumerate(mv):
+            cells = ["" if np.isnan(v) else f"{v:.3f}" for v in row]
+            writer.writerow([f"{float(k / fs):.6f}", *cells])
+    with disk_errors(path):
+        part.replace(path)

@@ -1,0 +1,125 @@
+"""A stored recording becomes a file of twelve leads: the same figures as `reconstruct`, aligned, complete."""
+
+import csv
+import json
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from ecg_edge.device.cli.main import main
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.reconstruction.offline import reconstruct
+from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
+from tests.support import stored_files
+
+ABOUT = {"line": "r 2 500 6000 10:00:00 05/03/2019", "comments": ["patient: Müller 7", "age: 60", "sex: F"]}
+GUESSED = ("V1", "V2", "V3", "V4", "V5", "V6")
+
+
+@pytest.fixture
+def two(tmp_path):
+    mv = stored_files.beats(12, 500)
+    stored_files.wfdb_record(tmp_path, "r", mv, 500, **ABOUT)
+    return tmp_path / "r.hea"
+
+
+def run(capsys, *words):
+    code = main(["reconstruct", *map(str, words), "--json"])
+    return code, json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+@pytest.mark.parametrize("suffix", [".hea", ".edf", ".csv"])
+@pytest.mark.parametrize("fs", [None, "input", "250"])
+def test_same_as_the_arrays_with_time_person_and_provenance(two, tmp_path, capsys, suffix, fs):
+    if suffix == ".edf":
+        pytest.importorskip("edfio")
+    out = tmp_path / f"twelve{suffix}"
+    code, document = run(capsys, two, "--out", out, *(["--fs", fs] if fs else []))
+    assert code == 0 and document["leads"]["measured"] == ["I", "II"] and document["seconds"] == 12
+    rate = {None: None, "input": 500, "250": 250}[fs]
+    want = reconstruct(open_recording(two).mv([0, 1]), fs=500, leads=("I", "II"), out_fs=rate)
+    got = open_recording(out)
+    leads = got.leads()
+    assert {s.fs for s in got.signals} == {want.fs}
+    np.testing.assert_allclose(got.mv([leads[x] for x in LEADS])[: len(want)], want.mv, atol=6e-4)
+    assert [got.signals[leads[x]].provenance for x in LEADS] == [p.value for p in want.provenance]
+    bands = [next(k for k, s in enumerate(got.signals) if s.label.endswith(f"interval {x}")) for x in GUESSED]
+    columns = [LEADS.index(x) for x in GUESSED]
+    np.testing.assert_allclose(got.values(bands)[: len(want)], want.interval[:, columns], atol=6e-4)
+    assert got.started == datetime(2019, 3, 5, 10)
+    said = " ".join([*got.comments, *(text for _, text in got.notes), got.person.identifier, got.person.name])
+    assert "age: 60" in said and "M" in said and "ller 7" in said.replace("_", " ") and "not for diagnosis" in said
+
+
+def test_estimates_of_a_file_are_no_input(two, tmp_path, capsys):
+    out = tmp_path / "twelve.csv"
+    run(capsys, two, "--out", out)
+    again = tmp_path / "again.csv"
+    _, document = run(capsys, out, "--out", again)
+    assert document["model"].startswith("i-ii-int8") and document["leads"]["measured"] == ["I", "II"]
+
+
+def test_leads_can_be_chosen_and_what_stands_in_for_measured_ones_is_said(tmp_path, capsys):
+    stored_files.wfdb_record(tmp_path, "t", stored_files.twelve(12, 500), 500, stored_files.TWELVE)
+    _, document = run(capsys, tmp_path / "t", "--out", tmp_path / "o.csv", "--leads", "I,II")
+    assert document["leads"]["measured"] == ["I", "II"]
+    code, document = run(capsys, tmp_path / "t", "--out", tmp_path / "p.csv", "--model", "i-ii-int8")
+    assert code == 0 and "measured V1, V2" in document["remarks"][0]
+
+
+def test_a_file_that_is_there_stays_unless_forced(two, tmp_path, capsys):
+    out = tmp_path / "o.csv"
+    out.write_text("mine")
+    assert main(["reconstruct", str(two), "--out", str(out)]) == 2 and out.read_text() == "mine"
+    assert "--force" in capsys.readouterr().err
+    assert main(["reconstruct", str(two), "--out", str(out), "--force"]) == 0 and out.read_text() != "mine"
+
+
+def test_a_recording_too_short_to_settle_has_no_estimates(tmp_path, capsys):
+    stored_files.wfdb_record(tmp_path, "s", stored_files.beats(1, 500), 500)
+    run(capsys, tmp_path / "s", "--out", tmp_path / "o.csv")
+    got = open_recording(tmp_path / "o.csv")
+    leads = got.leads()
+    assert np.isnan(got.mv([leads["V2"]])).all() and np.isfinite(got.mv([leads["II"]])).all()
+
+
+def test_a_folder_is_done_once_and_goes_on_where_it_stopped(two, tmp_path, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    stored_files.wfdb_record(folder, "a", stored_files.beats(12, 500), 500)
+    stored_files.table(folder / "sub" / "b.csv", stored_files.beats(12, 250))
+    (folder / "c.csv").write_text("no table")
+    code, document = run(capsys, folder, "--out", out, "--format", "csv")
+    assert code == 1 and (document["done"], document["refused"]) == (2, 1)
+    assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["a.csv", "b.csv"]
+    (folder / "c.csv").unlink()
+    code, document = run(capsys, folder, "--out", out, "--format", "csv")
+    assert code == 0 and document["there already"] == 2 and "done" not in document
+
+
+@pytest.mark.data
+def test_twelve_records_of_ptb_xl_stripped_to_two_leads(data_folder, tmp_path, capsys):
+    pytest.importorskip("edfio")
+    model = load_model("i-ii-int8")
+    with (data_folder / "ptb-xl/ptbxl_database.csv").open(newline="") as f:
+        names = [r["filename_lr"] for r in csv.DictReader(f) if r["strat_fold"] == "10"]
+    there = [n for n in names if (data_folder / "ptb-xl" / f"{n}.hea").is_file()]
+    from ecg_edge.device.recording.edf_writer import write_edf
+    from ecg_edge.device.recording.stored_recording import read_stored
+
+    for name in there[:: max(1, len(there) // 12)][:12]:
+        whole = open_recording(data_folder / "ptb-xl" / name)
+        x = whole.mv([whole.leads()[lead] for lead in LEADS])
+        stored_files.wfdb_record(tmp_path, "two", x[:, :2], 100, line="two 2 100 1000 10:00:00 05/03/2019")
+        write_edf(read_stored(str(tmp_path / "two")), tmp_path / "two.edf")
+        words = ("--mains", "off", "--force", "--model", "i-ii-int8")
+        run(capsys, tmp_path / "two.edf", "--out", tmp_path / "twelve.edf", *words)
+        got = open_recording(tmp_path / "twelve.edf")
+        y = got.mv([got.leads()[lead] for lead in LEADS])
+        want = reconstruct(x[:, :2], fs=100, leads=("I", "II"), model=model, mains_hz=None)
+        np.testing.assert_allclose(y, want.mv, atol=2e-3)
+        assert got.started == datetime(2019, 3, 5, 10)
+        shifts = [np.corrcoef(np.roll(y[200:800, 1], k), x[200:800, 1])[0, 1] for k in range(-20, 21)]
+        assert np.argmax(shifts) == 20, name
