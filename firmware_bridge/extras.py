@@ -27,7 +27,8 @@ class Extra:
 EXTRAS = (
     Extra("web", ("websockets",), "the monitor in the browser"),
     Extra("wfdb", ("wfdb",), "WFDB files compressed with FLAC"),
-    Extra("edf", ("edfio",), "EDF+ files"),
+    Extra("edf", ("edfio",), "writing EDF+ files"),
+    Extra("dicom", ("pydicom",), "DICOM ECG files"),
     Extra("plot", ("matplotlib",), "pages and plots"),
     Extra("pandas", ("pandas",), "tables of leads"),
     Extra("mqtt", ("paho.mqtt",), "an MQTT broker"),

@@ -8,6 +8,10 @@ _PREFIXES = {"": 1e3, "m": 1.0, "milli": 1.0, "u": 1e-3, "μ": 1e-3, "micro": 1e
 _MV_PER = {prefix + name: mv for prefix, mv in _PREFIXES.items() for name in ("v", "volt", "volts")}
 
 
+PLAUSIBLE_MV = 20.0
+"""No ECG departs so far from its own median: samples without a unit that do are not in mV."""
+
+
 def mv_per(unit: str) -> float | None:
     """Return the millivolts in one of a unit, or None where it is no voltage.
 

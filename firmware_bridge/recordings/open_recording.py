@@ -15,7 +15,7 @@ from ecg_edge.firmware_bridge.recordings.text import unreadable
 GROUP = "ecg_edge.recordings"
 _HEAD_BYTES = 4096
 _SUFFIXES = (".csv", ".tsv", ".txt", ".ecg", ".asc")
-SUFFIXES = (*_SUFFIXES, ".edf", ".bdf")
+SUFFIXES = (*_SUFFIXES, ".edf", ".bdf", ".dcm", ".xml", ".npz")
 """What recordings in a folder are known by, WFDB's headers aside."""
 
 
@@ -116,6 +116,46 @@ def _edf(path: Path, fs: Fraction | None) -> Recording:
     return open_edf(path)
 
 
+def _is_dicom(path: Path, head: bytes) -> bool:
+    return head[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+
+
+def _dicom(path: Path, fs: Fraction | None) -> Recording:
+    from ecg_edge.firmware_bridge.recordings.dicom_file import open_dicom
+
+    return open_dicom(path)
+
+
+def _is_aecg(path: Path, head: bytes) -> bool:
+    return b"AnnotatedECG" in head or path.suffix.lower() == ".xml"
+
+
+def _aecg(path: Path, fs: Fraction | None) -> Recording:
+    from ecg_edge.firmware_bridge.recordings.aecg_file import open_aecg
+
+    return open_aecg(path)
+
+
+def _is_npz(path: Path, head: bytes) -> bool:
+    return path.suffix.lower() == ".npz"
+
+
+def _npz(path: Path, fs: Fraction | None) -> Recording:
+    from ecg_edge.firmware_bridge.recordings.array_files import open_npz
+
+    return open_npz(path, fs)
+
+
+def _is_mat(path: Path, head: bytes) -> bool:
+    return path.suffix.lower() == ".mat" or head.startswith(b"MATLAB 5.0")
+
+
+def _mat(path: Path, fs: Fraction | None) -> Recording:
+    from ecg_edge.firmware_bridge.recordings.array_files import open_mat
+
+    return open_mat(path, fs)
+
+
 def _is_table(path: Path, head: bytes) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
@@ -128,5 +168,9 @@ def _table(path: Path, fs: Fraction | None) -> Recording:
 
 _BUILT_IN = (
     RecordingFormat("EDF, EDF+ and BDF (.edf, .bdf)", _is_edf, _edf),
+    RecordingFormat("DICOM ECG (.dcm)", _is_dicom, _dicom),
+    RecordingFormat("HL7 aECG (.xml)", _is_aecg, _aecg),
+    RecordingFormat("arrays of decode (.npz)", _is_npz, _npz),
+    RecordingFormat("MATLAB (.mat)", _is_mat, _mat),
     RecordingFormat("tables with a column per lead (.csv, .tsv, .txt)", _is_table, _table),
 )

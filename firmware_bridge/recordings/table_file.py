@@ -19,10 +19,8 @@ from ecg_edge.firmware_bridge.lead_names import PROVENANCE, read_label
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.table_text import Table, read_table
 from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, moment, rate, rate_of
-from ecg_edge.firmware_bridge.units import mv_per
+from ecg_edge.firmware_bridge.units import PLAUSIBLE_MV, mv_per
 
-PLAUSIBLE_MV = 20.0
-"""No ECG departs so far from its own median: a column without a unit that does is not in mV."""
 _TIMES = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "us": 1e-6,
           "μs": 1e-6, "usec": 1e-6, "ns": 1e-9, "min": 60.0}  # fmt: skip
 _TIME = re.compile(

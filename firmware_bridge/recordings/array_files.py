@@ -1,0 +1,159 @@
+"""Arrays in files: our own ``.npz`` (verb ``decode``), and MATLAB's ``.mat`` where no WFDB header lies beside it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError
+from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Recording, Signal
+from ecg_edge.firmware_bridge.recordings.text import rate, rate_of
+from ecg_edge.firmware_bridge.units import PLAUSIBLE_MV
+
+_MAX_BYTES = 2_000_000_000
+_MAX_ROWS = 500_000_000
+_SAMPLES = ("mv", "ecg", "val", "signal", "signals", "data", "x", "p_signal", "sig")
+_RATES = ("fs", "Fs", "FS", "freq", "frequency", "sampling_rate", "samplingrate", "sample_rate", "srate")
+_NAMES = ("leads", "lead", "labels", "label", "channels", "names", "sig_name", "lead_names")
+_UNITS = ("unit", "units")
+
+
+def open_npz(path: Path, fs: Fraction | None = None) -> Recording:
+    """Open a file of numpy arrays: ``mv`` of shape (n_samples, n_leads), ``fs``, ``leads``; ``index`` for gaps.
+
+    Raises
+    ------
+    RecordingError
+        It holds no such arrays, or is damaged.
+    RateUnknownError
+        It states no rate, and `fs` is None.
+    """
+    _check_size(path)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files if name != "counts"}
+    except Exception as e:  # zip, zlib, header and pickle errors of many kinds
+        raise _damaged(path, e) from e
+    return _recording(path, "npz", arrays, fs, "mV" if "mv" in arrays else "")
+
+
+def open_mat(path: Path, fs: Fraction | None = None) -> Recording:
+    """Open a MATLAB file (up to version 7): samples under one of the usual names, and a rate.
+
+    Raises
+    ------
+    RecordingError
+        It holds no array of samples, or is damaged, or is of version 7.3.
+    RateUnknownError
+        It states no rate, and `fs` is None.
+    """
+    from scipy.io import loadmat
+
+    _check_size(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            arrays = loadmat(path, squeeze_me=False)
+    except NotImplementedError as e:
+        raise RecordingError(f"{path} is a MATLAB file of version 7.3", "save it with -v7") from e
+    except Exception as e:  # a stranger's bytes make scipy raise whatever they meet
+        raise _damaged(path, e) from e
+    return _recording(path, "MATLAB", {k: np.asarray(v) for k, v in arrays.items() if not k.startswith("_")}, fs, "")
+
+
+def _check_size(path: Path) -> None:
+    if path.stat().st_size > _MAX_BYTES:
+        raise RecordingError(f"{path} is larger than {_MAX_BYTES // 10**9} GB", "cut out the part that is of interest")
+
+
+def _damaged(path: Path, e: Exception) -> RecordingError:
+    reason = str(e).split("\n")[0][:120] or type(e).__name__
+    return RecordingError(f"cannot read {path}: {reason}", "fetch the file again, or write it anew")
+
+
+def _recording(path: Path, kind: str, arrays: Mapping[str, Any], asked: Fraction | None, unit: str) -> Recording:
+    name, x = _samples(path, arrays)
+    labels = _words(arrays, _NAMES)
+    if x.shape[0] < x.shape[1] and (not labels or len(labels) == x.shape[0]):
+        x = x.T
+    if x.shape[1] > MAX_SIGNALS:
+        raise RecordingError(f"{path}: {name} has {x.shape[1]} columns", "store a column per lead")
+    if labels and len(labels) != x.shape[1]:
+        raise RecordingError(f"{path} names {len(labels)} leads, {name} has {x.shape[1]} columns", "name every column")
+    x = _placed(path, arrays, x)
+    fs = asked or _rate(path, arrays)
+    units = _words(arrays, _UNITS) or [unit]
+    signals = tuple(
+        _signal(labels[k] if labels else f"signal {k + 1}", units[k % len(units)] or unit, fs, x[:, k])
+        for k in range(x.shape[1])
+    )
+
+    def read(columns: Sequence[int], a: int, b: int) -> FloatArray:
+        return x[a:b][:, list(columns)].astype(np.float64)
+
+    remarks = [] if labels else ["the file names no leads: give --leads"]
+    return Recording(path.stem, kind, signals, read, remarks=tuple(remarks))
+
+
+def _samples(path: Path, arrays: Mapping[str, Any]) -> tuple[str, np.ndarray[Any, Any]]:
+    """The array of samples, shape (n, m): by a usual name, else the largest."""
+    fit = {k: v for k, v in arrays.items() if v.dtype.kind in "fiu" and v.ndim in (1, 2) and v.size > 1}
+    fit.pop("index", None)
+    named = [k for usual in _SAMPLES for k in fit if k.lower() == usual]
+    key = named[0] if named else max(fit, key=lambda k: fit[k].size, default=None)
+    if key is None:
+        raise RecordingError(f"{path} holds no array of samples", "store them as mv, shape (n_samples, n_leads)")
+    x = fit[key]
+    return key, x[:, None] if x.ndim == 1 else x
+
+
+def _placed(path: Path, arrays: Mapping[str, Any], x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Rows at their index; NaN where rows are missing, and where `valid` says so."""
+    valid = arrays.get("valid")
+    if valid is not None and valid.shape == x.shape and valid.dtype == np.bool_:
+        x = np.where(valid, x, np.nan)
+    index = arrays.get("index")
+    if index is None or index.dtype.kind not in "iu" or index.shape != (len(x),) or not len(x):
+        return x
+    at = index.astype(np.int64) - int(index[0])
+    if (np.diff(at) <= 0).any() or at[-1] >= _MAX_ROWS:
+        raise RecordingError(f"{path}: index does not rise, or leaps", "restore the index of the rows")
+    out = np.full((int(at[-1]) + 1, x.shape[1]), np.nan)
+    out[at] = x
+    return out
+
+
+def _rate(path: Path, arrays: Mapping[str, Any]) -> Fraction:
+    for name in _RATES:
+        value = arrays.get(name)
+        if value is not None and value.size == 1:
+            found = rate(str(value.ravel()[0]))
+            if found:
+                return rate_of(float(found))
+    raise RateUnknownError(f"{path} does not state its rate", "give --fs, or store fs beside the samples")
+
+
+def _words(arrays: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """A list of words under one of some names, however MATLAB or numpy hold it."""
+    for name, value in arrays.items():
+        if name.lower() in names and value.dtype.kind in "USO":
+            flat = [np.asarray(v).ravel() for v in value.ravel()]
+            return [str(v[0]).strip() if v.size else "" for v in flat]
+    return []
+
+
+def _signal(label: str, unit: str, fs: Fraction, x: FloatArray) -> Signal:
+    if unit:
+        return Signal(label, unit, fs, len(x))
+    plain = np.asarray(x, np.float64)
+    good = plain[np.isfinite(plain)]
+    reach = float(np.percentile(np.abs(good - np.median(good)), 99.5)) if len(good) else 0.0
+    if reach > PLAUSIBLE_MV:
+        return Signal(label, f"no unit, with values of {reach:.4g} around their median", fs, len(x))
+    return Signal(label, "mV", fs, len(x), note="no unit: mV assumed")
