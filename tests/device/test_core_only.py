@@ -62,7 +62,7 @@ def run_with(runtime, model, folder):
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.splitlines()[-1].split()[1]) > 150
-    assert 'pip install "ecg-edge[wfdb]"' in done.stderr
+    assert "what can be read: WFDB" in done.stderr  # readers need the core alone
     assert len(list((folder / "out").glob("*.hea"))) == 2
     return done
 
