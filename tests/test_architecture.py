@@ -30,7 +30,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "device": (
-        "lead_algebra conditioning lead_drawing",
+        "lead_algebra conditioning lead_drawing listeners",
         "placement",
         "inference lead_block",
         "analysis sinks",

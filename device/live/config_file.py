@@ -57,8 +57,9 @@ def read_config(path: Path) -> tuple[Options, ...]:
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
         raise UsageError(f"{path} has no [[patch]]", _EXAMPLE)
     defaults = doc.get("defaults", {})
-    wrong += _check("defaults", defaults)
-    defaults = defaults if isinstance(defaults, dict) else {}
+    faults = _check("defaults", defaults)
+    wrong += faults
+    defaults = {} if faults else defaults
     found: list[dict[str, Any]] = []
     for k, table in enumerate(tables, 1):
         name = str(table.get("name", f"patch {k}"))
@@ -80,6 +81,8 @@ def _load(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {e.strerror}", "name a TOML file") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise UsageError(f"{path} is no TOML: {e}", _EXAMPLE) from e
+    except RecursionError as e:
+        raise UsageError(f"{path} is no TOML: nested too deep", _EXAMPLE) from e
     return doc
 
 
@@ -111,9 +114,19 @@ def _shared(found: list[dict[str, Any]]) -> list[str]:
     names = [both["name"] for both in found]
     wrong = [f"{name}: named twice" for name in sorted({n for n in names if names.count(n) > 1})]
     for key, (_, about) in _SETTINGS.items():
-        used = [both[key] for both in found if both.get(key)] if about.unique else []
-        wrong += [f"{key} {value} is used twice" for value in sorted({str(u) for u in used if used.count(u) > 1})]
+        users: dict[Any, list[str]] = {}
+        for both in found if about.unique else []:
+            for value in _places(both, key):
+                users.setdefault(about.identity(value), []).append(str(both["name"]))
+        wrong += [f"{key} {v} is used twice, by {' and '.join(who)}" for v, who in users.items() if len(who) > 1]
     return wrong
+
+
+def _places(both: dict[str, Any], key: str) -> list[Any]:
+    """Values of a setting, those given as a sink included."""
+    words = [word.partition(":") for word in both.get("sinks", ())]
+    own = both.get(key)
+    return [own] * bool(own) + [argument for name, _, argument in words if name == key]
 
 
 def _options(both: dict[str, Any]) -> Options:

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+from ecg_edge.device.listeners.address import host_in_url, split_address
+from ecg_edge.device.listeners.secret_file import find_secret
+from ecg_edge.device.listeners.tls import server_tls
 from ecg_edge.device.live.options import Options
 from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.sinks.network import Network
 from ecg_edge.device.sinks.sink import Sink, SinkRequest
 from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.device.sinks.status_line import StatusLine
@@ -32,34 +36,38 @@ def _jsonl(request: SinkRequest) -> Sink:
 def _serve(request: SinkRequest) -> Sink:
     from ecg_edge.device.sinks.line_server import SocketLines
 
-    return SocketLines(request.argument, request.token, request.clock.now)
+    return SocketLines(request.argument, request.token, request.clock.now, request.network.tls)
 
 
 def _mqtt(request: SinkRequest) -> Sink:
     from ecg_edge.device.sinks.mqtt import MqttSink
 
-    return MqttSink(request.argument, request.clock.now)
+    return MqttSink(request.argument, request.clock.now, request.network)
 
 
 def _lsl(request: SinkRequest) -> Sink:
     from ecg_edge.device.sinks.lsl import LslSink
 
-    return LslSink()
+    return LslSink(request.patch)
 
 
 def _metrics(request: SinkRequest) -> Sink:
     from ecg_edge.device.sinks.prometheus import MetricsSink
 
-    return MetricsSink(request.argument)
+    n = request.network
+    return MetricsSink(request.argument, n.metrics_token or request.token, n.allowed, n.tls)
 
 
 def _monitor(request: SinkRequest) -> Sink:
     from ecg_edge.device.monitor.monitor_sink import MonitorSink
 
-    host, _, port = request.argument.rpartition(":")
-    if not port.isdigit():
-        raise UsageError(f"--sink monitor:{request.argument} is no port", "write monitor:8765, or monitor:0.0.0.0:8765")
-    return MonitorSink(host or Options.host, int(port), request.token)
+    n, given = request.network, request.argument
+    try:
+        host, port = split_address(given if ":" in given else f":{given}")
+    except ValueError as e:
+        fix = "write monitor:8765, or monitor:0.0.0.0:8765"
+        raise UsageError(f"--sink monitor:{given} is no port", fix) from e
+    return MonitorSink(host or Options.host, port, request.token, allowed=n.allowed, tls=n.tls)
 
 
 BUILT_IN: dict[str, MakeSink] = {
@@ -80,10 +88,13 @@ def open_sinks(options: Options, recorder: Recorder | None, clock: Clock) -> lis
 
 
 def _wanted(options: Options, recorder: Recorder | None, clock: Clock) -> Iterator[Sink]:
+    token = find_secret(options.token, options.token_file, "ECG_EDGE_TOKEN")
+    network = _network(options)
+
     def make(words: Iterator[str]) -> Iterator[Sink]:
         for word in words:
             name, _, argument = word.partition(":")
-            yield make_sink(name, SinkRequest(argument, clock, options.token, options.name))
+            yield make_sink(name, SinkRequest(argument, clock, token, options.name, network))
 
     yield _screen(options)
     yield from make(_short(options))
@@ -92,8 +103,18 @@ def _wanted(options: Options, recorder: Recorder | None, clock: Clock) -> Iterat
     if recorder:
         yield recorder
     if options.monitor:
-        yield from make(iter([f"monitor:{options.host}:{options.port}"]))
+        yield from make(iter([f"monitor:{host_in_url(options.host)}:{options.port}"]))
     yield from make(iter(options.sinks))
+
+
+def _network(options: Options) -> Network:
+    return Network(
+        options.allow_host,
+        server_tls(options.tls_cert, options.tls_key),
+        find_secret(None, options.metrics_token_file, "ECG_EDGE_METRICS_TOKEN"),
+        options.mqtt_ca,
+        find_secret(None, options.mqtt_password_file, "ECG_EDGE_MQTT_PASSWORD"),
+    )
 
 
 def _short(options: Options) -> Iterator[str]:

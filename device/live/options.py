@@ -73,6 +73,7 @@ LABEL = Kind("a name", (str, int, float), read=str)
 NAMES = Kind(
     "a list of names", (list,), read=lambda v: ",".join(v) or None, fits=lambda v: all(isinstance(x, str) for x in v)
 )
+WORDS = Kind("a list of names", (list,), read=tuple, fits=lambda v: all(isinstance(x, str) for x in v))
 SINKS = Kind(
     "a list of names, each with its argument", (list,), read=tuple, fits=lambda v: all(isinstance(x, str) for x in v)
 )
@@ -102,6 +103,8 @@ class Setting(NamedTuple):
         Whether two patches of one file must differ in it.
     implies : str
         Field that is true once this one is set in a file.
+    identity : callable
+        Makes equal of two values what is the same place; what it returns is shown.
     """
 
     flag: str
@@ -113,11 +116,19 @@ class Setting(NamedTuple):
     extras: tuple[str, ...] = ()
     unique: bool = False
     implies: str = ""
+    identity: Callable[[Any], Any] = _as_it_is
 
     @property
     def must_be(self) -> str:
         """Words for the values it takes."""
         return " or ".join(self.choices) or self.kind.words
+
+
+def topic_of(url: str) -> str:
+    """Broker and topic of an MQTT URL, without user and password."""
+    place = url.partition("://")[2].rpartition("@")[2]
+    host, _, topic = place.partition("/")
+    return f"{host.lower().removesuffix(':1883').removesuffix(':8883')}/{topic.strip('/')}"
 
 
 def _setting(default: Any, flag: str, key: str, help: str, kind: Kind = TEXT, **more: Any) -> Any:
@@ -159,13 +170,34 @@ class Options:
         8765, "--port", "monitor", "port of the monitor (default: %(default)s; 0: any)", PORT, unique=True,
         implies="monitor", extras=("web",))
     token: str | None = _setting(
-        None, "--token", "token", "secret for monitor and --serve, needed for any host but this machine")
+        None, "--token", "token",
+        "secret for monitor, --serve and --metrics, needed for any host but this machine; others see a command line: "
+        "rather use --token-file or the variable ECG_EDGE_TOKEN")
+    token_file: str | None = _setting(
+        None, "--token-file", "token-file", "file whose first line is the token", metavar="FILE")
+    metrics_token_file: str | None = _setting(
+        None, "--metrics-token-file", "metrics-token-file", "file with a token of its own for --metrics",
+        metavar="FILE")
+    allow_host: tuple[str, ...] = _setting(
+        (), "--allow-host", "allow-host", "name of a reverse proxy in front of monitor or --metrics (may be repeated)",
+        WORDS, metavar="NAME")
+    tls_cert: str | None = _setting(
+        None, "--tls-cert", "tls-cert", "certificate (PEM) for monitor, --serve and --metrics", metavar="FILE")
+    tls_key: str | None = _setting(
+        None, "--tls-key", "tls-key", "its key (default: in the same file)", metavar="FILE")
     jsonl: bool = _setting(False, "--jsonl", "", "write the leads to stdout as JSON lines", SWITCH)
     serve: str | None = _setting(
         None, "--serve", "serve", "the same to whoever connects: tcp://127.0.0.1:9000, unix:PATH", metavar="URL",
         unique=True)
     mqtt: str | None = _setting(
-        None, "--mqtt", "mqtt", "the same to a broker: mqtt://host/ward/bed-7", metavar="URL", extras=("mqtt",))
+        None, "--mqtt", "mqtt", "the same to a broker: mqtt://host/ward/bed-7", metavar="URL", extras=("mqtt",),
+        unique=True, identity=topic_of)
+    mqtt_ca: str | None = _setting(
+        None, "--mqtt-ca", "mqtt-ca", "certificate (PEM) of the authority that signed an mqtts:// broker's",
+        metavar="FILE", extras=("mqtt",))
+    mqtt_password_file: str | None = _setting(
+        None, "--mqtt-password-file", "mqtt-password-file",
+        "file with the broker's password (or the variable ECG_EDGE_MQTT_PASSWORD)", metavar="FILE", extras=("mqtt",))
     lsl: bool = _setting(False, "--lsl", "lsl", "Lab Streaming Layer outlet", SWITCH, extras=("lsl",))
     metrics: str | None = _setting(
         None, "--metrics", "metrics", "figures for Prometheus at /metrics", metavar="PORT", unique=True)
@@ -205,7 +237,7 @@ def add_settings(parser: ArgumentParser, *names: str) -> None:
             continue
         if not about.flag.startswith("-"):
             parser.add_argument(name, nargs="?", default=default, metavar=about.metavar, help=about.help)
-        elif about.kind is SINKS:
+        elif about.kind in (SINKS, WORDS):
             parser.add_argument(
                 about.flag, dest=name, action=_Append, default=(), metavar=about.metavar, help=about.help
             )

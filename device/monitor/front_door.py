@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-import ipaddress
-import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
+
+from ecg_edge.device.listeners.known_hosts import KnownHosts
+from ecg_edge.device.listeners.token_check import TokenCheck, Verdict, secret_of
 
 SOCKET_PATH = "/ws"
+LOGIN_PATH = "/login"
 FILES: dict[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
+    "/login.html": ("login.html", "text/html; charset=utf-8"),
     "/monitor.css": ("monitor.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 } | {
@@ -19,6 +24,7 @@ FILES: dict[str, tuple[str, str]] = {
     for name in (
         "calipers",
         "layout",
+        "login",
         "monitor",
         "page",
         "panel",
@@ -34,6 +40,32 @@ FILES: dict[str, tuple[str, str]] = {
 """Every path there is, with the file in the package folder ``web/`` and its content type."""
 
 
+_TEXT = "text/plain; charset=utf-8"
+_COOKIE_S = 30 * 86_400
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What a request brings to prove that it may enter.
+
+    Attributes
+    ----------
+    authorization, cookies : str
+        The headers Authorization and Cookie.
+    peer : str
+        Address of who asks.
+    """
+
+    authorization: str = ""
+    cookies: str = ""
+    peer: str = ""
+
+    def cookie(self, name: str) -> str:
+        """Value of a cookie; empty where there is none."""
+        pairs = (c.strip().partition("=") for c in self.cookies.split(";"))
+        return next((value for key, _, value in pairs if key == name), "")
+
+
 @dataclass(frozen=True)
 class HttpResponse:
     """An HTTP response: status, reason, headers and body."""
@@ -47,21 +79,38 @@ class HttpResponse:
 class FrontDoor:
     """Decides what a request gets.
 
+    The secret comes as ``Authorization: Bearer TOKEN``, by the login page or a program. The login page gets a cookie
+    for it, which is made from the token: it outlives a restart and does not hold the token itself.
+
     Parameters
     ----------
     host : str
         Address the server is bound to.
     token : str or None
-        Secret that the page and its socket must bring as ``?token=``.
+        Secret that the page and its socket must bring.
+    allowed : iterable of str
+        Host names of a reverse proxy.
+    cookie : str
+        Name of the cookie. Cookies do not know ports: monitors of one machine need different names.
+    secure : bool
+        The cookie travels by TLS only.
     """
 
-    def __init__(self, host: str, token: str | None) -> None:
-        self._token = token
-        own = socket.gethostname().lower()
-        self._names = {"localhost", host.lower(), own, own + ".local"} - {""}
+    def __init__(
+        self,
+        host: str,
+        token: str | None,
+        allowed: Iterable[str] = (),
+        cookie: str = "ecg-edge",
+        secure: bool = False,
+    ) -> None:
+        self._check = TokenCheck(token)
+        self._hosts = KnownHosts(host, allowed)
+        self._session = hmac.new((token or "").encode(), b"ecg-edge monitor", hashlib.sha256).hexdigest()
+        self._cookie, self._secure = cookie, secure
 
-    def answer(self, target: str, host: str, origin: str) -> HttpResponse | None:
-        """Answer a request, or return None to let the WebSocket handshake go on.
+    def answer(self, target: str, host: str, origin: str, secrets: Secrets = Secrets()) -> HttpResponse | None:
+        """HttpResponse a request, or return None to let the WebSocket handshake go on.
 
         Parameters
         ----------
@@ -69,57 +118,63 @@ class FrontDoor:
             As in the request line: path and query.
         host, origin : str
             The headers of these names; empty where missing.
+        secrets : Secrets
+            What proves that the token is known.
         """
-        if not self._known_host(host):
+        if not self._hosts.knows(host):
             return _refuse(403, "Forbidden", "unknown Host")  # a foreign name bound to our address
         url = urlsplit(target) if target.startswith("/") and not target.startswith("//") else None
-        if url is None or (url.path != SOCKET_PATH and url.path not in FILES):
+        if url is None or (url.path not in (SOCKET_PATH, LOGIN_PATH) and url.path not in FILES):
             return _refuse(404, "Not Found", "no such page")
-        if url.path in (SOCKET_PATH, "/") and not self._admits(url.query):
-            return _refuse(403, "Forbidden", "wrong or missing token: open the address that ecg-edge printed")
+        if url.path == LOGIN_PATH:
+            return self._login(secrets)
+        if url.path in (SOCKET_PATH, "/") and (verdict := self._verdict(secrets)) is not Verdict.RIGHT:
+            asks = url.path == "/" and not secrets.authorization
+            return _file("/login.html", host, (), 401, "Unauthorized") if asks else _turned_away(verdict)
         if url.path != SOCKET_PATH:
-            return _file(url.path, host)
-        if origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
+            return _file(url.path, host, self._hosts.allowed)
+        if not self._hosts.same_origin(origin, host):
             return _refuse(403, "Forbidden", "cross-origin socket")
         return None
 
-    def _known_host(self, header: str) -> bool:
-        """DNS rebinding needs a name of the attacker's: IP literals and our own names are safe."""
-        try:
-            name = urlsplit(f"//{header}").hostname or ""
-        except ValueError:
-            return False
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return name in self._names
-        return True
+    def _login(self, secrets: Secrets) -> HttpResponse:
+        verdict = self._verdict(secrets)
+        if verdict is not Verdict.RIGHT:
+            return _turned_away(verdict)
+        more = f"; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}" + ("; Secure" if self._secure else "")
+        return _answer(200, "OK", _TEXT, b"", (("Set-Cookie", f"{self._cookie}={self._session}{more}"),))
 
-    def _admits(self, query: str) -> bool:
-        if self._token is None:
-            return True
-        given = parse_qs(query).get("token", [""])[0]
-        return hmac.compare_digest(given.encode(errors="replace"), self._token.encode())
+    def _verdict(self, secrets: Secrets) -> Verdict:
+        """A cookie of ours is no guess: it needs no count."""
+        if self._check.wanted and not secrets.authorization:
+            given = secrets.cookie(self._cookie).encode(errors="replace")
+            return Verdict.RIGHT if hmac.compare_digest(given, self._session.encode()) else Verdict.WRONG
+        return self._check.check(secret_of(secrets.authorization), secrets.peer)
 
 
-def _file(path: str, host: str) -> HttpResponse:
+def _file(path: str, host: str, allowed: Iterable[str], status: int = 200, reason: str = "OK") -> HttpResponse:
     name, content_type = FILES[path]
     body = (resources.files("ecg_edge.device.monitor") / "web" / name).read_bytes()
-    # 'self' covers ws:// in current browsers only; the host is one we know, so naming it is safe.
+    # 'self' covers ws:// in current browsers only; the names are ones we know, so giving them is safe.
+    sockets = " ".join(f"ws://{name} wss://{name}" for name in (host, *allowed))
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"connect-src 'self' {sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return _answer(200, "OK", content_type, body, (("Content-Security-Policy", policy),))
+    return _answer(status, reason, content_type, body, (("Content-Security-Policy", policy),))
+
+
+def _turned_away(verdict: Verdict) -> HttpResponse:
+    if verdict is Verdict.LATER:
+        return _refuse(429, "Too Many Requests", "too many wrong tokens from this address: wait a little")
+    return _refuse(403, "Forbidden", "wrong or missing token")
 
 
 def _refuse(status: int, reason: str, text: str) -> HttpResponse:
-    return _answer(status, reason, "text/plain; charset=utf-8", f"{text}\n".encode())
+    return _answer(status, reason, _TEXT, f"{text}\n".encode())
 
 
-def _answer(
-    status: int, reason: str, content_type: str, body: bytes, more: tuple[tuple[str, str], ...] = ()
-) -> HttpResponse:
+def _answer(status: int, reason: str, content_type: str, body: bytes, more: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
     return HttpResponse(
         status,
         reason,

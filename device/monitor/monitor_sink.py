@@ -8,16 +8,19 @@ import errno
 import ipaddress
 import logging
 import socket
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+import ssl
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.listeners.address import host_in_url, listen_tcp
+from ecg_edge.device.listeners.exposure import check_exposure
+from ecg_edge.device.listeners.guarded_socket import BACKLOG, GREET_S, GuardedSocket
+from ecg_edge.device.listeners.loop_thread import LoopThread
+from ecg_edge.device.listeners.streams import turn_out
 from ecg_edge.device.monitor import frames as wire
-from ecg_edge.device.monitor.front_door import FrontDoor
+from ecg_edge.device.monitor.front_door import FrontDoor, Secrets
 from ecg_edge.device.monitor.hub import Hub
-from ecg_edge.device.sinks.exposure import check_exposure
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
@@ -51,9 +54,13 @@ class MonitorSink(SinkBase):
     port : int
         TCP port; 0 takes a free one.
     token : str, optional
-        Secret that must be part of the page's address (``?token=``).
+        Secret that the page asks for; a program sends it as ``Authorization: Bearer TOKEN``.
     clock : Clock
         Dates the notes.
+    allowed : iterable of str
+        Host names that a reverse proxy in front of it has.
+    tls : ssl.SSLContext, optional
+        The page and its socket speak TLS.
 
     Raises
     ------
@@ -65,20 +72,28 @@ class MonitorSink(SinkBase):
     extra = "web"
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 0, token: str | None = None, clock: Clock | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        clock: Clock | None = None,
+        *,
+        allowed: Iterable[str] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         check_exposure(host, token)
         if not 0 <= port <= 65535:
             raise UsageError(f"{port} is no TCP port", "choose one from 1024 to 65535, or 0 for a free one")
         self._host, self._port, self._token = host, port, token
+        self._allowed, self._tls = tuple(allowed), tls
         self._clock = clock or SystemClock()
         self._url = ""
         self._sequence = 0
-        self._thread: threading.Thread | None = None
+        self._thread: LoopThread | None = None
 
     @property
     def url(self) -> str:
-        """Address to open in a browser, token included.
+        """Address to open in a browser.
 
         Raises
         ------
@@ -116,14 +131,12 @@ class MonitorSink(SinkBase):
         except ImportError as e:
             raise MissingExtraError("websockets", self.extra) from e
         self._hub = Hub(header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
-        listener = _bind(self._host, self._port)
-        self._url = _address(self._host, listener.getsockname()[1], self._token)
+        self._listener = _bind(self._host, self._port)
+        self._bound = self._listener.getsockname()[1]
+        self._url = _address(self._host, self._bound, self._tls is not None)
         self._sequence = 0
         self._connections: set[ServerConnection] = set()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._serve_forever, args=(listener,), name="monitor", daemon=True)
-        self._thread.start()
+        self._thread = LoopThread(self.name, self._serve)
 
     def leads(self, block: LeadBlock) -> None:
         """Hand twelve leads to every browser; returns at once."""
@@ -145,42 +158,41 @@ class MonitorSink(SinkBase):
         if self._thread is None:
             return
         self._post(self._hub.end, end_message())
-        self._post(self._stop.set)
-        self._thread.join()
+        self._thread.close()
         self._thread = None
 
     def _post(self, call: Callable[..., None], *args: object) -> None:
         if self._thread is None:
             raise UsageError("the monitor is not open", "call open(header) first")
-        self._loop.call_soon_threadsafe(call, *args)
+        self._thread.post(call, *args)
 
-    def _serve_forever(self, listener: socket.socket) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve(listener))
-        finally:
-            self._loop.close()
-
-    async def _serve(self, listener: socket.socket) -> None:
+    async def _serve(self, stop: asyncio.Event) -> None:
         from websockets.asyncio.server import serve
 
-        door = FrontDoor(self._host, self._token)
+        door = FrontDoor(self._host, self._token, self._allowed, f"ecg-edge-{self._bound}", self._tls is not None)
 
         def process_request(connection: ServerConnection, request: Request) -> Response | None:
-            return _respond(door, self._hub, request)
+            return _respond(door, self._hub, request, connection.remote_address)
 
+        tls: dict[str, Any] = {"ssl": self._tls, "ssl_handshake_timeout": GREET_S} if self._tls else {}
         async with serve(
             self._welcome,
-            sock=listener,
+            sock=self._listener,
+            backlog=BACKLOG,
+            open_timeout=GREET_S,
+            **tls,
             process_request=process_request,
             compression=None,  # a Pi's time is worth more than 3 kB/s
             max_size=_MAX_MESSAGE,
             close_timeout=_CLOSE_S,
             logger=_log,
         ):
-            await self._stop.wait()
+            await stop.wait()
+            self._listener.shut()
+            await asyncio.sleep(0)  # whom the loop has just accepted gets its transport
             # Not every version of websockets gives up on a browser that has stopped reading.
-            self._loop.call_later(_CLOSE_S, self._abort)
+            asyncio.get_running_loop().call_later(_CLOSE_S, self._abort)
+        await turn_out(self._listener)
 
     def _abort(self) -> None:
         for connection in self._connections:
@@ -189,8 +201,10 @@ class MonitorSink(SinkBase):
     async def _welcome(self, connection: ServerConnection) -> None:
         from websockets.exceptions import ConnectionClosed
 
+        own = connection.transport.get_extra_info("socket")
+        self._listener.greeted(own.fileno())
         # Without this the kernel would buffer minutes of ECG for a browser that sleeps.
-        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._connections.add(connection)
         client = self._hub.join()
         pump = asyncio.ensure_future(client.pump(connection.send))
@@ -204,14 +218,16 @@ class MonitorSink(SinkBase):
                 await pump
 
 
-def _respond(door: FrontDoor, hub: Hub, request: Request) -> Response | None:
+def _respond(door: FrontDoor, hub: Hub, request: Request, peer: Any) -> Response | None:
     from websockets.datastructures import Headers
     from websockets.http11 import Response
 
     if getattr(request, "method", "GET") != "GET":  # older versions of websockets refuse other methods themselves
         return Response(405, "Method Not Allowed", Headers({"Allow": "GET", "Content-Length": "0"}))
-    host, origin = (", ".join(request.headers.get_all(name)) for name in ("Host", "Origin"))
-    answer = door.answer(request.path, host, origin)
+    names = ("Host", "Origin", "Authorization", "Cookie")
+    host, origin, authorization, cookies = (", ".join(request.headers.get_all(name)) for name in names)
+    secrets = Secrets(authorization, cookies, str(peer[0]) if peer else "")
+    answer = door.answer(request.path, host, origin, secrets)
     if answer is not None:
         return Response(answer.status, answer.reason, Headers(answer.headers), answer.body)
     if len(hub.clients) >= _MAX_CLIENTS:
@@ -219,10 +235,9 @@ def _respond(door: FrontDoor, hub: Hub, request: Request) -> Response | None:
     return None
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> GuardedSocket:
     try:
-        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server((where[0], port), family=family)
+        return listen_tcp(host, port)
     except OSError as e:
         if e.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PortBusyError(
@@ -231,9 +246,9 @@ def _bind(host: str, port: int) -> socket.socket:
         raise UsageError(f"the monitor cannot listen on {host}:{port}: {e}", "use 127.0.0.1, or 0.0.0.0") from e
 
 
-def _address(host: str, port: int, token: str | None) -> str:
-    name = host
+def _address(host: str, port: int, tls: bool) -> str:
+    name = host_in_url(host)
     with contextlib.suppress(ValueError):
-        ip = ipaddress.ip_address(host)
-        name = socket.gethostname() if ip.is_unspecified else f"[{host}]" if ip.version == 6 else host
-    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
+        if ipaddress.ip_address(host).is_unspecified:
+            name = socket.gethostname()
+    return f"{'https' if tls else 'http'}://{name}:{port}/"

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import hmac
-import os
-import selectors
-import socket
-import threading
-from collections import deque
+import ssl
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from ecg_edge.device.sinks.exposure import check_exposure
+from ecg_edge.device.listeners.address import UnixAddress, host_in_url, listen_tcp, split_address
+from ecg_edge.device.listeners.exposure import check_exposure
+from ecg_edge.device.listeners.guarded_socket import GREET_S, GuardedSocket
+from ecg_edge.device.listeners.loop_thread import LoopThread
+from ecg_edge.device.listeners.streams import STRANGERS, peer_of, start_server, turn_out
+from ecg_edge.device.listeners.token_check import TokenCheck, Verdict
 from ecg_edge.device.sinks.json_lines import JsonLines
 from ecg_edge.firmware_bridge.errors import PortBusyError, UsageError
 
 _QUEUE_BYTES = 4_000_000
 """About a minute of lines; who is slower than that is disconnected and can come back."""
-_GREETED_WITHIN = 4096
-_POLL_S = 0.2
+_SAID_BYTES = 65_536
+"""A client says its token and no more; who goes on talking is disconnected."""
+_CLOSE_S = 1.0
 
 
 class LineServer:
@@ -33,6 +34,8 @@ class LineServer:
         ``tcp://127.0.0.1:9000`` (port 0: any) or ``unix:/run/ecg.sock``.
     token : str, optional
         A client must send it as its first line; needed for an address that others can reach.
+    tls : ssl.SSLContext, optional
+        Clients must speak TLS; a Unix socket stays as it is.
 
     Attributes
     ----------
@@ -47,142 +50,91 @@ class LineServer:
         The address cannot be had.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._check = TokenCheck(token)
         self._token = token
-        self._unix: Path | None = None
+        self._unix: UnixAddress | None = None
         self._header = b""
-        self._clients: dict[socket.socket, _Client] = {}
-        self._lock = threading.Lock()
-        self._stop = False
+        self._clients: set[asyncio.StreamWriter] = set()
         self._server = self._listen(url)
-        self._server.setblocking(False)
-        self._wake_r, self._wake_w = socket.socketpair()
-        self._wake_r.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._server, selectors.EVENT_READ)
-        self._selector.register(self._wake_r, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name="line server", daemon=True)
-        self._thread.start()
+        self._tls = None if self._unix else tls
+        self._thread = LoopThread("line server", self._serve)
 
-    def _listen(self, url: str) -> socket.socket:
+    def _listen(self, url: str) -> GuardedSocket:
         try:
             if url.startswith("unix:"):
-                return self._listen_unix(Path(url.removeprefix("unix:").removeprefix("//")))
-            parts = urlsplit(url)
-            if parts.scheme != "tcp" or not parts.hostname or parts.port is None:
-                raise UsageError(f"--serve {url} is no address", "write tcp://127.0.0.1:9000 or unix:/run/ecg.sock")
-            check_exposure(parts.hostname, self._token)
-            server = socket.create_server((parts.hostname, parts.port))
+                path = Path(url.removeprefix("unix:").removeprefix("//"))
+                self._unix, self.address = UnixAddress(path), f"unix:{path}"
+                return self._unix.socket
+            host, port = _tcp(url)
+            check_exposure(host, self._token)
+            server = listen_tcp(host, port)
             host, port = server.getsockname()[:2]
-            self.address = f"tcp://{host}:{port}"
+            self.address = f"tcp://{host_in_url(host)}:{port}"
             return server
-        except (OSError, ValueError) as e:
+        except OSError as e:
             raise PortBusyError(f"cannot serve at {url}: {e}", "choose another address with --serve") from e
-
-    def _listen_unix(self, path: Path) -> socket.socket:
-        with contextlib.suppress(FileNotFoundError, OSError):
-            if path.is_socket():
-                path.unlink()  # left by a run that was killed
-        server = socket.socket(socket.AF_UNIX)
-        before = os.umask(0o077)  # for its owner alone
-        try:
-            server.bind(str(path))
-        finally:
-            os.umask(before)
-        server.listen()
-        self._unix, self.address = path, f"unix:{path}"
-        return server
 
     def send(self, kind: str, line: str) -> None:
         """Queue a line for everybody; returns at once."""
-        data = line.encode() + b"\n"
-        with self._lock:
-            if kind == "header":
-                self._header = data
-            for client in self._clients.values():
-                client.push(data)
-        self._wake()
+        self._thread.post(self._spread, kind, line.encode() + b"\n")
 
     def close(self) -> None:
-        """Send what is queued as far as clients take it at once, and close."""
-        self._stop = True
-        self._wake()
-        self._thread.join()
-        for s in (*self._clients, self._server, self._wake_r, self._wake_w):
-            s.close()
+        """Send what is queued as far as clients take it soon, and close."""
+        self._thread.close()
         if self._unix is not None:
-            self._unix.unlink(missing_ok=True)
+            self._unix.remove()
 
-    def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            self._wake_w.send(b"\0")
+    def _spread(self, kind: str, data: bytes) -> None:
+        if kind == "header":
+            self._header = data
+        for client in tuple(self._clients):
+            client.write(data)
+            if client.transport.get_write_buffer_size() > _QUEUE_BYTES:
+                client.transport.abort()
 
-    def _run(self) -> None:
-        while not self._stop:
-            for key, _ in self._selector.select(_POLL_S):
-                if key.fileobj is self._server:
-                    self._accept()
-                elif key.fileobj is self._wake_r:
-                    with contextlib.suppress(BlockingIOError):
-                        self._wake_r.recv(4096)
-                else:
-                    self._read(key.fileobj)  # type: ignore[arg-type]
-            self._flush()
-        self._flush()
+    async def _serve(self, stop: asyncio.Event) -> None:
+        server = await start_server(self._welcome, self._server, self._tls)
+        await stop.wait()
+        self._server.shut()
+        for client in self._clients:
+            client.close()  # what is queued still goes out
+        if leaving := [asyncio.ensure_future(client.wait_closed()) for client in self._clients]:
+            await asyncio.wait(leaving, timeout=_CLOSE_S)
+        for client in tuple(self._clients):
+            client.transport.abort()
+        await turn_out(self._server)
+        server.close()
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            s, _ = self._server.accept()
-            s.setblocking(False)
-            self._selector.register(s, selectors.EVENT_READ)
-            client = _Client(admitted=self._token is None)
-            with self._lock:
-                self._clients[s] = client
-                if client.admitted and self._header:
-                    client.push(self._header)
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(*STRANGERS), contextlib.closing(writer):
+            if not self._check.wanted or await asyncio.wait_for(self._knows(reader, writer), GREET_S):
+                self._server.greeted(writer.get_extra_info("socket").fileno())
+                writer.write(self._header)
+                self._clients.add(writer)
+                await _farewell(reader)
+        self._clients.discard(writer)
 
-    def _read(self, s: socket.socket) -> None:
-        """Clients say nothing but their token; an end is a farewell."""
-        try:
-            data = s.recv(_GREETED_WITHIN)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        client = self._clients.get(s)
-        if not data or client is None:
-            self._drop(s)
-        elif not client.admitted:
-            client.said += data
-            first, ended, _ = client.said.partition(b"\n")
-            if ended and hmac.compare_digest(first.strip(), (self._token or "").encode()):
-                with self._lock:
-                    client.admitted = True
-                    if self._header:
-                        client.push(self._header)
-            elif ended or len(client.said) >= _GREETED_WITHIN:
-                self._drop(s)
+    async def _knows(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        said = (await reader.readuntil(b"\n")).strip().decode(errors="replace")
+        return self._check.check(said, peer_of(writer)) is Verdict.RIGHT
 
-    def _flush(self) -> None:
-        for s, client in list(self._clients.items()):
-            try:
-                with self._lock:
-                    if client.overflow:
-                        raise OSError
-                    while client.waiting:
-                        sent = s.send(client.waiting[0])
-                        client.sent(sent)
-            except BlockingIOError:
-                continue
-            except OSError:
-                self._drop(s)
 
-    def _drop(self, s: socket.socket) -> None:
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(s)
-        with self._lock:
-            self._clients.pop(s, None)
-        s.close()
+def _tcp(url: str) -> tuple[str, int]:
+    try:
+        host, port = split_address(url.removeprefix("tcp://"))
+    except ValueError:
+        host, port = "", 0
+    if not url.startswith("tcp://") or not host:
+        raise UsageError(f"--serve {url} is no address", "write tcp://127.0.0.1:9000 or unix:/run/ecg.sock")
+    return host, port
+
+
+async def _farewell(reader: asyncio.StreamReader) -> None:
+    """Wait until a client has left, or has said too much."""
+    left = _SAID_BYTES
+    while left > 0 and (said := await reader.read(left)):
+        left -= len(said)
 
 
 class SocketLines(JsonLines):
@@ -190,8 +142,10 @@ class SocketLines(JsonLines):
 
     name = "line server"
 
-    def __init__(self, url: str, token: str | None, now: Callable[[], datetime]) -> None:
-        server = LineServer(url, token)
+    def __init__(
+        self, url: str, token: str | None, now: Callable[[], datetime], tls: ssl.SSLContext | None = None
+    ) -> None:
+        server = LineServer(url, token, tls)
         self._address = server.address
         super().__init__(server.send, now, server.close)
 
@@ -199,27 +153,3 @@ class SocketLines(JsonLines):
     def where(self) -> str:
         """Address to connect to, in words."""
         return f"lines: {self._address}"
-
-
-class _Client:
-    """What waits for one client, whole lines but for the first."""
-
-    def __init__(self, admitted: bool) -> None:
-        self.admitted = admitted
-        self.said = b""
-        self.waiting: deque[bytes] = deque()
-        self.overflow = False
-        self._bytes = 0
-
-    def push(self, data: bytes) -> None:
-        if not self.admitted or self.overflow:
-            return
-        self.waiting.append(data)
-        self._bytes += len(data)
-        self.overflow = self._bytes > _QUEUE_BYTES
-
-    def sent(self, n: int) -> None:
-        self._bytes -= n
-        rest = self.waiting.popleft()[n:]
-        if rest:
-            self.waiting.appendleft(rest)

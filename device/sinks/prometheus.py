@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import math
+import ssl
 import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterable
 
 from ecg_edge.device.lead_block import Note
-from ecg_edge.device.sinks.exposure import is_loopback
+from ecg_edge.device.listeners.address import host_in_url, listen_tcp, split_address
+from ecg_edge.device.listeners.exposure import check_exposure, is_loopback
+from ecg_edge.device.listeners.guarded_socket import GREET_S, GuardedSocket
+from ecg_edge.device.listeners.known_hosts import KnownHosts
+from ecg_edge.device.listeners.loop_thread import LoopThread
+from ecg_edge.device.listeners.streams import STRANGERS, peer_of, start_server, turn_out
+from ecg_edge.device.listeners.token_check import TokenCheck, Verdict, secret_of
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.errors import PortBusyError, UsageError
 
@@ -27,38 +37,59 @@ _FIGURES = {
 
 
 class MetricsSink(SinkBase):
-    """Serves the newest figures; none of them is of the signal itself, so there is no token.
+    """Serves the newest figures, heart rate included: beyond this machine only to who knows the token.
 
     Parameters
     ----------
     address : str
-        ``PORT``, or ``HOST:PORT``; this machine only without a host.
+        ``PORT``, ``HOST:PORT`` or ``[IPV6]:PORT``; this machine only without a host.
+    token : str, optional
+        Wanted as ``Authorization: Bearer TOKEN``, or as the password of basic authentication.
+    allowed : iterable of str
+        Host names of a reverse proxy.
+    tls : ssl.SSLContext, optional
+        Clients must speak TLS.
 
     Attributes
     ----------
     url : str
         Once open.
+
+    Raises
+    ------
+    UsageError
+        It is no address, or one that others can reach and there is no token.
     """
 
     name = "metrics"
     takes = ()
 
-    def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        if not port.isdigit() or not int(port) < 65536:
-            raise UsageError(f"--metrics {address} is no port", "write 9100, or 0.0.0.0:9100")
-        self._host, self._port = host or "127.0.0.1", int(port)
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        allowed: Iterable[str] = (),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        try:
+            host, self._port = split_address(address if ":" in address else f":{address}")
+        except ValueError as e:
+            raise UsageError(f"--metrics {address} is no port", "write 9100, or 0.0.0.0:9100") from e
+        self._host = host or "127.0.0.1"
+        check_exposure(self._host, token)
+        self._check, self._hosts, self._tls = TokenCheck(token), KnownHosts(self._host, allowed), tls
         self._status: Status | None = None
         self._notes: Counter[str] = Counter()
         self._info = ""
         self._lock = threading.Lock()
-        self._server: ThreadingHTTPServer | None = None
+        self._listener: GuardedSocket | None = None
+        self._thread: LoopThread | None = None
 
     @property
     def url(self) -> str:
         """Address of the page."""
-        port = self._server.server_address[1] if self._server else self._port
-        return f"http://{self._host}:{port}/metrics"
+        port = self._listener.getsockname()[1] if self._thread and self._listener else self._port
+        return f"{'https' if self._tls else 'http'}://{host_in_url(self._host)}:{port}/metrics"
 
     @property
     def where(self) -> str:
@@ -66,33 +97,53 @@ class MetricsSink(SinkBase):
         return f"metrics: {self.url}"
 
     def open(self, header: RunHeader) -> None:
-        """Begin to serve."""
+        """Begin to serve.
+
+        Raises
+        ------
+        PortBusyError
+            The address cannot be had.
+        """
         labels = {"device": header.info.device, "model": header.model_name, "source": header.source}
         if not is_loopback(self._host):
             labels.pop("source")  # addresses inside are nobody's business outside
         pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in labels.items())
         self._info = f"# TYPE ecg_run_info gauge\necg_run_info{{{pairs}}} 1\n"
-        sink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                found = self.path.split("?")[0] == "/metrics"
-                body = sink.text().encode() if found else b"not found\n"
-                self.send_response(200 if found else 404)
-                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
         try:
-            self._server = ThreadingHTTPServer((self._host, self._port), Handler)
+            self._listener = listen_tcp(self._host, self._port)
         except OSError as e:
             raise PortBusyError(f"cannot serve metrics at {self._host}:{self._port}: {e}", "choose another port") from e
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name=self.name, daemon=True).start()
+        self._thread = LoopThread(self.name, self._serve)
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        assert self._listener is not None
+        server = await start_server(self._welcome, self._listener, self._tls)
+        await stop.wait()
+        await turn_out(self._listener)
+        server.close()
+
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(*STRANGERS), contextlib.closing(writer):
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), GREET_S)
+            writer.write(self._answer(head.decode("latin-1"), peer_of(writer)))
+            await asyncio.wait_for(writer.drain(), GREET_S)
+
+    def _answer(self, head: str, peer: str) -> bytes:
+        first, *lines = head.split("\r\n")
+        fields = [line.partition(":") for line in lines]
+        hosts, given = ([v.strip() for k, _, v in fields if k.lower() == name] for name in ("host", "authorization"))
+        method, _, rest = first.partition(" ")
+        if method != "GET":
+            return _response("405 Method Not Allowed", "GET is all there is\n")
+        if len(hosts) != 1 or not self._hosts.knows(hosts[0]):
+            return _response("403 Forbidden", "unknown Host\n")
+        verdict = self._check.check(secret_of(given[0] if given else ""), peer)
+        if verdict is not Verdict.RIGHT:
+            later = verdict is Verdict.LATER
+            return _response("429 Too Many Requests" if later else "401 Unauthorized", "wrong or missing token\n")
+        if rest.split(" ")[0].split("?")[0] != "/metrics":
+            return _response("404 Not Found", "not found\n")
+        return _response("200 OK", self.text())
 
     def text(self) -> str:
         """The page."""
@@ -103,17 +154,17 @@ class MetricsSink(SinkBase):
             for name, (kind, help_text, attribute) in _FIGURES.items():
                 value = getattr(status, attribute)
                 if value is not None:
-                    out.append(f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n{name} {float(value):g}\n")
+                    out.append(f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n{name} {_number(value)}\n")
             out.append(
                 "# HELP ecg_latency_seconds byte arrival to leads, on the host\n# TYPE ecg_latency_seconds summary\n"
             )
             for q, ms in (("0.5", status.latency_p50_ms), ("0.99", status.latency_p99_ms)):
-                out.append(f'ecg_latency_seconds{{quantile="{q}"}} {ms / 1000:.6g}\n')
+                out.append(f'ecg_latency_seconds{{quantile="{q}"}} {_number(ms / 1000)}\n')
             out.append("# HELP ecg_electrodes_off electrodes that are off\n# TYPE ecg_electrodes_off gauge\n")
             out.append(f"ecg_electrodes_off {len(status.lead_off)}\n")
             if status.quality:
                 out.append("# HELP ecg_quality of a measured lead, 0 to 1\n# TYPE ecg_quality gauge\n")
-                out += [f'ecg_quality{{lead="{k}"}} {q["index"]}\n' for k, q in status.quality.items()]
+                out += [f'ecg_quality{{lead="{k}"}} {_number(q["index"])}\n' for k, q in status.quality.items()]
         if notes:
             out.append("# HELP ecg_notes_total what happened, by kind\n# TYPE ecg_notes_total counter\n")
             out += [f'ecg_notes_total{{kind="{_escaped(k)}"}} {n}\n' for k, n in sorted(notes.items())]
@@ -131,9 +182,26 @@ class MetricsSink(SinkBase):
 
     def close(self) -> None:
         """Stop serving."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+        if self._thread is not None:
+            self._thread.close()
+
+
+def _response(status: str, body: str) -> bytes:
+    data = body.encode()
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        f"Content-Length: {len(data)}\r\nWWW-Authenticate: Bearer\r\nCache-Control: no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + data
+
+
+def _number(value: object) -> str:
+    """A figure with all its digits; counters are integers."""
+    if isinstance(value, int):
+        return str(int(value))
+    number = float(value)  # type: ignore[arg-type]
+    return "NaN" if math.isnan(number) else repr(number).replace("inf", "Inf")
 
 
 def _escaped(text: str) -> str:

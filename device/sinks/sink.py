@@ -9,6 +9,7 @@ from typing import Protocol
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.sinks.network import Network
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
 
@@ -183,6 +184,21 @@ class Sink(Protocol):
         """Where it can be found once it is open, in words: ``monitor: http://…``; empty: nowhere."""
         ...
 
+    @property
+    def outlet(self) -> bool:
+        """Whether a run is worth its while for this sink alone: it ends where all its outlets have."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it now, in words; a note and a word of the status. May be asked from any thread."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """Blocks it could not pass on. May be asked from any thread."""
+        ...
+
     def open(self, header: RunHeader) -> None:
         """Begin; raise a typed error if that is impossible."""
         ...
@@ -225,6 +241,17 @@ class SinkBase:
     extra = ""
     capacity = 512
     batch = 1
+    outlet = True
+
+    @property
+    def trouble(self) -> str:
+        """None."""
+        return ""
+
+    @property
+    def lost(self) -> int:
+        """None."""
+        return 0
 
     @property
     def where(self) -> str:
@@ -264,9 +291,12 @@ class SinkRequest:
         Secret of ``--token``, for a sink that others can reach.
     patch : str
         Name of the patch, where one process runs several; else empty.
+    network : Network
+        TLS, names of a proxy, and what MQTT needs.
     """
 
     argument: str
     clock: Clock
     token: str | None = None
     patch: str = ""
+    network: Network = field(default_factory=Network)

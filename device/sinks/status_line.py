@@ -23,6 +23,7 @@ class StatusLine(SinkBase):
 
     name = "status"
     takes = ()
+    outlet = False
 
     def __init__(self, stream: TextIO | None = None, name: str = "") -> None:
         self._out = stream or sys.stderr

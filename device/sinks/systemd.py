@@ -20,6 +20,7 @@ class SystemdSink(SinkBase):
 
     name = "systemd"
     takes = ()
+    outlet = False
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")

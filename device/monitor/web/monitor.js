@@ -23,8 +23,10 @@ const view = { head: NaN, frozen: false, frozenAt: NaN, frozenOn: null, back: 0,
 // ---- the socket ---------------------------------------------------------------------------------
 
 function connect() {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  link.socket = new WebSocket(`${scheme}://${location.host}/ws${location.search}`);
+  const there = new URL("ws", location.href); // beside the page: a proxy may serve it under a path
+  there.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  there.search = there.hash = "";
+  link.socket = new WebSocket(there);
   link.socket.binaryType = "arraybuffer";
   link.socket.onmessage = ({ data }) => (typeof data === "string" ? onText(JSON.parse(data)) : onFrame(data));
   link.socket.onclose = onClose;

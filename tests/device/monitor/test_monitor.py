@@ -18,11 +18,11 @@ from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.spec import Head, ModelSpec
 from ecg_edge.device.lead_algebra import Provenance, provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.listeners.exposure import is_loopback
 from ecg_edge.device.monitor.frames import decode_frame
 from ecg_edge.device.monitor.front_door import FILES, FrontDoor
 from ecg_edge.device.monitor.hub import Client, Hub
 from ecg_edge.device.monitor.monitor_sink import HISTORY_S, MonitorSink
-from ecg_edge.device.sinks.exposure import is_loopback
 from ecg_edge.device.sinks.sink import RunHeader, Sink, Status
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import MissingExtraError, PortBusyError, UsageError
@@ -227,7 +227,7 @@ def test_the_network_needs_a_token(host):
     MonitorSink(host=host, token=TOKEN)
 
 
-@pytest.mark.parametrize("token", ["", "short", "längeres-wort", "line\nbreak-in-it"])
+@pytest.mark.parametrize("token", ["", "short", "längeres-wort-noch", "line\nbreak-in-it"])
 def test_a_poor_token_is_refused(token):
     with pytest.raises(UsageError, match="printable ASCII"):
         MonitorSink(token=token)
@@ -238,20 +238,53 @@ def test_loopback_is_what_only_this_machine_reaches():
     assert not any(is_loopback(h) for h in ("0.0.0.0", "::", "10.0.0.1", "localhost.evil.example", ""))
 
 
-def test_page_and_socket_want_the_token():
-    sink = MonitorSink(token=TOKEN)
+def asked(sink, target, **headers):
+    """Send a request with headers; return its status and headers."""
+    lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+    with plain(sink) as s:
+        s.sendall(f"GET {target} HTTP/1.1\r\nHost: {host_of(sink)}\r\n{lines}\r\n".encode())
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    status, *lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    return int(status.split()[1]), dict(line.split(": ", 1) for line in lines)
+
+
+@pytest.fixture
+def guarded():
+    sink = MonitorSink(token=TOKEN, allowed=("ward.example",))
     sink.open(make_header())
-    try:
-        query = sink.url.partition("/?")[2]
-        assert http(sink, f"/?{query}")[0] == 200
-        for target in ("/", "/?token=", "/?token=wrong-token", "/ws", "/ws?token=wrong-token", "/?token=%ff"):
-            assert http(sink, target)[0] == 403
-        host = host_of(sink)
-        options = {"origin": f"http://{host}", "compression": None}
-        with connect(f"ws://{host}/ws?{query}", sock=plain(sink), **options) as ws:
-            assert json.loads(ws.recv(timeout=20))["type"] == "header"
-    finally:
-        sink.close()
+    yield sink
+    sink.close()
+
+
+def test_the_page_asks_for_the_token_and_a_cookie_remembers(guarded):
+    assert "?" not in guarded.url and TOKEN not in guarded.where
+    assert http(guarded)[0] == 401 and b"login.js" in http(guarded)[2]
+    assert asked(guarded, "/login", Authorization=f"Bearer {TOKEN}x")[0] == 403
+    status, headers = asked(guarded, "/login", Authorization=f"Bearer {TOKEN}")
+    cookie = headers["Set-Cookie"]
+    assert status == 200 and "HttpOnly" in cookie and "SameSite=Lax" in cookie and TOKEN not in cookie
+    assert asked(guarded, "/", Cookie=f"other=1; {cookie.partition(';')[0]}")[0] == 200
+    for target in ("/?token=" + TOKEN.replace(" ", "+"), "/?token=%ff"):
+        assert http(guarded, target)[0] == 401
+    assert http(guarded, "/ws")[0] == 403
+    assert asked(guarded, "/ws", Cookie="ecg-edge=forged")[0] == 403
+
+
+def test_a_program_brings_the_token_in_a_header(guarded):
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with watch(guarded, additional_headers=headers) as ws:
+        assert json.loads(ws.recv(timeout=20))["type"] == "header"
+    with pytest.raises(InvalidStatus) as refused, watch(guarded, additional_headers={"Authorization": "Bearer no"}):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def test_a_proxy_serves_the_page_under_its_own_name(guarded):
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with watch(guarded, additional_headers=headers, origin="https://ward.example") as ws:
+        assert json.loads(ws.recv(timeout=20))["type"] == "header"
+    assert http(guarded, "/monitor.js", "ward.example")[0] == 200
+    assert http(guarded, "/monitor.js", "ward.example.evil.example")[0] == 403
 
 
 def test_the_page_is_complete_and_locked_down(monitor):

@@ -1,13 +1,16 @@
 """Leads to other programs: JSON lines, sockets, MQTT, LSL, Prometheus, systemd. Real sockets throughout."""
 
+import contextlib
 import json
 import os
 import re
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -20,15 +23,18 @@ import pytest
 from ecg_edge.device.cli.main import main
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.pipeline import Pipeline
-from ecg_edge.device.sinks.json_lines import JsonLines
+from ecg_edge.device.sinks.json_lines import JsonLines, leads_line
 from ecg_edge.device.sinks.line_server import LineServer
+from ecg_edge.device.sinks.messages import status_message
 from ecg_edge.device.sinks.mqtt import MqttSender
+from ecg_edge.device.sinks.network import Network
 from ecg_edge.device.sinks.prometheus import MetricsSink
 from ecg_edge.device.sinks.sink import RunHeader, Status
 from ecg_edge.device.sinks.systemd import SystemdSink
 from ecg_edge.firmware_bridge.errors import PortBusyError, PortNotFoundError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.support import fakes
+from tests.support.certificate import make_certificate
 
 PATIENCE = 10.0
 """Real seconds after which a test gives up; nothing that passes waits for it."""
@@ -191,18 +197,32 @@ def test_an_address_in_use_is_refused():
 class Broker:
     """As much of MQTT 3.1.1 as a publisher meets, on a real socket."""
 
-    def __init__(self, answer=0):
-        self.answer = answer
+    def __init__(self, answer=0, tls=None):
+        self.answer, self.tls = answer, tls
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         self.published, self.connect, self.left = [], b"", threading.Event()
+        self.session, self.connections = None, 0
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
-        s, _ = self.server.accept()
-        with self.server, s, s.makefile("rb") as f:
-            self._talk(s, f)
-        self.left.set()
+        with self.server:
+            while not self.left.is_set():
+                self.session, _ = self.server.accept()
+                with contextlib.suppress(OSError, ValueError):
+                    if self.tls:
+                        self.session = self.tls.wrap_socket(self.session, server_side=True)
+                    with self.session as s, s.makefile("rb") as f:
+                        self._talk(s, f)
+
+    def cut(self):
+        """Break the connection, as a broker that is restarted."""
+        self.session.shutdown(socket.SHUT_RDWR)
+
+    def deliver(self, topic, payload):
+        """Publish to the client."""
+        body = struct.pack(">H", len(topic)) + topic.encode() + payload.encode()
+        self.session.sendall(bytes([0x30, len(body)]) + body)
 
     def _talk(self, s, f):
         while head := f.read(1):
@@ -217,6 +237,7 @@ class Broker:
             kind, flags = head[0] >> 4, head[0] & 15
             if kind == 1:
                 self.connect = body
+                self.connections += 1
                 s.sendall(b"\x20\x02\x00" + bytes([self.answer]))
             elif kind == 3:
                 size = struct.unpack(">H", body[:2])[0]
@@ -227,6 +248,7 @@ class Broker:
                     rest = rest[2:]
                 self.published.append((topic, rest.decode(), qos, bool(flags & 1)))
             elif kind == 14:
+                self.left.set()
                 return
 
 
@@ -236,7 +258,9 @@ def test_a_broker_gets_every_line_under_its_topic(run):
     play(JsonLines(sender.send, lambda: NOW, sender.close), run)
     assert broker.left.wait(PATIENCE)
     assert b"nurse" in broker.connect and b"pa ss" in broker.connect and b"ward/bed-7/end" in broker.connect
-    check_lines([line for _, line, _, _ in broker.published], run)
+    assert broker.published[0] == ("ward/bed-7/end", "", 1, True)  # nobody must think that it is over
+    check_lines([line for _, line, _, _ in broker.published[1:]], run)
+    assert len({json.loads(line)["run"] for _, line, _, _ in broker.published[1:]}) == 1
     assert {t.removeprefix("ward/bed-7/"): (qos, kept) for t, _, qos, kept in broker.published} == {
         "header": (1, True), "leads": (0, False), "note": (1, False), "status": (1, True), "end": (1, True),
     }  # fmt: skip
@@ -254,6 +278,114 @@ def test_no_broker_and_no_topic_are_told():
         MqttSender(f"mqtt://127.0.0.1:{port}/bed")
     with pytest.raises(UsageError):
         MqttSender("mqtt://127.0.0.1")
+
+
+def settled(ask):
+    deadline = time.monotonic() + PATIENCE
+    while not (found := ask()) and time.monotonic() < deadline:
+        time.sleep(0.01)  # another thread's work is waited for, with a bound
+    return found
+
+
+def test_a_broker_that_restarts_gets_header_and_status_again_and_no_end(run):
+    broker = Broker()
+    sender = MqttSender(f"mqtt://127.0.0.1:{broker.port}/bed")
+    sender._client.reconnect_delay_set(0, 1)
+    sender.send("header", '{"type":"header"}')
+    sender.send("status", '{"type":"status"}')
+    assert settled(lambda: len(broker.published) == 3)
+    broker.published.clear()
+    broker.cut()
+    assert settled(lambda: broker.connections == 2 and len(broker.published) >= 3)
+    topics = [(topic, bool(line)) for topic, line, _, _ in broker.published[:3]]
+    assert topics == [("bed/end", False), ("bed/header", True), ("bed/status", True)]
+    assert settled(lambda: not sender.trouble)
+    broker.deliver("bed/status", '{"run":"another"}')
+    assert settled(lambda: "another run" in sender.trouble)
+    sender.close()
+
+
+def test_what_is_lost_while_the_broker_is_away_is_counted(run):
+    broker = Broker()
+    sender = MqttSender(f"mqtt://127.0.0.1:{broker.port}/bed")
+    sender._client.reconnect_delay_set(60, 60)
+    broker.cut()
+    assert settled(lambda: "away" in sender.trouble)
+    for _ in range(3):
+        sender.send("leads", '{"type":"leads"}')
+    sender.send("status", '{"type":"status"}')
+    assert sender.lost == 3 and "3 blocks" in sender.trouble
+    sender.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mqtt://u:S3CRET@h", "mqtt://u:S3/CRET@h/x", "http://u:S3CRET@h/x", "mqtt://[::1/S3CRET", "mqtt://u:S3CRET@h/a/#",
+     "mqtt://u:S3CRET@h/+/b", "u:S3CRET"],
+)  # fmt: skip
+def test_no_error_holds_the_password(url):
+    with pytest.raises(UsageError) as e:
+        MqttSender(url)
+    assert "S3" not in str(e.value) and "CRET" not in str(e.value)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho drops its socket
+def test_a_broker_is_believed_only_with_the_authority_named(tmp_path):
+    cert, key = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    for authority, error in ((None, PortNotFoundError), (cert, None), (str(tmp_path / "missing"), UsageError)):
+        broker = Broker(tls=context)
+        url, network = (
+            f"mqtts://nurse@127.0.0.1:{broker.port}/bed",
+            Network(broker_ca=authority, broker_password="pw-7"),
+        )
+        if error:
+            with pytest.raises(error, match="mqtt-ca"):
+                MqttSender(url, network)
+            continue
+        MqttSender(url, network).close()
+        assert b"pw-7" in broker.connect
+
+
+def test_figures_that_are_no_numbers_are_null(run):
+    header, blocks, status = run
+    block = next(b for b in blocks if len(b) > 3)
+    sigma, mv = block.sigma.copy(), block.mv.copy()
+    sigma[0, 6], sigma[1, 6], mv[0, 0] = np.inf, np.nan, np.nan
+    line = json.loads(leads_line(replace(block, sigma=sigma, mv=mv), header.provenance), parse_constant=pytest.fail)
+    assert line["interval_uv"][LEADS[6]][:2] == [None, None] and line["uv"]["I"][0] is None
+    odd = replace(status, rate_hz=np.inf, quality={"I": {"index": float("nan"), "reason": ""}}, st_mv={"I": -np.inf})
+    doc = json.loads(status_message(odd), parse_constant=pytest.fail)
+    assert doc["rate_hz"] is None and doc["quality"]["I"]["index"] is None and doc["st_mv"]["I"] is None
+
+
+def test_prometheus_gets_every_digit(run):
+    sink = MetricsSink("0")
+    _, _, status = run
+    sink.status(replace(status, samples_in=1234577, samples_out=987654321, drift_ppm=12.3456789, rate_hz=249.98765432))
+    text = sink.text()
+    for line in ("ecg_samples_total 1234577", "ecg_rows_total 987654321", "ecg_clock_drift_ppm 12.3456789",
+                 "ecg_rate_hertz 249.98765432", "ecg_connected 1"):  # fmt: skip
+        assert f"{line}\n" in text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1, evil", "evil@127.0.0.1", ""])
+def test_prometheus_answers_no_foreign_name(run, host):
+    sink = MetricsSink("0")
+    sink.open(run[0])
+    try:
+        with socket.create_connection(("127.0.0.1", int(sink.url.split(":")[2].split("/")[0])), PATIENCE) as s:
+            s.sendall(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert s.recv(100).startswith(b"HTTP/1.1 403")
+    finally:
+        sink.close()
+
+
+def test_figures_beyond_this_machine_want_a_token():
+    with pytest.raises(UsageError, match="token"):
+        MetricsSink("0.0.0.0:0")
+    MetricsSink("0.0.0.0:0", "secret-secret")
 
 
 LSL = """

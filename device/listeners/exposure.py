@@ -6,7 +6,7 @@ import ipaddress
 
 from ecg_edge.firmware_bridge.errors import UsageError
 
-_MIN_TOKEN = 8
+MIN_TOKEN = 12
 
 
 def is_loopback(host: str) -> bool:
@@ -27,6 +27,6 @@ def check_exposure(host: str, token: str | None) -> None:
     """
     make = "make one: python -c 'import secrets; print(secrets.token_urlsafe(16))'"
     if token is None and not is_loopback(host):
-        raise UsageError(f"the monitor on {host!r} would be open to the network without a token", make)
-    if token is not None and (len(token) < _MIN_TOKEN or not token.isascii() or not token.isprintable()):
-        raise UsageError(f"the monitor's token needs at least {_MIN_TOKEN} printable ASCII characters", make)
+        raise UsageError(f"{host!r} would be open to the network without a token", make)
+    if token is not None and (len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable()):
+        raise UsageError(f"a token needs at least {MIN_TOKEN} printable ASCII characters", make)
