@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -31,9 +34,38 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def hint(text: str) -> None:
-    """Write a line for the human (progress, "next: …") to stderr; stdout carries results only."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Write a line for the human (progress, "next: …") to stderr; stdout carries results only.
+
+    A stderr that nobody reads, or a full disk behind it, ends nothing.
+    """
+    clean = "\n".join("".join(c if c.isprintable() or c == "\t" else " " for c in line) for line in text.split("\n"))
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(clean + "\n")
+        sys.stderr.flush()
+
+
+def silence_stdout() -> None:
+    """Let nothing fail again at exit: whoever read our output has left, or its disk is full."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def open_standard_streams() -> None:
+    """Give a process that was started without them a stdout that ends it quietly, and a stderr.
+
+    A file opened later must never get their numbers: a library's chatter would end in a recording.
+    """
+    while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(nowhere)
+    if sys.stdout is None:
+        read, write = os.pipe()
+        os.close(read)
+        sys.stdout = os.fdopen(write, "w")
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 -- as long as the process lives
 
 
 def emit_json(document: dict[str, Any]) -> None:

@@ -143,3 +143,36 @@ class CalibrationError(EcgEdgeError):
 
 class PluginError(EcgEdgeError):
     """A part that another package brings cannot be used: it does not import, or its name is taken."""
+
+
+class FaultError(EcgEdgeError):
+    """A fault of this program: nothing the user did."""
+
+
+def as_error(error: BaseException, what: str = "") -> EcgEdgeError:
+    """Return the error a user reads: ours as it is, the system's in its words, a fault with its kind.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised; it becomes the cause.
+    what : str
+        Who failed, in words.
+    """
+    if isinstance(error, EcgEdgeError):
+        return error
+    who = f"{what}: " if what else ""
+    text = " ".join(str(error).split())[:1000]
+    typed: EcgEdgeError
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        typed = EcgEdgeError(
+            f"{who}{error.strerror or text}{place}", "free what it needs: disk, permission, connection"
+        )
+    elif isinstance(error, MemoryError):
+        typed = EcgEdgeError(f"{who}there is not enough memory for this {text}".rstrip(), "use a smaller input")
+    else:
+        report = "report this line with the answer of: ecg-edge doctor --json (all of it: ECG_EDGE_TRACEBACK=1)"
+        typed = FaultError(f"{who}a fault of ecg-edge, {type(error).__name__}: {text}", report)
+    typed.__cause__ = error
+    return typed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,8 @@ from importlib.metadata import EntryPoint, entry_points, version
 from typing import NoReturn
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
-from ecg_edge.firmware_bridge.console import hint
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError
+from ecg_edge.firmware_bridge.console import hint, open_standard_streams, silence_stdout
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, as_error
 from ecg_edge.firmware_bridge.extras import extra_of
 
 _GROUP = "ecg_edge.verbs"
@@ -52,6 +53,7 @@ def load_verb(entry: EntryPoint) -> Verb:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
+    open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         parser = _parser(words)
@@ -66,8 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has left; what is buffered must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
         return 0
+    except Exception as e:
+        if os.environ.get("ECG_EDGE_TRACEBACK"):
+            raise
+        if isinstance(e, OSError) and e.errno == errno.ENOSPC:
+            silence_stdout()  # it may be stdout's own disk that is full
+        error = as_error(e)
+        hint(f"ecg-edge: {error}")
+        return error.exit_code
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:

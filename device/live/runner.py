@@ -23,7 +23,7 @@ from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
-from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError
+from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, as_error
 from ecg_edge.firmware_bridge.events import (
     DeviceStatus,
     Disconnected,
@@ -89,6 +89,8 @@ class Runner:
         self._status_at = self._heard_at = -math.inf
         self._silent = False
         self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
+        self._troubles: tuple[str, ...] = ()
+        self._deserted = False
 
     def run(self) -> Summary:
         """Run to the end; an error that ended the run is in the summary, the sinks are closed."""
@@ -100,11 +102,11 @@ class Runner:
             finally:
                 self._source.stop()
             self._drain()
-        except EcgEdgeError as e:
-            error = e
-            with contextlib.suppress(EcgEdgeError):
+        except Exception as e:  # noqa: BLE001 -- whatever it is, the sinks are closed and what they have is whole
+            error = as_error(e)
+            with contextlib.suppress(Exception):
                 self._drain()
-        error = self._close() or error
+        error = self._close() or error or self._no_outlet()
         return self._summary(error)
 
     def _loop(self) -> None:
@@ -116,9 +118,21 @@ class Runner:
                 for event in coalesce(events):
                     self._take(event)
                 self._tick()
+            if self._outlets and all(sink.ended for sink in self._outlets):
+                self._deserted = True
+                return  # nobody gets the leads any more
             if self._source.ended:
                 self._source.get(0)  # a reader that failed says so when asked once more
                 return
+
+    @property
+    def _outlets(self) -> list[SinkThread]:
+        return [sink for sink in self._open if sink.outlet]
+
+    def _no_outlet(self) -> EcgEdgeError | None:
+        """What ended the last outlet, where none is left."""
+        errors = [sink.error for sink in self._outlets if sink.error is not None]
+        return errors[0] if self._deserted and errors else None
 
     def _take(self, event: ReaderEvent) -> None:
         if isinstance(event, StreamInfo):
@@ -207,6 +221,7 @@ class Runner:
         self._status_at = now
         self._recalibrate(self._stream)
         self._listen(self._stream, now)
+        self._outlet_troubles(self._stream)
         for note in self._stream.electrodes():
             self._note(note)
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
@@ -225,6 +240,16 @@ class Runner:
             self._silent = True
             here = stream.pipeline.next_index
             self._note(Note("silent", here, here, f"the device is connected and has sent nothing for {_SILENT_S} s"))
+
+    def _outlet_troubles(self, stream: WatchedStream) -> None:
+        """Note what is new about the outlets; all of it is in the status as long as it lasts."""
+        now = tuple(sink.trouble for sink in self._open if sink.trouble)
+        here = stream.pipeline.next_index
+        told = {trouble.partition(":")[0] for trouble in self._troubles}
+        for trouble in now:
+            if trouble.partition(":")[0] not in told:
+                self._note(Note("outlet", here, here, trouble))
+        self._troubles = now
 
     def _recalibrate(self, stream: WatchedStream) -> None:
         """Use a calibration that has arrived since; one that cannot be used changes nothing."""
@@ -267,7 +292,7 @@ class Runner:
             drift_ppm=stream.clocks.drift_ppm,
             jitter_ms=stream.clocks.jitter_ms,
             reconstructed_from=pipeline.reconstructed_from,
-            warnings=stream.warnings,
+            warnings=(*stream.warnings, *self._troubles),
         )
 
     def _dropped(self) -> int:

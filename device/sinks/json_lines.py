@@ -8,7 +8,7 @@ and status hold the fields of `monitor_wire`; ``leads`` holds
 ``uv``
     lead to integers in µV; null where invalid.
 ``interval_uv``
-    reconstructed lead to half-widths in µV.
+    reconstructed lead to half-widths in µV; null where there is none.
 ``warmup``
     true where any row is not settled yet.
 ``provenance``
@@ -23,34 +23,38 @@ from collections.abc import Callable
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
+from ecg_edge.firmware_bridge.console import silence_stdout
 from ecg_edge.firmware_bridge.lead_names import LEADS
+
+_MOST_MV = 1e5
 
 
 def leads_line(block: LeadBlock, told: tuple[Provenance, ...]) -> str:
     """Rows of the twelve leads; `told` is the provenance that was last sent."""
-    uv = np.rint(np.clip(block.mv.astype(np.float64), -1e5, 1e5) * 1000).astype(np.int64)
-    half = np.rint(block.sigma.astype(np.float64) * 1000).astype(np.int64)
     guessed = [k for k, p in enumerate(block.provenance) if p is Provenance.RECONSTRUCTED]
     doc = {
         "type": "leads",
         "index": block.index,
-        "uv": {
-            lead: uv[:, k].tolist()
-            if block.valid[:, k].all()
-            else [int(v) if ok else None for v, ok in zip(uv[:, k], block.valid[:, k], strict=True)]
-            for k, lead in enumerate(LEADS)
-        },
-        "interval_uv": {LEADS[k]: half[:, k].tolist() for k in guessed},
+        "uv": {lead: _microvolts(block.mv[:, k], block.valid[:, k]) for k, lead in enumerate(LEADS)},
+        "interval_uv": {LEADS[k]: _microvolts(block.sigma[:, k]) for k in guessed},
         "warmup": bool(block.warmup.any()),
     }
     if block.provenance != told:
         doc["provenance"] = {lead: p.value for lead, p in zip(LEADS, block.provenance, strict=True)}
-    return json.dumps(doc, separators=(",", ":"))
+    return json.dumps(doc, separators=(",", ":"), allow_nan=False)
+
+
+def _microvolts(mv: npt.NDArray[np.floating], valid: npt.NDArray[np.bool_] | None = None) -> list[int | None]:
+    """Whole microvolts; null where they are not valid or no number."""
+    there = np.isfinite(mv) if valid is None else np.isfinite(mv) & valid
+    uv = np.rint(np.clip(np.where(there, mv, 0.0), -_MOST_MV, _MOST_MV).astype(np.float64) * 1000).astype(np.int64)
+    return uv.tolist() if there.all() else [v if ok else None for v, ok in zip(uv.tolist(), there, strict=True)]
 
 
 class JsonLines(SinkBase):
@@ -107,5 +111,9 @@ class StdoutLines(JsonLines):
 
 
 def _to_stdout(kind: str, line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except OSError:
+        silence_stdout()
+        raise

@@ -8,6 +8,7 @@ import numpy as np
 
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
+from ecg_edge.device.sinks.steady_stamps import SteadyStamps
 from ecg_edge.firmware_bridge.errors import MissingExtraError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -15,7 +16,13 @@ from ecg_edge.firmware_bridge.lead_names import LEADS
 class LslSink(SinkBase):
     """Two outlets: ``ecg-edge`` (type ECG, twelve channels in mV, NaN where invalid) and ``ecg-edge notes``.
 
-    A row is stamped with the time of its own instant: arrival less the algorithm's latency.
+    A patch of several has its name in both: ``ecg-edge bed-7``. A row is stamped with the time of its own instant,
+    see `SteadyStamps`.
+
+    Parameters
+    ----------
+    patch : str
+        Name of the patch; empty where a process runs one.
 
     Raises
     ------
@@ -25,7 +32,8 @@ class LslSink(SinkBase):
 
     name = extra = "lsl"
 
-    def __init__(self) -> None:
+    def __init__(self, patch: str = "") -> None:
+        self._stream = f"ecg-edge {patch}".strip()
         self._outlet: Any = None
         self._notes: Any = None
 
@@ -37,9 +45,9 @@ class LslSink(SinkBase):
             raise MissingExtraError("pylsl", self.extra) from e
         self._clock = pylsl.local_clock
         self._fs = header.spec.fs
-        self._latency = sum(x for x in header.latency_terms.values() if np.isfinite(x))
-        identity = f"ecg-edge-{header.info.serial or header.info.device}-{header.source}"
-        info: Any = pylsl.StreamInfo("ecg-edge", "ECG", len(LEADS), self._fs, "float32", identity)
+        self._stamps = SteadyStamps(self._fs, sum(x for x in header.latency_terms.values() if np.isfinite(x)))
+        identity = f"{self._stream}-{header.info.serial or header.info.device}-{header.source}"
+        info: Any = pylsl.StreamInfo(self._stream, "ECG", len(LEADS), self._fs, "float32", identity)
         about = info.desc()
         about.append_child_value("manufacturer", "ecg-edge")
         about.append_child_value("warning", "reconstructed leads are estimates, not for diagnosis")
@@ -55,14 +63,14 @@ class LslSink(SinkBase):
             ):
                 channel.append_child_value(key, value)
         self._outlet = pylsl.StreamOutlet(info)
-        marks: Any = pylsl.StreamInfo("ecg-edge notes", "Markers", 1, 0, "string", f"{identity}-notes")
+        marks: Any = pylsl.StreamInfo(f"{self._stream} notes", "Markers", 1, 0, "string", f"{identity}-notes")
         self._notes = pylsl.StreamOutlet(marks)
 
     def leads(self, block: LeadBlock) -> None:
         """Push the rows; the last one's time counts, the others follow from the rate."""
         if len(block):
             rows = np.where(block.valid, block.mv, np.float32(np.nan)).astype(np.float32)
-            self._outlet.push_chunk(rows.tolist(), self._clock() - self._latency)
+            self._outlet.push_chunk(rows.tolist(), self._stamps.stamp(block.index + len(block) - 1, self._clock()))
 
     def note(self, note: Note) -> None:
         """Push a marker."""

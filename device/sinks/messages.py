@@ -60,5 +60,12 @@ def end_message() -> str:
 
 def _dump(message_type: str, /, **fields: object) -> str:
     """Serialise; JSON has no NaN and no infinity, so unknown figures become null."""
-    clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
-    return json.dumps({"type": message_type, **clean}, allow_nan=False)
+    return json.dumps({"type": message_type, **{k: _clean(v) for k, v in fields.items()}}, allow_nan=False)
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: _clean(v) for k, v in value.items()}
+    return [_clean(v) for v in value] if isinstance(value, list | tuple) else value

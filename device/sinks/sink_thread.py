@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.sink import RunHeader, Sink, Status
-from ecg_edge.firmware_bridge.errors import EcgEdgeError
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, as_error
 from ecg_edge.firmware_bridge.events import SampleBlock
 
 Item = SampleBlock | LeadBlock | Note | Status
@@ -25,11 +24,6 @@ class SinkThread:
         Opened by the caller's thread, then called from this one's only.
     warn : callable
         Called in this sink's thread with the error that ended a sink that is not lossless.
-
-    Attributes
-    ----------
-    dropped_blocks : int
-        Items dropped because the sink was too slow.
     """
 
     def __init__(self, sink: Sink, *, warn: Callable[[str], None] = lambda _: None) -> None:
@@ -40,9 +34,38 @@ class SinkThread:
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._closing = self._ended = self._due = False
-        self._error: BaseException | None = None
+        self._error: EcgEdgeError | None = None
         self._thread: threading.Thread | None = None
-        self.dropped_blocks = 0
+        self._dropped = 0
+
+    @property
+    def dropped_blocks(self) -> int:
+        """Items dropped because the sink was too slow, and those it could not pass on."""
+        return self._dropped + int(getattr(self._sink, "lost", 0))
+
+    @property
+    def outlet(self) -> bool:
+        """Whether a run is worth its while for this sink alone."""
+        return bool(getattr(self._sink, "outlet", True))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the sink takes no more."""
+        return self._ended
+
+    @property
+    def error(self) -> EcgEdgeError | None:
+        """What ended a sink that is not lossless; None for a reader that has left, as ``| head`` does."""
+        left = self._error is not None and isinstance(self._error.__cause__, BrokenPipeError)
+        return None if self._lossless or left else self._error
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the sink now, in words; empty: nothing."""
+        if self._error is not None:
+            return f"{self.name} stopped: {self._error.message}"
+        said = str(getattr(self._sink, "trouble", ""))
+        return f"{self.name}: {said}" if said else ""
 
     @property
     def name(self) -> str:
@@ -75,7 +98,7 @@ class SinkThread:
                 self._changed.wait_for(lambda: len(self._items) < self._capacity or self._ended)
             elif len(self._items) >= self._capacity:
                 self._items.popleft()
-                self.dropped_blocks += 1
+                self._dropped += 1
             if not self._ended:
                 self._items.append(item)
                 self._due = self._due or len(self._items) >= self._batch or not isinstance(item, _SAMPLES)
@@ -118,14 +141,12 @@ class SinkThread:
                         self._pass_on(item)
             finally:
                 self._sink.close()
-        except EcgEdgeError as e:
-            self._error = e
-            if not self._lossless:
-                self._warn(f"{self.name} stopped: {e}")
+        except Exception as e:  # noqa: BLE001 -- a sink's fault is the sink's end, whosever it is
+            self._error = as_error(e, self.name)
+            if self.error is not None:
+                self._warn(f"{self.name} stopped: {self.error}")
         finally:
             with self._changed:
-                # A fault in a sink must reach the run too, which would wait for ever.
-                self._error = self._error or sys.exc_info()[1]
                 self._ended = True
                 self._items.clear()
                 self._changed.notify_all()
