@@ -166,9 +166,7 @@ def as_error(error: BaseException, what: str = "") -> EcgEdgeError:
     typed: EcgEdgeError
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        typed = EcgEdgeError(
-            f"{who}{error.strerror or text}{place}", "free what it needs: disk, permission, connection"
-        )
+        typed = EcgEdgeError(f"{who}{error.strerror or text}{place}", "check disk, permission and connection")
     elif isinstance(error, MemoryError):
         typed = EcgEdgeError(f"{who}there is not enough memory for this {text}".rstrip(), "use a smaller input")
     else:

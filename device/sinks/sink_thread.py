@@ -78,8 +78,18 @@ class SinkThread:
         return self._sink.where
 
     def open(self, header: RunHeader) -> None:
-        """Open the sink and start its thread; the sink's errors are raised here, lossless or not."""
-        self._sink.open(header)
+        """Open the sink and start its thread; the sink's errors are raised here, lossless or not.
+
+        A reader that has left already is no error: the sink has ended before it began.
+        """
+        try:
+            self._sink.open(header)
+        except OSError as e:
+            self._error = as_error(e, self.name)
+            self._ended = isinstance(e, BrokenPipeError) and not self._lossless
+            if self._ended:
+                return
+            raise self._error from e
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 

@@ -294,3 +294,32 @@ def test_a_verb_names_the_extra_it_misses(monkeypatch, capsys):
         command.load_verb(broken["train"])
     assert main(["train"]) == 1
     assert 'pip install "ecg-edge[train]"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stdout", "status"), [("| head -n 1 > {0}", 0), ("> /dev/full", 1), (">&-", 0), ("2>&-", 0)])
+def test_a_stdout_that_fails_is_a_quiet_end(tmp_path, stdout, status):
+    """Endless unless it is noticed; nothing of Python's own is printed."""
+    if stdout == "> /dev/full" and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    command = f"{sys.executable} -m ecg_edge.device.cli.main run synthetic: --jsonl"
+    command += " --fast --seconds 1" if stdout == "2>&-" else ""
+    script = f"{command} {stdout.format(tmp_path / 'line')}; exit ${{PIPESTATUS[0]}}"
+    child = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=120,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert child.returncode == status, child.stderr
+    assert "Traceback" not in child.stderr and "Exception ignored" not in child.stderr
+
+
+def test_a_fault_is_one_sentence_and_where_to_report(monkeypatch, capsys):
+    def broken(_):
+        raise ZeroDivisionError("a fault\x1b[31m")
+
+    monkeypatch.setattr("ecg_edge.device.cli.main._parser", broken)
+    assert main(["run"]) == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: a fault" in said and "report" in said and "\x1b" not in said and "Traceback" not in said
+    monkeypatch.setenv("ECG_EDGE_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["run"])
