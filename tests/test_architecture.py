@@ -20,7 +20,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "firmware_bridge": (
         "clock errors extras",
         "plugins",
-        "array_types tally progress console lead_names near_names units",
+        "array_types tally progress console lead_names near_names units private_files",
         "events",
         "decoder",
         "framing ecglink synthetic_heart recordings",

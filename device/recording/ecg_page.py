@@ -13,6 +13,7 @@ from ecg_edge.device.lead_drawing import PAPER, STYLES, WARNING
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, MissingExtraError
+from ecg_edge.firmware_bridge.private_files import private_open
 
 LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 RHYTHM = "II"
@@ -75,8 +76,8 @@ class Page:
         for row, leads in enumerate((*LAYOUT, (RHYTHM,))):
             self._row(ax, leads, _BOTTOM_MM + (3 - row + 0.5) * _ROW_MM)
         self._words(ax)
-        with disk_errors(path):
-            figure.savefig(path, format=path.suffix[1:], dpi=_DPI, metadata={"Title": f"ECG {self._stored.name}"})
+        with disk_errors(path), private_open(path, "wb") as f:
+            figure.savefig(f, format=path.suffix[1:], dpi=_DPI, metadata={"Title": f"ECG {self._stored.name}"})
 
     def _paper(self, ax: Any) -> None:
         right, top = _WIDTH_MM - 7, _BOTTOM_MM + 4 * _ROW_MM

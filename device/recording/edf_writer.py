@@ -16,6 +16,7 @@ from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Signal, Stored
 from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import MissingExtraError, RecordingError
+from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.edf_file import END, OWN, OWN_INVALID, UTC
 
 _MIN_RECORD_S, _MAX_RECORD_S = Fraction(1, 2), 60
@@ -87,7 +88,8 @@ def write_edf(stored: Stored, path: Path, patient: str = "", others: Sequence[St
         )
         part = path.with_name(f".{path.name}.part")
         with disk_errors(path):
-            edf.write(part)
+            with private_open(part, "wb") as f:
+                edf.write(f)
             part.replace(path)
     except ValueError as e:
         raise RecordingError(f"EDF+ cannot hold {stored.name}: {e}", "use the WFDB record as it is") from e

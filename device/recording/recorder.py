@@ -16,6 +16,7 @@ from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.private_files import private_folder
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 _BYTES_PER_S = 2400
@@ -78,7 +79,7 @@ class Recorder(SinkBase):
     def open(self, header: RunHeader) -> None:
         """Create both records."""
         with disk_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder)
         every = parse_rotation(self._rotate, 2 * len(LEADS) * header.spec.fs) if self._rotate else None
         spec, info = header.spec, header.info
         said = [*_comments(header), *_kept(header)]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
+from ecg_edge.firmware_bridge.private_files import private_open
 
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
@@ -49,7 +50,7 @@ class AppendFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with disk_errors(path):
-            self._file = path.open("xb", buffering=0)
+            self._file = private_open(path, "xb", buffering=0)
 
     def write(self, data: bytes, back: int = 0) -> None:
         """Append all of `data`, overwriting the last `back` bytes."""
@@ -76,7 +77,8 @@ def replace_file(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.new")
     with disk_errors(path):
         try:
-            fresh.write_text(text, "utf-8")
+            with private_open(fresh, "w", encoding="utf-8") as f:
+                f.write(text)
             fresh.replace(path)
         except OSError:
             with contextlib.suppress(OSError):

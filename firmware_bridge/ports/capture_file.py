@@ -17,6 +17,7 @@ from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError
 from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.ports.identify import identify
+from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.known_files import refuse_files
 from ecg_edge.firmware_bridge.tally import Tally
 
@@ -224,14 +225,15 @@ def save(decoded: Decoded, path: Path) -> None:
         raise UsageError(f"cannot tell the format of {path}", "--out with a name that ends in .npz or .csv")
     try:
         if path.suffix == ".npz":
-            np.savez_compressed(
-                path,
-                index=decoded.index,
-                counts=decoded.counts,
-                mv=decoded.mv,
-                leads=np.array(decoded.info.leads),
-                fs=np.float64(decoded.info.fs),
-            )
+            with private_open(path, "wb") as f:
+                np.savez_compressed(
+                    f,
+                    index=decoded.index,
+                    counts=decoded.counts,
+                    mv=decoded.mv,
+                    leads=np.array(decoded.info.leads),
+                    fs=np.float64(decoded.info.fs),
+                )
         else:
             _save_csv(decoded, path)
     except OSError as e:
@@ -240,7 +242,7 @@ def save(decoded: Decoded, path: Path) -> None:
 
 def _save_csv(decoded: Decoded, path: Path) -> None:
     leads = decoded.info.leads
-    with path.open("w", newline="", encoding="utf-8") as out:
+    with private_open(path, "w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["index", *(f"counts_{x}" for x in leads), *(f"mv_{x}" for x in leads)])
         for start in range(0, len(decoded.index), _CHUNK):
