@@ -44,6 +44,20 @@ def hint(text: str) -> None:
         sys.stderr.flush()
 
 
+def write_through(text: str) -> None:
+    """Write to stdout past its buffer: a thread that waits for a reader must not hold the buffer's lock at exit."""
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):  # a test's, or an embedding program's
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    sys.stdout.flush()
+    left = memoryview(text.encode())
+    while left:
+        left = left[os.write(number, left) :]
+
+
 def silence_stdout() -> None:
     """Let nothing fail again at exit: whoever read our output has left, or its disk is full."""
     with contextlib.suppress(OSError, ValueError):

@@ -13,6 +13,8 @@ from ecg_edge.device.inference.backend import State
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.firmware_bridge.errors import MissingExtraError, ModelFileError
 
+_REASON = 1000
+
 
 def open_interpreter(blob: bytes, path: Path, threads: int = 1) -> Any:
     """Open an interpreter on the bytes of a TFLite file.
@@ -35,7 +37,7 @@ def open_interpreter(blob: bytes, path: Path, threads: int = 1) -> Any:
         interpreter = Interpreter(model_content=blob, num_threads=threads)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as e:
-        raise ModelFileError(f"LiteRT cannot read {path}: {str(e)[:200]}", "export the model again") from e
+        raise ModelFileError(f"LiteRT cannot read {path}: {str(e)[:_REASON]}", "export the model again") from e
     return interpreter
 
 
@@ -98,6 +100,13 @@ class LiteRtBackend:
 
     def step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
         """Run one hop; see `Backend.step`."""
+        try:
+            return self._step(x, state)
+        except (ValueError, RuntimeError) as e:
+            reason = " ".join(str(e).split())[:_REASON]
+            raise ModelFileError(f"the model fails at a hop: {reason}", "export it again, or take another") from e
+
+    def _step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
         engine = self._interpreter
         with self._lock:
             engine.set_tensor(self._inputs[0], np.ascontiguousarray(x, np.float32)[None, None])

@@ -17,6 +17,7 @@ from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 
 _ORT_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)", "int8": "tensor(int8)"}
 _PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+_REASON = 1000
 _ORT_ERRORS = (
     _ort.Fail,
     _ort.InvalidProtobuf,
@@ -52,7 +53,7 @@ def open_session(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.Inferen
     try:
         session = ort.InferenceSession(blob, options, providers=providers(ort.get_available_providers()))
     except _ORT_ERRORS as e:
-        raise ModelFileError(f"onnxruntime cannot read {path}: {str(e)[:200]}", "export the model again") from e
+        raise ModelFileError(f"onnxruntime cannot read {path}: {str(e)[:_REASON]}", "export the model again") from e
     return session, dict(session.get_modelmeta().custom_metadata_map)
 
 
@@ -111,6 +112,13 @@ class OnnxBackend:
         """Run one hop; see `Backend.step`."""
         if x.shape != self._hop_shape:
             raise UsageError(f"a hop of shape {x.shape}", f"the model reads {self._hop_shape}")
+        try:
+            return self._step(x, state)
+        except _ORT_ERRORS as e:
+            reason = " ".join(str(e).split())[:_REASON]
+            raise ModelFileError(f"the model fails at a hop: {reason}", "export it again, or take another") from e
+
+    def _step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
         if isinstance(state, BoundState) and (done := state.lane.step(x, state)) is not None:
             return done
         feed: dict[str, npt.NDArray[Any]] = dict(zip(self._names[1:], state, strict=True))

@@ -48,12 +48,17 @@ class Kind(NamedTuple):
         return right and self.fits(value)
 
 
+_MOST_UV = 1e5
+_MOST_COUNTS = 2**31
+
+
 def _scale_fits(scales: dict[str, Any]) -> bool:
     return all(
         isinstance(s, dict)
         and {"uv_per_count"} <= set(s) <= {"uv_per_count", "zero"}
-        and all(isinstance(v, int | float) for v in s.values())
-        and s["uv_per_count"] != 0
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in s.values())
+        and 0 < abs(s["uv_per_count"]) <= _MOST_UV
+        and abs(s.get("zero", 0)) <= _MOST_COUNTS
         for s in scales.values()
     )
 
@@ -66,7 +71,7 @@ def _read_scales(scales: dict[str, dict[str, float]]) -> dict[str, Scale]:
 
 TEXT = Kind("text", (str,))
 SWITCH = Kind("true or false", (bool,), parse=None)
-NUMBER = Kind("a number", (int, float), float)
+NUMBER = Kind("a number", (int, float), float, fits=lambda v: v - v == 0)  # neither infinite nor NaN
 WHOLE = Kind("a whole number", (int,), int)
 PORT = Kind("a port", (int,), int)
 LABEL = Kind("a name", (str, int, float), read=str)

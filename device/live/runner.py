@@ -23,7 +23,7 @@ from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
-from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, as_error
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, as_error
 from ecg_edge.firmware_bridge.events import (
     DeviceStatus,
     Disconnected,
@@ -38,6 +38,7 @@ from ecg_edge.firmware_bridge.events import (
 _STATUS_EVERY_S = 1.0
 _RATE_OVER = 5
 _SILENT_S = 3
+_LEAVE_S = 0.7
 
 
 class Runner:
@@ -260,8 +261,8 @@ class Runner:
                 return
             stream.pipeline.refit(self._calibration.apply(stream.model))
             text = self._label
-        except CalibrationError as e:
-            text = f"not used: {e.message}"
+        except Exception as e:  # noqa: BLE001 -- a file from outside never ends a run
+            text = f"not used: {as_error(e).message}"
         here = stream.pipeline.next_index
         self._note(Note("calibration", here, here, text))
 
@@ -306,11 +307,15 @@ class Runner:
                 self._pass_on(self._stream, item)
 
     def _close(self) -> EcgEdgeError | None:
-        """Close every sink, whatever the others do; return the first error."""
+        """Close every sink, whatever the others do; return the first error.
+
+        Who has asked for the end does not wait for an outlet that nobody reads.
+        """
         errors = []
+        until = self._clock.monotonic() + _LEAVE_S
         for sink in self._open:
             try:
-                sink.close()
+                sink.close(max(0.0, until - self._clock.monotonic()) if self._stop.is_set() else None)
             except EcgEdgeError as e:
                 errors.append(e)
         return errors[0] if errors else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ from ecg_edge.firmware_bridge.errors import CalibrationError, ModelFileError
 
 FORMAT = 2
 _MAX_BYTES = 4_000_000
+_MOST = 1000.0
+"""No weight, factor or second moment in mV² that was ever fitted is a hundredth of it."""
+_DIGEST = "sha256"
 _AGAIN = "fit it again: ecg-edge calibrate"
 
 
@@ -117,6 +122,9 @@ class Calibration:
             raise CalibrationError("the calibration's weights do not fit the model", _AGAIN)
         if not (self.interval_factors > 0).all():
             raise CalibrationError("the calibration states an interval of no width", _AGAIN)
+        for x in (self.mean, self.again, self.interval_factors, self.covariance):
+            if not np.abs(x).max(initial=0) <= _MOST:
+                raise CalibrationError("the calibration's weights are no heart's", _AGAIN)
 
 
 def write_calibration(path: Path | str, c: Calibration) -> None:
@@ -150,6 +158,8 @@ def write_calibration(path: Path | str, c: Calibration) -> None:
     doc = {"ecg_edge_calibration": FORMAT} | vars(c)
     doc |= {"mean": pack_array(c.mean), "interval_factors": pack_array(c.interval_factors)}
     doc |= {"again": pack_array(c.again), "covariance": pack_array(c.covariance)}
+    doc = json.loads(json.dumps(doc, allow_nan=False))  # as it is read: the digest is of values, not of spaces
+    doc[_DIGEST] = _digest(doc)
     part = ""
     try:
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")  # mode 0600
@@ -188,16 +198,30 @@ def read_calibration(path: Path | str) -> Calibration:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise CalibrationError(f"{path} is too large for a calibration", _AGAIN)
-        return _parse(json.loads(path.read_text(encoding="utf-8")))
+        return _parse(json.loads(_text(path)))
     except OSError as e:
         raise CalibrationError(f"cannot read {path}: {e.strerror or e}", _AGAIN) from e
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ModelFileError) as e:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, ModelFileError) as e:
         raise CalibrationError(f"{path} is damaged or no calibration: {e!r}", _AGAIN) from e
 
 
+def _text(path: Path) -> str:
+    """The file's text. A pipe or a device would never end, or not before memory does."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_BYTES:
+        raise CalibrationError(f"{path} is no file, or too large, for a calibration", _AGAIN)
+    with path.open("rb") as f:
+        return f.read(_MAX_BYTES + 1).decode("utf-8")
+
+
+def _digest(doc: dict[str, Any]) -> str:
+    rest = {k: v for k, v in doc.items() if k != _DIGEST}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def _parse(doc: dict[str, Any]) -> Calibration:
+    if _DIGEST in doc and doc[_DIGEST] != _digest(doc):  # files of before have none
+        raise CalibrationError("the calibration is not as it was written: its digest differs", _AGAIN)
     if doc["ecg_edge_calibration"] != FORMAT:
         raise CalibrationError(f"calibration format {doc['ecg_edge_calibration']}, this build reads {FORMAT}", _AGAIN)
     return Calibration(

@@ -18,7 +18,6 @@ and status hold the fields of `monitor_wire`; ``leads`` holds
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from datetime import datetime
 
@@ -29,7 +28,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
-from ecg_edge.firmware_bridge.console import silence_stdout
+from ecg_edge.firmware_bridge.console import silence_stdout, write_through
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 _MOST_MV = 1e5
@@ -112,8 +111,7 @@ class StdoutLines(JsonLines):
 
 def _to_stdout(kind: str, line: str) -> None:
     try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        write_through(line + "\n")
     except OSError:
         silence_stdout()
         raise

@@ -20,6 +20,7 @@ _STALE = ("leads", "status")
 """What nobody wants any more once the broker is back."""
 _QUEUED = 600
 _CONNECT_S = 10
+_LEAVE_S = 2
 _NO_SETTINGS = Network()
 
 
@@ -113,7 +114,7 @@ class MqttSender:
     def close(self) -> None:
         """Wait a little for the broker to have the last line, and leave."""
         if self._last is not None and self._client.is_connected():
-            self._last.wait_for_publish(_CONNECT_S)
+            self._last.wait_for_publish(_LEAVE_S)
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -124,8 +124,13 @@ class SinkThread:
             if self._lossless:
                 self._changed.wait_for(lambda: len(self._items) <= half or self._ended or not self._due)
 
-    def close(self) -> None:
+    def close(self, patience_s: float | None = None) -> None:
         """Let the sink take what waits, close it and wait for its thread.
+
+        Parameters
+        ----------
+        patience_s : float, optional
+            A sink that is not lossless is left behind after so long; None: it is waited for.
 
         Raises
         ------
@@ -136,7 +141,7 @@ class SinkThread:
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(None if self._lossless else patience_s)
             self._raise()
 
     def _raise(self) -> None:

@@ -20,6 +20,7 @@ from ecg_edge.firmware_bridge.ports.same_device import SamePort
 from ecg_edge.firmware_bridge.ports.transport import list_ports, open_transport
 
 _BAUD = 115200
+_BAUDS = 50, 20_000_000
 Report = Callable[[str], None]
 
 
@@ -103,6 +104,8 @@ def open_source(
         from ecg_edge.firmware_bridge.ports.brainflow import brainflow_source
 
         return brainflow_source(rest, clock)
+    if baud is not None and not _BAUDS[0] <= baud <= _BAUDS[1]:
+        raise UsageError(f"--baud {baud} is no speed of a serial port", "9600, 115200 and 921600 are usual")
     if fast:
         raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
     port = only_port() if url == "auto" else url

@@ -14,6 +14,8 @@ from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.lead_names import parse_leads
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
+_FS = 1, 100_000
+
 
 def synthetic(text: str) -> tuple[StreamInfo, Iterator[SampleBlock]]:
     """Endless blocks of the synthetic heart, from ``leads=…&fs=…&seed=…&bpm=…``.
@@ -32,8 +34,10 @@ def synthetic(text: str) -> tuple[StreamInfo, Iterator[SampleBlock]]:
             raise UsageError(f"unknown parameter {', '.join(sorted(unknown))} in synthetic:{text}")
         known |= given
         fs, leads = Fraction(known["fs"]), parse_leads(known["leads"])
+        if not _FS[0] <= fs <= _FS[1]:
+            raise UsageError(f"fs={known['fs']} is no rate of an ECG: {_FS[0]} to {_FS[1]} Hz")
         heart = SyntheticHeart(fs, leads, float(known["bpm"]), int(known["seed"]))
-    except (ValueError, ZeroDivisionError, UsageError) as e:
+    except (ValueError, ArithmeticError, UsageError) as e:
         raise UsageError(f"bad source synthetic:{text}: {e}", "write synthetic:leads=I,II&fs=250&seed=0&bpm=65") from e
     frame = max(1, round(FRAME_S * fs))
     info = StreamInfo("synthetic heart", fs, tuple(Channel(x, _LSB_MV) for x in leads), samples_per_frame=frame)

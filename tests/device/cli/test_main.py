@@ -1,11 +1,14 @@
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
+import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -120,6 +123,14 @@ def test_people_get_figures_and_the_next_step(model_file, capsys):
         (["run", "synthetic:", "--fast", "--model", "/no/such.onnx"], 1, "cannot read model"),
         (["info", "nothing"], 1, "cannot read model nothing"),
         (["doctor", "--recover", "nothing"], 1, "nothing"),
+        (["run", "synthetic:fs=1e400"], 2, "no rate of an ECG"),
+        (["run", "synthetic:fs=1e9"], 2, "no rate of an ECG"),
+        (["run", "/dev/ttyS0", "--baud", "99999999999"], 2, "no speed"),
+        (["run", "/dev/ttyS0", "--baud", "0"], 2, "no speed"),
+        (["run", "synthetic:", "--mqtt", "mqtt://[::1/x"], 2, "no broker"),
+        (["run", "synthetic:", "--token-file", "nowhere", "--monitor"], 2, "cannot read the secret"),
+        (["run", "synthetic:", "--tls-cert", "nowhere", "--monitor"], 2, "--tls-cert nowhere"),
+        (["run", "synthetic:", "--metrics", "0.0.0.0:0"], 2, "without a token"),
     ],
 )
 def test_mistakes_are_told_with_a_fix_and_an_exit_status(model_file, capsys, arguments, status, message):
@@ -323,3 +334,24 @@ def test_a_fault_is_one_sentence_and_where_to_report(monkeypatch, capsys):
     monkeypatch.setenv("ECG_EDGE_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         main(["run"])
+
+
+def test_ctrl_c_ends_a_run_whose_lines_nobody_reads(tmp_path):
+    command = [sys.executable, "-m", "ecg_edge.device.cli.main", "run", "synthetic:", "--fast", "--jsonl"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    read, write = os.pipe()
+    with (tmp_path / "err").open("w") as err:
+        child = subprocess.Popen(command, stdout=write, stderr=err, env=environment)
+    os.close(write)
+    try:
+        waiting, deadline = bytearray(4), time.monotonic() + 60
+        while int.from_bytes(waiting, sys.byteorder) < 60_000 and time.monotonic() < deadline:
+            fcntl.ioctl(read, termios.FIONREAD, waiting)
+            time.sleep(0.02)  # another process's work is waited for, with a bound
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=20) == 0
+        said = (tmp_path / "err").read_text()
+        assert "Traceback" not in said and "Fatal" not in said
+    finally:
+        child.kill()
+        os.close(read)

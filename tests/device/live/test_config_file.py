@@ -140,3 +140,45 @@ def test_counts_are_scaled_by_name_or_number():
     other = RescaledSource(fakes.ListSource([[fakes.info()]]), {"V9": Scale(1.0)})
     with pytest.raises(LeadMismatchError, match="V9"):
         other.get()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("defaults = 5\n[[patch]]\nsource='synthetic:'\n", "defaults: is no table"),
+        ("[[defaults]]\nmonitor = 1\n[[patch]]\nsource='synthetic:'\n", "defaults: is no table"),
+        ("[[patch]]\nsource='synthetic:'\nscale.I = {uv_per_count = 1, zero = nan}\n", "scale must be"),
+        ("[[patch]]\nsource='synthetic:'\nscale.I = {uv_per_count = inf}\n", "scale must be"),
+        ("[[patch]]\nsource='synthetic:'\nscale.I = {uv_per_count = 1e300}\n", "scale must be"),
+        ("[[patch]]\nsource='synthetic:'\nscale.I = {uv_per_count = true}\n", "scale must be"),
+        ("[[patch]]\nsource='synthetic:'\nseconds = inf\n", "seconds must be a number"),
+        ("[[patch]]\nsource='synthetic:'\ngain = nan\n", "gain must be a number"),
+        ("[[patch]]\nsource = []\n", "source must be text"),
+        ("patch = 1\n", "no [[patch]]"),
+        ("patch = [1]\n", "no [[patch]]"),
+        ("x = " + "[" * 100_000, "no TOML"),
+    ],
+)
+def test_values_of_a_wrong_type_are_named(config, text, reason):
+    path = config("[[patch]]\n")
+    path.write_text(text.replace("{{", "{"))
+    with pytest.raises(UsageError) as e:
+        read_config(path)
+    assert reason in e.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[defaults]\nmqtt='mqtt://u:S3CRET@h/ward/bed'\n[[patch]]\nsource='a'\n[[patch]]\nsource='b'\n",
+        "[[patch]]\nsource='a'\nmqtt='mqtt://x@H:1883/w/'\n[[patch]]\nsource='b'\nmqtt='mqtt://h/w'\n",
+        "[[patch]]\nsource='a'\nmqtt='mqtt://h/w'\n[[patch]]\nsource='b'\nsinks=['mqtt:mqtt://u:S3CRET@h/w']\n",
+    ],
+)
+def test_two_patches_on_one_topic_are_refused(config, text):
+    """Two patients would be told as one; the password of the broker is not shown."""
+    path = config("[[patch]]\n")
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"mqtt h/w.* is used twice") as e:
+        read_config(path)
+    assert "S3CRET" not in str(e.value)
