@@ -1,0 +1,278 @@
+"""A recording under siege: hostile clients of nine sorts on every listener while honest ones watch.
+
+``python -m ecg_edge.benchmarks.live_path.siege --clients 2000 --seconds 3600`` runs ``ecg-edge run`` twice, once
+quiet and once besieged, on the loopback only. It ends by itself, and prints one JSON document: attacks tried, samples
+lost, latency of both runs, memory, what the honest clients got.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TOKEN = "siege-0123456789abcdef"
+_MOST_CLIENTS, _MOST_S = 4000, 7200
+_THREADS = 16
+_HONEST = 5
+Attack = Callable[[socket.socket, str], None]
+
+
+def _silent(s: socket.socket, face: str) -> None:
+    """Connect and say nothing."""
+
+
+def _half_a_request(s: socket.socket, face: str) -> None:
+    s.sendall(b"GET /metrics HTTP/1.1\r\nHost: local")
+
+
+def _drip(s: socket.socket, face: str) -> None:
+    for byte in b"GET / HT":
+        s.sendall(bytes([byte]))
+        time.sleep(0.01)
+
+
+def _wrong_token(s: socket.socket, face: str) -> None:
+    for k in range(20):
+        s.sendall(f"guess-{k}\nGET /login HTTP/1.1\r\nAuthorization: Bearer guess-{k}\r\n\r\n".encode())
+
+
+def _long_line(s: socket.socket, face: str) -> None:
+    s.sendall(b"x" * 100_000)
+
+
+def _noise(s: socket.socket, face: str) -> None:
+    s.sendall(random.Random(face).randbytes(4096))
+
+
+def _tls_hello(s: socket.socket, face: str) -> None:
+    s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500))
+
+
+def _rebinding(s: socket.socket, face: str) -> None:
+    s.sendall(b"GET /ws HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\nUpgrade: websocket\r\n\r\n")
+
+
+def _never_reads(s: socket.socket, face: str) -> None:
+    """Knows the token, and does not read: the worst neighbour inside."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    s.sendall(f"{TOKEN}\n".encode())
+
+
+ATTACKS: dict[str, Attack] = {
+    "silent": _silent,
+    "half a request": _half_a_request,
+    "one byte at a time": _drip,
+    "wrong tokens": _wrong_token,
+    "a line without end": _long_line,
+    "noise": _noise,
+    "TLS hello": _tls_hello,
+    "foreign Host": _rebinding,
+    "never reads": _never_reads,
+}
+
+
+class Siege:
+    """Attackers in a few threads, each keeping its share of connections open and renewing the oldest."""
+
+    def __init__(self, ports: dict[str, int], clients: int) -> None:
+        self.tried: Counter[str] = Counter()
+        self._ports, self._share = ports, max(1, clients // _THREADS)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._attack, args=(k,), daemon=True) for k in range(_THREADS)]
+
+    def __enter__(self) -> Siege:
+        for t in self._threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for t in self._threads:
+            t.join(10)
+
+    def _attack(self, seed: int) -> None:
+        choose, held = random.Random(seed), list[socket.socket]()
+        names, faces = sorted(ATTACKS), sorted(self._ports)
+        while not self._stop.is_set():
+            name, face = choose.choice(names), choose.choice(faces)
+            s = socket.socket()
+            s.settimeout(0.2)
+            held.append(s)
+            with contextlib.suppress(OSError):
+                s.connect(("127.0.0.1", self._ports[face]))
+                ATTACKS[name](s, face)
+            with self._lock:
+                self.tried[f"{name} at {face}"] += 1
+            if len(held) > self._share:
+                held.pop(0).close()
+            self._stop.wait(0.005)
+        for s in held:
+            s.close()
+
+
+class Honest(threading.Thread):
+    """A client of ``--serve`` that reads every line and counts what is missing."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._port = port
+        self.rows = self.missing = 0
+        self.error = ""
+
+    def run(self) -> None:
+        """Read until the end."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=30) as s:
+                s.sendall(f"{TOKEN}\n".encode())
+                expected = None
+                for line in s.makefile():
+                    doc = json.loads(line)
+                    if doc["type"] != "leads":
+                        continue
+                    n = len(doc["uv"]["I"])
+                    self.missing += doc["index"] - expected if expected is not None else 0
+                    expected = doc["index"] + n
+                    self.rows += n
+        except OSError as e:
+            self.error = str(e)
+
+
+def besiege(clients: int, seconds: float) -> dict[str, Any]:
+    """Run once; no clients: the quiet run."""
+    with tempfile.TemporaryDirectory() as folder:
+        ports = {face: _free_port() for face in ("monitor", "serve", "metrics")}
+        child = _start(Path(folder), ports, seconds)
+        try:
+            return _watch(child, ports, clients, seconds)
+        finally:
+            if child.poll() is None:
+                child.kill()
+
+
+def _start(folder: Path, ports: dict[str, int], seconds: float) -> subprocess.Popen[str]:
+    command = [
+        sys.executable, "-m", "ecg_edge", "run", "synthetic:", "--seconds", str(seconds), "--out", str(folder / "r"),
+        "--monitor", "--port", str(ports["monitor"]), "--serve", f"tcp://127.0.0.1:{ports['serve']}",
+        "--metrics", str(ports["metrics"]), "--json",
+    ]  # fmt: skip
+    environment = os.environ | {"ECG_EDGE_TOKEN": TOKEN}
+    return subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_few_files
+    )
+
+
+def _few_files() -> None:
+    """As systemd starts services."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+
+
+def _watch(child: subprocess.Popen[str], ports: dict[str, int], clients: int, seconds: float) -> dict[str, Any]:
+    _wait_for(ports["metrics"])
+    honest = [Honest(ports["serve"]) for _ in range(_HONEST)]
+    for h in honest:
+        h.start()
+    time.sleep(1)  # they are in before the others come
+    siege = Siege(ports, clients)
+    memory: list[int] = []
+    scraped = Counter[str]()
+    with siege if clients else contextlib.nullcontext():
+        until = time.monotonic() + seconds + 60
+        while child.poll() is None and time.monotonic() < until:
+            memory.append(_memory_kb(child.pid))
+            scraped[_scrape(ports["metrics"])] += 1
+            time.sleep(2)
+    child.send_signal(signal.SIGINT) if child.poll() is None else None
+    out, _ = child.communicate(timeout=60)
+    for h in honest:
+        h.join(10)
+    return _result(json.loads(out.splitlines()[-1]), honest, siege, memory, scraped)
+
+
+def _result(
+    summary: dict[str, Any], honest: list[Honest], siege: Siege, memory: list[int], scraped: Counter[str]
+) -> dict[str, Any]:
+    half = max(1, len(memory) // 2)
+    peaks = {"half time": max(memory[:half], default=0) / 1e3, "end": max(memory[half:], default=0) / 1e3}
+    return {
+        "exit": summary["exit"],
+        "samples_in": summary["samples_in"],
+        "samples_lost": summary["samples_lost"],
+        "dropped_blocks": summary["dropped_blocks"],
+        "latency_ms": {k: summary["latency_ms"][k] for k in ("p50", "p99", "max")},
+        "memory_mb": peaks,
+        "honest": {"rows": [h.rows for h in honest], "missing": [h.missing for h in honest],
+                   "errors": [h.error for h in honest if h.error]},
+        "scrapes": dict(scraped),
+        "attacks": {"tried": sum(siege.tried.values()), "sorts": len(ATTACKS), "by": dict(sorted(siege.tried.items()))},
+    }  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return int(s.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise SystemExit("the run has not begun to serve within a minute")
+
+
+def _scrape(port: int) -> str:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return "answered" if b"ecg_samples_total" in answer.read() else "empty"
+    except OSError as e:
+        return "must wait" if getattr(e, "code", 0) == 429 else "no answer"
+
+
+def _memory_kb(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0
+
+
+def main() -> int:
+    """Run quietly, then besieged, and print both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=60)
+    a = parser.parse_args()
+    if not (0 < a.clients <= _MOST_CLIENTS and 0 < a.seconds <= _MOST_S):
+        parser.error(f"at most {_MOST_CLIENTS} clients and {_MOST_S} seconds")
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 2 * _MOST_CLIENTS), most))
+    found = {"quiet": besiege(0, a.seconds), "besieged": besiege(a.clients, a.seconds)}
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    held = found["besieged"]["samples_lost"] == 0 == found["besieged"]["exit"]
+    return 0 if held and not any(found["besieged"]["honest"]["missing"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
