@@ -11,16 +11,19 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ecg_edge.device.inference.load import load_model
-from ecg_edge.device.inference.shipped import shipped_models
-from ecg_edge.device.live.open_sinks import plugin_sinks
-from ecg_edge.device.recording.wfdb_writer import recover_record
+from ecg_edge.device.cli.child_probe import why_not, why_not_all
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
-from ecg_edge.firmware_bridge.decoders.catalogue import plugin_devices
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.extras import EXTRAS
 from ecg_edge.firmware_bridge.plugins import Plugins
-from ecg_edge.firmware_bridge.ports.transport import list_ports
+
+_RUNTIMES = ("ai_edge_litert",)
+_LARGE = ("train", "evaluate", "export", "export-tf")
+_LOAD_OURS = "import ecg_edge.device.live.open_sinks, ecg_edge.firmware_bridge.ports.transport"
+_LOAD_ONE = (
+    "from ecg_edge.device.inference import load, shipped\n"
+    "for path in list(shipped.shipped_models().values())[:1]: load.load_model(path)"
+)
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge doctor`` says; return the exit status."""
     if arguments.recover:
         return _recover(arguments.recover, arguments.json)
-    findings = [*_core(), *_extras(), *_plugins("decoder", plugin_devices()), *_plugins("sink", plugin_sinks())]
-    findings += [*_ports(), *_models()]
+    findings = [*_core(), *_extras(), *_parts()]
     bad = [f for f in findings if f.ok is False]
     if arguments.json:
         emit_json({"ready": not bad, "findings": [asdict(f) for f in findings], "exit": int(bool(bad))})
@@ -51,6 +53,8 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 
 def _recover(record: str, as_json: bool) -> int:
+    from ecg_edge.device.recording.wfdb_writer import recover_record
+
     n = recover_record(Path(record.removesuffix(".hea") + ".hea"))
     if as_json:
         emit_json({"record": record, "samples": n, "exit": 0})
@@ -62,38 +66,67 @@ def _recover(record: str, as_json: bool) -> int:
 
 def _core() -> list[Inspection]:
     found = sys.version_info[:2] >= (3, 10)
-    out = [
-        Inspection(
-            "python",
-            found,
-            f"{platform.python_version()} on {platform.machine()}",
-            "" if found else "use 3.10 or later",
-        )
+    text, fix = f"{platform.python_version()} on {platform.machine()}", "" if found else "use 3.10 or later"
+    names = [_name(r) for r in requires("ecg-edge") or [] if "extra ==" not in r]
+    broken = why_not_all(f"import {_module(name)}" for name in (*names, *_RUNTIMES))
+    other = next((m for m in _RUNTIMES if _importable(m) and not broken[f"import {m}"]), None)
+    return [
+        Inspection("python", found, text, fix),
+        *(_package(name, broken[f"import {_module(name)}"], other) for name in names),
     ]
-    for requirement in requires("ecg-edge") or []:
-        if "extra ==" in requirement:
-            continue
-        name = requirement.split(";")[0].rstrip("0123456789.,<>=!~ *")
-        try:
-            out.append(Inspection(name, True, version(name)))
-        except PackageNotFoundError:
-            # onnxruntime-gpu and its like bring the same module under another name.
-            there: bool | None = _importable(name.replace("-", "_").replace("pyserial", "serial"))
-            text, fix = ("another build", "") if there else ("missing", f"pip install {name}")
-            if not there and name == "onnxruntime" and _importable("ai_edge_litert"):
-                there, text = None, "missing; LiteRT is here and runs the .tflite models"
-            out.append(Inspection(name, there, text, fix))
-    return out
+
+
+def _package(name: str, why: str, other: str | None) -> Inspection:
+    """One package of the core; `other` runs models where onnxruntime does not."""
+    try:
+        text = version(name)
+    except PackageNotFoundError:
+        text = "another build" if _importable(_module(name)) else "missing"
+    if not why:
+        return Inspection(name, True, text)
+    if text != "missing":
+        text = f"{text} is here and cannot be loaded: {why}"
+    if name == "onnxruntime" and other:
+        hint_ = "" if "missing" in text else "ECG_EDGE_RUNTIME=litert keeps it from being tried"
+        return Inspection(name, None, f"{text}; LiteRT is here and runs the .tflite models", hint_)
+    again = "" if text == "missing" else "--force-reinstall "
+    return Inspection(name, False, text, f"pip install {again}{name}")
+
+
+def _name(requirement: str) -> str:
+    return requirement.split(";")[0].rstrip("0123456789.,<>=!~ *")
+
+
+def _module(name: str) -> str:
+    """What a package is imported as; onnxruntime-gpu and its like bring the same module under another name."""
+    return name.replace("-", "_").replace("pyserial", "serial")
 
 
 def _extras() -> list[Inspection]:
+    """Loaded where that is quick; the large ones are only looked for."""
+    light = [x for x in EXTRAS if x.name not in _LARGE]
+    broken = why_not_all(f"import {m}" for x in light for m in x.modules if _importable(m))
     out = []
     for extra in EXTRAS:
         missing = [m for m in extra.modules if not _importable(m)]
-        text = f"not installed: {', '.join(missing)}" if missing else "there"
-        fix = f'pip install "ecg-edge[{extra.name}]"' if missing else ""
-        out.append(Inspection(f"extra {extra.name}", None if missing else True, f"{extra.purpose}: {text}", fix))
+        faults = [f"{m} cannot be loaded: {why}" for m in extra.modules if (why := broken.get(f"import {m}"))]
+        text = f"not installed: {', '.join(missing)}" if missing else "; ".join(faults) or "there"
+        again = "" if missing else "--force-reinstall "
+        fix = f'pip install {again}"ecg-edge[{extra.name}]"' if missing or faults else ""
+        ok = False if faults and not missing else None if missing else True
+        out.append(Inspection(f"extra {extra.name}", ok, f"{extra.purpose}: {text}", fix))
     return out
+
+
+def _parts() -> list[Inspection]:
+    """What needs the core to be loaded; nothing where that would end this process, too."""
+    if why_not(_LOAD_OURS):
+        return []
+    from ecg_edge.device.live.open_sinks import plugin_sinks
+    from ecg_edge.firmware_bridge.decoders.catalogue import plugin_devices
+
+    found = [*_plugins("decoder", plugin_devices()), *_plugins("sink", plugin_sinks())]
+    return [*found, *_ports(), *_models()]
 
 
 def _plugins(kind: str, plugins: Plugins) -> list[Inspection]:
@@ -110,6 +143,8 @@ def _importable(module: str) -> bool:
 
 
 def _ports() -> list[Inspection]:
+    from ecg_edge.firmware_bridge.ports.transport import list_ports
+
     ports = list_ports()
     if not ports:
         return [Inspection("serial ports", None, "none; plug a device in, or try without one: ecg-edge demo")]
@@ -117,13 +152,16 @@ def _ports() -> list[Inspection]:
     for port in ports:
         ok = os.access(port.device, os.R_OK | os.W_OK)
         fix = "" if ok else "sudo usermod -aG dialout $USER, then log in again"
-        out.append(
-            Inspection(port.device, ok, f"{port.description}: {'may be opened' if ok else 'no permission'}", fix)
-        )
+        out.append(Inspection(port.device, ok, f"{port.description}: {'may be opened' if ok else 'no permission'}", fix))
     return out
 
 
 def _models() -> list[Inspection]:
+    if why := why_not(_LOAD_ONE):
+        return [Inspection("models", False, f"they cannot be run: {why}", "see the runtimes above")]
+    from ecg_edge.device.inference.load import load_model
+    from ecg_edge.device.inference.shipped import shipped_models
+
     out = []
     for name, path in shipped_models().items():
         try:

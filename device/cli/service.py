@@ -15,6 +15,7 @@ from ecg_edge.device.sinks.systemd import WATCHDOG_S
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import UsageError
 
+_PASSWORD = re.compile(r"mqtts?://[^/@]*:.*@")
 _SECRET_FILES = ("token-file", "metrics-token-file", "mqtt-password-file", "tls-key", "tls-cert", "mqtt-ca")
 _UNIT, _RULE = "/etc/systemd/system/ecg-edge.service", "/etc/udev/rules.d/70-ecg-edge.rules"
 
@@ -74,12 +75,9 @@ def credentials(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """
     out, files = list(words), dict[str, str]()
     for k, word in enumerate(words):
-        if word.split("=")[0] == "--token" or (
-            word.startswith("mqtt") and ":" in word.partition("://")[2].split("@")[0]
-        ):
+        if word.split("=")[0] == "--token" or _PASSWORD.search(word):
             fix = "write it to a file: --token-file FILE, --mqtt-password-file FILE"
-            if word.split("=")[0] == "--token" or "@" in word:
-                raise UsageError("a unit file is readable by everybody; a secret does not belong in it", fix)
+            raise UsageError("a unit file is readable by everybody; a secret does not belong in it", fix)
         name = word.removeprefix("--")
         if name in _SECRET_FILES and k + 1 < len(words):
             files[f"/etc/ecg-edge/{name}"] = words[k + 1]

@@ -94,10 +94,12 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
         return Model(file, spec, LiteRtBackend(open_interpreter(blob, file, threads), spec, file), digest)
     try:
         from ecg_edge.device.inference.onnx_backend import OnnxBackend, open_session
-    except ImportError:
+    except ImportError as e:
+        gone = isinstance(e, ModuleNotFoundError) and e.name == "onnxruntime"
+        why = "onnxruntime is not installed" if gone else f"onnxruntime cannot be loaded: {e}"
         raise ModelFileError(
-            f"{file} is an ONNX file, and onnxruntime is not installed", "give the .tflite file, or install onnxruntime"
-        ) from None
+            f"{file} is an ONNX file, and {why}", "give the .tflite file, or install onnxruntime"
+        ) from e
     spec = _streaming(onnx_metadata.read_metadata(blob, file), file)
     onnx_metadata.check_size(blob, file)
     session, _ = open_session(blob, file, threads)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +26,8 @@ def shipped_files() -> list[Path]:
 def shipped_models() -> dict[str, Path]:
     """Return the models that come with the package, by name, in the format this machine can run.
 
-    Where both runtimes are installed ONNX is taken: onnxruntime is the one of the core.
+    Where both runtimes are installed ONNX is taken: onnxruntime is the one of the core. Where it cannot be loaded, or
+    ``ECG_EDGE_RUNTIME=litert`` is in the environment, LiteRT is.
 
     Examples
     --------
@@ -31,7 +35,10 @@ def shipped_models() -> dict[str, Path]:
     >>> "i-ii-int8" in ee.shipped_models()
     True
     """
-    order = [s for s, runtimes in _SUFFIXES.items() if any(map(_installed, runtimes))] or list(_SUFFIXES)
+    wanted = sorted(_SUFFIXES, key=lambda s: os.environ.get("ECG_EDGE_RUNTIME") == "litert" and s != ".tflite")
+    order = [s for s in wanted if any(map(_installed, _SUFFIXES[s]))] or wanted
+    if len(order) > 1 and not any(map(_loads, _SUFFIXES[order[0]])):
+        order.reverse()
     files = [p for p in shipped_files() if p.suffix in order]
     files.sort(key=lambda p: order.index(p.suffix), reverse=True)
     return dict(sorted({p.stem: p for p in files}.items()))
@@ -42,6 +49,15 @@ def _installed(module: str) -> bool:
         return find_spec(module) is not None
     except ImportError:
         return False
+
+
+@cache
+def _loads(module: str) -> bool:
+    try:
+        import_module(module)
+    except Exception:  # noqa: BLE001 -- a broken installation raises whatever it likes
+        return False
+    return True
 
 
 def resolve(path: Path | str) -> Path:

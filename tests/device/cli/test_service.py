@@ -63,8 +63,13 @@ def test_a_line_break_is_refused(words):
 
 
 def test_options_without_a_source_run_the_udev_link(capsys):
-    for words, source in ((["--", "--monitor", "--port", "80"], "/dev/ecg-patch --monitor"), (["--", "tcp://h:1"], "tcp://h:1"),
-                          (["--", "--monitor", "auto"], "--monitor auto"), (["--", "--config", "x"], "--config x")):  # fmt: skip
+    cases = {
+        "/dev/ecg-patch --monitor": ["--", "--monitor", "--port", "80"],
+        "tcp://h:1": ["--", "tcp://h:1"],
+        "--monitor auto": ["--", "--monitor", "auto"],
+        "--config x": ["--", "--config", "x"],
+    }
+    for source, words in cases.items():
         found, _ = printed(capsys, "--usb", "0403:6001", *words)
         assert f"run {source}" in found["ExecStart"]
 
