@@ -152,7 +152,8 @@ def _ports() -> list[Inspection]:
     for port in ports:
         ok = os.access(port.device, os.R_OK | os.W_OK)
         fix = "" if ok else "sudo usermod -aG dialout $USER, then log in again"
-        out.append(Inspection(port.device, ok, f"{port.description}: {'may be opened' if ok else 'no permission'}", fix))
+        text = "may be opened" if ok else "no permission"
+        out.append(Inspection(port.device, ok, f"{port.description}: {text}", fix))
     return out
 
 

@@ -174,7 +174,9 @@ def _refuse(status: int, reason: str, text: str) -> HttpResponse:
     return _answer(status, reason, _TEXT, f"{text}\n".encode())
 
 
-def _answer(status: int, reason: str, content_type: str, body: bytes, more: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
+def _answer(
+    status: int, reason: str, content_type: str, body: bytes, more: tuple[tuple[str, str], ...] = ()
+) -> HttpResponse:
     return HttpResponse(
         status,
         reason,

@@ -70,7 +70,9 @@ def _edf(stored: Stored, path: Path) -> None:
 def _wfdb(stored: Stored, path: Path) -> None:
     name = path.name.removesuffix(".hea")
     signals = [
-        wfdb_writer.Signal(f"{s.lead} ({s.provenance})" if s.provenance else s.lead, s.gain, s.baseline, unit=s.unit)
+        wfdb_writer.WfdbColumn(
+            f"{s.lead} ({s.provenance})" if s.provenance else s.lead, s.gain, s.baseline, unit=s.unit
+        )
         for s in stored.signals
     ]
     comments = [*([UTC] if stored.started and stored.started.tzinfo else []), *stored.comments]
