@@ -41,7 +41,7 @@ class Decoder(Protocol):
         ...
 
     def close(self) -> list[Event]:
-        """End of stream: return what can still be told."""
+        """End of stream: return the events that are left."""
         ...
 
     def opening(self) -> bytes:

@@ -19,8 +19,8 @@ _COMPARED = 4
 class HeartRate:
     """Mean of the last eight intervals, the longest and the shortest left out.
 
-    Stated while the last beat is fresh (three seconds, longer in a slow rhythm) and the beats resemble each other:
-    half of them correlate at 0.75 or more with one of the four before, and most are twice as high as what lies
+    Stated while the last beat is fresh (three seconds, longer in a slow rhythm) and the beats resemble each other.
+    Half of them must correlate at 0.75 or more with one of the four before. Most must be twice as high as what lies
     between them. Beats found in noise are neither.
 
     Parameters

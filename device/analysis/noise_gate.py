@@ -17,7 +17,7 @@ from ecg_edge.device.analysis.recent_rows import Tail
 WINDOW_S = 4.0
 EVERY_S = 0.5
 CLOSE_AFTER, OPEN_AFTER = 2, 4
-"""So many verdicts in a row close the gate, and open it."""
+"""Verdicts in a row that close the gate, and that open it."""
 _QRS_HZ, _SLOW_HZ, _FAST_HZ = (4.0, 15.0), (0.3, 4.0), (22.0, 50.1)
 _FAST_SHARE = 2.0
 _NOISE_MV = 0.12

@@ -87,7 +87,7 @@ class RepresentativeBeat:
         return {x: round(float(v), 3) if ok else None for x, v, ok in zip(LEADS, level, stated, strict=True)}
 
     def arms_score(self) -> float | None:
-        """Above `ARMS_AT` where lead I is upside down as with LA and RA exchanged; None where it cannot be told."""
+        """Above `ARMS_AT` where lead I is upside down as with LA and RA exchanged; None where this is unknown."""
         beats = self._beats()
         if len(beats) < MIN_BEATS or not self._provenance or self._provenance[0] is Provenance.RECONSTRUCTED:
             return None

@@ -19,7 +19,7 @@ from ecg_edge.firmware_bridge.events import Channel
 FLAT_S = 2.0
 """So long the same count: no amplifier is so quiet between two beats."""
 CLIPPED = 3
-"""So many samples in a row at a rail of the converter."""
+"""Samples in a row at a rail of the converter."""
 WINDOW_S = 4.0
 BoolArray = npt.NDArray[np.bool_]
 
@@ -43,7 +43,7 @@ class Quality:
 
 
 _NO_RAIL = 1 << 40
-"""No count comes near it."""
+"""Every count is far from it."""
 
 
 class FaultWatch:
@@ -99,7 +99,7 @@ class FaultWatch:
         return np.where(signed, -self._half, 0), np.where(signed, self._half, 2 * self._half) - 1
 
     def _harmless(self, x: npt.NDArray[np.int64]) -> bool:
-        """Whether none of these samples can be flat or clipped, which is soon told; then they are counted."""
+        """Fast path: return True and count the samples if none can be flat or clipped."""
         n = len(x)
         if not n or self._same.max() + n >= self._flat_after or (x <= self._low).any() or (x >= self._high).any():
             return False

@@ -40,8 +40,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
     else:
         say(_text(document))
     hint(
-        "gain and interval hold while the electrodes stay where they are (run --placement same); for electrodes put "
-        "on again the run takes a more careful head, which gains less: then a new reference is worth its ten seconds"
+        "gain and interval hold while the electrodes stay where they are (run --placement same).\n"
+        "Once they are put on again, the run uses a more careful head, which gains less: take a new reference then."
     )
     hint(f"next: ecg-edge run SOURCE --model {arguments.model} --calibration {arguments.out} --placement same")
     return 0

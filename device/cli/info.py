@@ -33,7 +33,7 @@ def info(arguments: argparse.Namespace) -> int:
     elif all_of_them:
         say(_list(all_of_them))
     else:
-        say("this build comes without a model")
+        say("this build contains no model")
     hint("next: ecg-edge info MODEL" if all_of_them else "next: ecg-edge run --model FILE")
     return 0
 

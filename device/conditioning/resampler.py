@@ -1,8 +1,8 @@
 """Causal streaming resampler: a polyphase windowed-sinc filter with state.
 
-The prototype low-pass is a Kaiser-windowed sinc (Oppenheim & Schafer, section 7.5.3) centred
-on each output instant, delayed by its half-length so that it is causal; linear phase, so the
-waveform keeps its shape and the delay is one number.
+The prototype low-pass is a Kaiser-windowed sinc (Oppenheim & Schafer, section 7.5.3), centred
+on each output instant and delayed by its half-length, so that it is causal. Its phase is
+linear: the waveform keeps its shape, and the delay is one number.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What an ONNX file says of itself, read without its runtime: metadata and the size of every tensor.
 
-An ONNX file is a Protocol Buffers message; every length in it comes from outside, so every read is checked
-against what is there. Field numbers are those of the published schema (onnx.proto, IR version 9). A runtime
-given a graph of a few hundred bytes may want any amount of memory for it, so the size of every tensor is
-worked out here first; only the operators that our files consist of are let through.
+An ONNX file is a Protocol Buffers message; every length in it may be false, so every read is checked
+against what is there. Field numbers are those of the published schema (onnx.proto, IR version 9). A graph
+of a few hundred bytes may make a runtime ask for any amount of memory. So the size of every tensor is worked
+out here first. Only the operators of our own files are accepted.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ Tensors = list[npt.NDArray[Any]]
 
 
 class BoundState(Sequence[npt.NDArray[Any]]):
-    """A state that lies in a lane's memory; whoever looks at its tensors is given copies."""
+    """A state that lies in a lane's memory; reading its tensors returns copies."""
 
     __slots__ = ("__weakref__", "lane", "side")
 
@@ -48,8 +48,8 @@ class BoundState(Sequence[npt.NDArray[Any]]):
 class Lane:
     """Two sets of state tensors of one stream, and the bindings from each to the other.
 
-    A set is written only while nobody holds the state that lies in it, so a state is a value as it is
-    everywhere else: never changed, and free to be kept or stepped from twice.
+    A set is written only while no one holds the state that lies in it. So a state is a value, as everywhere
+    else: it never changes, and may be kept or stepped from twice.
 
     Parameters
     ----------

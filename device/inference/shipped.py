@@ -18,7 +18,7 @@ _SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_ru
 
 
 def shipped_files() -> list[Path]:
-    """Return every model file that comes with the package."""
+    """Return every model file of the package."""
     folder = Path(__file__).resolve().parents[1] / "models"
     return sorted(p for p in folder.iterdir() if p.suffix in _SUFFIXES) if folder.is_dir() else []
 
@@ -78,7 +78,7 @@ def default_model(leads: tuple[str, ...]) -> Path:
     """
     shipped = shipped_models()
     if not shipped:
-        raise ModelFileError("this build comes without a model", "name a model file with --model")
+        raise ModelFileError("this build contains no model", "name a model file with --model")
     # An any-lead model comes after one made for the very leads.
     # Names say leads and precision, so that only the chosen file has to be opened.
     usable = {lead.upper() for lead in leads if lead in BASIS}

@@ -1,6 +1,6 @@
 """What a TFLite file says of itself, read without its runtime: metadata and the size of its tensors.
 
-A TFLite file is a FlatBuffer; every offset in it comes from outside, so every read is checked
+A TFLite file is a FlatBuffer; every offset in it may be false, so every read is checked
 against the file's length. Field numbers are those of the published schema (schema.fbs, version 3).
 """
 

@@ -37,7 +37,7 @@ _SETTINGS = {about.key: (field, about) for field, about, _ in settings() if abou
 
 
 def read_config(path: Path) -> tuple[Options, ...]:
-    """Read and check a file; one error names all that is wrong with it.
+    """Read and check a file; one error reports all of its mistakes.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock
 POLL_S = 0.2
 """Longest wait for an event."""
 _JITTER_S = 0.02
-"""Frames may come so much earlier than the ones before them promise."""
+"""Seconds by which frames may arrive earlier than expected from those before."""
 
 
 class Gatherer:

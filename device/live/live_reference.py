@@ -16,7 +16,7 @@ from ecg_edge.firmware_bridge.progress import Progress
 
 _POLL_S = 0.2
 _PATIENCE = 4
-"""A reference may take so many times its length, begun anew after every loss."""
+"""Longest time for a reference, in multiples of its length; it starts again after every loss."""
 
 
 def record_reference(

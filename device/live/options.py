@@ -192,7 +192,7 @@ class Options:
         None, "--tls-key", "tls-key", "its key (default: in the same file)", metavar="FILE")
     jsonl: bool = _setting(False, "--jsonl", "", "write the leads to stdout as JSON lines", SWITCH)
     serve: str | None = _setting(
-        None, "--serve", "serve", "the same to whoever connects: tcp://127.0.0.1:9000, unix:PATH", metavar="URL",
+        None, "--serve", "serve", "the same to every client: tcp://127.0.0.1:9000, unix:PATH", metavar="URL",
         unique=True)
     mqtt: str | None = _setting(
         None, "--mqtt", "mqtt", "the same to a broker: mqtt://host/ward/bed-7", metavar="URL", extras=("mqtt",),
@@ -215,7 +215,7 @@ class Options:
     leads: str | None = _setting(
         None, "--leads", "leads", "names of the source's channels, in order: I,II", NAMES, metavar="L")
     device: str | None = _setting(
-        None, "--as", "as", "what speaks at the port; auto: listen (default: EcgLink)", metavar="DEVICE")
+        None, "--as", "as", "device at the port; auto: listen (default: EcgLink)", metavar="DEVICE")
     gain: float | None = _setting(
         None, "--gain", "gain", "gain in V/V, for devices that do not send theirs", NUMBER, metavar="G")
     baud: int | None = _setting(

@@ -233,7 +233,7 @@ class Runner:
         if self._silent:
             self._silent = False
             here = stream.pipeline.next_index
-            self._note(Note("silent", here, here, "samples come again"))
+            self._note(Note("silent", here, here, "samples are arriving again"))
 
     def _listen(self, stream: WatchedStream, now: float) -> None:
         """Report a device that is connected and sends nothing: its screen would stand still without a word."""

@@ -37,7 +37,7 @@ DRIFT = {"same": (1.5, 3.0), "again": (0.5, 3.0)}
 """Divergence of the measured leads (see `drift`) up to which the refitted head counts in full, and from
 which it does not. In fold 9, seconds 5-9 against 1-5 of a record stay below 1.5 in 98 % of the records."""
 HALF_LIFE_DAYS = 365.0
-"""A reference so much older than the newest counts half."""
+"""Age beyond the newest reference at which one counts half."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 FLOOR_MV2 = 1e-3
 WINDOW_S = 10.0
 PRIMED_S = 1.0
-"""The estimate begins as so much signal like the reference: a first beat is no covariance."""
+"""Seconds of reference signal the estimate starts from; one beat gives no covariance."""
 
 
 def divergence(reference: FloatArray, now: FloatArray) -> float:

@@ -12,7 +12,7 @@ from ecg_edge.device.conditioning.input_guard import InputGuard
 from ecg_edge.device.inference.spec import ModelSpec
 
 HOLD_S = 0.040
-"""A lead that comes back after a longer loss restarts its filters."""
+"""A lead that returns after a longer loss restarts its filters."""
 
 
 class ConditionedInput:

@@ -1,8 +1,8 @@
 """What is reconstructed when a lead is lost or too noisy: the leads that remain go through an any-lead model.
 
-That model is fed the last seconds of what remains, so it has settled when it takes over. It gives way when the
-model of all leads has settled again. A noisy lead goes on being shown as measured, and what is derived from it as
-derived; so is a lead that has come back while the model of all leads still settles.
+That model is fed the last seconds of what remains, so it has settled when it takes over. It is replaced once
+the model of all leads has settled again. A noisy lead is still shown as measured, and what is derived from it as
+derived. The same holds for a lead that has returned while the model of all leads still settles.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from scipy import signal
 from ecg_edge.firmware_bridge.array_types import FloatArray
 
 _LIKE_S = 1.0
-"""So much of the beginning is looked for elsewhere in the recording."""
+"""Length of the beginning that is looked for elsewhere in the recording."""
 _SEARCHED_S = 60.0
 
 

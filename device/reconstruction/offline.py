@@ -50,8 +50,8 @@ def reconstruct(
 ) -> LeadBlock:
     """Reconstruct twelve leads of a whole recording.
 
-    Row ``k`` of the result and sample ``k`` of the input at the same rate are the same instant: the group
-    delay of the resampler and the look-ahead of the network are undone. The high-pass of 0.5 Hz stays: it is
+    Row ``k`` of the result is the instant ``k / out_fs``: the group delay of the resampler and the
+    look-ahead of the network are undone. The high-pass of 0.5 Hz stays: it is
     part of what the model means by a millivolt. Its phase moves a QRS complex by about 1 ms, to the left.
 
     Parameters

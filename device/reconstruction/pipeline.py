@@ -121,7 +121,7 @@ class Pipeline:
 
     @property
     def calibration_fits(self) -> bool:
-        """False while a person's head gives way to the model's own."""
+        """False while the model's own head replaces a person's."""
         return self._fits
 
     @property
@@ -184,7 +184,7 @@ class Pipeline:
         yield from self._emit_all(self._reconstructor.flush(arrival))
 
     def _check(self, info: StreamInfo) -> None:
-        """Refuse a device that comes back as another one."""
+        """Refuse a device that returns as another one."""
         if (info.fs, info.leads) != (self.info.fs, self.info.leads):
             raise NotAnEcgStreamError(
                 f"the device now sends {', '.join(info.leads)} at {float(info.fs):g} Hz; it began with "

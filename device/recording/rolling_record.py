@@ -1,4 +1,4 @@
-"""A recording as one WFDB record after another: a new one every so many samples, none lost between."""
+"""A recording as one WFDB record after another: a new one after a fixed number of samples, none lost between."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The twelve leads as JSON lines: what `run --jsonl`, `--serve` and `--mqtt` send.
 
-One object per line, told apart by ``type``: ``header``, ``leads``, ``note``, ``status``, ``end``. Header, note
+One object per line; ``type`` names its kind: ``header``, ``leads``, ``note``, ``status``, ``end``. Header, note
 and status hold the fields of `monitor_wire`; ``leads`` holds
 
 ``index``

@@ -1,4 +1,4 @@
-"""Lines to whoever connects: a TCP or Unix socket for programs on the same gateway."""
+"""Lines for every client of a TCP or Unix socket: programs on the same gateway."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ async def _farewell(reader: asyncio.StreamReader) -> None:
 
 
 class SocketLines(JsonLines):
-    """The lines to whoever connects; see `LineServer`."""
+    """The lines for every client; see `LineServer`."""
 
     name = "line server"
 

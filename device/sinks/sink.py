@@ -176,7 +176,7 @@ class Sink(Protocol):
 
     @property
     def batch(self) -> int:
-        """Samples wait until there are so many items, or one that is not samples: waking a thread is dear."""
+        """Items that wake the thread, or one that is not samples: waking a thread is dear."""
         ...
 
     @property

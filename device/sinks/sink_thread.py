@@ -1,4 +1,4 @@
-"""A sink behind a bounded queue and a thread of its own, so that a slow one delays nobody."""
+"""A sink behind a bounded queue and a thread of its own, so that a slow one delays no other."""
 
 from __future__ import annotations
 

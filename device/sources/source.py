@@ -27,7 +27,7 @@ class Source(Protocol):
 
     @property
     def live(self) -> bool:
-        """Whether samples arrive at their own pace, whoever waits for them."""
+        """Whether samples arrive at their own pace, also while no one waits."""
         ...
 
     @property

@@ -56,7 +56,7 @@ def ads1292r(
     -----
     The sketch takes the 24-bit value ``>> 8``, removes the mean (y = x - x1 + 0.992 y1),
     ``>> 2`` and low-passes with 161 taps at 40 Hz: 80 samples late, high-pass 0.16 Hz.
-    A lifted electrode is sent as 0 and cannot be told from a flat line.
+    A lifted electrode is sent as 0 and looks like a flat line.
     """
     ecg = Channel("II", ads1292r_lsb(gain), bits=16, highpass_hz=0.16, lowpass_hz=40, group_delay_s=80 / 125)
     rest = [Channel(label, NOT_A_VOLTAGE, bits=16) for label in ("resp", "resp_rate", "heart_rate")]

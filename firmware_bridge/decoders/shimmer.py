@@ -152,7 +152,7 @@ class _Wishes:
 
 
 class ShimmerFinder(Finder):
-    """Shimmer3 as it comes: listens to what the unit says, and finds out the width and the CRC."""
+    """Shimmer3 as delivered: reads the unit's answers, and finds out the width and the CRC."""
 
     def __init__(self, wishes: _Wishes, layouts: Sequence[Layout], opening: bytes) -> None:
         self._wishes, self._inquiry = wishes, b""

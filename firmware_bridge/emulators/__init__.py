@@ -1,1 +1,1 @@
-"""Devices that are not there: each speaks as the real firmware does."""
+"""Devices that are not there: each sends what the real firmware sends."""

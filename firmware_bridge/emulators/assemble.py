@@ -81,7 +81,7 @@ def build_source(options: SourceOptions) -> SampleSource:
 
 
 def build_voice(options: SourceOptions, source: SampleSource) -> Voice | None:
-    """Return how the device to be speaks; None for EcgLink."""
+    """Return the emulated device's protocol; None for EcgLink."""
     if options.like is None:
         return None
     return options.like.voice(options.like.info(options.names or None, options.fs), source.info)
@@ -124,7 +124,7 @@ def parse_rate(text: str | None) -> Fraction | None:
 
 
 def samples_in(seconds: float | None, fs: Fraction) -> int | None:
-    """Return the samples in so many seconds, at least one; None for no limit."""
+    """Return the samples in a number of seconds, at least one; None for no limit."""
     if seconds is None:
         return None
     if not 0 < seconds < 1e9:

@@ -67,7 +67,7 @@ class Emulator(ABC):
         return b""
 
     def hear(self, data: bytes) -> list[Answer]:
-        """Nothing: most of these devices listen to nobody."""
+        """Nothing: most of these devices read no commands."""
         return []
 
     def frame(self, counts: npt.NDArray[np.int32], index: int, ticks: int, lead_off: int) -> bytes:

@@ -1,4 +1,4 @@
-"""ProtoCentral's ADS1292R, ADS1293 and MAX30003 sketches: a line of text at boot, then frames, listening to nobody."""
+"""ProtoCentral's ADS1292R, ADS1293 and MAX30003 sketches: a line of text at boot, then frames. They read none."""
 
 from __future__ import annotations
 

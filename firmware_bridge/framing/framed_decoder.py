@@ -80,7 +80,7 @@ class FramedDecoder(ABC):
         return self._take(self._scanner.feed(data))
 
     def close(self) -> list[Event]:
-        """End of stream: return what can still be told."""
+        """End of stream: return the events that are left."""
         return self._take(self._scanner.close()) + self._emit(self._sequencer.close())
 
     def opening(self) -> bytes:

@@ -71,7 +71,7 @@ class Finder:
         return []
 
     def close(self) -> list[Event]:
-        """End of stream: return what can still be told."""
+        """End of stream: return the events that are left."""
         if self._found is not None:
             return self._found.close()
         self._look(self._waiting)

@@ -249,7 +249,7 @@ class Sequencer:
         return out
 
     def _jump(self, n: int) -> int:
-        """Which of the first `n` that arrived together comes after the loss: the one that jumps, or the first."""
+        """Which of the first `n` that arrived together follows the loss: the one that jumps, or the first."""
         for k, held in enumerate(self._held[:n]):
             if held.batch.arrival != self._held[0].batch.arrival:
                 break

@@ -82,7 +82,7 @@ class TextDecoder:
         return []
 
     def opening(self) -> bytes:
-        """Nothing: these sketches stream at once and listen to nobody."""
+        """Nothing: these sketches stream at once and read no commands."""
         return b""
 
     def closing(self) -> bytes:

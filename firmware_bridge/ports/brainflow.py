@@ -1,7 +1,7 @@
 """Boards through BrainFlow's own library (extra `brainflow`), with a check of the packet counter on top.
 
-BrainFlow hands over what arrived and is silent about what did not: here a jump of the counter becomes a gap of
-known length, a repeated packet is dropped, and the tally says so.
+BrainFlow returns what arrived and does not report what was lost. Here a jump of the counter becomes a gap of known
+length, and a repeated packet is dropped. The tally counts both.
 """
 
 from __future__ import annotations

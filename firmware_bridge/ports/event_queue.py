@@ -53,7 +53,7 @@ class Backlog:
         Parameters
         ----------
         timeout : float, optional
-            Longest wait in seconds; by default until something comes or the backlog is closed.
+            Longest wait in seconds; by default until something arrives or the backlog is closed.
 
         Returns
         -------
@@ -68,7 +68,7 @@ class Backlog:
             return self._lists.popleft() if self._lists else []
 
     def close(self) -> None:
-        """Nothing more will come: wake whoever waits."""
+        """The end: wake the thread that waits."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

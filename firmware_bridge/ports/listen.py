@@ -26,7 +26,7 @@ def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Devic
     First it is listened to, at each speed that a known device uses; a stream that only one decoder
     recognises names its device. A port that stays silent is asked, in this order: EcgLink, whose
     question is answered by nothing else, then the devices that wait for a start command, the ones
-    with the most certain format first. What a device was told to begin it is told to end again.
+    with the most certain format first. A device that was started is stopped again.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _speeds(devices: Sequence[Device]) -> list[int]:
 def _hear(
     port: Transport, clock: Clock, devices: Sequence[Device], patience_s: float
 ) -> tuple[bytes, NotAnEcgStreamError | None, Match | None]:
-    """Bytes that came, why they name nobody, or who they name."""
+    """Return the bytes received, the error if no device matches, or the match."""
     data, error = b"", None
     begun = clock.monotonic()
     judged = spoke = begun

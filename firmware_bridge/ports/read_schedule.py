@@ -48,7 +48,7 @@ class Pace:
         self._mark = (0.0, 0, 0)
 
     def order(self, short: float, every: float, dropped: int = 0) -> None:
-        """Told by the consumer: of use is what comes `short` samples after those it has taken, then `every` so many.
+        """Set what the consumer needs: `short` more samples now, then `every` samples each time.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Pace:
         self._taken += sum(len(e) for e in events if isinstance(e, SampleBlock))
 
     def came(self, events: Iterable[ReaderEvent], arrival: float, n_bytes: int) -> bool:
-        """Count what was read; return whether the consumer is to have it now: nobody may wait for an event."""
+        """Count what was read; return True if it must be passed on now: events that are not samples always are."""
         samples, others = 0, False
         for event in events:
             if isinstance(event, SampleBlock):
@@ -118,7 +118,7 @@ class Pace:
         return True
 
     def silent(self) -> None:
-        """Told that nothing came: an average over a silence would promise too little of what comes after it."""
+        """Nothing arrived: an average over a silence would expect too little afterwards."""
         self._rate, self._mark = None, (0.0, 0, 0)
 
     def _learn(self, arrival: float, complete: bool) -> None:

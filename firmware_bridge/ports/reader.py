@@ -1,4 +1,4 @@
-"""The reader: one thread that turns a device's bytes into events, and comes back when the device does."""
+"""The reader: one thread that turns a device's bytes into events, and reconnects when the device returns."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Reader:
         Parameters
         ----------
         timeout : float, optional
-            Longest wait in seconds; by default until something comes or the reader ends.
+            Longest wait in seconds; by default until something arrives or the reader ends.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class Reader:
         Parameters
         ----------
         short, every : float
-            In samples; may be fractions. Zero or less for `short`: whatever comes next is of use.
+            In samples; may be fractions. Zero or less for `short`: the next samples are needed at once.
         """
         self._pace.order(short, every, self.dropped_samples)
 

@@ -57,7 +57,7 @@ class SamePort:
         return None if found is None or found.vid is None else (found.vid, found.pid, found.serial_number)
 
     def _find(self) -> str:
-        """The port of the device seen first; its old name where nothing speaks against it."""
+        """The port of the device seen first; its old name where nothing contradicts it."""
         here = self._identity_of(self._url)
         if here == self._identity or (here is None and any(p.device == self._url for p in self._ports())):
             return self._url

@@ -104,7 +104,7 @@ def open_transport(url: str, *, baud: int = 115200, timeout: float = 0.2) -> Tra
     UsageError
         The URL or the baud rate makes no sense.
     PortNotFoundError
-        No such port or host, or nobody listens there.
+        No such port or host, or nothing listens there.
     PortBusyError
         Another program holds the port, or access is denied.
     """

@@ -159,7 +159,7 @@ class _Joined:
         self.signals = tuple(self._whole(layout or self._union()))
 
     def _layout(self, name: str) -> list[Signal]:
-        """Signals as the layout segment lists them; their scale comes from the segments."""
+        """Signals as the layout segment lists them; their scale is that of the segments."""
         header = read_header(_beside(self.header.path, name + ".hea"))
         return [_signal(line, self.header.fs, 0, None) for line in header.signals]
 

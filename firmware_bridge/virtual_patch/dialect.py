@@ -1,4 +1,4 @@
-"""How a virtual device speaks: what it says unasked, what it answers, and how samples become bytes."""
+"""Protocol of a virtual device: what it sends unasked, what it answers, and how samples become bytes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Voice(Protocol):
         ...
 
     def hear(self, data: bytes) -> list[Answer]:
-        """Take bytes from the host, in any cut, and return what comes of them, in order."""
+        """Take bytes from the host, in any cut, and return the results in order."""
         ...
 
     def frame(self, counts: npt.NDArray[np.int32], index: int, ticks: int, lead_off: int) -> bytes:

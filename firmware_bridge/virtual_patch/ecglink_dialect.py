@@ -1,4 +1,4 @@
-"""EcgLink as a virtual device speaks it."""
+"""EcgLink as a virtual device sends it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Link(Protocol):
     address: str
 
     def poll(self) -> int:
-        """Return the number of the reader that is there, counted from 1; 0 for nobody."""
+        """Return the number of the reader that is there, counted from 1; 0 for none."""
         ...
 
     def read(self) -> bytes:
@@ -70,7 +70,7 @@ class Outbox:
         return not self._rest
 
     def clear(self) -> None:
-        """Forget the rest: whoever waited for it has gone."""
+        """Forget the rest: its reader has gone."""
         self._rest = b""
 
 

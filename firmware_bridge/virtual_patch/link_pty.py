@@ -40,7 +40,7 @@ class PtyLink:
         self.address = path or self.port
 
     def poll(self) -> int:
-        """Return the number of the reader that has the port open, 0 for nobody."""
+        """Return the number of the reader that has the port open, 0 for none."""
         if self._master < 0:
             return 0
         here = not self._events(0) & select.POLLHUP

@@ -36,7 +36,7 @@ class TcpLink:
         self.address = f"tcp://{name}:{self._port}"
 
     def poll(self) -> int:
-        """Return the number of the reader that is connected, letting the next one in; 0 for nobody."""
+        """Return the number of the reader that is connected, letting the next one in; 0 for none."""
         if self._reader is None and self._server is not None:
             with contextlib.suppress(BlockingIOError, ConnectionError):
                 self._reader, _ = self._server.accept()
@@ -69,7 +69,7 @@ class TcpLink:
             select.select([], [self._reader], [], timeout)
 
     def drain(self, stop: threading.Event) -> None:
-        """Say that nothing more comes, and wait until the reader has seen it and closed."""
+        """Announce the end, and wait until the reader has seen it and closed."""
         told = False
         for _ in range(DRAIN_TICKS):
             if self._reader is None or stop.is_set():

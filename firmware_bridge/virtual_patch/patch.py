@@ -1,4 +1,4 @@
-"""A virtual patch: a device that speaks EcgLink, or as another device does, for tests and demonstrations."""
+"""A virtual patch: a device that sends EcgLink, or another device's protocol, for tests and demonstrations."""
 
 from __future__ import annotations
 
