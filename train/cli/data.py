@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import DataFolderError
+from ecg_edge.train.cli import gpu
 
 if TYPE_CHECKING:
     from ecg_edge.train.data.datasets import Dataset
@@ -21,7 +22,7 @@ _SHOWN = 20
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="what", required=True, metavar="get|info")
+    verbs = parser.add_subparsers(dest="what", required=True, metavar="get|info|pack")
     get = verbs.add_parser("get", help="download a data set from PhysioNet; the same command resumes")
     get.add_argument("name", choices=_NAMES)
     get.add_argument("--dest", type=Path, help="folder (default: NAME inside $ECG_EDGE_DATA, or inside ./data)")
@@ -31,9 +32,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     info.add_argument("data", nargs="?", help="DIR or KIND:DIR (default: every folder inside $ECG_EDGE_DATA)")
     info.add_argument("--screen", action="store_true", help="read every record and list those that cannot serve")
     info.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
+    gpu.configure_pack(verbs.add_parser("pack", help="training records in pieces for a GPU elsewhere"))
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.what == "pack":
+        return gpu.pack(args)
     return _get(args) if args.what == "get" else _info(args)
 
 

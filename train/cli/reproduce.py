@@ -44,7 +44,7 @@ def _reproduce(args: argparse.Namespace) -> int:
 
 
 def _bandwidth(args: argparse.Namespace) -> int:
-    from ecg_edge.train.cli.train import torch_verb
+    from ecg_edge.train.cli.with_torch import torch_verb
 
     torch_verb(args.threads)
     from ecg_edge.train.data.datasets import Dataset
@@ -120,7 +120,7 @@ def _any_lead(args: argparse.Namespace) -> int:
 
 
 def _diagnosis(args: argparse.Namespace) -> int:
-    from ecg_edge.train.cli.train import torch_verb
+    from ecg_edge.train.cli.with_torch import torch_verb
 
     torch_verb(args.threads)
     from ecg_edge.train.pages.diagnosis_tables import tables
@@ -161,7 +161,7 @@ def _calibration(args: argparse.Namespace) -> int:
 
 
 def _networks(args: argparse.Namespace) -> int:
-    from ecg_edge.train.cli.train import torch_verb
+    from ecg_edge.train.cli.with_torch import torch_verb
 
     torch_verb(args.threads)
     from ecg_edge.device.conditioning.spec import ConditioningSpec

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from typing import Any
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
-from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
+from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.train.cli import gpu
+from ecg_edge.train.cli.with_torch import torch_verb
 
 _SHIPPED = "shipped"
 
@@ -23,6 +23,13 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         const=_SHIPPED,
         metavar="DIR",
         help="every recipe of a folder, one after the other (default: the shipped ones), into OUT/NAME",
+    )
+    what.add_argument(
+        "--plan",
+        nargs="?",
+        const=_SHIPPED,
+        metavar="FILE",
+        help="many networks at once on one GPU, in so many --minutes (default: the shipped plan)",
     )
     parser.add_argument(
         "--init",
@@ -69,9 +76,12 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of train.train_spec.TrainSpec or train.network.NetSpec, e.g. epochs=26, lookahead=12",
     )
+    gpu.configure_plan(parser)
 
 
 def _train(args: argparse.Namespace) -> int:
+    if args.plan:
+        return gpu.train_plan(args)
     torch_verb(args.threads)
     if args.workers is not None and args.workers < 0:
         raise UsageError(f"--workers {args.workers} is negative", "give 0 to draw in the same process")
@@ -111,17 +121,6 @@ def _run_of(init: str, fresh: bool = True) -> Path:
             f"ecg-edge train --recipe {init} first, or --queue for all, or --init with a run or a model",
         )
     return run
-
-
-def torch_verb(threads: int) -> Any:
-    """Import torch with waiting threads that sleep: spinning ones starve whatever else runs."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError("torch", "train") from None
-    torch.set_num_threads(threads)
-    return torch
 
 
 TRAIN = Verb("train", "train a causal U-Net on PTB-XL", _configure_train, _train)

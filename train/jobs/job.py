@@ -171,6 +171,9 @@ def _contradictions(job: Job, started: bool) -> None:
             wrong.append((f"{name} is of what teachers say, and there are none", f"give --teacher, or no {name}"))
     if spec.mixes > 1 and not spec.mix:
         wrong.append((f"there can be no {spec.mixes} mixes where mix is 0", "give --set mix=0.12, or leave mixes out"))
+    if spec.diagnosis and not job.judge.is_file():
+        fix = f"ecg-edge reproduce diagnosis first (it leaves {JUDGE}), or --set diagnosis=0"
+        wrong.append((f"diagnosis weighs what a judge sees, and there is none in {job.judge}", fix))
     if wrong:
         raise UsageError("; ".join(what for what, _ in wrong), "; ".join(fix for _, fix in wrong))
 

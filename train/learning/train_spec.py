@@ -40,11 +40,11 @@ class TrainSpec:
     diagnosis : float
         Weight of what a classifier of diagnoses sees of the estimate and not of the truth, or the other way round.
     field : int
-        How often an epoch shows each field record (0: not at all).
+        How often an epoch shows each field record (0: not at all; `train --plan` alone).
     warp : float
         Each record is stretched in time by a factor up to this share (on a GPU, see `gpu.draw`).
     minutes : float
-        Where it is positive, the rate's cycle runs by the clock and ends after so many minutes (on a GPU).
+        Not used: a plan of `train --plan` gives a network its time.
     gain, band, noise_mv, colour, wander_mv, mains_mv, muscle_mv, motion_mv, mask, shift : float
         See `augment.Augmentation`.
     specialists : float

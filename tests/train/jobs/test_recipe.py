@@ -99,6 +99,15 @@ def test_a_second_stage_asks_for_the_first(ptbxl: Path, tmp_path: Path, monkeypa
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_a_judge_sees_needs_a_judge(ptbxl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.yaml").write_text("leads: [I, II]\n" + TINY)
+    with pytest.raises(UsageError, match="there is none in runs") as caught:
+        call("--recipe", "r.yaml", "--data", str(ptbxl), "--out", "x", "--set", "diagnosis=0.3")
+    assert "reproduce diagnosis" in caught.value.fix
+    assert not (tmp_path / "x").exists()
+
+
 def test_nothing_can_be_kept_of_a_fresh_start(ptbxl: Path, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("leads: [I, II]\n" + TINY)
     with pytest.raises(UsageError, match="keep is a share"):
