@@ -38,6 +38,8 @@ class Inspection:
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge doctor`` says; return the exit status."""
+    if arguments.placement:
+        return _placement(arguments.placement, arguments.out)
     if arguments.recover:
         return _recover(arguments.recover, arguments.json)
     findings = [*_core(), *_extras(), *_parts()]
@@ -50,6 +52,22 @@ def doctor(arguments: argparse.Namespace) -> int:
             say(f"{mark}{f.what}: {f.text}" + (f"\n      fix: {f.fix}" if f.fix else ""))
     hint("next: ecg-edge demo" if not bad else f"next: {bad[0].fix}")
     return int(bool(bad))
+
+
+def _placement(text: str, out: str | None) -> int:
+    """Draw where electrodes are; say what follows exactly from their channels."""
+    from ecg_edge.device.lead_algebra import known_leads
+    from ecg_edge.device.torso import electrodes, torso
+
+    worn = electrodes(text)
+    channels = [f"{worn[0]}-{other}" for other in worn[1:]]
+    drawing, known = torso(worn, ", ".join(worn)), known_leads(channels)[0]
+    if out:
+        Path(out).write_text(drawing, encoding="utf-8")
+    else:
+        say(drawing.rstrip())
+    hint(f"channels {', '.join(channels)}; exact from them: {', '.join(known) or 'none of the twelve'}")
+    return 0
 
 
 def _recover(record: str, as_json: bool) -> int:

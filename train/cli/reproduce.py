@@ -93,7 +93,7 @@ def _placement(args: argparse.Namespace) -> int:
         for row in placement.best(doc):
             mean = row["over_eight"]
             sys.stdout.write(f"{row['name']:<16} r {mean['r']:.4f}  RMSE {mean['rmse_mv']:.4f} mV over eight leads\n")
-    hint(f"wrote {out / 'placement.json'}\nnext: cp {out / 'placement.json'} docs/results")
+    hint(f"wrote {out / 'placement.json'}\nnext: cp {out / 'placement.json'} docs/results && ecg-edge results")
     return 0
 
 

@@ -20,12 +20,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _results(args: argparse.Namespace) -> int:
     from ecg_edge.device.inference.shipped import shipped_models
-    from ecg_edge.train.pages import models_table
+    from ecg_edge.train.pages import models_table, placement_tables
     from ecg_edge.train.pages import results_page as results
 
     figures = tuple(os.path.relpath(p, args.out.parent) for p in sorted(args.folder.rglob("*.png")))
     sets, studies = results.load(args.folder)
     pages = {args.out: results.page(sets, studies, figures)}
+    for doc in studies.get(results.PLACEMENT, []):
+        pages[args.folder / placement_tables.PICTURE] = placement_tables.picture(doc)
     if args.readme:
         table = models_table.models_table(sets[results.FOLD10], shipped_models())
         pages[args.readme] = models_table.paged(args.readme.read_text(encoding="utf-8"), table)

@@ -16,7 +16,7 @@ from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.gpu import carry, pieces, plan
 from ecg_edge.train.gpu.archives import gather
 from ecg_edge.train.gpu.run import Run
-from ecg_edge.train.runs.checkpoints import load_model
+from ecg_edge.train.runs.checkpoints import load_network
 
 THIN = ("channels=4,4,4,8", "n_features=4", "dilations=1", "batch=2", "epochs=1")
 
@@ -107,7 +107,7 @@ def test_a_run_trains_a_plan_and_hands_back_weights(parts: tuple[Prepared, Prepa
     with tarfile.open(tmp_path / "out" / "weights-1.tar") as tar:
         tar.extractall(tmp_path / "back", filter="data")
     for name in ("wide", "pair"):
-        assert load_model(tmp_path / "back" / "runs" / name).spec.input_leads == ("RA-V5",)
+        assert load_network(tmp_path / "back" / "runs" / name).spec.input_leads == ("RA-V5",)
         rows = (tmp_path / "back" / "runs" / name / "history.jsonl").read_text().splitlines()
         assert np.isfinite(json.loads(rows[-1])["loss"])
     assert (tmp_path / "back" / "runs" / "judge" / "judge.pt").is_file()
