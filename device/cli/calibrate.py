@@ -20,7 +20,7 @@ from ecg_edge.device.sources.open_source import open_source
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.lead_names import parse_leads
+from ecg_edge.firmware_bridge.lead_names import parse_channels
 
 _UNLIKE = "another person, or electrodes elsewhere? It does not resemble"
 
@@ -91,7 +91,7 @@ def _model(a: argparse.Namespace) -> Model:
         return model
     if not a.leads:
         raise UsageError(f"{a.model} takes many lead sets", "say with --leads which one is measured: --leads I,II")
-    model = for_leads(model, parse_leads(a.leads))
+    model = for_leads(model, parse_channels(a.leads))
     if not model.spec.head.moments.size:
         raise CalibrationError(
             f"{a.model} knows no moments for {', '.join(model.spec.input_leads)}",
@@ -119,7 +119,7 @@ def _live(a: argparse.Namespace) -> Reference:
         raise UsageError(f"--seconds {a.seconds:g} is out of range", f"give {MIN_S:g} to 600")
     clock = SystemClock()
     source = open_source(a.live, clock, reconnect=False, device=a.device, gain=a.gain, baud=a.baud, report=hint)
-    return record_reference(source, clock, a.seconds, parse_leads(a.channels) if a.channels else None)
+    return record_reference(source, clock, a.seconds, parse_channels(a.channels) if a.channels else None)
 
 
 def _rate(text: str) -> Fraction:

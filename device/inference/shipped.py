@@ -13,6 +13,7 @@ from ecg_edge.firmware_bridge.errors import (
     LeadMismatchError,
     ModelFileError,
 )
+from ecg_edge.firmware_bridge.lead_names import LEADS, pair_of
 
 _SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_runtime")}
 
@@ -86,6 +87,11 @@ def default_model(leads: tuple[str, ...]) -> Path:
     reads |= {name: usable for name in shipped if name.startswith("any-") and 0 < len(usable) < len(BASIS)}
     fitting = [name for name in shipped if reads[name] <= {lead.upper() for lead in leads}]
     if not fitting:
-        raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", "ecg-edge info lists the shipped models")
+        fix = "ecg-edge info lists the shipped models"
+        if any(map(pair_of, leads)):
+            fix = "train one: ecg-edge train --leads " + ",".join(leads) + "; none for electrodes anywhere ships yet"
+        elif not set(leads) & set(LEADS):
+            fix = "name the place of each channel: --leads I,II, or --leads RA-V5,RA-V2 for pairs of electrodes"
+        raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", fix)
     best = max(fitting, key=lambda name: (len(reads[name]), name[:4] != "any-", name.endswith("-int8"), name))
     return shipped[best]

@@ -30,7 +30,7 @@ from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.lead_names import parse_leads
+from ecg_edge.firmware_bridge.lead_names import parse_channels
 
 OLD_DAYS = 180
 
@@ -80,7 +80,7 @@ def _settings(options: Options) -> RunSettings:
         raise UsageError(f"--seconds {seconds} is no length", "give a number above 0")
     return RunSettings(
         mains_hz=None if options.mains == "off" else float(options.mains),
-        leads=parse_leads(options.leads) if options.leads else None,
+        leads=parse_channels(options.leads) if options.leads else None,
         seconds=seconds,
         patient=options.patient or "",
     )

@@ -14,7 +14,7 @@ from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
-from ecg_edge.firmware_bridge.lead_names import lead_name, parse_leads
+from ecg_edge.firmware_bridge.lead_names import channel_name, parse_channels
 
 LARGEST_SWING_MV, SMALLEST_SWING_MV = 20.0, 0.02
 """No heart swings more within two seconds, and no lead with a heart in it swings less."""
@@ -60,11 +60,11 @@ def exact_leads(leads: Sequence[str] | str) -> tuple[str, ...]:
     Raises
     ------
     UsageError
-        A name is not one of the twelve, or occurs twice, or there is none.
+        A name is neither one of the twelve nor a pair of electrodes, or occurs twice, or there is none.
     """
     if isinstance(leads, str):
-        return parse_leads(leads)
-    names = tuple(lead_name(str(lead)) for lead in leads)
+        return parse_channels(leads)
+    names = tuple(channel_name(str(lead)) for lead in leads)
     if not names or len(set(names)) != len(names):
         raise UsageError(f"leads={tuple(leads)!r}", "name every column once, in column order: leads=('I', 'II')")
     return names

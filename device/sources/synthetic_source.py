@@ -11,7 +11,7 @@ import numpy as np
 from ecg_edge.device.sources.paced_source import FRAME_S
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.lead_names import parse_leads
+from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
 _FS = 1, 100_000
@@ -33,7 +33,7 @@ def synthetic(text: str) -> tuple[StreamInfo, Iterator[SampleBlock]]:
         if unknown := given.keys() - known.keys():
             raise UsageError(f"unknown parameter {', '.join(sorted(unknown))} in synthetic:{text}")
         known |= given
-        fs, leads = Fraction(known["fs"]), parse_leads(known["leads"])
+        fs, leads = Fraction(known["fs"]), parse_channels(known["leads"])
         if not _FS[0] <= fs <= _FS[1]:
             raise UsageError(f"fs={known['fs']} is no rate of an ECG: {_FS[0]} to {_FS[1]} Hz")
         heart = SyntheticHeart(fs, leads, float(known["bpm"]), int(known["seed"]))

@@ -40,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ecg_edge.firmware_bridge.decoders.catalogue import find_device
-    from ecg_edge.firmware_bridge.lead_names import parse_leads
+    from ecg_edge.firmware_bridge.lead_names import parse_channels
     from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, document, read_bytes, read_times, save
     from ecg_edge.firmware_bridge.ports.identify import identify
     from ecg_edge.firmware_bridge.recordings.known_files import refuse_files
@@ -53,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
         hint(f"recognised {device.name}: {match.reason}")
     else:
         device = find_device(arguments.device)
-    leads = parse_leads(arguments.leads) if arguments.leads else None
+    leads = parse_channels(arguments.leads) if arguments.leads else None
     decoder = device.decoder(leads, arguments.gain, _rate(arguments.fs))
     times = read_times(Path(arguments.times), len(data)) if arguments.times else None
     decoded = decode_bytes(decoder, data, times)

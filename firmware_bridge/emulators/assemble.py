@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.lead_names import LEADS, parse_leads
+from ecg_edge.firmware_bridge.lead_names import LEADS, parse_channels
 from ecg_edge.firmware_bridge.virtual_patch.faults import Faults
 from ecg_edge.firmware_bridge.virtual_patch.link import Link
 from ecg_edge.firmware_bridge.virtual_patch.patch import VirtualPatch
@@ -75,7 +75,7 @@ def build_source(options: SourceOptions) -> SampleSource:
         return record_source(options.record, options.names, fs, options.lsb_mv, options.loop)
     from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
-    fs, chosen = fs or _SYNTHETIC_FS, parse_leads(leads or _SYNTHETIC_LEADS)
+    fs, chosen = fs or _SYNTHETIC_FS, parse_channels(leads or _SYNTHETIC_LEADS)
     heart = SyntheticHeart(fs, chosen, heart_rate_bpm=options.heart_rate_bpm, seed=options.seed)
     return SyntheticSource(heart, chosen, fs, options.lsb_mv)
 

@@ -27,7 +27,7 @@ from ecg_edge.firmware_bridge.errors import (
     UsageError,
 )
 from ecg_edge.firmware_bridge.events import Channel, Event, Gap, ReaderEvent, SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.lead_names import parse_leads
+from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.tally import Tally
 
 MODULUS = 256
@@ -109,7 +109,7 @@ def open_board(text: str) -> tuple[Board, Described, tuple[str, ...]]:
         given = {k: v[-1] for k, v in parse_qs(query, strict_parsing=bool(query)).items()}
     except ValueError as e:
         raise UsageError(f"bad source brainflow:{text}: {e}", _EXAMPLE) from e
-    leads = parse_leads(given.pop("leads")) if "leads" in given else ()
+    leads = parse_channels(given.pop("leads")) if "leads" in given else ()
     if unknown := given.keys() - set(_PARAMETERS):
         raise UsageError(f"unknown parameter {', '.join(sorted(unknown))} in brainflow:{text}", _EXAMPLE)
     parameters = BrainFlowInputParams()

@@ -10,7 +10,7 @@ import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, electrodes_of, lead_name
+from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, channel_name, electrodes_of
 from ecg_edge.firmware_bridge.synthetic_heart.dipole import Patient
 from ecg_edge.firmware_bridge.synthetic_heart.electrode_noise import ElectrodeNoise
 from ecg_edge.firmware_bridge.synthetic_heart.rhythm import Beat, Rhythm
@@ -33,7 +33,7 @@ class SyntheticHeart:
     fs : Fraction or float
         Sampling rate in Hz, at least 100.
     leads : tuple of str
-        Columns of the output; any of `LEADS`, in any case.
+        Columns of the output; any of `LEADS` or pairs of electrodes such as ``RA-V5``, in any case.
     heart_rate_bpm : float
         Mean heart rate, 30 to 220.
     seed : int
@@ -77,7 +77,7 @@ class SyntheticHeart:
         _require(30 <= heart_rate_bpm <= 220, f"heart rate {heart_rate_bpm} /min", "use 30 to 220 /min")
         _require(seed >= 0, f"seed {seed}", "use a seed of 0 or more")
         self.fs = Fraction(fs)
-        self.leads = tuple(lead_name(lead) for lead in leads)
+        self.leads = tuple(channel_name(lead) for lead in leads)
         _require(len(self.leads) > 0, "no leads", "name at least one, such as ('I', 'II')")
         streams = np.random.SeedSequence(seed).spawn(3)
         self.patient = Patient.draw(np.random.default_rng(streams[0]))

@@ -10,10 +10,19 @@ import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError, UsageError
+from ecg_edge.firmware_bridge.lead_names import channel_name, pair_of
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.firmware_bridge.recordings.recording import MIN_ECG_FS, Recording
 from ecg_edge.firmware_bridge.recordings.resample import resample_rows, resampled_length, values_at
 from ecg_edge.firmware_bridge.virtual_patch.signal_source import DEFAULT_LSB_MV, ArraySource, plain_info, to_counts
+
+_AGAINST_WILSON: dict[str, dict[str, float]] = {
+    "RA": {"I": -1 / 3, "II": -1 / 3},
+    "LA": {"I": 2 / 3, "II": -1 / 3},
+    "LL": {"I": -1 / 3, "II": 2 / 3},
+    **{f"V{k}": {f"V{k}": 1.0} for k in range(1, 7)},
+}
+"""Potential of each electrode against Wilson's terminal, from leads: RA + LA + LL = 0, I = LA - RA, II = LL - RA."""
 
 
 def record_source(
@@ -30,8 +39,8 @@ def record_source(
     path : str
         Of the recording; see `open_recording`.
     leads : sequence of str
-        Leads or labels in any case, in the order wanted. None: I and II where the record
-        has both, otherwise all its voltages.
+        Leads, pairs of electrodes or labels in any case, in the order wanted; a pair follows from twelve leads.
+        None: I and II where the record has both, otherwise all its voltages.
     fs : Fraction, optional
         Rate in Hz to resample to (zero phase); the record's own otherwise. Also the rate of a file that states none.
     lsb_mv : float
@@ -59,7 +68,8 @@ def record_source(
         if fs is None:
             raise
         recording = open_recording(path, fs)
-    picked = _pick(recording, leads)
+    wanted = _pairs_as_leads(recording, leads)
+    picked = _pick(recording, wanted)
     scale = [recording.scale(k) for k in picked]
     rate = fs or max(recording.signals[k].fs for k in picked)
     if rate < MIN_ECG_FS:
@@ -67,6 +77,8 @@ def record_source(
     n = max(resampled_length(recording.signals[k].length, recording.signals[k].fs, rate) for k in picked)
     mv = np.stack([values_at(recording, k, rate, 0, n) * s for k, s in zip(picked, scale, strict=True)], axis=1)
     labels = tuple(recording.signals[k].name for k in picked)
+    if wanted != tuple(leads):
+        mv, labels = _measured(mv, wanted, leads), tuple(map(_canonical, leads))
     info = plain_info("ecg-edge virtual patch", rate, labels, lsb_mv)
     info = replace(info, serial=recording.name[:40], firmware="record")
     return ArraySource(info, to_counts(mv, lsb_mv), loop)
@@ -94,6 +106,37 @@ def resample(mv: FloatArray, native: Fraction, rate: Fraction) -> FloatArray:
         raise UsageError(f"cannot resample {native} Hz to {rate} Hz", f"use --fs {native}")
     n = resampled_length(len(mv), native, rate)
     columns = [resample_rows(lambda a, b, x=x: x[a:b], len(mv), native, rate, 0, n) for x in mv.T]  # type: ignore[misc]
+    return np.stack(columns, axis=1)
+
+
+def _canonical(name: str) -> str:
+    """A channel's canonical name, or a label of the record as it is."""
+    try:
+        return channel_name(name)
+    except UsageError:
+        return name
+
+
+def _pairs_as_leads(recording: Recording, leads: Sequence[str]) -> tuple[str, ...]:
+    """What is read from a record: pairs that it does not hold follow from leads."""
+    needed: list[str] = []
+    for name in leads:
+        pair = None if recording.column(name) is not None else pair_of(_canonical(name))
+        needed += [name] if pair is None else [w for electrode in pair for w in _AGAINST_WILSON[electrode]]
+    return tuple(leads) if needed == list(leads) else tuple(dict.fromkeys(needed))
+
+
+def _measured(mv: FloatArray, there: Sequence[str], leads: Sequence[str]) -> FloatArray:
+    """Channels from the leads that were read, shape (n_samples, len(leads)) in mV."""
+    of = {name: mv[:, k] for k, name in enumerate(there)}
+
+    def potential(electrode: str) -> FloatArray:
+        return np.asarray(sum(weight * of[lead] for lead, weight in _AGAINST_WILSON[electrode].items()))
+
+    columns = []
+    for name in leads:
+        pair = pair_of(_canonical(name)) if name not in of else None
+        columns.append(of[name] if pair is None else potential(pair[1]) - potential(pair[0]))
     return np.stack(columns, axis=1)
 
 

@@ -52,7 +52,7 @@ def pack(args: argparse.Namespace) -> int:
     for piece in made:
         size = sum(f.stat().st_size for f in piece.iterdir())
         sys.stdout.write(f"{piece}: {size / 1e6:.1f} MB\n")
-    hint("next: carry each piece to the GPU; see docs/train-on-a-gpu.md")
+    hint("next: carry each piece to the GPU; see docs/how-to/train-on-a-gpu.md")
     return 0
 
 
