@@ -20,7 +20,9 @@ STYLES: dict[str, dict[str, Any]] = {
     "measured": {"color": "#111111", "linewidth": 0.9, "linestyle": "-"},
     "derived": {"color": "#1f4e9c", "linewidth": 0.6, "linestyle": "-"},
     "reconstructed": {"color": "#b35900", "linewidth": 0.8, "linestyle": (0, (4, 1.6))},
+    "": {"color": "#555555", "linewidth": 0.8, "linestyle": (0, (1, 1))},
 }
+"""Empty: the recording does not say."""
 PAPER = {"minor": "#f6d5d5", "major": "#e8a5a5"}
 WARNING = "Reconstructed leads are estimates, not for diagnosis."
 SHOWN_S = 10.0

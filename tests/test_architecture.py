@@ -33,6 +33,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "lead_algebra conditioning lead_drawing listeners torso",
         "placement",
         "inference lead_block",
+        "lead_columns",
         "analysis sinks",
         "reconstruction recording monitor",
         "verification personal_calibration sources",

@@ -99,12 +99,14 @@ def _text(d: dict[str, Any]) -> str:
     by: dict[str, list[str]] = {}
     for lead, kind in d["provenance"].items():
         by.setdefault(kind, []).append(lead)
+    parts = {x: kinds for x, kinds in d["provenance_s"].items() if len(kinds) > 1}
     latency = d["latency_ms"]
     rate = d["heart_rate_bpm"]
     lines = [
         f"samples    {d['samples_in']} in at {d['fs_in']:g} Hz, {d['samples_lost']} lost, "
         f"{d['samples_out']} out at {d['fs_out']} Hz, {d['dropped_blocks']} blocks dropped",
         *(f"{kind:<13} {' '.join(leads)}" for kind, leads in by.items()),
+        *(f"in part       {x}: " + ", ".join(f"{k} {s:.1f} s" for k, s in kinds.items()) for x, kinds in parts.items()),
         f"latency    host p50 {latency['p50']:g} ms, p99 {latency['p99']:g} ms, max {latency['max']:g} ms",
         "           " + ", ".join(f"{k} {v:g} ms" for k, v in latency["terms"].items()),
         f"heart      {rate:.0f}/min" if rate is not None else "heart      no rate",

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.lead_columns import ProvenanceTally
 from ecg_edge.device.live.coalesce import coalesce
 from ecg_edge.device.live.hop_gatherer import Gatherer
 from ecg_edge.device.live.latency_histogram import LatencyRecorder
@@ -84,6 +85,7 @@ class Runner:
         self._stream: WatchedStream | None = None
         self._done = False
         self._latency = LatencyRecorder()
+        self._provenance = ProvenanceTally()
         self._notes: Counter[str] = Counter()
         self._connected = True
         self._battery: int | None = None
@@ -204,6 +206,7 @@ class Runner:
             self._note(item)
         else:
             stream.listen(item)
+            self._provenance.add(item)
             self._put(item)
 
     def _note(self, note: Note) -> None:
@@ -326,6 +329,7 @@ class Runner:
             pipeline, latency = self._stream.pipeline, self._latency
             summary.info, summary.model = pipeline.info, self._stream.model
             summary.provenance, summary.counts = pipeline.provenance, pipeline.counts
+            summary.provenance_rows = self._provenance.rows()
             summary.drift_ppm = self._stream.clocks.drift_ppm
             summary.heart_rate_bpm = self._stream.heart_rate
             summary.latency_s = {"p50": latency.percentile(50), "p99": latency.percentile(99), "max": latency.max_s}

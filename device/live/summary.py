@@ -23,7 +23,10 @@ class Summary:
     error : EcgEdgeError or None
         What ended the run, if it was an error.
     info, model, provenance : optional
-        None where the run ended before the source had described itself.
+        None where the run ended before the source had described itself. Provenance is that of each lead while all
+        electrodes are on.
+    provenance_rows : dict of str to dict
+        Lead to `Provenance` to number of valid rows.
     latency_s : dict of str to float
         ``p50``, ``p99``, ``max`` from byte arrival to LeadBlock, in seconds.
     terms_s : dict of str to float
@@ -48,6 +51,7 @@ class Summary:
     info: StreamInfo | None = None
     model: Model | None = None
     provenance: tuple[Provenance, ...] = ()
+    provenance_rows: dict[str, dict[Provenance, int]] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     dropped_blocks: int = 0
     latency_s: dict[str, float] = field(default_factory=dict)
@@ -71,7 +75,8 @@ class Summary:
             "fs_in": float(self.info.fs) if self.info else None,
             "fs_out": spec.fs if spec else None,
             "leads": list(LEADS),
-            "provenance": {x: p.value for x, p in zip(LEADS, self.provenance, strict=False)},
+            "provenance": {x: self._weakest(x, p).value for x, p in zip(LEADS, self.provenance, strict=False)},
+            "provenance_s": self._seconds(),
             "samples_in": self.counts.samples_in,
             "samples_out": self.counts.rows_out,
             "samples_lost": self.counts.lost,
@@ -87,6 +92,15 @@ class Summary:
             "error": self.error.message if self.error else None,
             "exit": self.exit_code,
         }
+
+    def _weakest(self, lead: str, usual: Provenance) -> Provenance:
+        """A lead that was estimated for a while is not called measured."""
+        order = list(Provenance)
+        return max(self.provenance_rows.get(lead) or {usual: 0}, key=order.index)
+
+    def _seconds(self) -> dict[str, dict[str, float]]:
+        fs = self.model.spec.fs if self.model else 1
+        return {x: {p.value: n / fs for p, n in rows.items()} for x, rows in self.provenance_rows.items()}
 
     def _latency_ms(self) -> dict[str, Any]:
         terms = {k: round(1e3 * v, 3) for k, v in self.terms_s.items()}

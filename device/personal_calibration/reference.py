@@ -58,7 +58,9 @@ def read_reference(path: str, fs: Fraction | None = None) -> Reference:
     recording = open_recording(path, fs)
     columns = recording.leads()
     if missing := [lead for lead in LEADS if lead not in columns]:
-        raise CalibrationError(f"{recording.name} lacks lead {', '.join(missing)}", "a reference has all twelve leads")
+        guessed = {s.lead.lead for s in recording.signals if s.provenance == "reconstructed"}
+        said = [f"{lead} (only an estimate)" if lead in guessed else lead for lead in missing]
+        raise CalibrationError(f"{recording.name} lacks lead {', '.join(said)}", "a reference has all twelve leads")
     signals = [recording.signals[columns[lead]] for lead in LEADS]
     rate = max(s.fs for s in signals)
     if rate < MIN_ECG_FS:

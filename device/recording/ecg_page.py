@@ -16,7 +16,10 @@ from ecg_edge.firmware_bridge.errors import LeadMismatchError, MissingExtraError
 from ecg_edge.firmware_bridge.private_files import private_open
 
 LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
-RHYTHM = "II"
+RHYTHM = ("II", "I", "V1", "V2", "V3", "V4", "V5", "V6", "III", "aVR", "aVL", "aVF")
+"""Order of preference for the rhythm strip, among leads of the best provenance on the page."""
+_KINDS = ("measured", "derived", "", "reconstructed")
+_UNSAID = "provenance not stated"
 PAGE_S = 10.0
 SUFFIXES = (".pdf", ".png")
 _DPI = 200
@@ -50,7 +53,27 @@ class Page:
             )
         self._stored, self._patient, self._speed, self._gain = stored, patient or stored.patient, speed, gain
         self._mv = stored.mv
-        self._columns = {lead: k for k, lead in enumerate(names)}
+
+    @property
+    def rhythm(self) -> str:
+        """Lead of the rhythm strip: the one of which most is measured, else derived."""
+        rows = slice(0, int(PAGE_S * self._stored.fs))
+
+        def amounts(lead: str) -> list[int]:
+            there = self.strips(lead, rows)
+            return [int(sum(np.isfinite(mv).sum() for kind, mv in there if kind == k)) for k in _KINDS]
+
+        return max(RHYTHM, key=lambda lead: amounts(lead))
+
+    def strips(self, lead: str, rows: slice) -> list[tuple[str, npt.NDArray[np.float64]]]:
+        """Return what is drawn of a lead: provenance (empty: not stated) and mV, NaN where there is nothing.
+
+        A lead that was estimated for a while has a strip for each provenance; at every row one of them at most is
+        a number.
+        """
+        columns = self._stored.columns(lead)
+        used = [k for k in columns if self._stored.valid[rows, k].any()] or columns[:1]
+        return [(self._stored.signals[k].provenance, self._mv[rows, k]) for k in used]
 
     def save(self, path: Path) -> None:
         """Draw and write the page, A4 across, as PDF or PNG, as the suffix says.
@@ -73,7 +96,7 @@ class Page:
         ax.set(xlim=(0, _WIDTH_MM), ylim=(0, _HEIGHT_MM))
         ax.axis("off")
         self._paper(ax)
-        for row, leads in enumerate((*LAYOUT, (RHYTHM,))):
+        for row, leads in enumerate((*LAYOUT, (self.rhythm,))):
             self._row(ax, leads, _BOTTOM_MM + (3 - row + 0.5) * _ROW_MM)
         self._words(ax)
         with disk_errors(path), private_open(path, "wb") as f:
@@ -95,13 +118,15 @@ class Page:
         n = int(seconds * self._stored.fs)
         for k, lead in enumerate(leads):
             rows = slice(k * n, (k + 1) * n)
-            mv = self._mv[rows, self._columns[lead]]
             left = _LEFT_MM + _PULSE_MM + k * seconds * self._speed
-            kind = self._stored.signals[self._columns[lead]].provenance or "measured"
-            self._strip(ax, mv, left, y, kind)
-            word = "" if kind == "measured" else f"  {kind}"
-            ax.text(left + 1, y + _ROW_MM / 2 - 5, lead, fontsize=9, weight="bold", color=STYLES[kind]["color"])
-            ax.text(left + 9, y + _ROW_MM / 2 - 5, word, fontsize=6.5, color=STYLES[kind]["color"])
+            strips = self.strips(lead, rows)
+            for kind, mv in strips:
+                self._strip(ax, mv, left, y, kind)
+            kinds = [kind for kind, _ in strips]
+            word = "" if kinds == ["measured"] else "  " + ", ".join(kind or _UNSAID for kind in kinds)
+            colour = STYLES[kinds[-1]]["color"]  # of the least certain
+            ax.text(left + 1, y + _ROW_MM / 2 - 5, lead, fontsize=9, weight="bold", color=colour)
+            ax.text(left + 9, y + _ROW_MM / 2 - 5, word, fontsize=6.5, color=colour)
             ax.plot([left, left], [y - 5, y + 5], color="#666666", linewidth=0.4)
 
     def _strip(self, ax: Any, mv: npt.NDArray[np.float64], left: float, y: float, kind: str) -> None:

@@ -130,13 +130,19 @@ def _signal(edfio: Any, stored: Stored, k: int, signal: Signal, missing: int, fs
     return edfio.EdfSignal.from_digital(
         np.concatenate([digital, np.full(missing, OWN_INVALID, np.int16)]),
         float(fs),
-        label=ascii_text(f"ECG {signal.lead}" if voltage else signal.lead)[:16],
+        label=ascii_text(_label(stored, k) if voltage else signal.lead)[:16],
         transducer_type=text[:80],
         physical_dimension=ascii_text(signal.unit)[:8],
         physical_range=(low, high),
         digital_range=(OWN_INVALID, 32767),
         prefiltering=next((c for c in stored.comments if c.startswith("conditioning")), "")[:80],
     )
+
+
+def _label(stored: Stored, k: int) -> str:
+    """``ECG aVR``; ``ECG aVR (recon)`` for what lies in a further column of a lead: labels are unique."""
+    lead, kind = stored.signals[k].lead, stored.signals[k].provenance
+    return f"ECG {lead}" if not kind or stored.columns(lead)[0] == k else f"ECG {lead} ({kind[:5]})"
 
 
 def _digital(
@@ -179,15 +185,22 @@ def _patient(edfio: Any, stored: Stored, patient: str) -> Any:
 
 
 def _blank_notes(stored: Stored) -> list[tuple[int, int, str]]:
-    """Stretches without a sample, per set of signals that lack it: start, length, text."""
+    """Stretches in which leads have no sample, or one of another column than usual: start, length, text."""
     out = []
-    bad = ~stored.valid
+    signals = stored.signals
+    leads = tuple(dict.fromkeys(s.lead for s in signals))
+    none = np.stack([~stored.valid[:, stored.columns(lead)].any(axis=1) for lead in leads], axis=1)
+    further = [k for k, s in enumerate(signals) if stored.columns(s.lead)[0] != k]
+    bad = np.concatenate([none, stored.valid[:, further]], axis=1)
     changes = np.flatnonzero((bad[1:] != bad[:-1]).any(axis=1)) + 1
     edges = [0, *changes.tolist(), len(bad)]
     for a, b in pairwise(edges):
-        if bad[a].any():
-            names = " ".join(s.lead for s, x in zip(stored.signals, bad[a], strict=True) if x)
-            out.append((a, b - a, f"no valid signal: {names}"))
+        said: dict[str, list[str]] = {}
+        for k in np.flatnonzero(bad[a]).tolist():
+            signal = signals[further[k - len(leads)]] if k >= len(leads) else None
+            what = f"{signal.provenance} meanwhile" if signal else "no valid signal"
+            said.setdefault(what, []).append(signal.lead if signal else leads[k])
+        out += [(a, b - a, f"{what}: {' '.join(names)}") for what, names in said.items()]
     return out
 
 

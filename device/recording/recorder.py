@@ -10,6 +10,7 @@ import numpy as np
 
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.lead_columns import LeadColumns
 from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotation
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter
@@ -19,7 +20,7 @@ from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_folder
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
-_BYTES_PER_S = 2400
+_BYTES_PER_S = 3600
 _GAIN = 1000
 """Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
 _SYNC_S = 0.72
@@ -31,7 +32,8 @@ class Recorder(SinkBase):
 
     The measured record holds the device's own counts, its scale as gain. In both, a sample that was
     lost or must not be trusted reads as NaN, and notes say why. Headers are brought up to date
-    every 0.72 s of signal.
+    every 0.72 s of signal. A column holds one provenance: a lead that is estimated for a while is NaN in its own
+    column and lies in a further one, ``I (reconstructed)`` (see `LeadColumns`).
 
     Parameters
     ----------
@@ -50,8 +52,8 @@ class Recorder(SinkBase):
     >>> import tempfile, ecg_edge as ee
     >>> folder = tempfile.TemporaryDirectory()
     >>> summary = ee.run("synthetic:", [ee.Recorder(folder.name)], seconds=2, fast=True)
-    >>> summary.recording.with_suffix(".hea").read_text().split()[1:4]  # leads, rate, samples
-    ['12', '100.0', '200']
+    >>> summary.recording.with_suffix(".hea").read_text().split()[1:4]  # columns, rate, samples
+    ['18', '100.0', '200']
     >>> folder.cleanup()
     """
 
@@ -80,10 +82,11 @@ class Recorder(SinkBase):
         """Create both records."""
         with disk_errors(self._folder):
             private_folder(self._folder)
-        every = parse_rotation(self._rotate, 2 * len(LEADS) * header.spec.fs) if self._rotate else None
         spec, info = header.spec, header.info
         said = [*_comments(header), *_kept(header)]
-        signals = [WfdbColumn(f"{lead} ({p.value})", _GAIN) for lead, p in zip(LEADS, header.provenance, strict=True)]
+        self._columns = LeadColumns(header.provenance)
+        signals = [WfdbColumn(f"{lead} ({p.value})", _GAIN) for lead, p in self._columns.columns]
+        every = parse_rotation(self._rotate, 2 * len(signals) * spec.fs) if self._rotate else None
         self._ratio = spec.fs / info.fs
         self._sync_every = round(_SYNC_S * spec.fs)
         fs = Fraction(spec.fs)
@@ -124,8 +127,9 @@ class Recorder(SinkBase):
         record.skip(block.index - record.n_samples)
         seen = record.n_samples - block.index
         self._mark_warmup(block, seen)
-        counts = np.rint(np.clip(block.mv[seen:].astype(np.float64) * _GAIN, -32767, 32767))
-        record.append(counts.astype(np.int32), block.valid[seen:])
+        mv, valid = self._columns.spread(block.rows(seen, len(block)))
+        counts = np.rint(np.clip(mv.astype(np.float64) * _GAIN, -32767, 32767))
+        record.append(counts.astype(np.int32), valid)
         if record.n_samples - self._synced >= self._sync_every:
             self._sync()
 
@@ -185,6 +189,7 @@ def _comments(header: RunHeader) -> list[str]:
     return [
         "reconstructed leads are estimates, not for diagnosis",
         *(f"{p.value}: {', '.join(leads) or 'none'}" for p, leads in by.items()),
+        "a column holds one provenance; a lead estimated for a while lies in its column (reconstructed) meanwhile",
         f"model: {header.model_name} sha256 {header.model_sha256} model_id {spec.model_id} {spec.precision}",
         *([f"patient: {header.patient}"] if header.patient else []),
         *([header.calibration] if header.calibration else []),

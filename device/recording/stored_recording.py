@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -58,7 +58,7 @@ class Stored:
     first : int
         Index of the first row.
     signals : tuple of Signal
-        One per column.
+        One per column. A lead has several where its provenance changes: each row is valid in one of them at most.
     counts : ndarray of int32, shape (n_samples, n_signals)
         0 where invalid.
     valid : ndarray of bool, same shape
@@ -94,6 +94,10 @@ class Stored:
         gain = np.array([s.gain for s in self.signals])
         baseline = np.array([s.baseline for s in self.signals])
         return np.where(self.valid, (self.counts - baseline) / gain, np.nan)
+
+    def columns(self, lead: str) -> list[int]:
+        """Columns of a lead, its usual one first."""
+        return [k for k, s in enumerate(self.signals) if s.lead == lead]
 
 
 def record_name(path: str) -> str:
@@ -137,7 +141,7 @@ def read_stored(path: str, start: int = 0, stop: int | None = None, fs: Fraction
     recording.leads()  # refuses a lead that is there twice
     rate = _rate(recording)
     columns = [k for k, s in enumerate(recording.signals) if s.fs == rate or s.lead.lead]
-    return _stored(recording, columns, rate, start, stop)
+    return _used(_stored(recording, columns, rate, start, stop))
 
 
 def read_groups(path: str, fs: Fraction | None = None) -> tuple[Stored, ...]:
@@ -147,7 +151,9 @@ def read_groups(path: str, fs: Fraction | None = None) -> tuple[Stored, ...]:
     rates = [first, *dict.fromkeys(s.fs for s in recording.signals if s.fs != first)]
     groups = ([k for k, s in enumerate(recording.signals) if s.fs == rate] for rate in rates)
     return tuple(
-        _stored(recording, columns, rate, 0, None) for columns, rate in zip(groups, rates, strict=True) if columns
+        _used(_stored(recording, columns, rate, 0, None))
+        for columns, rate in zip(groups, rates, strict=True)
+        if columns
     )
 
 
@@ -177,6 +183,20 @@ def _stored(recording: Recording, columns: Sequence[int], fs: Fraction, start: i
         recording.name, fs, recording.started_utc or recording.started, start, signals,
         np.where(valid, counts, 0).astype(np.int32), valid, notes, recording.comments, recording.person,
     )  # fmt: skip
+
+
+def _used(stored: Stored) -> Stored:
+    """Leave out further columns of a lead in which nothing is valid: no electrode was off."""
+    seen: set[str] = set()
+    kept = []
+    for k, s in enumerate(stored.signals):
+        if s.lead not in seen or not s.provenance or stored.valid[:, k].any():
+            kept.append(k)
+        seen.add(s.lead)
+    if len(kept) == len(stored.signals):
+        return stored
+    signals = tuple(stored.signals[k] for k in kept)
+    return replace(stored, signals=signals, counts=stored.counts[:, kept], valid=stored.valid[:, kept])
 
 
 def _scale(s: source.Signal) -> float:

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.lead_columns import LeadColumns
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.device.sinks.steady_stamps import SteadyStamps
 from ecg_edge.firmware_bridge.errors import MissingExtraError
-from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
 class LslSink(SinkBase):
-    """Two outlets: ``ecg-edge`` (type ECG, twelve channels in mV, NaN where invalid) and ``ecg-edge notes``.
+    """Two outlets: ``ecg-edge`` (type ECG, channels in mV, NaN where invalid) and ``ecg-edge notes``.
+
+    Twelve channels are the leads; further ones take a lead while it is estimated because an electrode is off: the
+    provenance in a channel's description holds for every sample (see `LeadColumns`).
 
     A patch of several has its name in both: ``ecg-edge bed-7``. A row is stamped with the time of its own instant,
     see `SteadyStamps`.
@@ -46,17 +49,19 @@ class LslSink(SinkBase):
         self._clock = pylsl.local_clock
         self._fs = header.spec.fs
         self._stamps = SteadyStamps(self._fs, sum(x for x in header.latency_terms.values() if np.isfinite(x)))
+        self._columns = LeadColumns(header.provenance)
+        columns = self._columns.columns
         identity = f"{self._stream}-{header.info.serial or header.info.device}-{header.source}"
-        info: Any = pylsl.StreamInfo(self._stream, "ECG", len(LEADS), self._fs, "float32", identity)
+        info: Any = pylsl.StreamInfo(self._stream, "ECG", len(columns), self._fs, "float32", identity)
         about = info.desc()
         about.append_child_value("manufacturer", "ecg-edge")
         about.append_child_value("warning", "reconstructed leads are estimates, not for diagnosis")
         about.append_child_value("model", f"{header.model_name} sha256 {header.model_sha256}")
         channels = about.append_child("channels")
-        for lead, provenance in zip(LEADS, header.provenance, strict=True):
+        for k, (lead, provenance) in enumerate(columns):
             channel = channels.append_child("channel")
             for key, value in (
-                ("label", lead),
+                ("label", lead if k < len(header.provenance) else f"{lead} ({provenance.value})"),
                 ("unit", "millivolts"),
                 ("type", "ECG"),
                 ("provenance", provenance.value),
@@ -69,7 +74,8 @@ class LslSink(SinkBase):
     def leads(self, block: LeadBlock) -> None:
         """Push the rows; the last one's time counts, the others follow from the rate."""
         if len(block):
-            rows = np.where(block.valid, block.mv, np.float32(np.nan)).astype(np.float32)
+            mv, valid = self._columns.spread(block)
+            rows = np.where(valid, mv, np.float32(np.nan)).astype(np.float32)
             self._outlet.push_chunk(rows.tolist(), self._stamps.stamp(block.index + len(block) - 1, self._clock()))
 
     def note(self, note: Note) -> None:

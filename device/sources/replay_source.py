@@ -40,7 +40,8 @@ def read_recording(
     Returns
     -------
     info : StreamInfo
-        Channels named by lead where the file names leads, all at the leads' rate; `info.origin` says when and of whom.
+        Channels named by lead where the file names leads, all at the leads' rate; `info.origin` says when and of
+        whom. What the file calls an estimate or algebra is left out, with a remark.
     blocks : iterator of SampleBlock
         Where the file holds no sample they are invalid. Errors while reading are raised here too.
 
@@ -51,7 +52,7 @@ def read_recording(
     MissingExtraError
         Its format needs a package that is not installed.
     """
-    recording = open_recording(path, fs)
+    recording = open_recording(path, fs).measured()
     if not named:
         recording.leads()
     native = _rate(recording)

@@ -246,18 +246,42 @@ class Recording:
         )
 
     def leads(self) -> dict[str, int]:
-        """Column of every one of the twelve leads that is here.
+        """Column of every one of the twelve leads that is here and is no estimate.
 
         Raises
         ------
         RecordingError
-            A lead is here twice.
+            A lead is here twice with the same provenance; where one is measured and one derived, the first is taken.
         """
         found: dict[str, int] = {}
+        for provenance in ("measured", "derived", ""):
+            here = {s.lead.lead: k for k, s in reversed(list(enumerate(self.signals))) if s.provenance == provenance}
+            found = {lead: k for lead, k in here.items() if lead} | found
+        seen: dict[tuple[str, str], int] = {}
         for k, s in enumerate(self.signals):
-            lead = s.lead.lead
-            if lead and lead in found:
-                raise self._twice(lead, found[lead], k)
-            if lead:
-                found[lead] = k
+            if s.lead.lead and (first := seen.setdefault((s.lead.lead, s.provenance), k)) != k:
+                raise self._twice(s.name, first, k)
         return found
+
+    def measured(self) -> Recording:
+        """Return the recording without the signals that it calls estimates or algebra; nothing of it is changed.
+
+        Raises
+        ------
+        RecordingError
+            Nothing remains.
+        """
+        kept = [k for k, s in enumerate(self.signals) if s.provenance in ("measured", "")]
+        if len(kept) == len(self.signals):
+            return self
+        if not kept:
+            raise RecordingError(
+                f"{self.name} holds no measured lead", "choose the record beside it that ends in _measured"
+            )
+        left = ", ".join(dict.fromkeys(s.name for k, s in enumerate(self.signals) if k not in kept))
+        return replace(
+            self,
+            signals=tuple(self.signals[k] for k in kept),
+            reader=lambda columns, start, stop: self.reader([kept[k] for k in columns], start, stop),
+            remarks=(*self.remarks, f"left out, for they are not measured: {left}"),
+        )

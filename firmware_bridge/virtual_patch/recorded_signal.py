@@ -39,8 +39,8 @@ def record_source(
     path : str
         Of the recording; see `open_recording`.
     leads : sequence of str
-        Leads, pairs of electrodes or labels in any case, in the order wanted; a pair follows from twelve leads.
-        None: I and II where the record has both, otherwise all its voltages.
+        Leads, pairs of electrodes or labels in any case, in the order wanted; a pair follows from twelve leads. None of
+        them is an estimate. None: I and II where the record has both, otherwise all its voltages.
     fs : Fraction, optional
         Rate in Hz to resample to (zero phase); the record's own otherwise. Also the rate of a file that states none.
     lsb_mv : float
@@ -68,6 +68,7 @@ def record_source(
         if fs is None:
             raise
         recording = open_recording(path, fs)
+    recording = recording.measured()
     wanted = _pairs_as_leads(recording, leads)
     picked = _pick(recording, wanted)
     scale = [recording.scale(k) for k in picked]

@@ -10,6 +10,8 @@ from ecg_edge.benchmarks.live_path.soak import Plan, soak
 from ecg_edge.benchmarks.live_path.soak_truth import FS, Cable, hold_against
 from ecg_edge.device.cli.main import main
 
+NOTHING = ["soak", "--hours", "0", "--boots", "0", "--live-minutes", "0", "--storm-hours", "0"]
+
 
 @pytest.fixture(scope="module")
 def soaked(tmp_path_factory):
@@ -74,13 +76,12 @@ def test_a_boot_counts_from_the_frame_that_was_heard_first(soaked, tmp_path):
 
 def test_nothing_to_soak_is_quickly_done_and_the_folder_is_made(capsys, tmp_path):
     out = tmp_path / "new" / "report"
-    nothing = ["soak", "--hours", "0", "--boots", "0", "--live-minutes", "0"]
-    assert main([*nothing, "--out", str(out), "--json"]) == 0
+    assert main([*NOTHING, "--out", str(out), "--json"]) == 0
     assert (out / "soak.md").is_file()
     assert json.loads(capsys.readouterr().out)["soaks"] == []
 
 
-@pytest.mark.parametrize("verb", [["soak", "--hours", "0", "--boots", "0", "--live-minutes", "0"], ["bench"]])
+@pytest.mark.parametrize("verb", [NOTHING, ["bench"]])
 def test_a_report_that_can_go_nowhere_is_told_before_the_work(capsys, tmp_path, verb):
     (tmp_path / "file").write_text("")
     assert main([*verb, "--out", str(tmp_path / "file" / "report")]) == 2

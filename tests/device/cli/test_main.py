@@ -260,7 +260,7 @@ def test_info_lists_what_is_shipped(model_file, monkeypatch, capsys):
 def test_doctor_recovers_a_record(model_file, tmp_path, capsys):
     main(["run", "synthetic:", "--model", model_file, "--seconds", "4", "--fast", "--out", str(tmp_path), "--json"])
     record = last_json(capsys)["recording"]
-    os.truncate(record + ".dat", 24 * 300 + 5)
+    os.truncate(record + ".dat", 36 * 300 + 5)
     assert main(["doctor", "--recover", record, "--json"]) == 0
     assert last_json(capsys)["samples"] == 300 == wfdb.rdrecord(record).sig_len
 

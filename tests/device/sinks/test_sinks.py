@@ -426,8 +426,10 @@ while len(rows) < len(want):
     assert chunk, len(rows)
     rows += chunk
     stamps += times
-assert np.array_equal(np.array(rows, np.float32), want.astype(np.float32), equal_nan=True)
-assert (info.type(), info.channel_count(), info.nominal_srate()) == ("ECG", 12, 100)
+rows = np.array(rows, np.float32)
+assert np.isnan(rows[:, 12:]).all() and labels[12] == ("I (reconstructed)", "reconstructed", "millivolts")
+assert np.array_equal(rows[:, :12], want.astype(np.float32), equal_nan=True)
+assert (info.type(), info.channel_count(), info.nominal_srate()) == ("ECG", 18, 100)
 assert labels[0] == ("I", "measured", "millivolts") and labels[11] == ("V6", "reconstructed", "millivolts")
 sink.note(Note("gap", 0, 0, "x"))
 sink.close()
