@@ -197,5 +197,10 @@ def provenance(measured: Sequence[str]) -> tuple[Provenance, ...]:
     return tuple(out)
 
 
+def leads_known(there: Sequence[str]) -> tuple[str, ...]:
+    """Leads of the twelve that are among these or follow exactly from those that are; other names count nothing."""
+    return known_leads([lead for lead in LEADS if lead in there])[0]
+
+
 ST_WEAK = ("V2", "V3")
 """Leads whose ST level limb leads do not determine: 96 and 95 % of it is out of their reach."""

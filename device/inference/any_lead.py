@@ -16,7 +16,7 @@ from ecg_edge.device.inference.backend import Backend, State
 from ecg_edge.device.inference.head import layout_of
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.spec import Head, LeadSubset, ModelSpec
-from ecg_edge.device.lead_algebra import BASIS, missing_basis
+from ecg_edge.device.lead_algebra import BASIS, leads_known, missing_basis
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 
 
@@ -28,7 +28,7 @@ def for_leads(model: Model, leads: tuple[str, ...]) -> Model:
     model : Model
         Any.
     leads : tuple of str
-        Measured leads; those that are not basis leads are not used.
+        Measured leads, in any order; basis leads that follow from them are used as well.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def for_leads(model: Model, leads: tuple[str, ...]) -> Model:
     """
     if not model.spec.any_lead:
         return model
-    spec = view(model.spec, leads)
+    spec = view(model.spec, (*leads, *(lead for lead in leads_known(leads) if lead not in leads)))
     listed = listed_subset(model.spec, spec.input_leads) is not None
     backend = MaskedInputs(model.backend, spec.input_leads)
     return replace(model, spec=spec, backend=backend, interval_calibrated=listed)

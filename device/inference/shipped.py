@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.device.lead_algebra import BASIS, leads_known
 from ecg_edge.firmware_bridge.errors import (
     LeadMismatchError,
     ModelFileError,
@@ -70,6 +70,8 @@ def resolve(path: Path | str) -> Path:
 def default_model(leads: tuple[str, ...]) -> Path:
     """Return the shipped model's file for a source: the one that uses most leads; int8 before fp32.
 
+    Leads that follow exactly from measured ones count: II and III give I.
+
     Raises
     ------
     ModelFileError
@@ -82,10 +84,11 @@ def default_model(leads: tuple[str, ...]) -> Path:
         raise ModelFileError("this build contains no model", "name a model file with --model")
     # An any-lead model comes after one made for the very leads.
     # Names say leads and precision, so that only the chosen file has to be opened.
-    usable = {lead.upper() for lead in leads if lead in BASIS}
+    known = {lead.upper() for lead in leads_known(leads)}
+    usable = known & {lead.upper() for lead in BASIS}
     reads = {name: set(name.upper().split("-")[:-1]) for name in shipped}
     reads |= {name: usable for name in shipped if name.startswith("any-") and 0 < len(usable) < len(BASIS)}
-    fitting = [name for name in shipped if reads[name] <= {lead.upper() for lead in leads}]
+    fitting = [name for name in shipped if reads[name] <= known]
     if not fitting:
         fix = "ecg-edge info lists the shipped models"
         if any(map(pair_of, leads)):

@@ -12,10 +12,11 @@ from ecg_edge.device.analysis.signal_quality import Quality
 from ecg_edge.device.analysis.signal_watch import SignalWatch
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.input_guard import InputGuard
-from ecg_edge.device.inference.load import Model, check_leads
+from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
 from ecg_edge.device.reconstruction.gap_bridge import GapBridge
+from ecg_edge.device.reconstruction.measured_leads import MeasuredLeads, measured_names
 from ecg_edge.device.reconstruction.short_losses import ShortLosses
 from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
@@ -91,28 +92,28 @@ class Pipeline:
     ) -> None:
         spec = model.spec
         self.info = info
-        self._columns = check_leads(spec, self.info.leads)
+        self._names = names = measured_names(info, spec.input_leads)
+        self._measured = None if names == spec.input_leads else MeasuredLeads(names, spec.input_leads)
+        self._columns = [info.leads.index(lead) for lead in names]
         n = len(self._columns)
         self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
         self._told: list[Note] = []
         self._reconstructor = FallbackReconstructor(model, spare, self._tell)
-        self.provenance = self._reconstructor.provenance
+        self.provenance = (self._measured or self._reconstructor).provenance
         self._algorithmic = spec.algorithmic_latency_s
         self._fs, self._step = spec.fs, info.fs / spec.fs
         self.delay = self._conditioner.delay
         self.support = max(1, round(2 * self.delay * float(info.fs)))
         self._gaps = GapBridge(info.fs, self._step, self.support)
         self._guard = InputGuard(n, self._gaps.hold, self.support)
-        self._off_leads = [
-            np.array([lead in lead_off_leads(1 << k) for lead in spec.input_leads]) for k in range(len(ELECTRODES))
-        ]
+        self._off_leads = [np.array([lead in lead_off_leads(1 << k) for lead in names]) for k in range(len(ELECTRODES))]
         self.counts = Counts()
         self._losses = ShortLosses(n, self._gaps.hold)
         self._off = 0
         self._fits = True
         self._input_leads = self.reconstructed_from = spec.input_leads
         channels = tuple(self.info.channels[c] for c in self._columns)
-        self._watch = SignalWatch(spec.input_leads, channels, info.fs, spec.fs)
+        self._watch = SignalWatch(names, channels, info.fs, spec.fs)
 
     def refit(self, model: Model) -> None:
         """Use a person's head, or another one, of the same model from the next hop on."""
@@ -230,7 +231,7 @@ class Pipeline:
         self._gaps.next += len(mv)
         for bridge in bridges:
             if self._gaps.mark(bridge.start, bridge.stop):  # a gap has its note already
-                leads = ", ".join(self._input_leads[k] for k in bridge.columns)
+                leads = ", ".join(self._names[k] for k in bridge.columns)
                 n = bridge.stop - bridge.start
                 text = f"{n} {'sample' if n == 1 else 'samples'} of {leads} missing, bridged"
                 yield Note("held", bridge.start, bridge.stop, text)
@@ -249,6 +250,8 @@ class Pipeline:
             x = np.concatenate(parts)
             fit, notes = self._watch.rows(x, flags)
             yield from notes
+            if self._measured:
+                x, flags, fit = self._measured.feed(x, flags, fit)
             yield from self._emit_all(self._reconstructor.feed(x, flags, arrival, fit))
 
     def _bridge(self, arrival: float) -> Iterator[LeadBlock | Note]:
@@ -283,6 +286,8 @@ class Pipeline:
         for at in range(first, stop, _GAP_ROWS):
             yield from self._emit(self._nothing(at, min(stop - at, _GAP_ROWS), arrival))
         self._reconstructor.reset(stop)
+        if self._measured:
+            self._measured.reset(stop)
         self._watch.reset(stop)
         self._guard.reset(gap.stop, lost_before=True)
         self._losses.reset(gap.stop)
@@ -308,8 +313,9 @@ class Pipeline:
         if len(block):
             yield from self._calibration(block)
             self.counts.rows_out += len(block)
-            held = self._gaps.held(block.index, len(block))
-            yield block if held is None else replace(block, held=held)
+            for part in self._measured.overlay(block) if self._measured else (block,):
+                held = self._gaps.held(part.index, len(part))
+                yield part if held is None else replace(part, held=held)
 
     def _calibration(self, block: LeadBlock) -> Iterator[Note]:
         """Notes of where a person's calibration ceases to fit, and fits again."""
