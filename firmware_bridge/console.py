@@ -86,3 +86,13 @@ def emit_json(document: dict[str, Any]) -> None:
     """Write the one JSON document that ends a ``--json`` run."""
     sys.stdout.write(json.dumps(document, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def at_words(text: str, width: int) -> str:
+    """Text of at most `width` characters: what does not fit is left out from a word on, with an ellipsis."""
+    if len(text) <= width:
+        return text
+    kept = text[: max(0, width - 1)]
+    if not text[len(kept) : len(kept) + 1].isspace():
+        kept = kept.rpartition(" ")[0]
+    return f"{kept.rstrip(' ,;')}…" if width > 0 else ""

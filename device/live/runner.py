@@ -21,7 +21,7 @@ from ecg_edge.device.live.summary import Summary
 from ecg_edge.device.live.watched_stream import WatchedStream
 from ecg_edge.device.sinks.sink import RunHeader, Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
-from ecg_edge.device.sources.source import Source
+from ecg_edge.device.sources.source import CountingSource, Source
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, as_error
@@ -151,6 +151,7 @@ class Runner:
         here = stream.pipeline.next_index
         if isinstance(event, Disconnected):
             self._connected = False
+            stream.forget()
             self._note(Note("disconnect", here, here, event.reason))
         elif isinstance(event, Reconnected):
             self._connected = True
@@ -242,6 +243,7 @@ class Runner:
         """Report a device that is connected and sends nothing: its screen would stand still without a word."""
         if self._source.live and self._connected and not self._silent and now - self._heard_at > _SILENT_S:
             self._silent = True
+            stream.forget()
             here = stream.pipeline.next_index
             self._note(Note("silent", here, here, f"the device is connected and has sent nothing for {_SILENT_S} s"))
 
@@ -276,6 +278,7 @@ class Runner:
     def _figures(self, stream: WatchedStream) -> Status:
         (t0, n0), (t1, n1) = self._taken[0], self._taken[-1]
         pipeline, counts = stream.pipeline, stream.pipeline.counts
+        here = self._connected and not self._silent  # figures of a device that is away are nobody's
         return Status(
             elapsed_s=pipeline.next_index / float(pipeline.info.fs),
             samples_in=counts.samples_in,
@@ -284,19 +287,19 @@ class Runner:
             rate_hz=(n1 - n0) / (t1 - t0) if t1 > t0 else 0.0,
             latency_p50_ms=1e3 * self._latency.percentile(50),
             latency_p99_ms=1e3 * self._latency.percentile(99),
-            heart_rate_bpm=stream.heart_rate,
-            lead_off=pipeline.lead_off,
+            heart_rate_bpm=stream.heart_rate if here else None,
+            lead_off=pipeline.lead_off if here else (),
             dropped_blocks=self._dropped(),
-            connected=self._connected and not self._silent,
-            battery_percent=self._battery,
+            connected=here,
+            battery_percent=self._battery if here else None,
             calibration=self._label,
             calibration_fits=pipeline.calibration_fits,
-            quality={lead: asdict(q) for lead, q in pipeline.quality.items()},
-            st_mv=stream.beat.st_mv(),
+            quality={lead: asdict(q) for lead, q in pipeline.quality.items()} if here else {},
+            st_mv=stream.st_mv() if here else {},
             drift_ppm=stream.clocks.drift_ppm,
             jitter_ms=stream.clocks.jitter_ms,
             reconstructed_from=pipeline.reconstructed_from,
-            warnings=(*stream.warnings, *self._troubles),
+            warnings=(*(stream.warnings if here else ()), *self._troubles),
         )
 
     def _dropped(self) -> int:
@@ -330,6 +333,8 @@ class Runner:
             summary.info, summary.model = pipeline.info, self._stream.model
             summary.provenance, summary.counts = pipeline.provenance, pipeline.counts
             summary.provenance_rows = self._provenance.rows()
+            if isinstance(self._source, CountingSource):
+                summary.counts.loss_known &= self._source.loss_known
             summary.drift_ppm = self._stream.clocks.drift_ppm
             summary.heart_rate_bpm = self._stream.heart_rate
             summary.latency_s = {"p50": latency.percentile(50), "p99": latency.percentile(99), "max": latency.max_s}

@@ -53,6 +53,7 @@ class WatchedStream:
         self.clocks = ClockFit(info.fs)
         self.beat = RepresentativeBeat(model.spec.fs)
         self._exchanged, self._said_exchanged = 0, False
+        self._forgotten = False
         self.beats = BeatDetector(model.spec.fs)
         leads = model.spec.input_leads
         self._beat_column = LEADS.index("II" if "II" in leads else leads[0])
@@ -71,8 +72,19 @@ class WatchedStream:
     @property
     def heart_rate(self) -> float | None:
         """Beats per minute; None where it cannot be stated, and from a lead that is no ECG."""
+        if self._forgotten:
+            return None
         doubt = self.pipeline.doubts.get(LEADS[self._beat_column])
         return None if doubt is not None and doubt.word in BEATLESS else self.beats.heart_rate()
+
+    def forget(self) -> None:
+        """The device is away: what has been heard so far says nothing of now, and only fresh beats count."""
+        self._forgotten = True
+        self._exchanged = 0
+
+    def st_mv(self) -> dict[str, float | None]:
+        """ST level of each lead; see `RepresentativeBeat.st_mv`."""
+        return {} if self._forgotten else self.beat.st_mv()
 
     def within_limit(self, event: Event) -> Event:
         """Cut an event at the length of signal asked for."""
@@ -90,12 +102,16 @@ class WatchedStream:
 
     def listen(self, block: LeadBlock) -> None:
         """Look for heart beats."""
+        if self._forgotten:
+            self._forgotten = False
+            self.beats.reset(block.index)
+            self.beat.reset(block.index)
         peaks = self.beats.feed(block.mv[:, self._beat_column], block.valid[:, self._beat_column])
         self.beat.feed(block, peaks)
 
     def electrodes(self) -> Iterator[Note]:
         """Once a second: a note when LA and RA have looked exchanged for so long, and when no longer."""
-        score = self.beat.arms_score()
+        score = None if self._forgotten else self.beat.arms_score()
         if score is None:
             return
         before = self._exchanged

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ecg_edge.device.lead_drawing import PAPER, STYLES, WARNING
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored
+from ecg_edge.firmware_bridge.console import at_words
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, MissingExtraError
 from ecg_edge.firmware_bridge.private_files import private_open
 
@@ -144,9 +145,9 @@ class Page:
         ax.text(_LEFT_MM + 80, top, f"{when}   record {s.name}", fontsize=9)
         said = [c for c in s.comments if c.startswith(("model", "conditioning", "reconstructed, calibrated"))]
         for k, line in enumerate(said):
-            ax.text(_LEFT_MM, top - 5 - 3.2 * k, line[:170], fontsize=6, color="#444444")
+            ax.text(_LEFT_MM, top - 5 - 3.2 * k, at_words(line, 170), fontsize=6, color="#444444")
         ax.text(_LEFT_MM, 15, WARNING, fontsize=10, weight="bold", color=STYLES["reconstructed"]["color"])
         scale = f"{self._speed:g} mm/s   {self._gain:g} mm/mV   {float(s.fs):g} Hz   blank: no valid signal"
         ax.text(_LEFT_MM + 110, 15, scale, fontsize=9)
         inside = [text for at, text in s.notes if s.first <= at < s.first + len(s.counts)]
-        ax.text(_LEFT_MM, 9, "; ".join(dict.fromkeys(inside))[:200], fontsize=6, color="#444444")
+        ax.text(_LEFT_MM, 9, at_words("; ".join(dict.fromkeys(inside)), 200), fontsize=6, color="#444444")

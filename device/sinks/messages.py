@@ -30,6 +30,7 @@ def header_message(header: RunHeader) -> str:
         provenance=[p.value for p in header.provenance],
         inputs=spec.input_leads,
         electrodes=[e for e in ELECTRODES if any(e in electrodes_of(x) for x in header.info.leads if x in LEADS)],
+        sensed=[e for k, e in enumerate(ELECTRODES) if header.info.sensed >> k & 1],
         patient=header.patient,
         fs=spec.fs,
         native_fs=float(header.info.fs),

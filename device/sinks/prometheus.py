@@ -160,8 +160,9 @@ class MetricsSink(SinkBase):
             )
             for q, ms in (("0.5", status.latency_p50_ms), ("0.99", status.latency_p99_ms)):
                 out.append(f'ecg_latency_seconds{{quantile="{q}"}} {_number(ms / 1000)}\n')
-            out.append("# HELP ecg_electrodes_off electrodes that are off\n# TYPE ecg_electrodes_off gauge\n")
-            out.append(f"ecg_electrodes_off {len(status.lead_off)}\n")
+            if status.connected:
+                out.append("# HELP ecg_electrodes_off electrodes that are off\n# TYPE ecg_electrodes_off gauge\n")
+                out.append(f"ecg_electrodes_off {len(status.lead_off)}\n")
             if status.quality:
                 out.append("# HELP ecg_quality of a measured lead, 0 to 1\n# TYPE ecg_quality gauge\n")
                 out += [f'ecg_quality{{lead="{k}"}} {_number(q["index"])}\n' for k, q in status.quality.items()]

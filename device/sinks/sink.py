@@ -66,6 +66,8 @@ class RunHeader:
 class Status:
     """Figures of the running stream, once a second.
 
+    While the device is away (`connected` is False) nothing is stated of the heart, the leads, or the electrodes.
+
     Attributes
     ----------
     elapsed_s : float

@@ -13,7 +13,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.device.sinks.status_line import status_text
-from ecg_edge.firmware_bridge.console import one_line
+from ecg_edge.firmware_bridge.console import at_words, one_line
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -134,7 +134,8 @@ class TerminalScreen(SinkBase):
         for row in range(6):
             left, right = (self._strip(k, width, height, dots) for k in (row, row + 6))
             out += [f"{a} {b}\x1b[K\r\n" for a, b in zip(left, right, strict=True)]
-        out += [self._line(self._status, columns), f"\x1b[33m{_WARNING}\x1b[0m  {self._note}"[: columns + 9], "\x1b[J"]
+        note = at_words(self._note, columns - len(_WARNING) - 2)
+        out += [self._line(self._status, columns), f"\x1b[33m{at_words(_WARNING, columns)}\x1b[0m  {note}", "\x1b[J"]
         self._out.write("".join(out))
         self._out.flush()
 
@@ -146,4 +147,4 @@ class TerminalScreen(SinkBase):
         return [f"{_STYLES[kind]}{line}\x1b[0m" for line in lines]
 
     def _line(self, text: str, columns: int) -> str:
-        return f"{text[:columns]}\x1b[K\r\n"
+        return f"{at_words(text, columns)}\x1b[K\r\n"

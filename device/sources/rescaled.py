@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecg_edge.device.sources.source import HoldingSource, Source
+from ecg_edge.device.sources.source import CountingSource, HoldingSource, Source
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock, StreamInfo
 
@@ -62,6 +62,11 @@ class RescaledSource:
     def stop(self) -> None:
         """End."""
         self._source.stop()
+
+    @property
+    def loss_known(self) -> bool:
+        """Whether the source knows of every loss."""
+        return not isinstance(self._source, CountingSource) or self._source.loss_known
 
     def expect(self, short: float, every: float) -> None:
         """Set what the run needs, where the source can hold samples until then."""

@@ -60,3 +60,13 @@ class HoldingSource(Protocol):
     def expect(self, short: float, every: float) -> None:
         """Set what the run needs: `short` more samples now, then `every` samples each time."""
         ...
+
+
+@runtime_checkable
+class CountingSource(Protocol):
+    """A source that can say whether it would know of every loss: a format without counter and time does not."""
+
+    @property
+    def loss_known(self) -> bool:
+        """Whether what is counted as lost is all that was lost."""
+        ...

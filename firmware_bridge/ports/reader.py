@@ -94,6 +94,11 @@ class Reader:
         self.bytes_read = 0
 
     @property
+    def loss_known(self) -> bool:
+        """Whether the decoder knows of every loss; see its tally."""
+        return self._decoder.tally.loss_known
+
+    @property
     def dropped_blocks(self) -> int:
         """Blocks dropped because the consumer was too slow."""
         return self._backlog.dropped_blocks

@@ -57,10 +57,11 @@ class Scene:
         self.sink, self.index = None, 0
         browser.viewport(1280, 800)
 
-    def start(self, measured=("I", "II"), port=0, patient=""):
+    def start(self, measured=("I", "II"), port=0, patient="", sensed=0):
         self.measured, self.index = measured, 0
         self.sink = MonitorSink(port=port)
-        self.sink.open(replace(make_header(measured), patient=patient))
+        header = make_header(measured)
+        self.sink.open(replace(header, patient=patient, info=replace(header.info, sensed=sensed)))
 
     def feed(self, seconds, **more):
         for _ in range(round(seconds * FS / 10)):

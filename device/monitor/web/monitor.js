@@ -11,11 +11,12 @@ import { decodeFrame, KINDS, kindOf, LEADS, WARMUP } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const STALE_MS = 2000;
+const STATUSES = 400; // one a second: as long as the ring
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 
 const scope = new Scope($("paper"), $("traces"));
 const counts = Object.fromEntries(LEADS.map((lead) => [lead, 0]));
-const run = { header: null, ring: null, playout: null, provenance: -1, status: null };
+const run = { header: null, ring: null, playout: null, provenance: -1, status: null, past: [] };
 const calipers = new Calipers($("screen"), scope, panel.announce);
 const link = { socket: null, tries: 0, reconnects: 0, connected: false, ended: false, sequence: -1, framesLost: 0 };
 const view = { head: NaN, frozen: false, frozenAt: NaN, frozenOn: null, back: 0, lastData: -Infinity, warming: null, provenance: -1 };
@@ -44,8 +45,11 @@ const TEXT = {
   status(message) {
     const said = [calibration(), run.status?.reconstructed_from].join();
     run.status = message;
-    if ([calibration(), message.reconstructed_from].join() !== said && !view.frozen) relabel();
-    panel.showStatus(message, run.header, run.playout.delayMs);
+    run.past.push({ at: run.ring.end, message });
+    if (run.past.length > STATUSES) run.past.shift();
+    if (view.frozen) return; // its figures are those of its own time
+    if ([calibration(), message.reconstructed_from].join() !== said) relabel();
+    showFigures(message);
   },
   note(message) {
     panel.addEvent(message);
@@ -66,16 +70,33 @@ function onHeader(header) {
     panel.announce("Reconnected");
   }
   Object.assign(link, { connected: true, ended: false, tries: 0, sequence: -1 });
-  Object.assign(run, { header, ring: new Ring(header.fs), playout: new Playout(header.fs, header.hop), status: null });
+  Object.assign(run, { header, ring: new Ring(header.fs), playout: new Playout(header.fs, header.hop), status: null, past: [] });
   run.provenance = header.provenance.reduce((word, kind, k) => word | (KINDS.indexOf(kind) << (2 * k)), 0);
   view.lastData = performance.now();
   panel.clearEvents();
-  panel.showHeader(header);
   if (view.frozen) return; // the frozen screen keeps its own samples; the new run shows when it thaws
   startScope();
 }
 
+function showFigures(message) {
+  panel.showStatus(message, run.header, run.playout.delayMs);
+}
+
+/** The figures that held at the instant a frozen screen shows. */
+function frozenFigures() {
+  const then = statusThen();
+  if (then) panel.showStatus(then, view.header, run.playout.delayMs);
+  else panel.forgetFigures(view.header);
+}
+
+function statusThen() {
+  return view.past.findLast(({ at }) => at <= view.head + scope.ring.fs)?.message;
+}
+
 function startScope() {
+  panel.showHeader(run.header);
+  if (run.status) showFigures(run.status);
+  else panel.forgetFigures(run.header);
   scope.use(run.ring);
   view.head = NaN;
   run.playout.reset();
@@ -117,7 +138,7 @@ function showState(now) {
   const [word, banner] = STATES[state];
   panel.showState(state, word);
   panel.showBanner(banner);
-  if (banner) panel.forgetRate(); // an old heart rate must not pass for a live one
+  if (banner && !view.frozen) panel.forgetFigures(run.header); // old figures must not pass for live ones
   document.body.dataset.state = state;
 }
 
@@ -145,6 +166,7 @@ function relabel() {
   const mixed = there && view.frozen ? scope.mixedUntil(view.head) : [];
   panel.showLabels(scope.scene, view.provenance, run.header.st_weak, { calibration: calibration(), from: remaining(view.provenance), mixed });
   view.warming = null;
+  if (view.frozen) frozenFigures();
 }
 
 /** The leads others are reconstructed from where these are not all of the model's inputs; else nothing. */
@@ -157,7 +179,8 @@ function remaining(provenance) {
 
 /** What is said of reconstructed leads now: nothing where the model's own head speaks. */
 function calibration() {
-  return run.status ? (run.status.calibration_fits ? run.status.calibration : "") : run.header?.calibration ?? "";
+  const status = view.frozen ? statusThen() : run.status;
+  return status ? (status.calibration_fits ? status.calibration : "") : run.header?.calibration ?? "";
 }
 
 /** Redraw everything that is on the screen. */
@@ -196,7 +219,7 @@ function freeze() {
   view.frozen = !view.frozen;
   $("freeze").setAttribute("aria-pressed", String(view.frozen));
   panel.announce(view.frozen ? "Screen frozen" : "Screen live");
-  Object.assign(view, { frozenAt: view.head, frozenOn: new Date(), back: 0 });
+  Object.assign(view, { frozenAt: view.head, frozenOn: new Date(), back: 0, past: run.past.slice(), header: run.header });
   calipers.active = view.frozen;
   calipers.clear();
   if (view.frozen) {

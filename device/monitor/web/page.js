@@ -53,7 +53,7 @@ function compose(scope, head, info) {
         const x = LEFT + column.x + PX_PER_MM;
         const y = (TOP + cell.top) / PX_PER_MM + 5;
         const wide = write(ink, cell.lead, x, y, 3.6, scope.theme[kind], "600");
-        write(ink, words, x + wide + 1.5 * PX_PER_MM, y, 2.6, scope.theme[kind]);
+        write(ink, words, x + wide + 1.5 * PX_PER_MM, y, 2.6, scope.theme[kind], "400", column.width - wide - 3 * PX_PER_MM);
       }
   const { speed, gain } = scope.options;
   write(ink, WARNING, LEFT, 204, 4.2, scope.theme.reconstructed, "600");
@@ -61,12 +61,21 @@ function compose(scope, head, info) {
   return canvas;
 }
 
-/** Text with its base line `y` mm from the top, `size` mm high; returns its width in pixels. */
-function write(ink, text, x, y, size, color, weight = "400") {
+/** Text with its base line `y` mm from the top, `size` mm high, in `room` pixels; returns its width in pixels. */
+function write(ink, text, x, y, size, color, weight = "400", room = WIDTH - LEFT - x) {
   ink.fillStyle = color;
   ink.font = `${weight} ${size * PX_PER_MM}px system-ui, sans-serif`;
-  ink.fillText(text, x, y * PX_PER_MM);
-  return ink.measureText(text).width;
+  const fitting = atWords(text, (part) => ink.measureText(part).width <= room);
+  ink.fillText(fitting, x, y * PX_PER_MM);
+  return ink.measureText(fitting).width;
+}
+
+/** What fits of a text, whole words and an ellipsis. */
+function atWords(text, fits) {
+  if (fits(text)) return text;
+  const words = text.split(/(?<=\s)/);
+  while (words.length && !fits(`${words.join("").trimEnd()}…`)) words.pop();
+  return words.length ? `${words.join("").trimEnd()}…` : "";
 }
 
 /** The page as a Blob: "png" or "pdf". */

@@ -25,7 +25,7 @@ export function showHeader(h) {
   $("device").title = `${h.source}${h.firmware ? `, firmware ${h.firmware}` : ""}`;
   say("patient", h.patient);
   $("patient").hidden = !h.patient;
-  showElectrodes($("torso"), h.electrodes ?? [], []);
+  showOff(h, null);
   say("model", h.model.name);
   showCalibration(h, h.calibration, true);
   say("interval", h.interval_level ? `${Math.round(100 * h.interval_level)} % interval` : "interval");
@@ -56,13 +56,19 @@ export function showStatus(s, h, displayMs) {
   $("power").classList.toggle("alarm", s.battery_percent != null && s.battery_percent < LOW_BATTERY);
   say("latency", `${whole(s.latency_p50_ms)} / ${whole(s.latency_p99_ms)} ms`);
   showLatency(s, h, displayMs);
-  const off = s.lead_off ?? [];
-  say("off", off.length ? off.join(", ") : "none");
-  $("off").parentElement.classList.toggle("alarm", off.length > 0);
-  showElectrodes($("torso"), h.electrodes ?? [], off);
+  showOff(h, s.connected === false ? null : s.lead_off ?? []);
   $("warnings").hidden = !s.warnings?.length;
   say("warnings", (s.warnings ?? []).join(" · "));
   $("loss").parentElement.classList.toggle("alarm", total > 0 && s.samples_lost / total > 0.01);
+}
+
+/** Which electrodes are off; null: not known, for the device is away. A board that cannot sense it is not "none". */
+function showOff(h, off) {
+  const sensed = h.sensed ?? h.electrodes ?? [];
+  const word = off === null ? DASH : off.length ? off.join(", ") : sensed.length ? "none" : "not sensed";
+  say("off", word);
+  $("off").parentElement.classList.toggle("alarm", Boolean(off?.length));
+  showElectrodes($("torso"), h.electrodes ?? [], off ?? [], off === null ? [] : sensed);
 }
 
 /** On each strip: what spoils a measured lead, and the ST level where it can be told. */
@@ -102,8 +108,11 @@ export function showBack(frozen, seconds, most) {
   say("back-s", `${seconds ? "−" : ""}${seconds} s`);
 }
 
-export function forgetRate() {
+/** What was said of the heart and the electrodes is no longer known. */
+export function forgetFigures(h) {
   say("hr", DASH);
+  showQuality({}, {});
+  if (h) showOff(h, null);
 }
 
 function showLatency(s, h, displayMs) {

@@ -14,19 +14,21 @@ const AT = {
 }; // seen from the front: the patient's right is on the left
 const NS = "http://www.w3.org/2000/svg";
 
-/** Mark the electrodes that are worn on `svg`, and which of them are off. */
-export function showElectrodes(svg, worn, off) {
+/** Mark the electrodes that are worn on `svg`, which of them are off, and hollow those of which nobody can tell. */
+export function showElectrodes(svg, worn, off, sensed) {
   const names = Object.keys(AT).filter((name) => worn.includes(name) || off.includes(name));
-  const state = names.map((name) => (off.includes(name) ? `${name}!` : name)).join();
+  const kind = (name) => (off.includes(name) ? "off" : sensed.includes(name) ? "on" : "unsensed");
+  const state = names.map((name) => `${name} ${kind(name)}`).join();
   if (svg.dataset.state === state) return;
   svg.dataset.state = state;
   for (const old of svg.querySelectorAll(".electrode")) old.remove();
-  for (const name of names) svg.append(mark(AT[name], off.includes(name)));
+  for (const name of names) svg.append(mark(AT[name], kind(name)));
 }
 
-function mark([x, y], off) {
+function mark([x, y], kind) {
+  const off = kind === "off";
   const node = document.createElementNS(NS, off ? "path" : "circle");
-  node.setAttribute("class", `electrode ${off ? "off" : "on"}`);
+  node.setAttribute("class", `electrode ${kind}`);
   const shape = off ? { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8` } : { cx: x, cy: y, r: 2.6 };
   for (const [key, value] of Object.entries(shape)) node.setAttribute(key, value);
   return node;

@@ -7,6 +7,8 @@ import pytest
 import wfdb
 
 from ecg_edge.device.cli.main import main
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.reconstruction.pipeline import Pipeline
@@ -14,10 +16,12 @@ from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.recording.stored_recording import read_stored
 from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.device.sources.paced_source import PacedSource
+from ecg_edge.device.sources.rescaled import RescaledSource
 from ecg_edge.device.sources.synthetic_source import synthetic
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import DeviceLostError, DiskFullError, LeadMismatchError, PortBusyError
-from ecg_edge.firmware_bridge.events import DeviceStatus, Disconnected, Gap, Reconnected
+from ecg_edge.firmware_bridge.events import DeviceStatus, Disconnected, Gap, Reconnected, SampleBlock
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.device.sinks.test_sink_thread import PATIENCE, Failing, Held
 from tests.support import fakes
 
@@ -274,3 +278,67 @@ def test_the_patient_is_in_the_recording_and_what_is_made_of_it(tmp_path, capsys
     assert main(["convert", name]) == 0
     with pyedflib.EdfReader(name + ".edf") as edf:
         assert edf.getPatientCode() == "P 7"
+
+
+def beating(seconds, index=0):
+    """A heart at 60 per minute, a block a hop."""
+    x = np.rint(SyntheticHeart(250, ("I", "II"), seed=1).read(seconds * 250) / fakes.LSB).astype(np.int32)
+    return [[fakes.block(x[k : k + 25], index + k)] for k in range(0, len(x), 25)]
+
+
+class Ticking(fakes.ListSource):
+    """Time passes as samples do, a tenth of a second with every list; while nothing comes, a second."""
+
+    def __init__(self, clock, lists):
+        super().__init__(lists)
+        self.clock = clock
+
+    def get(self, timeout=None):
+        events = super().get(timeout)
+        self.clock.advance(0.1 if events and isinstance(events[0], SampleBlock) else 1.0)
+        return events
+
+
+def test_no_figure_outlives_the_device_and_only_fresh_beats_count_afterwards():
+    clock, sink = ManualClock(), fakes.ListSink()
+    real = load_model("i-ii-int8")
+    away = [[Disconnected(0.0, "unplugged")], [], [], []]
+    back = [[Reconnected(0.0, 3.0, 1)], [Gap(3000, 3750)], *beating(14, 3750)]
+    source = Ticking(clock, [[fakes.info()], *beating(12), *away, *back])
+    summary = runner(real, source, SinkThread(sink), clock=clock).run()
+    assert summary.exit_code == 0
+    states = [s.connected for s in sink.statuses]
+    first, last = states.index(False), len(states) - states[::-1].index(False)
+    before, lost, after = sink.statuses[:first], sink.statuses[first:last], sink.statuses[last:]
+    assert before[-1].heart_rate_bpm and before[-1].st_mv and before[-1].quality
+    for s in lost:
+        assert (s.heart_rate_bpm, s.st_mv, s.quality, s.lead_off, s.battery_percent) == (None, {}, {}, (), None)
+    fresh = [s.heart_rate_bpm for s in after]
+    assert fresh[:2] == [None, None] and fresh[-1] == pytest.approx(before[-1].heart_rate_bpm, abs=6)
+
+
+def test_a_run_that_ends_without_its_device_states_no_rate():
+    clock = ManualClock()
+    source = Ticking(clock, [[fakes.info()], *beating(12), [Disconnected(0.0, "unplugged")], []])
+    summary = runner(load_model("i-ii-int8"), source, SinkThread(fakes.ListSink()), clock=clock).run()
+    assert summary.heart_rate_bpm is None and summary.notes["disconnect"] == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_loss_is_known_only_where_the_decoder_knows(model, known):
+    class Counting(fakes.ListSource):
+        loss_known = known
+
+    _, lists = fakes.stream(500)
+    for source in (Counting(lists), RescaledSource(Counting(lists), {})):
+        summary = runner(model, source, SinkThread(fakes.ListSink())).run()
+        assert summary.to_dict()["loss_known"] is known
+
+
+def test_the_summary_calls_a_lead_what_it_was_at_worst(model):
+    _, lists = fakes.stream(500)
+    summary = runner(model, fakes.ListSource(lists), SinkThread(fakes.ListSink())).run()
+    summary.provenance_rows["II"] = {Provenance.MEASURED: 150, Provenance.RECONSTRUCTED: 50}
+    d = summary.to_dict()
+    assert d["provenance"]["II"] == "reconstructed" and d["provenance"]["I"] == "measured"
+    assert d["provenance_s"]["II"] == {"measured": 1.5, "reconstructed": 0.5}

@@ -200,9 +200,11 @@ def test_a_spoilt_lead_and_the_st_level_are_told_on_the_strip(scene):
 
 
 def test_the_figures_say_who_wears_it_what_is_off_and_what_wants_a_hand(scene):
-    scene.start(patient="P7 <b>")
+    scene.start(patient="P7 <b>", sensed=0b111)
     scene.feed(1)
     scene.show()
+    scene.sink.status(make_status())
+    scene.browser.wait_for("document.getElementById('off').textContent === 'none'")
     assert scene.text("patient") == "P7 <b>" and scene.js("document.title").startswith("P7 <b>")
     marks = "['on', 'off'].map((kind) => document.querySelectorAll(`#torso .electrode.${kind}`).length)"
     assert scene.js(marks) == [3, 0] and scene.js("document.getElementById('power').hidden")

@@ -1,10 +1,12 @@
 import base64
+from dataclasses import replace
 
 import pytest
 
 from ecg_edge.benchmarks.measuring.chromium import BrowserError
+from ecg_edge.device.lead_block import Note
 from ecg_edge.firmware_bridge.lead_names import LEADS
-from tests.support.monitor_scene import NEEDS_BROWSER
+from tests.support.monitor_scene import NEEDS_BROWSER, make_status
 
 pytestmark = NEEDS_BROWSER
 
@@ -196,3 +198,79 @@ def test_the_page_is_a4_with_the_warning_and_every_lead(scene, tmp_path):
         return n; })()"""
     )
     assert orange > 2000  # the reconstructed strips are drawn
+
+
+def status(scene, **more):
+    scene.sink.status(make_status(**more))
+
+
+def figures(scene):
+    st = "[...document.querySelectorAll('.label .st')].map((n) => n.textContent).join('')"
+    return scene.text("hr"), scene.js(st), scene.text("off")
+
+
+def test_a_frozen_screen_shows_the_figures_of_its_own_time(scene):
+    scene.start()
+    scene.feed(2)
+    scene.show()
+    status(scene, st_mv={"II": 0.11}, quality={"II": {"index": 0.9, "reason": ""}})
+    scene.browser.wait_for("document.getElementById('hr').textContent === '72'")
+    scene.browser.press(" ")
+    before = figures(scene)
+    assert "+0.11" in before[1]
+    scene.feed(3)
+    scene.sink.status(replace(make_status(st_mv={"II": -0.22}, lead_off=("LA",)), heart_rate_bpm=140.0))
+    scene.browser.wait_for("ecgMonitor.counts.V1 === 500")
+    scene.js("new Promise((done) => setTimeout(done, 50))")
+    assert figures(scene) == before
+    scene.js("ecgMonitor.setOption('layout', '6x2')")
+    assert figures(scene)[0] == before[0] and "+0.11" in figures(scene)[1]
+    scene.sink.status(replace(make_status(connected=False), heart_rate_bpm=None))
+    scene.browser.wait_for("ecgMonitor.state === 'source'")
+    assert figures(scene)[0] == "72" and "+0.11" in figures(scene)[1]
+    status(scene)
+    scene.browser.wait_for("ecgMonitor.state === 'frozen'")
+    scene.browser.press(" ")
+    scene.browser.wait_for("!document.querySelector('.label .st').textContent.includes('0.11')")
+
+
+def test_no_figure_outlives_the_device(scene):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    status(scene, st_mv={"II": 0.11}, quality={"II": {"index": 0.9, "reason": "mains"}})
+    scene.browser.wait_for("document.querySelector('.label .spoilt') !== null")
+    scene.sink.status(replace(make_status(connected=False), heart_rate_bpm=None))
+    scene.browser.wait_for("ecgMonitor.state === 'source'")
+    rate, st, off = figures(scene)
+    assert (rate, off) == ("––", "––") and "0.11" not in st and not scene.js("!!document.querySelector('.spoilt')")
+
+
+def test_electrodes_that_nobody_senses_are_not_called_on(scene):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    status(scene)
+    scene.browser.wait_for("document.getElementById('hr').textContent === '72'")
+    assert scene.text("off") == "not sensed" and not scene.js("!!document.querySelector('.electrode.on')")
+    status(scene, lead_off=("LA",))
+    scene.browser.wait_for("document.getElementById('off').textContent === 'LA'")
+
+
+def test_electrodes_that_are_sensed_and_on_are_none(scene):
+    scene.start(sensed=0b111)
+    scene.feed(1)
+    scene.show()
+    status(scene)
+    scene.browser.wait_for("document.getElementById('off').textContent === 'none'")
+    assert scene.js("document.querySelectorAll('.electrode.on').length") == 3
+
+
+def test_the_newest_event_is_never_cut_in_a_word(scene):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    scene.sink.note(Note("signal", 0, 0, "lead II is too noisy to reconstruct from " * 6))
+    scene.browser.wait_for("document.getElementById('last-event').textContent.includes('noisy')")
+    box = "document.querySelector('summary')"
+    assert scene.js(f"{box}.scrollWidth <= {box}.clientWidth")
