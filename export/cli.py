@@ -58,7 +58,7 @@ def _export(args: argparse.Namespace) -> int:
         emit_json(report)
     if not report["ok"]:
         raise BudgetError(
-            f"rejected; see {out / exporter.stem}.report.json",
+            f"rejected; see {out / exporter.stem}.rejected.json",
             "add --qat, train longer, or widen --budget knowingly; the files are kept as *.rejected",
         )
     best = next(f["path"] for f in reversed(report["files"]) if "-offline." not in f["path"])

@@ -119,8 +119,8 @@ def make(
     """Export one run.
 
     Files are written under temporary names; only if every check holds do they get their final ones.
-    Otherwise they are kept with the suffix ``.rejected``, and no file has the final name. Where an 8-bit file
-    breaks its budget, the body is fine-tuned for 8 bits if that is allowed; where that is not enough, the
+    Otherwise they are kept with the suffix ``.rejected``, and what an earlier export left is not touched. Where an
+    8-bit file breaks its budget, the body is fine-tuned for 8 bits if that is allowed; where that is not enough, the
     convolutions whose 8 bits cost most are kept in float, one more at a time.
 
     Parameters
@@ -143,13 +143,11 @@ def make(
     Returns
     -------
     dict
-        The report, also written to ``<stem>.report.json``.
+        The report, also written to ``<stem>.report.json``, or ``<stem>.rejected.json`` where a check fails.
     """
     needed = any(t.precision == "int8" for t in targets)
     made = {"set": "PTB-XL, training folds", "records": len(calibration), "ecg_id": calibration.ids}
     parts = {t: out / f"{t.file_name(exporter.stem)}.part" for t in targets}
-    for t in targets:
-        (out / t.file_name(exporter.stem)).unlink(missing_ok=True)
     examined = cases(exporter.spec, validation)
     quant, found = None, list[EightBitCost]()
     x = calibration_inputs(exporter.spec, calibration)
@@ -236,5 +234,7 @@ def _report(proof: _Proof, out: Path, ok: bool, files: list[tuple[Path, int, str
         "float_convolutions": sorted(proof.quant.float_convs) if proof.quant else [],
         "fine_tuning": _tuning(proof.exporter),
     }
-    (out / f"{proof.exporter.stem}.report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (out / f"{proof.exporter.stem}.{'report' if ok else 'rejected'}.json").write_text(
+        json.dumps(report, indent=2) + "\n"
+    )
     return report

@@ -50,7 +50,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
 def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
     out = Path(a.out)
     model = _model(a)
-    earlier = _earlier(out, a.patient)
+    earlier = _earlier(out, a.patient, a.force)
     fs = None if a.fs is None else _rate(a.fs)
     if not a.reference and not a.live:
         raise UsageError("nothing to calibrate with", "give --reference REC12, or --live SOURCE")
@@ -77,6 +77,10 @@ def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
         flags += [f"{name}: {_UNLIKE} what {out} held" for name, is_so in zip(names, unlike_it, strict=True) if is_so]
     found = fit(model.spec, designs)
     refuse_harm(model, found)
+    if not a.force and (strange := [flag for flag in flags if _UNLIKE in flag]):
+        raise CalibrationError(
+            f"doubtful, nothing written: {'; '.join(strange)}", "check the references, or say --force"
+        )
     c = make(model, found, a.patient, tuple(names), datetime.now(timezone.utc))
     write_calibration(out, c)
     return {
@@ -100,13 +104,17 @@ def _model(a: argparse.Namespace) -> Model:
     return model
 
 
-def _earlier(out: Path, patient: str) -> Calibration | None:
-    """The calibration that is to be replaced, if there is one that can be read."""
+def _earlier(out: Path, patient: str, force: bool) -> Calibration | None:
+    """The calibration that is to be replaced, if there is one; what is no calibration is replaced by force alone."""
     if not out.exists():
         return None
     try:
         found = read_calibration(out)
     except CalibrationError as e:
+        if not force:
+            raise CalibrationError(
+                f"{out} is there and is no calibration: {e.message}", "choose another --out, or say --force"
+            ) from e
         hint(f"{out} is replaced unread: {e.message}")
         return None
     if found.patient != patient:

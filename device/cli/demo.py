@@ -57,6 +57,7 @@ def _demo(a: argparse.Namespace) -> Summary:
             fallback="none",
             reconnect=False,
             calibration=str(file) if a.calibrated else None,
+            calibration_later=True,
             patient=_PATIENT if a.calibrated else None,
             placement="same",
         )

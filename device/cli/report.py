@@ -26,6 +26,8 @@ def report(arguments: argparse.Namespace) -> int:
         if out.suffix not in report_page.SUFFIXES:
             raise UsageError(f"--out {out} is no page", "name a .pdf or .png file")
         page = report_page.Page(read_stored(a.record, start, start + wanted), a.patient or "", a.speed, a.gain)
+        if out.exists() and not a.force:
+            raise UsageError(f"{out} is there already", "choose another --out, or say --force")
         page.save(out)
     except EcgEdgeError as e:
         if a.json:

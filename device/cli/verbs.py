@@ -95,6 +95,7 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=float, metavar="S", help="second at which the page begins (default: the last ten)")
     parser.add_argument("--out", metavar="FILE", help="PDF or PNG file (default: a PDF beside the record)")
     parser.add_argument("--patient", metavar="ID", help="for the head of the page (default: the recording's)")
+    parser.add_argument("--force", action="store_true", help="replace the file where it is there")
     parser.add_argument("--speed", type=int, choices=(25, 50), default=25, help="mm/s (default: 25)")
     parser.add_argument("--gain", type=int, choices=(5, 10, 20), default=10, help="mm/mV (default: 10)")
     _output(parser)
@@ -178,6 +179,9 @@ def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patient", metavar="ID", required=True, help="whose references they are")
     parser.add_argument("--out", metavar="FILE", required=True, help="the calibration file")
     parser.add_argument("--fs", metavar="HZ", help="rate of a CSV file without a column of times")
+    parser.add_argument(
+        "--force", action="store_true", help="write though a reference is doubtful, or replace what is no calibration"
+    )
     _settings(parser, "mains")
     _output(parser)
 

@@ -29,7 +29,7 @@ from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.decoder import Decoder
-from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.errors import CalibrationError, UsageError
 from ecg_edge.firmware_bridge.lead_names import parse_channels
 
 OLD_DAYS = 180
@@ -124,6 +124,10 @@ def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:
     if not options.calibration:
         return None
     path = Path(options.calibration)
+    if not path.exists() and not options.calibration_later:
+        raise CalibrationError(
+            f"there is no calibration {path}", "check the name, or wait for it while running: --calibration-later"
+        )
     found = CalibrationWatch(path, options.patient, options.placement)
     if not found.label:
         hint(f"{path} is not there yet: the model's own head is used until it is")

@@ -159,6 +159,9 @@ class Options:
         "any-int8", "--fallback", "fallback", "any-lead model for when leads are lost (%(default)s; none)", metavar="M")
     calibration: str | None = _setting(
         None, "--calibration", "calibration", "a person's calibration (ecg-edge calibrate)", metavar="FILE")
+    calibration_later: bool = _setting(
+        False, "--calibration-later", "calibration_later", "wait for the file of --calibration if it is not there yet",
+        SWITCH)
     patient: str | None = _setting(
         None, "--patient", "patient", "who wears the device; another's calibration is refused", metavar="ID")
     placement: str = _setting(

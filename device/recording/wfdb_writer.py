@@ -17,13 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.recording.safe_files import AppendFile, disk_errors, replace_file
-from ecg_edge.firmware_bridge.console import one_line, one_word
+from ecg_edge.firmware_bridge.console import at_words, one_line, one_word
 from ecg_edge.firmware_bridge.errors import RecordingError
 
 _SKIP, _AUX, _QUALITY = 59, 63, 14
 # Signal quality ("~"): every note is of that kind; plain notes at sample 0 are taken for definitions.
 _DURABLE_EVERY = 10
 _SKIP_ROWS = 65536
+_NOTE_BYTES = 255
+OWN = "recorded by ecg-edge"
+"""Comment of our own headers."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class WfdbWriter:
         self._signals, self._fmt = tuple(signals), fmt
         self._name, self._started = name, started
         self._fs = float(fs)
-        self._comments = [one_line(c) for c in comments]
+        self._comments = [one_line(c) for c in comments if c != OWN]
         self.invalid = -(1 << (fmt - 1))
         self.n_samples = 0
         self._first = np.zeros(len(signals), np.int64)
@@ -142,7 +145,7 @@ class WfdbWriter:
     def annotate(self, sample: int, text: str) -> None:
         """Add a note at a sample of this record; notes come in order of time."""
         sample = max(sample, self._noted_at)
-        body = one_line(text).encode()[:255].decode("utf-8", "ignore").encode()
+        body = _note_text(text)
         aux = struct.pack("<BB", len(body), _AUX << 2) + body + b"\0" * (len(body) % 2)
         step = sample - self._noted_at
         note = _word(_QUALITY, step) if step < 1024 else _skip(step) + _word(_QUALITY, 0)
@@ -176,11 +179,13 @@ class WfdbWriter:
                 f"{self._name}.dat {self._fmt} {s.gain!r}({s.baseline})/{one_word(s.unit)} {s.bits} 0 "
                 f"{self._first[k]} {checksum} 0 {one_line(s.description)}"
             )
-        return "\n".join(lines + [f"# {c}" for c in self._comments]) + "\n"
+        return "\n".join(lines + [f"# {c}" for c in (OWN, *self._comments)]) + "\n"
 
 
 def recover_record(header: Path) -> int:
     """Make a record's header count exactly the whole samples its file holds.
+
+    Works on our own records alone; a header that fits is not touched. What is changed is kept as ``NAME.hea.before``.
 
     Parameters
     ----------
@@ -199,8 +204,10 @@ def recover_record(header: Path) -> int:
     """
     data = header.with_suffix(".dat")
     with disk_errors(header):
-        lines = header.read_text("utf-8").splitlines()
+        before = header.read_text("utf-8", "replace")
+        lines = before.splitlines()
         size = data.stat().st_size
+    _refuse_foreign(header, lines)
     try:
         record = lines[0].split()
         n_signals, width = int(record[1]), int(lines[1].split()[1]) // 8
@@ -211,8 +218,37 @@ def recover_record(header: Path) -> int:
             lines[1 + k] = " ".join(signal)
     except (IndexError, ValueError, ZeroDivisionError) as e:
         raise RecordingError(f"{header} is no header written by ecg-edge: {e!r}", "give the .hea file of a run") from e
-    replace_file(header, "\n".join([" ".join(record), *lines[1:]]) + "\n")
+    fresh = "\n".join([" ".join(record), *lines[1:]]) + "\n"
+    if fresh != before:
+        _keep(header)
+        replace_file(header, fresh)
     return int(record[3])
+
+
+def _refuse_foreign(header: Path, lines: list[str]) -> None:
+    """Refuse a header that `WfdbWriter` did not write: its layout may be another."""
+    signals = [line.split() for line in lines[1:] if not line.startswith("#")]
+    comments = [line.lstrip("# ") for line in lines if line.startswith("#")]
+    name = f"{header.stem}.dat"
+    before = any(c.startswith("source: ") for c in comments) and any(
+        c.startswith(("device: ", "reconstructed leads are estimates")) for c in comments
+    )  # records of earlier versions
+    ours = OWN in comments or before
+    alike = bool(signals) and all(len(s) > 8 and s[0] == name and s[1] in ("16", "24", "32") for s in signals)
+    counted = lines[0].split()[1:2] == [str(len(signals))] if lines else False
+    if not (ours and alike and counted and len({s[1] for s in signals}) == 1):
+        raise RecordingError(
+            f"{header} is no header written by ecg-edge: nothing was changed", "give the .hea file of a run"
+        )
+
+
+def _keep(file: Path) -> None:
+    """Copy a file beside itself, under a name that is free."""
+    k = 1
+    while (copy := file.with_name(f"{file.name}.before{k if k > 1 else ''}")).exists():
+        k += 1
+    with disk_errors(copy):
+        copy.write_bytes(file.read_bytes())
 
 
 def _pack(x: npt.NDArray[np.int64], fmt: int) -> bytes:
@@ -225,6 +261,14 @@ def _checksum(data: Path, column: int, n_signals: int, width: int, n: int) -> in
     octets = np.memmap(data, np.uint8, "r", shape=(n, n_signals, width)) if n else np.zeros((0, n_signals, width))
     low, high = (int(octets[:, column, k].sum(dtype=np.int64)) for k in (0, 1))
     return (low + (high << 8) + 0x8000) % 0x10000 - 0x8000
+
+
+def _note_text(text: str) -> bytes:
+    """A note holds 255 bytes; a longer one is cut between words."""
+    width, line = _NOTE_BYTES, one_line(text)
+    while len(body := at_words(line, width).encode()) > _NOTE_BYTES:
+        width -= 1
+    return body
 
 
 def _word(code: int, step: int) -> bytes:

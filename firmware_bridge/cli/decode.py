@@ -29,6 +29,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the captured bytes; - reads standard input")
     parser.add_argument("--as", dest="device", default="auto", metavar="DEVICE", help="the device, or auto")
     parser.add_argument("--out", metavar="FILE", help="write x.npz or x.csv: index, counts, mv (npz: leads, fs)")
+    parser.add_argument("--force", action="store_true", help="replace the file of --out where it is there")
     parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, where the stream does not carry it")
     parser.add_argument("--leads", metavar="I,II", help="lead of each channel, in channel order")
     parser.add_argument("--fs", metavar="HZ", help="sampling rate, where the device runs at another than its usual one")
@@ -40,11 +41,14 @@ def _run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+    from ecg_edge.firmware_bridge.errors import UsageError
     from ecg_edge.firmware_bridge.lead_names import parse_channels
     from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, document, read_bytes, read_times, save
     from ecg_edge.firmware_bridge.ports.identify import identify
     from ecg_edge.firmware_bridge.recordings.known_files import refuse_files
 
+    if arguments.out and Path(arguments.out).exists() and not arguments.force:
+        raise UsageError(f"{arguments.out} is there already", "choose another --out, or say --force")
     data = sys.stdin.buffer.read() if arguments.file == "-" else read_bytes(Path(arguments.file))
     if arguments.device == "auto":
         refuse_files(data)

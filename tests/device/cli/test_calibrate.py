@@ -87,10 +87,32 @@ def test_a_reference_of_another_person_among_several_is_flagged(tmp_path, refere
     turned = SyntheticHeart(250, seed=3).read(3000)
     turned[:, 6:] = -turned[:, 6:]  # another chest altogether
     other = write_csv(tmp_path / "other.csv", turned)
-    assert calibrate(tmp_path / "q.calibration", *mine, other) == 0
+    before = (tmp_path / "p.calibration").read_bytes()
+    assert calibrate(tmp_path / "q.calibration", *mine, other) == 1
+    assert "another person" in json.loads(capsys.readouterr().out)["error"]
+    assert calibrate(tmp_path / "p.calibration", other) == 1  # beside what is known already
+    doc = json.loads(capsys.readouterr().out)
+    assert "p.calibration held" in doc["error"] and "--force" in doc["fix"]
+    assert not (tmp_path / "q.calibration").exists() and (tmp_path / "p.calibration").read_bytes() == before
+    assert calibrate(tmp_path / "q.calibration", *mine, other, more=("--force",)) == 0
     assert any(f.startswith("other: another person") for f in json.loads(capsys.readouterr().out)["flags"])
-    assert calibrate(tmp_path / "p.calibration", other) == 0  # beside what is known already
-    assert any("p.calibration held" in f for f in json.loads(capsys.readouterr().out)["flags"])
+    assert calibrate(tmp_path / "p.calibration", other, more=("--force",)) == 0
+    assert (tmp_path / "p.calibration").read_bytes() != before
+
+
+def test_a_file_that_is_no_calibration_is_not_replaced_unasked(tmp_path, reference, capsys):
+    out = tmp_path / "reference.hea"
+    out.write_text("mine")
+    assert calibrate(out, reference(3)) == 1 and out.read_text() == "mine"
+    assert "--force" in capsys.readouterr().out
+    assert calibrate(out, reference(3), more=("--force",)) == 0 and read_calibration(out).patient
+
+
+def test_a_calibration_that_is_not_there_is_refused_unless_it_is_waited_for(tmp_path, capsys):
+    run = ["run", "synthetic:", "--fast", "--seconds", "1", "--model", "i-ii-int8", "--json"]
+    assert main([*run, "--calibration", str(tmp_path / "typo")]) == 1
+    assert "--calibration-later" in json.loads(capsys.readouterr().out)["fix"]
+    assert main([*run, "--calibration", str(tmp_path / "typo"), "--calibration-later"]) == 0
 
 
 def test_another_patients_file_is_not_overwritten(tmp_path, reference, capsys):
@@ -100,7 +122,8 @@ def test_another_patients_file_is_not_overwritten(tmp_path, reference, capsys):
     assert calibrate(out, reference(3), patient="q") == 1
     assert "of patient p, not q" in capsys.readouterr().err and out.read_bytes() == before
     out.write_text("{}")
-    assert calibrate(out, reference(3), patient="q") == 0
+    assert calibrate(out, reference(3), patient="q") == 1 and out.read_text() == "{}"
+    assert calibrate(out, reference(3), patient="q", more=("--force",)) == 0
     assert "replaced unread" in capsys.readouterr().err
 
 

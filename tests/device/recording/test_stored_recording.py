@@ -107,6 +107,10 @@ def test_a_page_at_true_scale(recording, tmp_path, capsys):
     assert main(["report", recording, "--out", str(tmp_path / "page.png")]) == 0
     assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()
+    assert main(["report", recording, "--out", str(out)]) == 2 and out.read_bytes() == data
+    assert "--force" in capsys.readouterr().err
+    assert main(["report", recording, "--out", str(out), "--force"]) == 0
+    capsys.readouterr()
     assert main(["report", recording, "--out", str(tmp_path / "page.doc")]) == 2
     assert main(["report", recording, "--out", str(out), "--at", "99"]) == 2
     assert "outside" in capsys.readouterr().err

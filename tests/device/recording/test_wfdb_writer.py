@@ -64,7 +64,7 @@ def test_header_says_when_how_fast_and_what(tmp_path):
     w.close()
     h = wfdb.rdheader(str(w.path))
     assert (h.fs, h.sig_len, h.base_datetime) == (10050.25, 3, STARTED.replace(tzinfo=None))
-    assert h.sig_name == ["lead 0", "lead 1"] and h.comments == ["a: b", "evil line"]
+    assert h.sig_name == ["lead 0", "lead 1"] and h.comments == ["recorded by ecg-edge", "a: b", "evil line"]
     assert h.units == ["mV", "mV"]
 
 
@@ -139,6 +139,48 @@ def test_recovering_what_is_not_ours_is_refused(tmp_path):
         recover_record(tmp_path / "x.hea")
     with pytest.raises(RecordingError, match=r"y\.hea"):
         recover_record(tmp_path / "y.hea")
+
+
+FOREIGN = {
+    "118e06": "118e06 1 360 650000\n118e06.dat 212 200(1024)/mV 12 0 1024 1 0 MLII\n",
+    "packed": "packed 1 250 5\npacked.dat 311 200(0)/mV 10 0 0 0 0 I\n# source: x\n# device: y\n",
+    "frames": "frames 1 50 5\nframes.dat 16x5 200(0)/mV 16 0 0 0 0 I\n# source: x\n# device: y\n",
+    "plain": "plain 1 250 2\nplain.dat 16 200(0)/mV 16 0 0 0 0 I\n",
+    "other": "other 1 250 2\nthis.dat 16 200(0)/mV 16 0 0 0 0 I\n# recorded by ecg-edge\n",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_record_of_others_is_left_alone(tmp_path, name):
+    header = tmp_path / f"{name}.hea"
+    header.write_text(FOREIGN[name])
+    header.with_suffix(".dat").write_bytes(bytes(1234))
+    with pytest.raises(RecordingError, match="nothing was changed"):
+        recover_record(header)
+    assert header.read_text() == FOREIGN[name] and len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_fits_is_not_touched_and_what_is_changed_is_kept(tmp_path):
+    w = writer(tmp_path, comments=("source: x",))
+    w.append(np.arange(40).reshape(20, 2), np.ones((20, 2), bool))
+    w.close()
+    header = w.path.with_suffix(".hea")
+    whole = header.read_text()
+    assert recover_record(header) == 20 and header.read_text() == whole
+    assert not list(tmp_path.glob("*.before*"))
+    for k, size in ((1, 60), (2, 40)):
+        os.truncate(w.path.with_suffix(".dat"), size)
+        last = header.read_text()
+        assert recover_record(header) == size // 4
+        assert (tmp_path / f"r.hea.before{k if k > 1 else ''}").read_text() == last
+
+
+def test_a_long_note_is_cut_between_words(tmp_path):
+    w = writer(tmp_path)
+    w.annotate(0, "Überlänge " * 40)
+    w.close()
+    ((_, text),) = [(at, text) for at, text in read_notes(w.path.with_suffix(".atr"))]
+    assert text.endswith("Überlänge…") and len(text.encode()) <= 255
 
 
 def test_an_existing_record_is_never_overwritten(tmp_path):

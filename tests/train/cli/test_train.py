@@ -127,10 +127,10 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
     with pytest.raises(BudgetError, match="rejected") as caught:
         call(EXPORT, *args)
     assert caught.value.exit_code == 3
-    assert not list(tmp_path.glob("*.onnx"))
+    assert {p.name: p.read_bytes() for p in tmp_path.glob("*.onnx")} == {"i-ii-int8.onnx": b"an older file"}
     kinds = ("int8.onnx", "fp32.onnx", "int8.tflite", "fp32.tflite")
     assert {p.name for p in tmp_path.glob("*.rejected")} == {f"i-ii-{kind}.rejected" for kind in kinds}
-    report = json.loads((tmp_path / "i-ii.report.json").read_text())
+    report = json.loads((tmp_path / "i-ii.rejected.json").read_text())
     assert not report["ok"]
     assert any(not c["ok"] and c["name"].startswith("ONNX int8 V") for c in report["checks"])
     said = capsys.readouterr().err
@@ -158,3 +158,10 @@ def test_things_that_are_not_runs_or_data(run: Path, tmp_path: Path, ptbxl: Path
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="no checkpoint"):
         call(EVALUATE, str(tmp_path), "--data", str(ptbxl))
+
+
+@pytest.mark.parametrize("leads", ["1,2", "I,X", "II,II"])
+def test_leads_that_are_none_are_refused_with_the_right_fix(leads: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--leads") as caught:
+        call(TRAIN, "--leads", leads, "--out", str(tmp_path / "run"))
+    assert "--leads I,II" in caught.value.fix and "24,32" not in caught.value.fix
