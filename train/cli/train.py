@@ -79,9 +79,24 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     gpu.configure_plan(parser)
 
 
+def _check_leads(text: str) -> None:
+    """Refuse what is no lead before torch is loaded."""
+    from ecg_edge.firmware_bridge.lead_names import LEADS, parse_channels
+
+    try:
+        if text not in ("any", "any-electrode"):
+            parse_channels(text)
+    except UsageError as e:
+        raise UsageError(
+            f"--leads {text}: {e.message}", f"name them: --leads I,II (of {', '.join(LEADS)}), or any"
+        ) from e
+
+
 def _train(args: argparse.Namespace) -> int:
     if args.plan:
         return gpu.train_plan(args)
+    if args.leads:
+        _check_leads(args.leads)
     torch_verb(args.threads)
     if args.workers is not None and args.workers < 0:
         raise UsageError(f"--workers {args.workers} is negative", "give 0 to draw in the same process")

@@ -116,7 +116,12 @@ def open_dataset(text: str) -> Dataset:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise DataFolderError(f"{root} is not a folder", f"give DIR or KIND:DIR, KIND one of {', '.join(KINDS)}")
-    kind = kind or recognise(root)
+    found = recognise(root)
+    if kind and found not in ("wfdb", kind) and not {kind, found} <= set(_PTBXL_RATES) and kind != "field":
+        raise DataFolderError(
+            f"{root} holds {found}, not {kind}", f"name the folder of {kind}, or say what it is: --data {found}:{root}"
+        )
+    kind = kind or found
     records = KINDS[kind](root)
     if not records:
         raise DataFolderError(f"no record found below {root}", "a record is a .hea file with its signal file beside it")

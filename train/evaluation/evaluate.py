@@ -13,7 +13,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import MissingExtraError
 from ecg_edge.train.data.datasets import Dataset
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared, prepare
-from ecg_edge.train.data.ptbxl import TEST_FOLD
+from ecg_edge.train.data.ptbxl import TEST_FOLD, TRAIN_FOLDS, read_database
 from ecg_edge.train.evaluation import beat_metrics as beats
 from ecg_edge.train.evaluation import scoring
 from ecg_edge.train.evaluation.bootstrap import RESAMPLES, Bootstrap
@@ -133,9 +133,19 @@ def _what(subject: Subject, data: Prepared, root: Path | Dataset, fold: int) -> 
         "data": root.kind if isinstance(root, Dataset) else "ptb-xl",
         "fold": fold if folds else None,
         "patients": len({p for p in data.patients if p}),
+        "patients_in_training": _seen_before(data, root, fold),
         "scored_from_s": SCORED_FROM_S,
         "excluded": {str(k): v for k, v in data.excluded.items()},
     }
+
+
+def _seen_before(data: Prepared, root: Path | Dataset, fold: int) -> int:
+    """Patients of the fold that the training folds hold too."""
+    if fold in TRAIN_FOLDS:
+        return 0
+    entries = root.records if isinstance(root, Dataset) else read_database(root)
+    trained = {e.patient for e in entries if e.fold in TRAIN_FOLDS and e.patient}
+    return len(trained & set(data.patients))
 
 
 def _groups(got: Measurements, data: Prepared, resamples: int, seed: int) -> dict[str, Any]:

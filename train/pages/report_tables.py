@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ecg_edge.train.data.ptbxl import TEST_FOLD, VALIDATION_FOLD
 from ecg_edge.train.pages.tables import Table, number, percent, with_interval
 
 Doc = dict[str, Any]
@@ -24,8 +25,24 @@ def headline(doc: Doc) -> str:
     return (
         f"{doc['model']}: {doc['records']} records of {where}, {patients}; {doc['how']}; "
         f"inputs {', '.join(doc['inputs'])}; hidden leads only, from {doc['scored_from_s']} s on; "
-        f"{len(doc['excluded'])} records left out. {brackets}"
+        f"{len(doc['excluded'])} records left out. {brackets}{''.join(f' {said}' for said in remarks(doc))}"
     )
+
+
+def remarks(doc: Doc) -> list[str]:
+    """What keeps the figures from being what they look like: the fold, patients seen before, a better baseline."""
+    said = []
+    if doc["fold"] == TEST_FOLD:
+        said.append("This is the test fold: do not choose anything by these figures.")
+    elif doc["fold"] is not None and doc["fold"] != VALIDATION_FOLD:
+        said.append(f"**Fold {doc['fold']} is a training fold: a network trained on it knows these records.**")
+    if n := doc.get("patients_in_training", 0):
+        said.append(f"**Patients of this fold that training folds hold too: {n}.**")
+    own = doc["mean"]["rmse_mv"]
+    better = [name for name, table in doc["baselines"].items() if not own < table["mean"]["rmse_mv"]]
+    if better:
+        said.append(f"**Worse than {' and '.join(better)}: this network gains nothing.**")
+    return said
 
 
 def footnotes(doc: Doc) -> list[str]:

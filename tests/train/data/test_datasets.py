@@ -141,3 +141,15 @@ def test_ptb_records_at_1000_hz_with_fifteen_leads(real_data: Path) -> None:
     assert len({r.patient for r in data.records}) == 1
     got = prepare(data, (10,), ConditioningSpec())
     assert got.x.shape[1:] == (1000, 8) and len(got) >= 10 and not got.excluded
+
+
+def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    write(folder, "a", truth(), list(LEADS))
+    (folder / "ptbxl_database.csv").write_text("ecg_id\n")
+    for kind in ("ptbdb", "wfdb", "cinc", "ludb"):
+        with pytest.raises(DataFolderError, match=f"holds ptb-xl, not {kind}") as caught:
+            open_dataset(f"{kind}:{folder}")
+        assert f"ptb-xl:{folder}" in caught.value.fix
+    (folder / "ptbxl_database.csv").unlink()
+    assert open_dataset(f"wfdb:{folder}").kind == "wfdb"
