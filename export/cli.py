@@ -62,7 +62,8 @@ def _export(args: argparse.Namespace) -> int:
             "add --qat, train longer, or widen --budget knowingly; the files are kept as *.rejected",
         )
     best = next(f["path"] for f in reversed(report["files"]) if "-offline." not in f["path"])
-    hint(f"next: ecg-edge evaluate {best}   or   ecg-edge run --model {best}")
+    data = f" --data {args.data}" if args.data else ""
+    hint(f"next: ecg-edge evaluate {best}{data}   or   ecg-edge run --model {best}")
     return 0
 
 

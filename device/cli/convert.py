@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from ecg_edge.device.recording.edf_writer import (
@@ -41,5 +42,5 @@ def convert(arguments: argparse.Namespace) -> int:
         )
     else:
         say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {len(stored.notes)} notes")
-    hint(f"next: open {out} in any EDF+ reader, or print a page: ecg-edge report {record_name(a.record)}")
+    hint(f"next: open {out} in any EDF+ reader, or print a page: ecg-edge report {shlex.quote(record_name(a.record))}")
     return 0

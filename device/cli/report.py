@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from ecg_edge.device.recording import ecg_page as report_page
@@ -37,5 +38,5 @@ def report(arguments: argparse.Namespace) -> int:
         emit_json({"out": str(out), "from_s": start / float(fs), "exit": 0})
     else:
         say(f"{out}: from {start / float(fs):.1f} s, {a.speed} mm/s, {a.gain} mm/mV")
-    hint(f"next: ecg-edge convert {record_name(a.record)}")
+    hint(f"next: ecg-edge convert {shlex.quote(record_name(a.record))}")
     return 0

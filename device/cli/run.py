@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
+_HOW = ("device", "model", "leads", "gain", "baud", "mains")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge run`` says; return the exit status."""
@@ -27,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError("--config says what is run", "leave SOURCE and --tui out")
         return _gateway(a)
     options = Options(**{name: getattr(a, name) for name, about, _ in settings() if about.flag})
-    return report(lambda: execute(options, SystemClock(), threading.Event()), a.json, quiet=a.jsonl)
+    work = lambda: execute(options, SystemClock(), threading.Event())  # noqa: E731
+    return report(work, a.json, lambda summary: _next(summary, _same(options)), quiet=a.jsonl)
 
 
 def replay(arguments: argparse.Namespace) -> int:
@@ -39,9 +43,7 @@ def replay(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
-def report(
-    work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str] | None = None, quiet: bool = False
-) -> int:
+def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary], str], quiet: bool = False) -> int:
     """Do the work, show its summary on stdout (unless `quiet`) and its error and the next step on stderr."""
     try:
         summary = work()
@@ -55,7 +57,7 @@ def report(
         say(_text(summary.to_dict()))
     if summary.error:
         hint(f"ecg-edge: {summary.error}")
-    hint(f"next: {(follow or _next)(summary)}")
+    hint(f"next: {follow(summary)}")
     return summary.exit_code
 
 
@@ -84,14 +86,27 @@ def _gateway(a: argparse.Namespace) -> int:
     return max((d["exit"] for d in docs.values()), default=0)
 
 
-def _next(summary: Summary) -> str:
+def _same(options: Options) -> str:
+    """Flags that say how the source is read and by which model, for a command that is to do the same."""
+    given = [(about.flag, getattr(options, name)) for name, about, default in settings()
+             if name in _HOW and getattr(options, name) != default]  # fmt: skip
+    return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in given)
+
+
+def _next(summary: Summary, same: str) -> str:
     if isinstance(summary.error, UsageError):
         return "ecg-edge run -h"
     if summary.error:
         return "ecg-edge doctor"
     if summary.recording:
-        return f"ecg-edge run replay:{summary.recording}_measured --monitor"
-    return f"ecg-edge run {summary.source} --out recordings"
+        return f"ecg-edge run {shlex.quote(f'replay:{summary.recording}_measured')} --monitor{_model_of(same)}"
+    return f"ecg-edge run {shlex.quote(summary.source)}{same} --out recordings"
+
+
+def _model_of(same: str) -> str:
+    """Of these flags the model alone: a recording says the rest itself."""
+    words = shlex.split(same)
+    return f" --model {shlex.quote(words[words.index('--model') + 1])}" if "--model" in words else ""
 
 
 def _text(d: dict[str, Any]) -> str:

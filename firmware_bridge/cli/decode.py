@@ -69,7 +69,9 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.write(_text(result))
     if not arguments.out:
-        hint(f"next: ecg-edge decode --as {device.name} {arguments.file} --out samples.npz")
+        given = (("--leads", arguments.leads), ("--gain", arguments.gain), ("--fs", arguments.fs))
+        same = "".join(f" {flag} {value}" for flag, value in given if value is not None)
+        hint(f"next: ecg-edge decode --as {device.name} {arguments.file}{same} --out samples.npz")
     return 0
 
 

@@ -68,7 +68,8 @@ def _evaluate(args: argparse.Namespace) -> int:
             hint(f"wrote {path}")
     if args.json:
         emit_json(evaluation.doc)
-    hint("next: ecg-edge run --monitor   (the same model, live)")
+    what = f"export {args.model} --int8" if Path(args.model).is_dir() else f"run --model {args.model} --monitor"
+    hint(f"next: ecg-edge {what}")
     return 0
 
 

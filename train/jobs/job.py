@@ -140,10 +140,12 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     if not zero:
         return 0
     _measure(run, *parts)
+    data = f" --data {job.data}" if job.data else ""
+    export = f"ecg-edge export {run.path} --int8{data}"
     if recipe.net.any_lead:
-        log.say(f"next: ecg-edge export {run.path} --int8   or   ecg-edge train --leads I,II --init {run.path}")
+        log.say(f"next: {export}   or   ecg-edge train --leads I,II --init {run.path}{data}")
     else:
-        log.say(f"next: ecg-edge evaluate {run.path}   or   ecg-edge export {run.path} --int8")
+        log.say(f"next: ecg-edge evaluate {run.path}{data}   or   {export}")
     return 0
 
 
