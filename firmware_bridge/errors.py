@@ -82,6 +82,22 @@ class NotAnEcgStreamError(EcgEdgeError):
     """Bytes arrive (or none do), but no decoder recognises an ECG stream in them."""
 
 
+class AmbiguousStreamError(NotAnEcgStreamError):
+    """More than one decoder recognises the bytes equally well.
+
+    Parameters
+    ----------
+    message, fix : str
+        See `EcgEdgeError`.
+    names : tuple of str
+        The devices that fit.
+    """
+
+    def __init__(self, message: str, fix: str, names: tuple[str, ...]) -> None:
+        super().__init__(message, fix)
+        self.names = names
+
+
 class ProtocolVersionError(EcgEdgeError):
     """The device speaks a major protocol version this build does not know."""
 

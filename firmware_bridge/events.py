@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
+from ecg_edge.firmware_bridge.lead_names import SKIP
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Channel:
     offset : float
         Count at 0 mV.
     bits : int
-        Resolution of the converter; 0 where its rails are not known.
+        Width of the counts: they lie in ``0 … 2**bits - 1``, or with a sign in
+        ``-2**(bits - 1) … 2**(bits - 1) - 1``, and the ends are the converter's rails. 0 where they are not known.
     highpass_hz, lowpass_hz : float
         Band the device leaves (0: no filter of that kind).
     group_delay_s : float
@@ -37,6 +40,8 @@ class Channel:
         ``mV``; another unit for a channel that is no voltage, whose `lsb_mv` is NaN.
     lsb : float
         Of such a channel: `unit` per count.
+    per_count : float
+        What the device writes for one count: text with fractions is counted in finer steps than 1.
 
     Examples
     --------
@@ -57,6 +62,7 @@ class Channel:
     negative: str = ""
     unit: str = "mV"
     lsb: float = 0.0
+    per_count: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ class StreamInfo:
         Parameters
         ----------
         leads : tuple of str or None
-            Names in the order of the channels; None leaves them all as they are.
+            Names in the order of the channels, see `placed_leads`; None leaves them all as they are.
 
         Raises
         ------
@@ -127,15 +133,16 @@ class StreamInfo:
         """
         if not leads:
             return self
-        if len(leads) > len(self.channels):
+        names = placed_leads(leads, self.channels)
+        if len(names) < sum(lead != SKIP for lead in leads):
+            volts = [c.lead for c in self.channels if c.lsb_mv == c.lsb_mv]
             raise LeadMismatchError(
-                f"--leads names {len(leads)} channels, but the source has {len(self.channels)}",
-                "name the source's channels in their order; those left over are not used",
+                f"--leads names {len(leads)} channels, but the source has {len(volts)}: {', '.join(volts)}",
+                "name the source's channels in their order, - for one that is no lead; those left over are not used",
             )
-        named = tuple(replace(c, lead=lead) for c, lead in zip(self.channels, leads, strict=False))
         # A channel left over must not answer to a name that is now another's.
-        rest = tuple(replace(c, lead=f"ch{len(leads) + k + 1}") for k, c in enumerate(self.channels[len(leads) :]))
-        return replace(self, channels=named + rest)
+        rest = {k: f"ch{k + 1}" for k, c in enumerate(self.channels) if c.lsb_mv == c.lsb_mv or c.lead in leads} | names
+        return replace(self, channels=tuple(replace(c, lead=rest.get(k, c.lead)) for k, c in enumerate(self.channels)))
 
 
 @dataclass(frozen=True)
@@ -221,6 +228,18 @@ class Ack:
 
 
 Event = StreamInfo | SampleBlock | Gap | DeviceStatus | Ack
+
+
+def placed_leads(leads: Sequence[str], channels: Sequence[Channel]) -> dict[int, str]:
+    """Which channel each name of a list belongs to, by number; names too many are left out.
+
+    Names are counted among the channels that carry a voltage. A list that passes over every channel before
+    its last name that carries none, by `lead_names.SKIP`, is counted among all channels.
+    """
+    volts = [k for k, c in enumerate(channels) if c.lsb_mv == c.lsb_mv]
+    everywhere = len(leads) <= len(channels) and all(lead == SKIP or k in volts for k, lead in enumerate(leads))
+    places = range(len(leads)) if SKIP in leads and everywhere else volts
+    return {k: lead for k, lead in zip(places, leads, strict=False) if lead != SKIP}
 
 
 BACKLOG = "backlog full"

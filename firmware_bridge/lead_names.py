@@ -138,6 +138,10 @@ def lead_name(name: str) -> str:
     raise UsageError(f"unknown lead {name!r}", f"use one of {', '.join(LEADS)}")
 
 
+SKIP = "-"
+"""In a list of the leads of a source's channels: this one is none."""
+
+
 def parse_leads(text: str) -> tuple[str, ...]:
     """Parse ``"I,II"`` into canonical lead names, refusing duplicates and an empty list."""
     leads = tuple(lead_name(part) for part in text.replace("+", ",").split(",") if part.strip())
@@ -182,17 +186,29 @@ def channel_name(name: str) -> str:
     return f"{found[0]}-{found[1]}"
 
 
-def parse_channels(text: str) -> tuple[str, ...]:
+def parse_channels(text: str, skip: bool = False) -> tuple[str, ...]:
     """Parse ``"RA-V2,RA-V5"`` or ``"I,II"`` into canonical names, refusing duplicates and an empty list.
+
+    Parameters
+    ----------
+    text : str
+        Names separated by commas or ``+``.
+    skip : bool
+        Whether `SKIP` may stand for a channel that is no lead: ``"I,-,II"``.
 
     Raises
     ------
     UsageError
         A name is unknown, stands twice, or there is none.
     """
-    channels = tuple(channel_name(part) for part in text.replace("+", ",").split(",") if part.strip())
-    if not channels or len(set(channels)) != len(channels):
-        raise UsageError(f"bad channel list {text!r}", "name each channel once, separated by commas: RA-V2,RA-V5")
+    parts = [part.strip() for part in text.replace("+", ",").split(",") if part.strip()]
+    channels = tuple(SKIP if skip and part == SKIP else channel_name(part) for part in parts)
+    named = [channel for channel in channels if channel != SKIP]
+    if not named or len(set(named)) != len(named):
+        more = "; - skips a channel: I,-,II" if skip else ""
+        raise UsageError(
+            f"bad channel list {text!r}", f"name each channel once, separated by commas: RA-V2,RA-V5{more}"
+        )
     return channels
 
 

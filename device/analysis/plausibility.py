@@ -8,6 +8,7 @@ below 10 Hz.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,11 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.analysis.recent_rows import Tail
+from ecg_edge.firmware_bridge.events import Channel
 
 WINDOW_S = 4
 DOUBT_AFTER, NOISE_AFTER, TRUST_AFTER = 2, 6, 4
 """Verdicts in a row, one each second, that raise a doubt, call it noise, and settle it: a slow heart rests 5 s."""
 LARGE_MV, SMALL_MV = 20.0, 0.02
+_WHOLE_MV = 8.0
+"""Text of whole numbers over so wide a range holds a converter's counts, not millivolts."""
 _ONE_WAY = 0.97
 _WANDER_HZ = 0.4
 _TONE_HZ, _TONE, _PURE = 8.0, 0.9, 0.998
@@ -51,7 +55,7 @@ BEATLESS = ("counter", "tone", "noise")
 """In which no heart rate is found."""
 
 
-def doubt(x: Array, fs: float) -> Doubt | None:
+def doubt(x: Array, fs: float, as_text: bool = False) -> Doubt | None:
     """Judge some seconds of one lead.
 
     Parameters
@@ -60,6 +64,8 @@ def doubt(x: Array, fs: float) -> Doubt | None:
         In mV, some seconds, all valid.
     fs : float
         Rate in Hz.
+    as_text : bool
+        The device writes numbers that are taken for millivolts.
 
     Returns
     -------
@@ -69,6 +75,9 @@ def doubt(x: Array, fs: float) -> Doubt | None:
     size = _size(x, fs)
     if _is_counter(x):
         return Doubt("counter", f"rises or falls evenly by {_mv(float(np.ptp(x)))}: a counter or a clock, not an ECG")
+    if as_text and (x == np.rint(x)).all() and np.ptp(x) >= _WHOLE_MV:
+        span = f"{x.min():.0f} to {x.max():.0f}"
+        return Doubt("large", f"has whole numbers from {span}, which are not mV: give --gain, or scale in a file")
     if size < SMALL_MV:
         return Doubt("small", f"is {_mv(size)} high, too small for a heart: electrodes and unit?")
     power, hz = _spectrum(x, fs)
@@ -79,6 +88,10 @@ def doubt(x: Array, fs: float) -> Doubt | None:
     if _is_noise(x, power, hz):
         return Doubt("noise", "is noise without heartbeats")
     return None
+
+
+def _is_text_of_mv(channel: Channel) -> bool:
+    return channel.per_count != 1 and abs(channel.lsb_mv / channel.per_count - 1) < 1e-9
 
 
 def _mv(size: float) -> str:
@@ -133,6 +146,8 @@ class Plausibility:
         Native rate in Hz.
     n_leads : int
         Number of leads.
+    channels : sequence of Channel
+        The leads as the device describes them; empty where only their millivolts are known.
 
     Attributes
     ----------
@@ -140,8 +155,9 @@ class Plausibility:
         Of each lead, now.
     """
 
-    def __init__(self, fs: Fraction, n_leads: int) -> None:
+    def __init__(self, fs: Fraction, n_leads: int, channels: Sequence[Channel] = ()) -> None:
         self._fs, self._n = fs, n_leads
+        self._as_text = [_is_text_of_mv(c) for c in channels] or [False] * n_leads
         self._window = max(8, round(WINDOW_S * fs))
         self._recent = Tail(self._window, np.zeros((0, n_leads)))
         self._recent_ok = Tail(self._window, np.zeros((0, n_leads), np.bool_))
@@ -189,11 +205,14 @@ class Plausibility:
         mv, ok = self._recent.rows(), self._recent_ok.rows().all(axis=0)
         changed = []
         for k in np.flatnonzero(ok):
-            before, now = self.doubts[k], self._weigh(int(k), doubt(mv[:, k], float(self._fs)))
+            before, now = self.doubts[k], self._weigh(int(k), self._verdict(mv[:, k], int(k)))
             if (before and before.word) != (now and now.word):
                 self.doubts = (*self.doubts[:k], now, *self.doubts[k + 1 :])
                 changed.append((int(k), now))
         return changed
+
+    def _verdict(self, x: Array, k: int) -> Doubt | None:
+        return doubt(x, float(self._fs), self._as_text[k])
 
     def _weigh(self, k: int, verdict: Doubt | None) -> Doubt | None:
         self._bad[k] = self._bad[k] + 1 if verdict else 0

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.analysis.recent_rows import Tail
-from ecg_edge.firmware_bridge.events import Channel
+from ecg_edge.firmware_bridge.events import NO_VALUE, Channel
 
 FLAT_S = 2.0
 """So long the same count: no amplifier is so quiet between two beats."""
@@ -50,7 +50,8 @@ class FaultWatch:
     """Flags flat and clipped samples; the same however the stream is cut.
 
     A flat stretch is flagged from where it has lasted `FLAT_S`, a clipped one from its `CLIPPED`-th sample,
-    to its end.
+    to its end. A count at a rail is the last of the converter's range or one beyond. A count further out shows
+    that the range is described wrongly, and is not clipped.
 
     Parameters
     ----------
@@ -74,19 +75,33 @@ class FaultWatch:
         self.flat: BoolArray = np.zeros(n, np.bool_)
         self.clipped: BoolArray = np.zeros(n, np.bool_)
 
-    def feed(self, counts: npt.NDArray[np.int32]) -> tuple[BoolArray, BoolArray]:
-        """Take counts of shape (n_samples, n_channels); where they are flat, and where they are clipped."""
+    def feed(self, counts: npt.NDArray[np.int32], valid: BoolArray | None = None) -> tuple[BoolArray, BoolArray]:
+        """Take counts of shape (n_samples, n_channels); where they are flat, and where they are clipped.
+
+        Parameters
+        ----------
+        counts : ndarray of int32, shape (n_samples, n_channels)
+        valid : ndarray of bool, same shape, optional
+            Counts that are not valid say nothing, and are neither flat nor clipped; by default all are.
+        """
         x = counts.astype(np.int64)
-        if self._harmless(x):
+        valid = None if valid is None or valid.all() else valid
+        if valid is None and self._harmless(x):
             none = np.zeros(x.shape, np.bool_)
             return none, none
-        signed = np.logical_or.accumulate(np.concatenate([self._signed[None], x < 0]))[1:]
+        if valid is not None:
+            x = _held(x, valid, self._last)
+        # Devices that mark a missing sample by a count use one of these two.
+        negative = (x < 0) & (x != -1) & (x != NO_VALUE)
+        signed = np.logical_or.accumulate(np.concatenate([self._signed[None], negative]))[1:]
         low, high = np.where(signed, -self._half, 0), np.where(signed, self._half, 2 * self._half) - 1
         changed = np.diff(x, axis=0, prepend=self._last[None]) != 0
         same = _run(~changed, self._same)
-        rail = _run((x <= low) | (x >= high), self._rail)
+        rail = _run((np.abs(x - low + 0.5) < 1) | (np.abs(x - high - 0.5) < 1), self._rail)
         clipped = np.asarray(rail >= CLIPPED, np.bool_)
         flat = np.asarray((same >= self._flat_after) & ~clipped, np.bool_)
+        if valid is not None:
+            clipped, flat = clipped & valid, flat & valid
         if len(x):
             self._last, self._same, self._rail, self._signed = x[-1], same[-1], rail[-1], signed[-1]
             self.flat, self.clipped = flat[-1], clipped[-1]
@@ -110,6 +125,12 @@ class FaultWatch:
         self._last = x[-1]
         self.flat = self.clipped = self._none.astype(np.bool_)
         return True
+
+
+def _held(x: npt.NDArray[np.int64], valid: BoolArray, before: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Each column with the last valid value in place of what is not valid; `before` is that before the first row."""
+    rows = np.where(valid, np.arange(1, len(x) + 1)[:, None], 0)
+    return np.take_along_axis(np.concatenate([before[None], x]), np.maximum.accumulate(rows, axis=0), axis=0)
 
 
 def _run(flag: BoolArray, before: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

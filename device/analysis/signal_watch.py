@@ -40,7 +40,7 @@ class SignalWatch:
         self._faults = FaultWatch(channels, fs)
         self._index = QualityIndex(fs, len(leads))
         self._gate = NoiseGate(model_fs, len(leads))
-        self._plausible = Plausibility(fs, len(leads))
+        self._plausible = Plausibility(fs, len(leads), channels)
         self._barred = np.zeros(len(leads), np.bool_)
         self._turns: list[tuple[int, int, bool]] = []
         self._next_row = 0
@@ -64,9 +64,9 @@ class SignalWatch:
         self._gate.reset(row)
         self._next_row = row
 
-    def faults(self, counts: npt.NDArray[np.int32]) -> tuple[BoolArray, BoolArray]:
-        """Where counts of shape (n_samples, n_leads) are flat, and where clipped."""
-        return self._faults.feed(counts)
+    def faults(self, counts: npt.NDArray[np.int32], valid: BoolArray) -> tuple[BoolArray, BoolArray]:
+        """Where counts of shape (n_samples, n_leads) are flat, and where clipped; see `FaultWatch.feed`."""
+        return self._faults.feed(counts, valid)
 
     def native(
         self, mv: npt.NDArray[np.float64], valid: BoolArray, faults: tuple[BoolArray, BoolArray], index: int

@@ -16,7 +16,7 @@ from ecg_edge.device.personal_calibration.fit import HALF_LIFE_DAYS, fit
 from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
 from ecg_edge.device.personal_calibration.reference import Reference, read_reference
 from ecg_edge.device.personal_calibration.reference_checks import MIN_S, unlike, worse
-from ecg_edge.device.sources.open_source import open_source
+from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
@@ -126,8 +126,9 @@ def _live(a: argparse.Namespace) -> Reference:
     if not MIN_S <= a.seconds <= 600:
         raise UsageError(f"--seconds {a.seconds:g} is out of range", f"give {MIN_S:g} to 600")
     clock = SystemClock()
-    source = open_source(a.live, clock, reconnect=False, device=a.device, gain=a.gain, baud=a.baud, report=hint)
-    return record_reference(source, clock, a.seconds, parse_channels(a.channels) if a.channels else None)
+    fs = None if a.fs is None else read_rate(a.fs)
+    source = open_source(a.live, clock, reconnect=False, device=a.device, gain=a.gain, fs=fs, baud=a.baud, report=hint)
+    return record_reference(source, clock, a.seconds, parse_channels(a.channels, skip=True) if a.channels else None)
 
 
 def _rate(text: str) -> Fraction:

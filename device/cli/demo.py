@@ -59,7 +59,7 @@ def _demo(a: argparse.Namespace) -> Summary:
             calibration=str(file) if a.calibrated else None,
             calibration_later=True,
             patient=_PATIENT if a.calibrated else None,
-            placement="same",
+            placement="same" if a.calibrated else "again",
         )
         summary = execute(options, SystemClock(), threading.Event())
         if a.calibrated and not a.json:

@@ -178,7 +178,7 @@ def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--age", metavar="DAYS", type=float, action="append", help="age of each reference")
     parser.add_argument("--patient", metavar="ID", required=True, help="whose references they are")
     parser.add_argument("--out", metavar="FILE", required=True, help="the calibration file")
-    parser.add_argument("--fs", metavar="HZ", help="rate of a CSV file without a column of times")
+    parser.add_argument("--fs", metavar="HZ", help="rate of a CSV file without times, or of the --live device")
     parser.add_argument(
         "--force", action="store_true", help="write though a reference is doubtful, or replace what is no calibration"
     )

@@ -13,7 +13,7 @@ from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model, shipped_models
 from ecg_edge.device.live.open_sinks import open_sinks
 from ecg_edge.device.live.open_stream import FALLBACK, spare_model
-from ecg_edge.device.live.options import Options
+from ecg_edge.device.live.options import Options, refuse_idle
 from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.live.stop_signals import stop_on_signals
@@ -23,7 +23,7 @@ from ecg_edge.device.reconstruction.array_input import exact_leads, model_for
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink import Sink
 from ecg_edge.device.sinks.sink_thread import SinkThread
-from ecg_edge.device.sources.open_source import open_source
+from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.device.sources.rescaled import RescaledSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
@@ -62,6 +62,22 @@ def execute(
     EcgEdgeError
         The run could not begin.
     """
+    refuse_idle(options)
+    while True:
+        summary = _once(options, clock, stop, load, turn)
+        if summary.renewal is None or stop.is_set():
+            return summary
+        hint(summary.renewal.reason)
+        options = summary.renewal.applied(options, summary.info.device if summary.info else "")
+
+
+def _once(
+    options: Options,
+    clock: Clock,
+    stop: threading.Event,
+    load: Callable[[str | Path], Model],
+    turn: AbstractContextManager[object] | None,
+) -> Summary:
     settings = _settings(options)
     models = _models(options, clock, load)
     source = _source(options, clock)
@@ -80,9 +96,11 @@ def _settings(options: Options) -> RunSettings:
         raise UsageError(f"--seconds {seconds} is no length", "give a number above 0")
     return RunSettings(
         mains_hz=None if options.mains == "off" else float(options.mains),
-        leads=parse_channels(options.leads) if options.leads else None,
+        leads=parse_channels(options.leads, skip=True) if options.leads else None,
         seconds=seconds,
         patient=options.patient or "",
+        follow_rate=options.fs is None and options.device not in (None, "ecglink"),
+        follow_device=True,
     )
 
 
@@ -108,6 +126,7 @@ def _source(options: Options, clock: Clock) -> Source:
         baud=options.baud,
         device=options.device,
         gain=options.gain,
+        fs=None if options.fs is None else read_rate(str(options.fs)),
         named=bool(options.leads),
         report=hint,
     )

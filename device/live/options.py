@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ecg_edge.firmware_bridge.errors import UsageError
 
 if TYPE_CHECKING:
     from ecg_edge.device.sources.rescaled import Scale
@@ -68,6 +71,8 @@ def _read_scales(scales: dict[str, dict[str, float]]) -> dict[str, Scale]:
 
     return {k: Scale(float(s["uv_per_count"]), float(s.get("zero", 0))) for k, s in scales.items()}
 
+
+_NO_PORT = ("replay", "synthetic", "brainflow")
 
 TEXT = Kind("text", (str,))
 SWITCH = Kind("true or false", (bool,), parse=None)
@@ -216,11 +221,14 @@ class Options:
         None, "--seconds", "seconds", "end after N seconds of signal (default: Ctrl-C)", NUMBER, metavar="N")
     mains: str = _setting("50", "--mains", "mains", "mains frequency in Hz", choices=("50", "60", "off"))
     leads: str | None = _setting(
-        None, "--leads", "leads", "names of the source's channels, in order: I,II", NAMES, metavar="L")
+        None, "--leads", "leads", "names of the source's channels, in order: I,II; - skips one", NAMES, metavar="L")
     device: str | None = _setting(
         None, "--as", "as", "device at the port; auto: listen (default: EcgLink)", metavar="DEVICE")
     gain: float | None = _setting(
         None, "--gain", "gain", "gain in V/V, for devices that do not send theirs", NUMBER, metavar="G")
+    fs: float | None = _setting(
+        None, "--fs", "fs", "rate in Hz, for devices that do not send theirs (default: the usual one)", NUMBER,
+        metavar="HZ")
     baud: int | None = _setting(
         None, "--baud", "baud", "rate of a serial port (default: the device's, else 115200)", WHOLE)
     reconnect: bool = _setting(
@@ -257,6 +265,55 @@ def add_settings(parser: ArgumentParser, *names: str) -> None:
                 about.flag, dest=name, type=about.kind.parse or str, default=default, metavar=about.metavar,
                 choices=about.choices or None, help=about.help,
             )  # fmt: skip
+
+
+def refuse_idle(options: Options) -> None:
+    """Refuse options that have no effect beside the others.
+
+    Raises
+    ------
+    UsageError
+        The first of them.
+    """
+    scheme = options.source.partition(":")[0]
+    portless = scheme in _NO_PORT and ":" in options.source
+    faced = options.monitor or options.serve or options.sinks
+    idle = {
+        "--rotate": (options.rotate and not options.out, "give --out DIR: records are rotated there"),
+        "--placement": (options.placement == "same" and not options.calibration, "give --calibration FILE"),
+        "--token": (options.token and not faced, "give --monitor or --serve: they ask for it"),
+        "--as": (options.device and portless, f"leave it out: {scheme}: is no port"),
+        "--gain": (options.gain is not None and portless, f"leave it out: {scheme}: has its own scale"),
+        "--baud": (
+            options.baud is not None and (portless or scheme == "tcp"),
+            "leave it out: only serial ports have one",
+        ),
+    }
+    for flag, (is_idle, fix) in idle.items():
+        if is_idle:
+            raise UsageError(f"{flag} would do nothing here", fix)
+    if options.baud is not None and not 0 < options.baud < 2**31:
+        raise UsageError(f"--baud {options.baud} is no rate", "give the rate the device sends at: 115200")
+
+
+def typed(options: Options) -> str:
+    """The words after ``ecg-edge run`` that give these options again; secrets are left out."""
+    words = [options.source]
+    for name, about, default in settings():
+        value = getattr(options, name)
+        if not about.flag.startswith("-") or value == default or name in ("token", "fast", "seconds"):
+            continue
+        if isinstance(value, bool):
+            words.append(about.flag)
+        elif isinstance(value, tuple):
+            words += [part for one in value for part in (about.flag, _quoted(one))]
+        else:
+            words += [about.flag, _quoted(f"{value:g}" if isinstance(value, float) else str(value))]
+    return " ".join(words)
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(word)
 
 
 class _Append(Action):

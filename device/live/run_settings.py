@@ -46,9 +46,15 @@ class RunSettings:
         Length of signal in seconds after which the run ends; None: never.
     patient : str
         Identifier, for the recording.
+    follow_rate : bool
+        End the run where samples arrive at another rate than the nominal one, so that it can begin anew with that.
+    follow_device : bool
+        End the run where another device is there, so that it can begin anew.
     """
 
     mains_hz: float | None = 50
     leads: tuple[str, ...] | None = None
     seconds: float | None = None
     patient: str = ""
+    follow_rate: bool = False
+    follow_device: bool = False

@@ -11,20 +11,22 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import timedelta
 
+from ecg_edge.device.analysis.rate_watch import usual
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.lead_columns import ProvenanceTally
 from ecg_edge.device.live.coalesce import coalesce
 from ecg_edge.device.live.hop_gatherer import Gatherer
 from ecg_edge.device.live.latency_histogram import LatencyRecorder
 from ecg_edge.device.live.run_settings import Models, RunSettings
-from ecg_edge.device.live.summary import Summary
+from ecg_edge.device.live.summary import Renewal, Summary
 from ecg_edge.device.live.watched_stream import WatchedStream
 from ecg_edge.device.sinks.sink import RunHeader, Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
-from ecg_edge.device.sources.source import CountingSource, Source
+from ecg_edge.device.sources.open_source import MIN_LIVE_FS
+from ecg_edge.device.sources.source import CountingSource, ReadingSource, Source
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, as_error
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, as_error
 from ecg_edge.firmware_bridge.events import (
     DeviceStatus,
     Disconnected,
@@ -91,6 +93,9 @@ class Runner:
         self._battery: int | None = None
         self._status_at = self._heard_at = -math.inf
         self._silent = False
+        self._heard_bytes = 0
+        self._cut = False
+        self._renewal: Renewal | None = None
         self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
         self._troubles: tuple[str, ...] = ()
         self._deserted = False
@@ -141,10 +146,13 @@ class Runner:
         if isinstance(event, StreamInfo):
             event = event.renamed(self._settings.leads)
             if self._stream is None:
+                self._refuse_slow(event)
                 self._heard_at = self._clock.monotonic()
                 model = self._models.for_leads(event.leads)
                 personal = self._calibration.apply(model) if self._calibration else model
                 self._stream = WatchedStream(model, personal, event, self._settings, self._models.spare())
+            elif self._is_stranger(event):
+                return
         stream = self._stream
         if stream is None or self._done:
             return
@@ -156,12 +164,31 @@ class Runner:
         elif isinstance(event, Reconnected):
             self._connected = True
             self._heard_at = self._clock.monotonic()
-            stream.clocks.reset()
+            stream.untimed()
             self._note(Note("reconnect", here, here, f"back after {event.down_s:.1f} s"))
         elif isinstance(event, DeviceStatus):
             self._battery = event.battery_percent
         else:
             self._signal(stream, stream.within_limit(event))
+
+    def _refuse_slow(self, info: StreamInfo) -> None:
+        """A live device too slow for an ECG describes itself wrongly, or is none."""
+        if self._source.live and info.fs < MIN_LIVE_FS:
+            raise NotAnEcgStreamError(
+                f"{info.device} sends {float(info.fs):g} samples a second, too few for an ECG",
+                f"set the device to {MIN_LIVE_FS} Hz or more",
+            )
+
+    def _is_stranger(self, info: StreamInfo) -> bool:
+        """Whether another device is there now; its samples are not the person's of this record."""
+        before = self._stream.pipeline.info.serial if self._stream else ""
+        if not before or not info.serial or before == info.serial or self._done:
+            return False
+        reason = f"the device is now {info.serial}, not {before}: another person?"
+        if not self._settings.follow_device:
+            raise NotAnEcgStreamError(reason, "start the run again: one recording is of one device")
+        self._renew(Renewal(f"{reason} A new record begins, without patient and calibration", stranger=True))
+        return True
 
     def _signal(self, stream: WatchedStream, event: Event) -> None:
         if isinstance(event, SampleBlock):
@@ -170,13 +197,16 @@ class Runner:
             self._put(event)
             self._heard(stream)
             if self._source.live:
-                stream.clocks.feed(event.index + len(event), event.arrival)
+                stream.timed(event)
         elif isinstance(event, Gap) and not event.known:
-            stream.clocks.reset()
+            stream.untimed()
         for item in stream.pipeline.feed(event):
             if isinstance(item, LeadBlock):
                 self._latency.add(self._clock.monotonic() - item.arrival)
             self._pass_on(stream, item)
+            if self._stop.is_set():  # a gap of days has millions of rows
+                self._cut = True
+                return
         self._done = stream.at_limit
 
     def _open_sinks(self, stream: WatchedStream, first: SampleBlock) -> None:
@@ -229,11 +259,23 @@ class Runner:
         self._outlet_troubles(self._stream)
         for note in self._stream.electrodes():
             self._note(note)
+        for note in self._stream.rates():
+            self._note(note)
+        if self._settings.follow_rate and (hz := self._stream.rate.off_hz) is not None:
+            fs = usual(hz)
+            self._renew(Renewal(f"samples arrive at {hz:.1f} Hz: begun anew, at {float(fs):g} Hz", fs))
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
         self._put(self._figures(self._stream))
 
+    def _renew(self, renewal: Renewal) -> None:
+        """End, for the run to begin anew."""
+        here = self._stream.pipeline.next_index if self._stream else 0
+        self._note(Note("renewal", here, here, renewal.reason))
+        self._renewal, self._done = renewal, True
+
     def _heard(self, stream: WatchedStream) -> None:
         self._heard_at = self._clock.monotonic()
+        self._heard_bytes = self._source.bytes_read if isinstance(self._source, ReadingSource) else 0
         if self._silent:
             self._silent = False
             here = stream.pipeline.next_index
@@ -245,7 +287,9 @@ class Runner:
             self._silent = True
             stream.forget()
             here = stream.pipeline.next_index
-            self._note(Note("silent", here, here, f"the device is connected and has sent nothing for {_SILENT_S} s"))
+            n = self._source.bytes_read - self._heard_bytes if isinstance(self._source, ReadingSource) else 0
+            what = f"sent {n} bytes that are no samples" if n else "sent nothing"
+            self._note(Note("silent", here, here, f"the device is connected and has {what} for {_SILENT_S} s"))
 
     def _outlet_troubles(self, stream: WatchedStream) -> None:
         """Note what is new about the outlets; all of it is in the status as long as it lasts."""
@@ -309,7 +353,7 @@ class Runner:
         for event in coalesce(self._gatherer.rest()):
             self._take(event)
         if self._stream is not None:
-            for item in self._stream.pipeline.flush(self._clock.monotonic()):
+            for item in () if self._cut else self._stream.pipeline.flush(self._clock.monotonic()):
                 self._pass_on(self._stream, item)
 
     def _close(self) -> EcgEdgeError | None:
@@ -328,6 +372,7 @@ class Runner:
 
     def _summary(self, error: EcgEdgeError | None) -> Summary:
         summary = Summary(self._source.url, error, dropped_blocks=self._dropped(), notes=dict(self._notes))
+        summary.renewal = self._renewal
         if self._stream is not None:
             pipeline, latency = self._stream.pipeline, self._latency
             summary.info, summary.model = pipeline.info, self._stream.model

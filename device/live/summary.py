@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.live.options import Options
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.events import StreamInfo
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.tally import Counts
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """How a run begins anew: what was believed of the device at its start has turned out wrong.
+
+    Attributes
+    ----------
+    reason : str
+        For the user.
+    fs : Fraction, optional
+        The rate the device was found to have, in Hz.
+    stranger : bool
+        Another device is there, and so perhaps another person.
+    """
+
+    reason: str
+    fs: Fraction | None = None
+    stranger: bool = False
+
+    def applied(self, options: Options, device: str) -> Options:
+        """Options of the run that follows.
+
+        Parameters
+        ----------
+        options : Options
+            Of the run that has ended.
+        device : str
+            Name of the device it heard.
+        """
+        if self.stranger:
+            return replace(options, patient=None, calibration=None, placement=Options.placement)
+        return options if self.fs is None else replace(options, fs=float(self.fs), device=device)
 
 
 @dataclass
@@ -35,6 +70,8 @@ class Summary:
         How often something of each kind happened.
     drift_ppm : float, optional
         How much slow the device's clock was; see `clock_fit`.
+    renewal : Renewal, optional
+        Why another run must follow.
     recording : Path, optional
         The twelve-lead record without extension.
 
@@ -60,6 +97,7 @@ class Summary:
     notes: dict[str, int] = field(default_factory=dict)
     recording: Path | None = None
     drift_ppm: float | None = None
+    renewal: Renewal | None = None
 
     @property
     def exit_code(self) -> int:

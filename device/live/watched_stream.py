@@ -9,6 +9,7 @@ from dataclasses import replace
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.clock_drift import ClockFit
 from ecg_edge.device.analysis.plausibility import BEATLESS
+from ecg_edge.device.analysis.rate_watch import RateWatch, usual
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import LeadBlock, Note
@@ -51,6 +52,8 @@ class WatchedStream:
         self.model = model
         self.pipeline = Pipeline(personal, info, mains_hz=settings.mains_hz, spare=spare)
         self.clocks = ClockFit(info.fs)
+        self.rate = RateWatch(info.fs)
+        self._said_off = False
         self.beat = RepresentativeBeat(model.spec.fs)
         self._exchanged, self._said_exchanged = 0, False
         self._forgotten = False
@@ -67,12 +70,12 @@ class WatchedStream:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is wrong now, in words."""
-        return (_EXCHANGED,) if self._said_exchanged else ()
+        return (*([_EXCHANGED] if self._said_exchanged else []), *([_off(self)] if self.rate.off_hz else []))
 
     @property
     def heart_rate(self) -> float | None:
-        """Beats per minute; None where it cannot be stated, and from a lead that is no ECG."""
-        if self._forgotten:
+        """Beats per minute; None where it cannot be stated, at a wrong rate, and from a lead that is no ECG."""
+        if self._forgotten or self.rate.off_hz:
             return None
         doubt = self.pipeline.doubts.get(LEADS[self._beat_column])
         return None if doubt is not None and doubt.word in BEATLESS else self.beats.heart_rate()
@@ -85,6 +88,23 @@ class WatchedStream:
     def st_mv(self) -> dict[str, float | None]:
         """ST level of each lead; see `RepresentativeBeat.st_mv`."""
         return {} if self._forgotten else self.beat.st_mv()
+    def timed(self, block: SampleBlock) -> None:
+        """Compare the device's clock with when a block arrived."""
+        stop = block.index + len(block)
+        self.clocks.feed(stop, block.arrival)
+        self.rate.feed(stop, block.arrival)
+
+    def untimed(self) -> None:
+        """What follows has no known distance in time from what was there."""
+        self.clocks.reset()
+        self.rate.reset()
+
+    def rates(self) -> Iterator[Note]:
+        """Once a second: a note when samples arrive at another rate than the nominal one, and when no longer."""
+        if (off := self.rate.off_hz is not None) == self._said_off:
+            return
+        self._said_off, at = off, self.pipeline.next_index
+        yield Note("rate", at, at, _off(self) if off else "samples arrive at the nominal rate again")
 
     def within_limit(self, event: Event) -> Event:
         """Cut an event at the length of signal asked for."""
@@ -123,3 +143,8 @@ class WatchedStream:
         elif before > -_SURE_S == self._exchanged and self._said_exchanged:
             self._said_exchanged = False
             yield Note("electrodes", at, at, "lead I no longer looks upside down")
+
+
+def _off(stream: WatchedStream) -> str:
+    hz, nominal = stream.rate.off_hz or 0.0, float(stream.pipeline.info.fs)
+    return f"samples arrive at {hz:.1f} Hz, not at {nominal:g} Hz: times are wrong; give --fs {float(usual(hz)):g}"

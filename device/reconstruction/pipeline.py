@@ -202,11 +202,12 @@ class Pipeline:
             self._gaps.remember(Gap(reached, block.index))
         mv = block.mv[skip:, self._columns].astype(np.float64)
         valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
-        faults = self._watch.faults(block.counts[skip:, self._columns])
-        false = faults[0] | faults[1]
+        off = np.zeros(len(self._columns), np.bool_)
         for k in range(len(ELECTRODES) if block.lead_off else 0):
             if block.lead_off >> k & 1:
-                false |= self._off_leads[k]
+                off |= self._off_leads[k]
+        faults = self._watch.faults(block.counts[skip:, self._columns], valid & ~off)
+        false = faults[0] | faults[1] | off
         missing = ~(valid | false)
         valid &= ~false
         yield from self._bridge(block.arrival)

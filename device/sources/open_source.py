@@ -17,11 +17,13 @@ from ecg_edge.firmware_bridge.errors import PortNotFoundError, UsageError
 from ecg_edge.firmware_bridge.ports.listen import name_device
 from ecg_edge.firmware_bridge.ports.reader import Reader
 from ecg_edge.firmware_bridge.ports.same_device import SamePort
-from ecg_edge.firmware_bridge.ports.transport import list_ports, open_transport
+from ecg_edge.firmware_bridge.ports.transport import Transport, list_ports, open_transport
 
 _BAUD = 115200
 _BAUDS = 50, 20_000_000
+MIN_LIVE_FS, MAX_LIVE_FS = 80, 20_000
 Report = Callable[[str], None]
+Opener = Callable[..., Transport]
 
 
 def open_source(
@@ -36,6 +38,7 @@ def open_source(
     fs: Fraction | None = None,
     named: bool = False,
     report: Report = lambda _: None,
+    opener: Opener = open_transport,
 ) -> Source:
     """Make a source; nothing is opened before its `start`, except a record's header, and a port to be listened to.
 
@@ -58,11 +61,14 @@ def open_source(
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
     fs : Fraction, optional
-        Rate in Hz of a recording that states none; ``replay:FILE?fs=HZ`` says the same.
+        Rate in Hz of a device whose stream does not state it, or of a recording that states none;
+        ``replay:FILE?fs=HZ`` says the same.
     named : bool
         The user names the channels: a recording's own labels need not make sense.
     report : callable
         Takes a sentence for the user: what is being listened to, what was found.
+    opener : callable
+        Opens a port, as `open_transport` does.
 
     Returns
     -------
@@ -98,11 +104,15 @@ def open_source(
             report(f"{path}: {remark}")
         return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "synthetic":
+        if fs is not None:
+            raise UsageError("--fs does nothing for synthetic:", f"synthetic:fs={float(fs):g}")
         info, blocks = synthetic(rest)
         return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "brainflow":
         from ecg_edge.firmware_bridge.ports.brainflow import brainflow_source
 
+        if fs is not None:
+            raise UsageError("--fs does nothing for brainflow:, which knows the board's rate", "leave --fs out")
         return brainflow_source(rest, clock)
     if baud is not None and not _BAUDS[0] <= baud <= _BAUDS[1]:
         raise UsageError(f"--baud {baud} is no speed of a serial port", "9600, 115200 and 921600 are usual")
@@ -110,30 +120,49 @@ def open_source(
         raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
     port = only_port() if url == "auto" else url
     if device == "auto" or (url == "auto" and device is None):
-        device = recognise(port, clock, baud, report)
-    decoder, usual_baud = _decoder(device, gain)
-    same = SamePort(port, partial(open_transport, baud=baud or usual_baud), report=report)
+        device = recognise(port, clock, baud, report, opener)
+    decoder, usual_baud = _decoder(device, gain, fs)
+    same = SamePort(port, partial(opener, baud=baud or usual_baud), report=report)
     return Reader(same, decoder, clock, reconnect=reconnect, url=port)
 
 
-def recognise(port: str, clock: Clock, baud: int | None, report: Report) -> str:
+def recognise(port: str, clock: Clock, baud: int | None, report: Report, opener: Opener = open_transport) -> str:
     """Listen at a port, return the name of the device there, and report why; see `listen.name_device`."""
     report(f"listening at {port}")
-    match = name_device(lambda speed: open_transport(port, baud=baud or speed), port, clock)
+    match = name_device(lambda speed: opener(port, baud=baud or speed), port, clock)
     report(f"recognised {match.device.name}: {match.reason}")
     return match.device.name
 
 
-def _decoder(device: str | Decoder | None, gain: float | None) -> tuple[Decoder, int]:
+def read_rate(text: str) -> Fraction:
+    """Read a device's rate in Hz.
+
+    Raises
+    ------
+    UsageError
+        It is none, or one at which no ECG can be reconstructed.
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UsageError(f"--fs {text} is no rate", "give the device's samples per second: --fs 250") from None
+    if not MIN_LIVE_FS <= rate <= MAX_LIVE_FS:
+        raise UsageError(f"--fs {text} is out of range", f"give {MIN_LIVE_FS} to {MAX_LIVE_FS} Hz")
+    return rate
+
+
+def _decoder(device: str | Decoder | None, gain: float | None, fs: Fraction | None) -> tuple[Decoder, int]:
     """Decoder of a device, and the speed of its UART."""
     if device is None or device == "ecglink":
+        if fs is not None:
+            raise UsageError("EcgLink carries its own rate", "leave --fs out, or name the device with --as")
         if gain is not None:
             raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
         return EcgLinkDecoder(), _BAUD
     if isinstance(device, Decoder):
         return device, _BAUD
     found = find_device(device)
-    return found.decoder(gain=gain, live=True), found.baud or _BAUD
+    return found.decoder(gain=gain, fs=fs, live=True), found.baud or _BAUD
 
 
 def only_port() -> str:

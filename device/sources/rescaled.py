@@ -6,18 +6,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from ecg_edge.device.sources.source import CountingSource, HoldingSource, Source
+from ecg_edge.device.sources.source import CountingSource, HoldingSource, ReadingSource, Source
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
-from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.events import Channel, ReaderEvent, SampleBlock, StreamInfo
+
+_FINE_MV = 1e-4
+"""Millivolts of a count where the device writes text."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """``mV = (count - zero) * uv_per_count / 1000``."""
+    """``mV = (count - zero) * uv_per_count / 1000``; where the device writes text, of the number it writes."""
 
     uv_per_count: float
     zero: float = 0.0
+
+    def channel(self, before: Channel) -> Channel:
+        """The channel as it is described now."""
+        if before.per_count != 1:
+            return replace(before, lsb_mv=_FINE_MV, offset=0.0)
+        return replace(before, lsb_mv=self.uv_per_count / 1000, offset=self.zero)
+
+    def apply(
+        self, before: Channel, counts: npt.NDArray[np.int32], mv: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """Counts and mV of a channel, which were those of `before`."""
+        if before.per_count == 1:
+            return counts, ((counts.astype(np.float64) - self.zero) * (self.uv_per_count / 1000)).astype(np.float32)
+        # Large numbers do not fit into the fine counts of text; its millivolts hold them.
+        written = (mv.astype(np.float64) / before.lsb_mv + before.offset) * before.per_count
+        scaled = (written - self.zero) * (self.uv_per_count / 1000)
+        limit = np.iinfo(np.int32)
+        fine = np.nan_to_num(np.clip(np.rint(scaled / _FINE_MV), limit.min, limit.max))
+        return fine.astype(np.int32), scaled.astype(np.float32)
 
 
 class RescaledSource:
@@ -34,6 +57,7 @@ class RescaledSource:
     def __init__(self, source: Source, scales: Mapping[str, Scale]) -> None:
         self._source, self._scales = source, dict(scales)
         self._of: list[Scale | None] = []
+        self._were: tuple[Channel, ...] = ()
 
     @property
     def url(self) -> str:
@@ -54,6 +78,11 @@ class RescaledSource:
     def dropped_blocks(self) -> int:
         """Blocks dropped because the run was too slow."""
         return self._source.dropped_blocks
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read so far; 0 where the source reads none."""
+        return self._source.bytes_read if isinstance(self._source, ReadingSource) else 0
 
     def start(self) -> None:
         """Begin."""
@@ -94,17 +123,13 @@ class RescaledSource:
                     "name a channel as the device does, or by its number from 1",
                 )
             self._of = [self._scales.get(name, self._scales.get(str(k + 1))) for k, name in enumerate(names)]
-            return replace(
-                event,
-                channels=tuple(
-                    c if s is None else replace(c, lsb_mv=s.uv_per_count / 1000, offset=s.zero)
-                    for c, s in zip(event.channels, self._of, strict=True)
-                ),
-            )
+            self._were = event.channels
+            rescaled = (c if s is None else s.channel(c) for c, s in zip(event.channels, self._of, strict=True))
+            return replace(event, channels=tuple(rescaled))
         if isinstance(event, SampleBlock) and any(self._of):
-            mv = event.mv.copy()
+            mv, counts = event.mv.copy(), event.counts.copy()
             for k, s in enumerate(self._of):
                 if s is not None:
-                    mv[:, k] = (event.counts[:, k].astype(np.float64) - s.zero) * (s.uv_per_count / 1000)
-            return replace(event, mv=mv)
+                    counts[:, k], mv[:, k] = s.apply(self._were[k], event.counts[:, k], event.mv[:, k])
+            return replace(event, counts=counts, mv=mv)
         return event

@@ -70,3 +70,13 @@ class CountingSource(Protocol):
     def loss_known(self) -> bool:
         """Whether what is counted as lost is all that was lost."""
         ...
+
+
+@runtime_checkable
+class ReadingSource(Protocol):
+    """A source that counts the bytes it reads, samples or not."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read so far."""
+        ...

@@ -31,7 +31,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="write x.npz or x.csv: index, counts, mv (npz: leads, fs)")
     parser.add_argument("--force", action="store_true", help="replace the file of --out where it is there")
     parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, where the stream does not carry it")
-    parser.add_argument("--leads", metavar="I,II", help="lead of each channel, in channel order")
+    parser.add_argument("--leads", metavar="I,II", help="lead of each channel, in channel order; - skips one")
     parser.add_argument("--fs", metavar="HZ", help="sampling rate, where the device runs at another than its usual one")
     parser.add_argument("--times", metavar="FILE", help="arrival times, see below")
     parser.add_argument("--json", action="store_true", help="end with the tally as one JSON document")
@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
         hint(f"recognised {device.name}: {match.reason}")
     else:
         device = find_device(arguments.device)
-    leads = parse_channels(arguments.leads) if arguments.leads else None
+    leads = parse_channels(arguments.leads, skip=True) if arguments.leads else None
     decoder = device.decoder(leads, arguments.gain, _rate(arguments.fs))
     times = read_times(Path(arguments.times), len(data)) if arguments.times else None
     decoded = decode_bytes(decoder, data, times)

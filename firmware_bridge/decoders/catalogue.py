@@ -220,7 +220,7 @@ DEVICES: tuple[Device, ...] = (
            aliases=("ad8232-sparkfun", "ad8232-sparkfun-ascii"), evidence=24, boot_s=2,
            live=("ad8232_even_rate", "ad8232_even")),
     Device("plotter", "Arduino plotter text (give --fs)", "plotter", "plotter", _F(250), ("I",), 115200,
-           aliases=("arduino-plotter", "text"), evidence=12, boot_s=2),
+           aliases=("arduino-plotter", "text"), evidence=12, boot_s=2, live=("plotter", "patient_plotter")),
 )
 # fmt: on
 ECGLINK = Device("ecglink", "EcgLink patch", "ecglink", "ecglink", _F(250), ("I", "II"), 115200, evidence=128)

@@ -98,12 +98,12 @@ class HealthyPi5(FramedDecoder):
     """HealthyPi 5, firmware 2: one sample of ECG and bio-impedance in a frame."""
 
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
-        """Words of ECG (18 bits, shifted left by 8) and bio-impedance."""
-        return little_endian(frames, 5, 2, "<i4").astype(np.int32)
+        """Counts of ECG (sent shifted left by 8) and bio-impedance."""
+        return (little_endian(frames, 5, 2, "<i4") >> (8, 0)).astype(np.int32)
 
 
 def _hp5_channel(gain: float | None) -> Channel:
-    return Channel("II", max30001_lsb(gain, 80) / 256, bits=18)
+    return Channel("II", max30001_lsb(gain, 80), bits=18)
 
 
 def healthypi5(
@@ -129,8 +129,8 @@ class HealthyPi5Blocks(FramedDecoder):
             yield np.frombuffer(b"".join(ours), np.uint8).reshape(len(ours), -1), NO_COUNTERS
 
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
-        """Words of the ECG, one column."""
-        return little_endian(frames, 5, _BLOCK, "<i4").reshape(-1, 1).astype(np.int32)
+        """Counts of the ECG (sent shifted left by 8), one column."""
+        return (little_endian(frames, 5, _BLOCK, "<i4") >> 8).reshape(-1, 1).astype(np.int32)
 
 
 def healthypi5_ov3(
@@ -165,12 +165,8 @@ class HeartyPatch(FramedDecoder):
         return parts[:, 0] + parts[:, 1] / 1e6
 
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
-        """Words of the ECG (18 bits, left-justified in 32), one column."""
-        return little_endian(frames, 21, _BLOCK, "<i4").reshape(-1, 1).astype(np.int32)
-
-    def millivolts(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-        """Only the upper 18 bits count."""
-        return ((counts >> 14) * (self._lsb * (1 << 14))).astype(np.float32)
+        """Counts of the ECG: the upper 18 of 32 bits, one column."""
+        return (little_endian(frames, 21, _BLOCK, "<i4") >> 14).reshape(-1, 1).astype(np.int32)
 
 
 def heartypatch(
@@ -185,6 +181,6 @@ def heartypatch(
     def counter(frames: Bytes2D) -> Ints:
         return little_endian(frames, 5, 1, "<u4")[:, 0]
 
-    channel = Channel("I", max30001_lsb(gain, 20) / (1 << 14), bits=18)
+    channel = Channel("I", max30001_lsb(gain, 20), bits=18)
     info = stream_info("heartypatch", fs or Fraction(128), [channel], leads, samples_per_frame=_BLOCK)
     return HeartyPatch(info, FixedFormat(55, whole, counter, 1 << 32, sync=SYNC), timed=True)

@@ -69,14 +69,14 @@ class Ads1293(FramedDecoder):
     """ADS1293 breakout: three leads as offset-binary 24-bit codes."""
 
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
-        """Codes of the three channels."""
-        return little_endian(frames, 5, 3, "<i4").astype(np.int32)
+        """Codes of the three channels: they have no sign, though the sketch extends one."""
+        return (little_endian(frames, 5, 3, "<i4") & 0xFFFFFF).astype(np.int32)
 
 
 def ads1293(leads: Sequence[str] | None = None, gain: float | None = None, fs: Fraction | None = None) -> FramedDecoder:
     """Decode the ADS1293 breakout: ``mV = (code / 0x800000 - 0.5) * 4800 / gain``, gain 3.5 (fixed in the chip)."""
     lsb = 4800 / (gain or 3.5) / 0x800000
-    channels = [Channel(lead, lsb, offset=0x400000) for lead in ("I", "II", "V1")]
+    channels = [Channel(lead, lsb, offset=0x400000, bits=23) for lead in ("I", "II", "V1")]
     framed = pattern(envelope(12, 2))
 
     def good(frames: Bytes2D) -> Mask:
@@ -87,19 +87,13 @@ def ads1293(leads: Sequence[str] | None = None, gain: float | None = None, fs: F
 
 
 class Max30003(FramedDecoder):
-    """MAX30003 breakout: the word as it is sent, R-R interval and heart rate."""
+    """MAX30003 breakout: 18 bits of ECG, R-R interval and heart rate."""
 
     def unpack(self, frames: Frames) -> npt.NDArray[np.int32]:
-        """Words as sent (the two low bits of the 18 are at the bottom), R-R interval in ms, heart rate."""
+        """Counts of the converter, put together from the word sent; R-R interval in ms, heart rate."""
+        words = little_endian(frames, 5, 1, "<i4")
         rates = little_endian(frames, 9, 4, "<u2")[:, ::2]
-        return np.hstack((little_endian(frames, 5, 1, "<i4"), rates)).astype(np.int32)
-
-    def millivolts(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-        """Put the two low bits where they belong, then scale."""
-        words = counts[:, 0]
-        mv = super().millivolts(counts)
-        mv[:, 0] = (((words >> 16) << 2) | (words & 3)) * (self._lsb[0] * (1 << 14))
-        return mv
+        return np.hstack((((words >> 16) << 2) | (words & 3), rates)).astype(np.int32)
 
 
 def max30003(
@@ -109,10 +103,10 @@ def max30003(
 
     Notes
     -----
-    Counts are the words on the wire, 2**14 times the 18-bit value but for its two
-    low bits, which the sketch misplaces; mV are exact.
+    The sketch sends the 18 bits shifted left by 14, but for the two lowest, which it leaves at
+    the bottom of the word. Counts are the 18 bits again.
     """
-    lsb = 1000 / (131072 * (gain or 20)) / (1 << 14)
+    lsb = 1000 / (131072 * (gain or 20))
     channels = [
         Channel("I", lsb, bits=18, highpass_hz=0.5, lowpass_hz=40),
         Channel("RR_ms", NOT_A_VOLTAGE, bits=16),

@@ -1,4 +1,4 @@
-"""Text as the Arduino plotter takes it: ``[label:]value`` parts a line, separated by space, tab or comma."""
+"""Text as the Arduino plotter takes it: ``[label:]value`` parts a line, separated by space, tab, comma or semicolon."""
 
 from __future__ import annotations
 
@@ -10,36 +10,25 @@ from fractions import Fraction
 import numpy as np
 
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.events import Channel, Event
-from ecg_edge.firmware_bridge.framing.framed_decoder import stream_info
+from ecg_edge.firmware_bridge.events import NO_VALUE, Channel, Event
+from ecg_edge.firmware_bridge.framing.framed_decoder import NOT_A_VOLTAGE, stream_info
+from ecg_edge.firmware_bridge.framing.text_columns import Named, named, settled
+from ecg_edge.firmware_bridge.framing.text_dialect import Dialect, Shape, dialect_of
 from ecg_edge.firmware_bridge.framing.text_lines import LONGEST, Rows, TextDecoder
-from ecg_edge.firmware_bridge.lead_names import lead_name
 
-_NUMBER = rb"(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[nN][aA][nN]|!)"
-_LABEL = rb"[^\s,:]+"
-_PART = re.compile(rb"(?:(" + _LABEL + rb"):)?(" + _NUMBER + rb")")
-_SPLIT = re.compile(rb"[ \t,]+")
-_END = re.compile(rb"\r?\n\Z")
-_TAG = re.compile(_LABEL + rb":")
-_MOST = 32
-"""Channels of a line, at most."""
-
-Shape = tuple[bytes, ...]
-
-
-def shape_of(line: bytes) -> Shape | None:
-    """Label of each value of a line (empty where it has none); None where it is no line of values."""
-    parts = [_PART.fullmatch(word) for word in _words(line)]
-    if not parts or len(parts) > _MOST:
-        return None
-    labels = [b"" if part is None else part[1] or b"" for part in parts]
-    if any(part is None for part in parts) or any(label.isdigit() for label in labels):
-        return None
-    return tuple(labels)
-
-
-def _words(line: bytes) -> list[bytes]:
-    return [word for word in _SPLIT.split(_END.sub(b"", line)) if word]
+STEP_MV = 1e-4
+"""Millivolts of a count where the text has millivolts: finer than any of them is written."""
+_SURE = 256
+"""Lines that are looked at where no word says which column is which: a second, in which a heart beats."""
+_LIVE = 16
+"""Lines of one shape that a run waits for: a few numbers at boot are no stream."""
+_SURE_S = 1.5
+"""No longer than that, whatever the rate."""
+_ANOTHER = 64
+"""Lines of one other shape in a row by which the first one was a mistake."""
+_ENDS = re.compile(rb"[\r\n]+")
+_BLANK = b" \t\0\r\n"
+_WORD = re.compile(rb"[^\x00-\x20,:;=]*[A-Za-z#\x80-\xff][^,:;=]*")
 
 
 @dataclass(frozen=True)
@@ -47,138 +36,200 @@ class _Settings:
     leads: Sequence[str] | None
     gain: float | None
     fs: Fraction
+    patient: bool = False
 
-    def channels(self, names: Sequence[str]) -> list[Channel]:
-        """One channel for each name; mV as written, or counts of a 10-bit 5 V converter behind a gain."""
+    def channel(self, column: Named) -> Channel:
+        """MV as written, or counts of a 10-bit 5 V converter behind a gain."""
+        if not column.volts:
+            return Channel(column.name, NOT_A_VOLTAGE, bits=32)
         if self.gain is None:
-            return [Channel(name, 1.0) for name in names]
-        return [Channel(name, 5000 / 1024 / self.gain, 512, bits=10) for name in names]
+            return Channel(column.name, STEP_MV, bits=32, per_count=STEP_MV / column.mv)
+        return Channel(column.name, 5000 / 1024 / self.gain, 512, bits=10)
 
 
 class Plotter(TextDecoder):
-    """Decoder of plotter text: two lines of one shape in a row say what the channels are."""
+    """Decoder of plotter text: the first lines of one shape say what the channels are."""
 
     def __init__(self, settings: _Settings) -> None:
-        super().__init__(stream_info("plotter", settings.fs, settings.channels(["I"]), (settings.leads or ())[:1]))
+        only = settings.channel(Named("I"))
+        super().__init__(stream_info("plotter", settings.fs, [only], (settings.leads or ())[:1]))
         self._settings = settings
-        self._head: list[bytes] = []
+        self.nothing = NO_VALUE if settings.gain is None else -1
+        self._dialect = Dialect()
+        self._shape: Shape = ()
+        self._held: list[bytes] = []
+        self._alike = 0  # of those held, how many have the shape of the first
+        self._least = _LIVE if settings.patient else 2
+        self._since = 0.0
         self._header: list[bytes] = []
-        self._fresh = True
+        self._fresh = self._ended = True
         self._pattern = re.compile(rb"(?!)")
-        self._columns = 1
+        self._other: tuple[Shape | None, list[bytes]] = None, []
 
     @property
     def buffered(self) -> int:
         """Bytes kept for later: bounded, whatever is fed."""
-        return super().buffered + sum(map(len, self._head))
+        return super().buffered + sum(map(len, self._held)) + sum(map(len, self._other[1]))
+
+    def feed(self, data: bytes, arrival: float = 0.0) -> list[Event]:
+        """As `TextDecoder.feed`; a CR ends a line as an LF does, and empty lines are nothing."""
+        data = _ENDS.sub(b"\n", data)
+        data = data[self._ended and data.startswith(b"\n") :]
+        self._ended = data.endswith(b"\n") if data else self._ended
+        return super().feed(data, arrival)
 
     def good(self) -> re.Pattern[bytes]:
         """Pattern of a run of good lines."""
         return self._pattern
 
     def lines(self, text: bytes, events: list[Event]) -> None:
-        """As `TextDecoder.lines`; until the channels are known, lines wait for one of their own shape."""
+        """As `TextDecoder.lines`; until the channels are known, lines wait for others of their shape."""
         while not self._announced and text:
             stop = text.index(b"\n") + 1
             line, text = text[:stop], text[stop:]
-            before = self._head[0] if self._head else b""
-            self._head = []
-            if stop > LONGEST:
-                self._fresh = False
-                self._pass(before)
-                self.drop(line)
-            elif before and shape_of(before) == shape_of(line) is not None:
-                self._settle(shape_of(line) or ())
-                if self._fresh and not any(shape_of(line) or ()) and len(before) < len(line):
-                    self.drop(before)  # the rest of a line that began before we listened
-                    before = b""
-                text = before + line + text
-                break
-            else:
-                self._pass(before)
-                self._head = [line]
+            self._meet(line)
+            if self._enough():
+                self._settle(events)
         if text:
             super().lines(text, events)
 
     def close(self) -> list[Event]:
-        """End of stream."""
-        for line in self._head:
+        """End of stream: two lines of one shape are enough now."""
+        events: list[Event] = []
+        if not self._announced and self._alike > 1:
+            self._settle(events)
+        for line in self._held:
             self.drop(line)
-        self._head = []
-        return super().close()
+        self._held, self._other = [], (None, [])
+        return events + super().close()
 
     def read(self, run: bytes) -> Rows:
         """Read a run of good lines."""
-        words = np.array(_words(_TAG.sub(b"", run).replace(b"\r", b" ").replace(b"\n", b" ")))
+        words = np.array(self._dialect.numbers(run, self._shape))
         off = words == b"!"
-        values = np.where(off, b"nan", words).astype(np.float64)
-        lengths = np.array([len(line) + 1 for line in run.split(b"\n")[:-1]], np.int64)
-        return Rows(values.reshape(-1, self._columns), off.reshape(-1, self._columns), lengths)
+        values = np.where(off, b"nan", words).astype(np.float64).reshape(-1, len(self._shape))
+        lengths = np.zeros(len(values), np.int64)
+        lengths[0] = len(run)  # this text has no clock that would count the bytes of each line
+        return Rows(values, off.reshape(values.shape), lengths)
 
     def salvage(self, line: bytes) -> tuple[int, Rows | None]:
         """Read a lone ``!``: all leads are off."""
-        if line.strip() != b"!":
+        if line.strip(_BLANK) != b"!":
             return 1, None
-        nothing = np.full((1, self._columns), np.nan)
+        nothing = np.full((1, len(self._shape)), np.nan)
         return 0, Rows(nothing, np.isnan(nothing), np.array([len(line)], np.int64))
 
-    def _pass(self, line: bytes) -> None:
-        """Pass over a line before the stream; one of labels alone may name the columns."""
-        if not line:
+    def accept(self, rows: Rows, events: list[Event]) -> None:
+        """As `TextDecoder.accept`."""
+        self._other = None, []
+        super().accept(rows, events)
+
+    def damaged(self, line: bytes, events: list[Event]) -> None:
+        """As `TextDecoder.damaged`; many such lines of one other shape are the stream's true one."""
+        if not line.strip(_BLANK):
+            self.drop(line)
             return
+        super().damaged(line, events)
+        shape = None if len(line) > LONGEST else Dialect().shape(line)
+        before = self._other[1] if shape == self._other[0] else []
+        self._other = shape, [*before, line] if shape else []
+        if shape and len(self._other[1]) >= _ANOTHER:
+            self._dialect, self._shape, self._held = Dialect(), shape, self._other[1]
+            self._settle(events)
+
+    def _meet(self, line: bytes) -> None:
+        """Take a line before the channels are known."""
+        if not line.strip(_BLANK):
+            self.drop(line)
+            return
+        shape = None if len(line) > LONGEST else self._dialect.shape(line)
+        alike = bool(self._held) and shape == self._shape
+        twice = shape is not None and bool(self._held) and shape == self._dialect.shape(self._held[-1])
+        if alike or (self._alike >= self._least and not twice and len(self._held) < 2 * _SURE):
+            self._alike += alike  # a damaged line among many waits with them
+            self._held.append(line)
+        else:
+            self._begin_with(line, shape)
+
+    def _begin_with(self, line: bytes, shape: Shape | None) -> None:
+        for before in self._held:
+            self._pass(before)
+        self._held, self._alike = [], 0
+        if shape is None:
+            self._pass(line)
+            return
+        self._held, self._alike, self._shape, self._since = [line], 1, shape, self._arrival
+
+    def _enough(self) -> bool:
+        if self._alike < self._least:
+            return False
+        if self._settings.leads or settled(self._shape, self._header) or self._alike >= _SURE:
+            return True
+        return self._alike >= _LIVE and self._arrival - self._since >= _SURE_S
+
+    def _pass(self, line: bytes) -> None:
+        """Pass over a line before the stream; one of words alone may name the columns."""
         self._fresh = False
         self.drop(line)
-        words = _words(line)
-        if words and all(re.fullmatch(_LABEL, word) and not _PART.fullmatch(word) for word in words):
-            self._header = words
+        for cut in (rb"[,;\t]", rb"[\s,;]+"):
+            words = [word.strip() for word in re.split(cut, line.strip(b"\0\r\n")) if word.strip()]
+            if words and all(_WORD.fullmatch(word) for word in words):
+                self._header = words
+                if len(words) > 1:
+                    return
 
-    def _settle(self, shape: Shape) -> None:
-        """Fix the channels."""
-        labels = list(shape)
-        if not any(labels) and len(self._header) == len(labels):
-            labels = self._header
-        names = _names(labels)
+    def _settle(self, events: list[Event]) -> None:
+        """Fix the channels, and take the lines that waited."""
+        held, self._held, self._alike = self._held, [], 0
+        whole = [line for line in held if self._dialect.shape(line) == self._shape]
+        self._dialect = dialect_of(whole)
+        shape = self._dialect.shape(whole[0])
+        self._shape = shape or ()
+        self._pattern = self._dialect.lines_of(self._shape)
+        values = self.read(b"".join(whole)).values
         wanted = self._settings.leads or ()
-        if len(wanted) > len(names):
+        columns = named(self._shape, self._header, None if wanted else values)
+        if len(wanted) > len(columns):
             raise UsageError(
-                f"the text has {len(names)} value(s) a line, but {len(wanted)} leads are named",
-                f"--leads with at most {len(names)} name(s)",
+                f"the text has {len(columns)} value(s) a line, but {len(wanted)} leads are named",
+                f"--leads with at most {len(columns)} name(s)",
             )
-        self.info = stream_info("plotter", self._settings.fs, self._settings.channels(names), wanted)
-        self._columns = len(names)
-        parts = [(re.escape(label) + b":" if label else b"") + _NUMBER for label in shape]
-        self._pattern = re.compile(rb"(?:[ \t,]*" + rb"[ \t,]+".join(parts) + rb"[ \t,]*\r?\n)+")
+        self.info = stream_info("plotter", self._settings.fs, list(map(self._settings.channel, columns)), wanted)
+        self._announced, again, self._last = False, self._announced, None
+        if self._fresh and not again and not any(c.label for c in self._shape) and len(whole[0]) < len(whole[1]):
+            self.drop(held.pop(0))  # the rest of a line that began before we listened
+        super().lines(b"".join(held), events)
 
 
-def _names(labels: Sequence[bytes]) -> list[str]:
-    """Channel names: leads in their canonical spelling, other labels as written, each once."""
-    names: list[str] = []
-    for k, label in enumerate(labels):
-        text = label.decode("utf-8", "replace")
-        try:
-            name = lead_name(text)
-        except UsageError:
-            name = text or ("I" if k == 0 else f"ch{k + 1}")
-        names.append(f"ch{k + 1}" if name in names else name)
-    return names
-
-
-def plotter(leads: Sequence[str] | None = None, gain: float | None = None, fs: Fraction | None = None) -> Plotter:
+def plotter(
+    leads: Sequence[str] | None = None, gain: float | None = None, fs: Fraction | None = None, *, patient: bool = False
+) -> Plotter:
     """Decode plotter text.
 
     Parameters
     ----------
     leads : sequence of str, optional
-        Lead of each column; labels that are leads say it themselves.
+        Lead of each column that can be one; ``-`` skips a column. Labels that are leads say it themselves.
     gain : float, optional
         Gain before a 10-bit converter of 5 V: ``mV = (value * 5000 / 1024 - 2500) / gain``.
-        Without it the values are mV.
+        Without it the values are mV, or what their unit says.
     fs : Fraction, optional
         Rate of the sketch, 250 Hz by default: the text does not say it.
+    patient : bool
+        For a run: wait for `_LIVE` lines of one shape before the channels are fixed.
 
     Notes
     -----
     ``nan`` and ``!`` (lead off) make a value invalid. A line that is not of the stream's shape is
-    counted bad and its sample lost. Counts are the values rounded, -1 where there is none.
+    counted bad and its sample lost; an empty line is neither. Counts are 0.1 µV, or with a gain the
+    values rounded; where there is none they are `NO_VALUE`, with a gain -1. Columns that count or tell
+    the time are no leads (`text_columns.named`).
     """
-    return Plotter(_Settings(leads, gain, fs or Fraction(250)))
+    return Plotter(_Settings(leads, gain, fs or Fraction(250), patient))
+
+
+def patient_plotter(
+    leads: Sequence[str] | None = None, gain: float | None = None, fs: Fraction | None = None
+) -> Plotter:
+    """As `plotter`, for a run."""
+    return plotter(leads, gain, fs, patient=True)

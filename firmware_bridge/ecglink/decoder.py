@@ -44,12 +44,15 @@ class EcgLinkDecoder:
         ``"ecglink"``.
     tally : Tally
         See there; ``bad_frames`` are runs between two zeros that are no frame.
+    complaint : str
+        What is wrong with the last description that was refused; empty if none was.
     """
 
     name = "ecglink"
 
     def __init__(self) -> None:
         self.tally = Tally()
+        self.complaint = ""
         self._splitter = FrameSplitter(MAX_FRAME)
         self._sequence = Sequence(self.tally)
         self._description: Description | None = None
@@ -82,7 +85,8 @@ class EcgLinkDecoder:
         for body in self._splitter.feed(data):
             try:
                 events += self._open(body, arrival)
-            except FrameError:
+            except FrameError as e:
+                self.complaint = str(e) if body[0] >> 4 == FrameType.DESCRIPTION else self.complaint
                 self._splitter.refuse(body)
             if self._error:
                 break

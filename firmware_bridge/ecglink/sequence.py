@@ -20,7 +20,8 @@ _HALF = 2**31
 _SLACK_S = 0.25  # jitter allowed between index and ticks
 _BACKWARD_S = 0.02  # ticks further behind than this have started anew
 _SLACK_SHARE = 0.02  # a converter on an RC oscillator beside ticks from a crystal
-_MAX_GAP_S = 3600.0  # a longer gap is believed only when the next frame confirms it
+_MAX_GAP_S = 3600.0  # a longer gap is a restart: its rows would fill memory and disk
+_EARLY_S = 10.0  # frames may have waited so long in a stalled link
 _RECENT = 64
 
 _Print = tuple[int, int, bytes]
@@ -73,6 +74,7 @@ class Sequence:
         self._here: _Here | None = None
         self._held: _Held | None = None
         self._renewed = False
+        self._arrival = 0.0
         self._recent: deque[_Print] = deque(maxlen=_RECENT)
 
     def describe(self, fs: Fraction, tick_hz: Fraction | None, renewed: bool) -> None:
@@ -89,7 +91,7 @@ class Sequence:
             return [self._accept(frame, arrival)]
         if self._renewed:
             return self._restart(here, frame, arrival)
-        if self._fits(here, frame, _MAX_GAP_S):
+        if self._fits(here, frame, self._most_s(arrival)):
             self._drop_held()
             return self._continue(here, frame, arrival)
         if self._is_duplicate(frame):
@@ -98,7 +100,7 @@ class Sequence:
         after = self._after(held.frame) if held else here
         if held is not None and self._fits(after, frame, _MAX_GAP_S):
             self._held = None
-            first = self._jump(here, held.frame, held.arrival)
+            first = self._restart(here, held.frame, held.arrival)
             return [*first, *self._continue(after, frame, arrival)]
         self._drop_held()
         self._held = _Held(frame, arrival)
@@ -137,14 +139,13 @@ class Sequence:
         gap = self._lose(ahead, "lost") if ahead else []
         return [*gap, self._accept(frame, arrival, skipped=ahead)]
 
-    def _jump(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | PlacedFrame]:
-        # Confirmed: either very much was lost and index and ticks agree on it, or the device restarted.
-        if self._fits(here, frame, float("inf")):
-            return self._continue(here, frame, arrival)
-        return self._restart(here, frame, arrival)
+    def _most_s(self, arrival: float) -> float:
+        """Longest gap that time allows for a frame that arrives now; without times of arrival an hour."""
+        waited = arrival - self._arrival
+        return min(_MAX_GAP_S, waited * (1 + _SLACK_SHARE) + _EARLY_S) if waited > 0 else _MAX_GAP_S
 
     def _restart(self, here: _Here, frame: SampleFrame, arrival: float) -> list[Gap | PlacedFrame]:
-        lost = None if self._renewed else self._lost_by_ticks(here, frame)
+        lost = None if self._renewed else self._lost_by_ticks(here, frame, arrival)
         self._renewed = False
         if lost is None:
             self._tally.loss_known = False
@@ -154,12 +155,15 @@ class Sequence:
             gap = self._lose(lost, "restart")
         return [*gap, self._accept(frame, arrival, skipped=lost or 0)]
 
-    def _lost_by_ticks(self, here: _Here, frame: SampleFrame) -> int | None:
+    def _lost_by_ticks(self, here: _Here, frame: SampleFrame, arrival: float) -> int | None:
         """Return the samples that fit between, where the ticks ran on over the restart."""
-        if self._ticks_per_sample is None:
+        # Ticks wrap: where they agree with a leap too long to be believed they prove nothing.
+        if self._ticks_per_sample is None or self._fits(here, frame, float("inf")):
             return None
         forward = _signed(frame.ticks - round(here.ticks))
         lost = round(forward / self._ticks_per_sample)
+        if lost > self._most_s(arrival) * self._fs:
+            return None
         return max(lost, 0) if lost >= -_BACKWARD_S * self._fs else None
 
     def _lose(self, n: int, reason: str) -> list[Gap]:
@@ -173,6 +177,7 @@ class Sequence:
         if self._here is not None and per_sample is not None:
             expected = round(self._here.ticks + skipped * per_sample)
             ticks = expected + _signed(frame.ticks - expected)
+        self._arrival = arrival
         self._here = _Here((frame.index + n) % _MODULUS, ticks + n * (per_sample or 0.0))
         self._recent.append(_print(frame))
         placed = PlacedFrame(frame, self._next, None if per_sample is None else int(ticks), arrival)

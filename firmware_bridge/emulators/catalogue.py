@@ -22,9 +22,17 @@ _BY_FACTORY = {
     "ads1293": ("emulators.openview", "Ads1293"),
     "bitalino": ("emulators.bitalino", "Bitalino"),
     "chords": ("emulators.chords", "Chords"),
+    "heartypatch": ("emulators.healthypi", "HeartyPatch"),
+    "healthypi34": ("emulators.healthypi", "HealthyPi34"),
+    "healthypi5": ("emulators.healthypi", "HealthyPi5"),
+    "healthypi5_ov3": ("emulators.healthypi", "HealthyPi5Blocks"),
+    "healthypi6": ("emulators.healthypi", "HealthyPi6"),
     "cyton": ("emulators.cyton", "Cyton"),
     "max30003": ("emulators.openview", "Max30003"),
     "olimex": ("emulators.sketches", "Olimex"),
+    "plotter": ("emulators.sketches", "Plotter"),
+    "spikerbox": ("emulators.spikerbox", "SpikerBox"),
+    "ti_evm": ("emulators.ti_ads1x9x", "TiEvm"),
     "shimmer3": ("emulators.shimmer", "Shimmer3"),
 }
 """Decoder factory of a device: module and class of its emulator."""

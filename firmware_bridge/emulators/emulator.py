@@ -72,10 +72,12 @@ class Emulator(ABC):
 
     def frame(self, counts: npt.NDArray[np.int32], index: int, ticks: int, lead_off: int) -> bytes:
         """Return the packets of these samples; the device's own counter counts them."""
-        fresh = counts != NO_VALUE
-        out = b""
-        for row, good in zip(counts, fresh, strict=True):
-            out += self.packet(self.convert(row, good), self.counter, lead_off)
+        rows = self.convert(counts)
+        out, each = b"", self.info.samples_per_frame
+        # of a packet of several samples a part is never sent
+        for at in range(0, len(rows) - each + 1, each):
+            packet = rows[at] if each == 1 else rows[at : at + each]
+            out += self.packet(packet, self.counter, lead_off)
             self.counter += 1
         return out
 
@@ -86,21 +88,25 @@ class Emulator(ABC):
         Parameters
         ----------
         counts : ndarray of int64, shape (n_channels,)
-            Of the device's channels, in its own counts.
+            Of the device's channels, in its own counts; shape (samples_per_frame, n_channels) where that is above 1.
         number : int
             Packets before this one since the counter was last reset.
         lead_off : int
             Bit mask over `lead_names.ELECTRODES`.
         """
 
-    def convert(self, row: npt.NDArray[np.int32], good: npt.NDArray[np.bool_]) -> Counts:
-        """One sample of the source in the device's counts; a stale value is the one before it."""
+    def convert(self, counts: npt.NDArray[np.int32]) -> Counts:
+        """Samples of the source, shape (n, n_signals), in the device's counts; a stale value is the one before it."""
         columns = [self._column[k] for k in self._measured]
-        values = (row[columns] - self._shift) * self._scale * self.gains()[self._measured]
-        fresh = np.clip(np.rint(values + self._zero[self._measured]), self.low, self.high).astype(np.int64)
-        out: Counts = self._held.copy()
-        out[self._measured] = np.where(good[columns], fresh, out[self._measured])
-        self._held = out
+        x = counts[:, columns]
+        values = (x - self._shift) * self._scale * self.gains()[self._measured] + self._zero[self._measured]
+        fresh = np.clip(np.rint(values), self.low, self.high).astype(np.int64)
+        last = np.maximum.accumulate(np.where(x != NO_VALUE, np.arange(1, len(x) + 1)[:, None], 0), axis=0)
+        out: Counts = np.repeat(self._held[None], len(x), axis=0)
+        out[:, self._measured] = np.take_along_axis(
+            np.concatenate([self._held[None, self._measured], fresh]), last, axis=0
+        )
+        self._held = out[-1] if len(out) else self._held
         return out
 
     def gains(self) -> npt.NDArray[np.float64]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ecg_edge.firmware_bridge.emulators.emulator import Counts, Emulator
 
 
-def _envelope(payload: bytes) -> bytes:
-    return b"\x0a\xfa" + len(payload).to_bytes(2, "little") + b"\x02" + payload + b"\x00\x0b"
+def envelope(payload: bytes, kind: int = 2, footer: int = 0) -> bytes:
+    """Frame of a payload."""
+    return b"\x0a\xfa" + len(payload).to_bytes(2, "little") + bytes((kind,)) + payload + bytes((footer, 0x0B))
 
 
 class _Sketch(Emulator):
@@ -30,7 +31,7 @@ class Ads1292r(_Sketch):
     def packet(self, counts: Counts, number: int, lead_off: int) -> bytes:
         """16 bytes; with an electrode off the sketch sends an ECG of 0."""
         ecg = 0 if lead_off else int(counts[0])
-        return _envelope((ecg & 0xFFFF).to_bytes(2, "little") + bytes(7))
+        return envelope((ecg & 0xFFFF).to_bytes(2, "little") + bytes(7))
 
 
 class Ads1293(_Sketch):
@@ -41,17 +42,17 @@ class Ads1293(_Sketch):
 
     def packet(self, counts: Counts, number: int, lead_off: int) -> bytes:
         """19 bytes."""
-        return _envelope(b"".join(int(code).to_bytes(4, "little") for code in counts[:3]))
+        return envelope(b"".join(int(code).to_bytes(4, "little") for code in counts[:3]))
 
 
 class Max30003(_Sketch):
     """18 bits with the two lowest out of place, as the sketch sends them; interval and rate of 60 a minute."""
 
     banner = b"MAX30003 read ID Success\r\nInitialising the chip ...\r\n"
-    low, high = -(2**31), 2**31 - 1
+    low, high = -(2**17), 2**17 - 1
 
     def packet(self, counts: Counts, number: int, lead_off: int) -> bytes:
         """19 bytes."""
-        ecg = max(-(2**17), min(2**17 - 1, int(counts[0]) + (1 << 13) >> 14))
+        ecg = int(counts[0])
         word = (ecg >> 2 << 16 | ecg & 3) & 0xFFFFFFFF
-        return _envelope(word.to_bytes(4, "little") + (1000).to_bytes(4, "little") + (60).to_bytes(4, "little"))
+        return envelope(word.to_bytes(4, "little") + (1000).to_bytes(4, "little") + (60).to_bytes(4, "little"))

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.events import Channel, Event, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.events import Channel, Event, Gap, SampleBlock, StreamInfo, placed_leads
 from ecg_edge.firmware_bridge.framing.chain_scanner import ChainFormat, ChainScanner
 from ecg_edge.firmware_bridge.framing.frame_formats import FrameFormat, Run
 from ecg_edge.firmware_bridge.framing.frame_scanner import Scanner
 from ecg_edge.firmware_bridge.framing.sequencer import Frames, Ints, PacketRun, Seconds, Sequencer
-from ecg_edge.firmware_bridge.lead_names import lead_off_leads
+from ecg_edge.firmware_bridge.lead_names import SKIP, lead_off_leads
 from ecg_edge.firmware_bridge.tally import Tally
 
 NOT_A_VOLTAGE = float("nan")
@@ -189,7 +189,7 @@ def stream_info(
     *,
     samples_per_frame: int = 1,
 ) -> StreamInfo:
-    """Describe a stream; `leads` names the first channels anew, the others keep their labels.
+    """Describe a stream; `leads` names the first channels anew (see `placed_leads`), the others keep their labels.
 
     Raises
     ------
@@ -199,14 +199,15 @@ def stream_info(
     if fs <= 0:
         raise UsageError(f"{device}: the sampling rate must be positive, not {fs}", "leave --fs out")
     named = list(channels)
-    electrical = [k for k, c in enumerate(named) if not np.isnan(c.lsb_mv)]
     given = list(leads or ())
-    if len(given) > len(electrical):
+    places = placed_leads(given, named)
+    if len(places) < sum(lead != SKIP for lead in given):
+        electrical = sum(not np.isnan(c.lsb_mv) for c in named)
         raise UsageError(
-            f"{device} has {len(electrical)} channel(s), but {len(given)} leads are named",
-            f"--leads with at most {len(electrical)} name(s)",
+            f"{device} has {electrical} channel(s), but {len(given)} leads are named",
+            f"--leads with at most {electrical} name(s)",
         )
-    for k, lead in zip(electrical, given, strict=False):
+    for k, lead in places.items():
         # an earlier default of the same name would make the label ambiguous
         named = [replace(c, lead=f"ch{i + 1}") if c.lead == lead else c for i, c in enumerate(named)]
         named[k] = replace(named[k], lead=lead)

@@ -24,8 +24,12 @@ _MOST_HELD = 4096
 """Batches held at most, whatever the arrival times say."""
 _FEW = 16
 """Up to this modulus a repeated counter is as often a wrap less one packet as a packet sent twice."""
-_LEAK = 0.01
+_LEAK = 0.06
 """How fast the earliest arrival may drift later, in s/s: bounds the error of the device's clock."""
+_MOST_LEAK = 0.25
+"""Counter wraps that it may drift at most between two reads: an outage is no drift."""
+_MAX_GAP_S = 3600.0
+"""Over a longer loss the device has hardly gone on counting: its length is not known."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,8 @@ class Sequencer:
         offset = batch.arrival - (self._index / self._spp + self._ahead) * self._period
         if self._earliest is None:
             self._earliest, self._heard = offset, batch.arrival
-        envelope = self._earliest + _LEAK * max(0.0, batch.arrival - self._heard)
+        leak = _LEAK * max(0.0, batch.arrival - self._heard)
+        envelope = self._earliest + min(leak, _MOST_LEAK * self._wrap)
         late = offset - envelope
         self._held.append(_Held(batch, deltas, packets, late))
         if late <= self._wrap / 2:
@@ -285,7 +290,13 @@ class Sequencer:
 
     def _segment(self, batch: _Batch, start: int, stop: int, step: int) -> list[PacketRun | Gap]:
         out: list[PacketRun | Gap] = []
-        if step > 1:
+        if (step - 1) * self._period > _MAX_GAP_S:
+            self._tally.loss_known = False
+            self._earliest = None  # the axis does not follow time over this gap
+            for held in self._held:
+                held.late -= (step - 1) * self._period
+            out.append(Gap(self._index, self._index, "unknown", known=False))
+        elif step > 1:
             gap = Gap(self._index, self._index + (step - 1) * self._spp)
             self._tally.lose(gap.start, gap.stop)
             self._index = gap.stop

@@ -55,6 +55,8 @@ class TextDecoder:
         self._index = self._bytes = self._excess = 0
         self._last: npt.NDArray[np.float32] | None = None
         self._arrival = 0.0
+        self.nothing = -1
+        """The count where there is no value."""
 
     @property
     def buffered(self) -> int:
@@ -85,6 +87,10 @@ class TextDecoder:
         """Nothing: these sketches stream at once and read no commands."""
         return b""
 
+    def request(self) -> bytes:
+        """Nothing: see `opening`."""
+        return b""
+
     def closing(self) -> bytes:
         """Nothing."""
         return b""
@@ -108,21 +114,21 @@ class TextDecoder:
         pos = 0
         for k in np.flatnonzero(ends - starts > LONGEST):
             self._some(text[pos : starts[k]], events)
-            self._damaged(text[starts[k] : ends[k]], events)
+            self.damaged(text[starts[k] : ends[k]], events)
             pos = int(ends[k])
         self._some(text[pos:], events)
 
     def _some(self, text: bytes, events: list[Event]) -> None:
         """Take whole lines of acceptable length."""
-        pattern, pos = self.good(), 0
+        pos = 0
         while pos < len(text):
-            run = pattern.match(text, pos)
+            run = self.good().match(text, pos)  # a line may show that the pattern is another
             if run is not None:
                 self.accept(self.read(run[0]), events)
                 pos = run.end()
                 continue
             stop = text.index(b"\n", pos) + 1
-            self._damaged(text[pos:stop], events)
+            self.damaged(text[pos:stop], events)
             pos = stop
 
     def drop(self, line: bytes) -> None:
@@ -149,7 +155,8 @@ class TextDecoder:
         self._index += len(counts)
         self.tally.samples += len(counts)
 
-    def _damaged(self, line: bytes, events: list[Event]) -> None:
+    def damaged(self, line: bytes, events: list[Event]) -> None:
+        """Take a line that is none of samples."""
         lost, rows = (1, None) if len(line) > LONGEST else self.salvage(line)
         kept = 0 if rows is None else int(rows.lengths.sum())
         self._skip_line(line, kept)
@@ -177,13 +184,15 @@ class TextDecoder:
         self._bytes += n
 
     def _convert(self, rows: Rows) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Counts (-1 where there is none), mV (the last value held there) and validity."""
+        """Counts (`nothing` where there is none), mV (the last value held there) and validity."""
         lsb = np.array([c.lsb_mv for c in self.info.channels])
         zero = np.array([c.offset for c in self.info.channels])
         limit = np.iinfo(np.int32)
-        scaled = (np.where(rows.off, np.nan, rows.values) - zero) * lsb
-        valid = np.abs(scaled) <= np.finfo(np.float32).max
-        counts = np.rint(np.clip(np.where(valid, rows.values, -1), limit.min, limit.max)).astype(np.int32)
+        with np.errstate(over="ignore"):  # what is too large is not valid
+            values = np.where(rows.off, np.nan, rows.values) / np.array([c.per_count for c in self.info.channels])
+            scaled = (values - zero) * lsb
+        valid = np.where(np.isnan(lsb), np.isfinite(values), np.abs(scaled) <= np.finfo(np.float32).max)
+        counts = np.rint(np.clip(np.where(valid, values, self.nothing), limit.min, limit.max)).astype(np.int32)
         mv = np.where(valid, scaled, 0).astype(np.float32)
         before = np.zeros(len(lsb), np.float32) if self._last is None else self._last
         held = np.vstack((before, mv))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecg_edge.firmware_bridge.decoders.catalogue import Device, known_devices
-from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
+from ecg_edge.firmware_bridge.errors import AmbiguousStreamError, NotAnEcgStreamError
 from ecg_edge.firmware_bridge.tally import Tally
 
 LOOK = 1 << 16
@@ -70,7 +70,9 @@ def identify(data: bytes, devices: Sequence[Device] | None = None) -> Match:
     Raises
     ------
     NotAnEcgStreamError
-        No decoder, or more than one equally well, recognises the bytes.
+        No decoder recognises the bytes.
+    AmbiguousStreamError
+        More than one does, equally well.
     """
     devices = known_devices() if devices is None else devices
     found = matches(data, devices)
@@ -85,9 +87,10 @@ def identify(data: bytes, devices: Sequence[Device] | None = None) -> Match:
     most = max(match.device.evidence for match in near)
     best = [match for match in near if match.device.evidence == most]
     if len(best) > 1:
-        names = [match.device.name for match in best]
-        raise NotAnEcgStreamError(
+        names = tuple(match.device.name for match in best)
+        raise AmbiguousStreamError(
             f"these bytes fit {' and '.join(names)} equally well",
             "name the one it is: " + " or ".join(f"ecg-edge decode --as {name} FILE" for name in names),
+            names,
         )
     return best[0]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.decoders.catalogue import Device, known_devices
-from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
-from ecg_edge.firmware_bridge.ports.identify import LOOK, Match, identify
+from ecg_edge.firmware_bridge.errors import AmbiguousStreamError, NotAnEcgStreamError
+from ecg_edge.firmware_bridge.ports.identify import LOOK, Match, identify, matches
 from ecg_edge.firmware_bridge.ports.transport import Transport
 
 QUIET_S = 2.5
@@ -15,6 +15,9 @@ QUIET_S = 2.5
 _HEARD_S = 1.0
 _ASKED_S = 1.2
 _LONGEST_S = 8.0
+_TIMED_S = 4.0
+"""So long equals are listened to before their rates decide."""
+_RATE_OFF = 0.06
 _USUAL = 115200
 
 Open = Callable[[int], Transport]
@@ -54,15 +57,22 @@ def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Devic
             data, error, match = _hear(port, clock, here, QUIET_S)
             if match:
                 return match
+            if not data:
+                match, data, error = _ask(port, clock, here)
+                if match:
+                    return match
             heard, last = heard + data, error or last
-            if not data and (match := _ask(port, clock, here)):
-                return match
+            if isinstance(error, AmbiguousStreamError):
+                break
     if not heard:
         raise NotAnEcgStreamError(
             f"{url} is open but silent, and answers none of the questions known here",
             f"switch the device on, or name it: ecg-edge run {url} --as DEVICE",
         )
     told = last.message if last else "too little came to tell"
+    if isinstance(last, AmbiguousStreamError):
+        commands = " or ".join(f"ecg-edge run {url} --as {name}" for name in last.names)
+        raise AmbiguousStreamError(f"{url}: {told}", f"name the one it is: {commands}", last.names)
     raise NotAnEcgStreamError(f"{url}: {told}", f"name the device: ecg-edge run {url} --as DEVICE")
 
 
@@ -76,20 +86,29 @@ def _hear(
     port: Transport, clock: Clock, devices: Sequence[Device], patience_s: float
 ) -> tuple[bytes, NotAnEcgStreamError | None, Match | None]:
     """Return the bytes received, the error if no device matches, or the match."""
-    data, error = b"", None
+    data = b""
+    error: NotAnEcgStreamError | None = None
     begun = clock.monotonic()
     judged = spoke = begun
+    first: tuple[int, float] | None = None
     while len(data) < LOOK:
         more = port.read()
         data, now = data + more, clock.monotonic()
         if more:
             spoke = now
+            first = first or (len(data), now)
         elif now - spoke > patience_s:  # silent, or a greeting that nothing follows
             break
         if data and now - judged >= _HEARD_S:
             judged = now
             try:
                 return data, None, identify(data, devices)
+            except AmbiguousStreamError as e:
+                error = e
+                if first and spoke - first[1] >= _TIMED_S:
+                    bytes_per_s = (len(data) - first[0]) / (spoke - first[1])
+                    if match := by_rate(data, bytes_per_s, [d for d in devices if d.name in e.names]):
+                        return data, None, match
             except NotAnEcgStreamError as e:
                 error = e
         if now - begun > _LONGEST_S:
@@ -97,8 +116,34 @@ def _hear(
     return data, error, None
 
 
-def _ask(port: Transport, clock: Clock, devices: Sequence[Device]) -> Match | None:
-    """Send each device's opening in turn; the first that answers in its own format is named."""
+def by_rate(data: bytes, bytes_per_s: float, equals: Sequence[Device]) -> Match | None:
+    """The one of several devices that fit alike whose rate the bytes have; None where that is none, or more.
+
+    Parameters
+    ----------
+    data : bytes
+        All of them decode it.
+    bytes_per_s : float
+        How fast it arrived.
+    equals : sequence of Device
+        The candidates.
+    """
+    fitting = []
+    for match in matches(data, equals):
+        hz = match.tally.samples / len(data) * bytes_per_s
+        if abs(hz / float(match.device.fs) - 1) < _RATE_OFF:
+            fitting.append(match)
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _ask(
+    port: Transport, clock: Clock, devices: Sequence[Device]
+) -> tuple[Match | None, bytes, NotAnEcgStreamError | None]:
+    """Send each device's opening in turn; the first that answers in its own format is named.
+
+    Returns who that is, and if nobody is, what came and why it names none.
+    """
+    heard, last = b"", None
     askers = [(d, opening) for d in devices if (opening := d.decoder().opening())]
     seen: set[bytes] = set()
     for device, opening in sorted(askers, key=lambda item: (item[0].name != "ecglink", -item[0].evidence)):
@@ -108,10 +153,13 @@ def _ask(port: Transport, clock: Clock, devices: Sequence[Device]) -> Match | No
         seen.add(opening)
         port.write(opening)
         same = [d for d, other in askers if other == opening or d is device]
-        data, _, match = _hear(port, clock, same, _ASKED_S)
+        data, error, match = _hear(port, clock, same, _ASKED_S)
         port.write(device.decoder().closing())
         if match:
-            return match
+            return match, data, None
+        if isinstance(error, AmbiguousStreamError):
+            return None, data, error
+        heard, last = heard + data, error or last
         if data:
             _hear(port, clock, (), 0.0)
-    return None
+    return None, heard, last

@@ -21,13 +21,12 @@ from ecg_edge.firmware_bridge.events import Disconnected, ReaderEvent, Reconnect
 from ecg_edge.firmware_bridge.ports.event_queue import Backlog
 from ecg_edge.firmware_bridge.ports.read_schedule import Pace
 from ecg_edge.firmware_bridge.ports.transport import Transport
+from ecg_edge.firmware_bridge.ports.trial import Trial
 
 __all__ = ["Disconnected", "Reader", "ReaderEvent", "Reconnected"]
 
 _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 5.0
-_OPENING_EVERY_S = 1.0
-_HEAD = 64
 
 
 class Reader:
@@ -223,7 +222,7 @@ class Reader:
     def _session(self, transport: Transport) -> None:
         """Read until told to stop."""
         self._pace.silent()
-        trial = _Trial(transport.url, self._clock.monotonic(), self._recognise_s)
+        trial = Trial(transport.url, self._decoder, self._clock.monotonic(), self._recognise_s)
         recognised, arrival = False, self._clock.monotonic()
         while not self._stop.is_set():
             if not recognised and trial.opening_due(self._clock.monotonic()):
@@ -284,49 +283,6 @@ class Reader:
                 self._pass_on([Reconnected(now, now - lost_at, attempts)])
                 return transport
         return None
-
-
-class _Trial:
-    """A connection's time to prove that it carries an ECG."""
-
-    def __init__(self, url: str, start: float, patience_s: float) -> None:
-        self._url, self._patience_s = url, patience_s
-        self._deadline = start + patience_s
-        self._opening_at = start
-        self._head = b""
-        self._bytes = 0
-
-    def opening_due(self, now: float) -> bool:
-        """Whether to send the decoder's opening now: a device may be deaf while it boots."""
-        if now < self._opening_at:
-            return False
-        self._opening_at = now + _OPENING_EVERY_S
-        return True
-
-    def judge(self, data: bytes, now: float) -> None:
-        """Count what came without being recognised; raise when the time is over."""
-        self._head += data[: _HEAD - len(self._head)]
-        self._bytes += len(data)
-        if now < self._deadline:
-            return
-        if not self._bytes:
-            raise NotAnEcgStreamError(
-                f"{self._url} is open, but not one byte has come in {self._patience_s:g} s",
-                "check the device's power, that it has been started, and that TX and RX are not swapped",
-            )
-        message = f"{self._url} sends no ECG stream known here: {self._bytes} bytes in {self._patience_s:g} s"
-        raise NotAnEcgStreamError(f"{message}, beginning {self._head[:16].hex(' ')}", _advice(self._head))
-
-
-def _advice(head: bytes) -> str:
-    """Say what bytes look like, and so what to try."""
-    readable = sum(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head)
-    if len(set(head)) == 1 and len(head) > 4:
-        return "one and the same byte over and over is an idle or wrongly clocked line: check the baud rate"
-    if readable >= 0.9 * len(head):
-        text = head.decode("ascii", "replace")
-        return f"it is text, {text!r}: a start-up message or a plain-text format; choose the device's format"
-    return "it is binary: check the baud rate (wrong ones look like this) and the device's format"
 
 
 def _write(transport: Transport, data: bytes) -> None:

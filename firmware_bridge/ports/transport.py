@@ -10,6 +10,7 @@ import socket
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -157,6 +158,13 @@ class SerialTransport(_Stream):
 
     def __init__(self, path: str, baud: int = 115200, timeout: float = 0.2) -> None:
         self.url, self._timeout = path, timeout
+        if not path:
+            raise UsageError("no port is named", "give a serial port such as /dev/ttyUSB0, or tcp://host:port")
+        if Path(path).is_file():
+            raise UsageError(
+                f"{path} is a file, not a port",
+                f"a device's bytes: ecg-edge decode --as DEVICE {path}; a recording: ecg-edge replay {path}",
+            )
         if baud <= 0:
             raise UsageError(f"cannot open {path!r} at {baud} baud", "use the rate the device sends at: 115200")
         try:

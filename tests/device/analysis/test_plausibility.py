@@ -55,6 +55,21 @@ def test_rates_do_not_matter(fs):
     assert [word for _, word in turns(1e6 * x, fs)] == ["large"]
 
 
+@pytest.mark.parametrize(("mv", "per_count", "words"), [(1, 1e-4, ["large"]), (1, 1, []), (0.001, 0.1, [])])
+def test_whole_numbers_of_a_text_are_no_millivolts(mv, per_count, words):
+    """A converter's counts in a text are doubted; counts of a binary format, and whole microvolts, are not."""
+    written = np.rint(512 + 9 * ECG) if mv == 1 else np.rint(1000 * ECG)
+    found = Plausibility(Fraction(FS), 1, [Channel("I", mv * per_count, per_count=per_count)])
+    turned = found.feed(mv * written[:, None], np.ones((len(ECG), 1), bool))
+    assert [doubt.word for _, _, doubt in turned] == words
+    assert not words or "--gain" in turned[0][2].text
+
+
+def test_text_of_fractions_is_an_ecg():
+    found = Plausibility(Fraction(FS), 1, [Channel("I", 1e-4, per_count=1e-4)])
+    assert found.feed(np.round(ECG, 3)[:, None], np.ones((len(ECG), 1), bool)) == []
+
+
 def test_a_doubt_ends_when_the_signal_is_right_again():
     x = np.concatenate([1000 * ECG, ECG])
     assert [word for _, word in turns(x)] == ["large", ""]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecg_edge.benchmarks.live_path.decode_cost import CAPTURES
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.clock_drift import ClockFit
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
@@ -14,13 +15,15 @@ from ecg_edge.device.analysis.signal_quality import CLIPPED, FLAT_S, FaultWatch,
 from ecg_edge.device.lead_algebra import provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.pipeline import Pipeline
-from ecg_edge.firmware_bridge.events import Channel
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+from ecg_edge.firmware_bridge.events import NO_VALUE, Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from ecg_edge.train.data import ptbxl
 from ecg_edge.train.data.prepare import prepare
 from ecg_edge.train.studies.calibration_checks import rates
 from tests.support import fakes
+from tests.support.wire import capture
 
 FS = Fraction(100)
 CHANNELS = (Channel("I", 0.001, bits=12), Channel("II", 0.001, offset=2048, bits=12))
@@ -50,7 +53,7 @@ def test_faults_are_where_a_count_stands_still_or_at_a_rail(runs, cuts):
             if column[row] < 0:  # so it has a sign, whatever its zero
                 low, high = -2048, 2047
             same = same + 1 if column[row] == (column[row - 1] if row else 0) else 0
-            rail = rail + 1 if column[row] <= low or column[row] >= high else 0
+            rail = rail + 1 if column[row] in (low - 1, low, high, high + 1) else 0
             clipped[row, k] = rail >= CLIPPED
             flat[row, k] = same >= FLAT_S * 100 and not clipped[row, k]
     assert np.array_equal(whole[0], flat) and np.array_equal(whole[1], clipped)
@@ -63,6 +66,51 @@ def test_a_record_whose_zero_lies_beside_its_middle_is_not_clipped():
     assert not FaultWatch(channels, FS).feed(x)[1].any()
     x[500:510] = 32767
     assert FaultWatch(channels, FS).feed(x)[1][502:510].all()
+
+
+@pytest.mark.parametrize("missing", [-1, NO_VALUE])
+@pytest.mark.parametrize("told", [False, True])
+def test_a_sample_that_is_missing_says_nothing_of_the_rails(missing, told):
+    x = np.arange(600, 650)[:, None]
+    watch = FaultWatch((Channel("I", 1.0, 512, bits=10),), FS)
+    assert not watch.feed(x)[1].any()
+    watch.feed(np.full((9, 1), missing), np.zeros((9, 1), bool) if told else None)
+    assert not watch.feed(x)[1].any()
+    assert watch.feed(np.full((3, 1), 1023))[1].tolist() == [[False], [False], [True]]
+    assert not watch.feed(x)[1].any()
+    assert watch.feed(np.full((3, 1), 0))[1].tolist() == [[False], [False], [True]]
+
+
+def test_what_is_not_valid_is_neither_flat_nor_clipped_and_ends_nothing():
+    x = np.full((500, 1), 7)
+    valid = np.ones((500, 1), bool)
+    valid[100:110] = valid[300:310] = False
+    x[~valid] = NO_VALUE
+    flat, clipped = FaultWatch(CHANNELS[:1], FS).feed(x, valid)
+    assert not clipped.any() and not flat[~valid].any()
+    assert flat[200:300].all() and flat[310:].all() and not flat[:200].any()
+
+
+def test_counts_wider_than_described_clip_nothing():
+    x = np.rint(0.5 * 2**24 * SyntheticHeart(100, seed=2).read(1000)[:, :1]).astype(np.int32)
+    assert np.abs(x).max() > 2**17
+    assert not FaultWatch((Channel("I", 1e-6, bits=18),), FS).feed(x)[1].any()
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", CAPTURES)
+def test_no_capture_of_a_clean_wave_is_flat_or_clipped(name):
+    truth = capture(CAPTURES[name])
+    decoder = find_device(name).decoder(live=True)
+    blocks = [e for e in decoder.feed(truth.clean) + decoder.close() if isinstance(e, SampleBlock)]
+    leads = decoder.info.leads
+    columns = [leads.index(lead) for lead in truth.facts["leads"] if lead in leads]
+    watch = FaultWatch(tuple(decoder.info.channels[k] for k in columns), decoder.info.fs)
+    found = [watch.feed(b.counts[:, columns], b.valid[:, columns]) for b in blocks]
+    flat, clipped = (np.concatenate([f[k] for f in found]) for k in (0, 1))
+    # as the side-car says, lead II of the Olimex clips on R peaks, and the ADS1292R sends a lead that is off as 0
+    assert not clipped[:, [k for k, c in enumerate(columns) if (name, leads[c]) != ("olimex", "II")]].any()
+    assert not flat.any() or (name == "ads1292r" and flat.mean() < 0.1)
 
 
 def test_nothing_is_reconstructed_from_a_flat_lead_and_a_note_says_so(model):

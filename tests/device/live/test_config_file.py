@@ -12,6 +12,7 @@ from ecg_edge.device.live.gateway import SharedModels, run_all
 from ecg_edge.device.recording.stored_recording import read_stored
 from ecg_edge.device.sources.rescaled import RescaledSource, Scale
 from ecg_edge.firmware_bridge.clock import ManualClock
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UsageError
 from ecg_edge.firmware_bridge.events import SampleBlock
 from tests.support import fakes
@@ -137,6 +138,14 @@ def test_counts_are_scaled_by_name_or_number():
     assert [(c.lsb_mv, c.offset) for c in info.channels] == [(0.005, 100), (0.001, 2048)]
     assert isinstance(block, SampleBlock) and block.mv == pytest.approx(np.array([[0, 0], [0.005, 0.001]]))
     assert np.array_equal(block.counts, counts)
+    text = find_device("plotter").decoder(leads=("I", "II"))
+    lists = [text.feed(b"512.5 8388607\n612 -8388607\n712 1\n"), text.close()]
+    floats = RescaledSource(fakes.ListSource(lists), {"I": Scale(5.0, 512), "II": Scale(0.001)})
+    told, *blocks = floats.get()
+    mv, fine = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("mv", "counts"))
+    assert mv.tolist() == [pytest.approx(x, rel=1e-6) for x in ([0.0025, 8.388607], [0.5, -8.388607], [1.0, 1e-6])]
+    lsb = np.array([c.lsb_mv for c in told.channels])
+    assert np.abs(fine * lsb - mv).max() < 5.1e-5
     other = RescaledSource(fakes.ListSource([[fakes.info()]]), {"V9": Scale(1.0)})
     with pytest.raises(LeadMismatchError, match="V9"):
         other.get()

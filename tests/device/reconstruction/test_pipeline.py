@@ -10,7 +10,7 @@ from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.lead_block import Note
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, NotAnEcgStreamError
-from ecg_edge.firmware_bridge.events import Gap, SampleBlock
+from ecg_edge.firmware_bridge.events import Channel, Gap, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from tests.support import fakes
 
@@ -158,6 +158,15 @@ def test_leads_are_found_by_name_and_can_be_renamed(model):
 
 def test_a_channel_left_over_loses_a_name_given_to_another():
     assert fakes.info(("II", "I")).renamed(("I",)).leads == ("I", "ch2")
+    assert fakes.info(("ch1", "ch2", "ch3")).renamed(("I", "-", "II")).leads == ("I", "ch2", "II")
+    clock = replace(
+        fakes.info(("t", "a", "b")), channels=(Channel("t", float("nan")), Channel("a", 1), Channel("b", 1))
+    )
+    assert clock.renamed(("I", "II")).leads == ("t", "I", "II")
+    assert clock.renamed(("-", "II")).leads == ("t", "II", "ch3")
+    assert clock.renamed(("I", "-")).leads == ("t", "I", "ch3")
+    with pytest.raises(LeadMismatchError, match="source has 2: a, b"):
+        clock.renamed(("I", "II", "V1"))
     with pytest.raises(LeadMismatchError, match="2 channels, but the source has 1"):
         fakes.info(("I",)).renamed(("I", "II"))
 

@@ -128,7 +128,7 @@ def test_auto_takes_the_only_port(monkeypatch):
         only_port()
     ports.append(PortInfo("/dev/ttyACM0", "board", 1, 2))
     monkeypatch.setattr(
-        sources, "recognise", lambda port, clock, baud, report: "cyton" if "ACM0" in port else "ecglink"
+        sources, "recognise", lambda port, clock, baud, report, opener: "cyton" if "ACM0" in port else "ecglink"
     )
     source = open_source("auto", ManualClock())
     assert source.url == "/dev/ttyACM0" and isinstance(source, Reader)

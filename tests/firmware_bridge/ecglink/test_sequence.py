@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.events import Gap
 
 TICK_HZ, FS = 32768, 250
@@ -65,12 +66,32 @@ def test_index_and_ticks_wrap_without_a_seam(kit):
     assert ticks[0] == 2**32 - 3000 and ticks[-1] == 2**32 - 3000 + round(55 * TICK_HZ / FS)
 
 
-def test_a_gap_longer_than_the_ticks_wrap_is_still_exact(kit):
+def test_a_gap_over_an_hour_is_a_restart_of_unknown_length(kit):
     wire = kit.Wire(kit.two_leads(tick_hz=1_000_000))
     late = 5 * 3600 * FS  # 1 MHz ticks wrap every 72 minutes
     events, _decoder = run(kit, [wire.frame(0), wire.frame(late), wire.frame(late + 5)], wire)
-    assert kit.gaps(events) == [Gap(5, late, "lost")]
-    assert [b.ticks for b in kit.blocks(events)] == [wire.ticks(i) for i in (0, late, late + 5)]
+    assert kit.gaps(events) == [Gap(5, 5, "restart", known=False)]
+    assert [b.index for b in kit.blocks(events)] == [0, 5, 10]
+
+
+@pytest.mark.parametrize("leap", [2**31 - 100, 50 * 3600 * FS, 60 * FS])
+@pytest.mark.parametrize("tick_hz", [None, TICK_HZ])
+def test_a_leap_that_the_time_of_arrival_contradicts_is_a_restart(kit, leap, tick_hz):
+    """Two forged frames, or a device that restarts at a higher index, make no rows."""
+    wire = kit.Wire(kit.two_leads(tick_hz=tick_hz))
+    decoder, events = EcgLinkDecoder(), []
+    decoder.feed(wire.encoder.describe())
+    for k, index in enumerate((0, 5, leap, leap + 5)):
+        events += decoder.feed(wire.frame(index), 100 + k * 5 / FS)
+    assert kit.gaps(events) == [Gap(10, 10, "restart", known=False)]
+    assert not decoder.tally.loss_known
+
+
+def test_a_gap_that_the_time_of_arrival_confirms_is_a_gap(kit):
+    wire, decoder = kit.Wire(), EcgLinkDecoder()
+    decoder.feed(wire.encoder.describe())
+    events = decoder.feed(wire.frame(0), 100.0) + decoder.feed(wire.frame(600 * FS), 700.0)
+    assert kit.gaps(events) == [Gap(5, 600 * FS, "lost")]
 
 
 def test_a_restart_whose_ticks_ran_on_is_a_gap_of_known_length(kit):

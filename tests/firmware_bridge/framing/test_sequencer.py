@@ -172,10 +172,24 @@ def test_loss_is_told_from_the_stall_that_hides_it():
     assert tally.lost_ranges == [(500, 756)]
 
 
-def test_slow_clock_of_the_device_is_no_loss():
+@pytest.mark.parametrize("slow", [0.005, 0.02, 0.05])
+def test_slow_clock_of_the_device_is_no_loss(slow):
     sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
-    _feed(sequencer, range(30000), late=lambda k: 0.005 * k / 250)
+    _feed(sequencer, range(30000), late=lambda k: slow * k / 250)
     assert tally.lost == 0
+
+
+def test_whole_wraps_of_a_slow_board_are_found():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    _feed(sequencer, [*range(5000), *range(5000 + 10 * 256, 9000)], late=lambda k: 0.02 * k / 250)
+    assert tally.lost_ranges == [(5000, 5000 + 10 * 256)]
+
+
+def test_a_loss_of_over_an_hour_is_of_unknown_length():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    out = _feed(sequencer, [*range(500), *range(500 + 256 * 4000, 500 + 256 * 4000 + 300)])
+    (gap,) = [item for item in out if isinstance(item, Gap)]
+    assert not gap.known and gap.start == gap.stop and not tally.loss_known
 
 
 def test_packets_in_doubt_are_released_at_the_end():

@@ -1,0 +1,69 @@
+"""Every device of the catalogue through the whole live path: a tenth of the matrix a day, and `run` as it is typed."""
+
+import datetime
+import os
+import threading
+from collections import Counter
+
+import pytest
+
+from ecg_edge.benchmarks.live_path.device_matrix import CONDITIONS, Cell, a_tenth, run_cell, table
+from ecg_edge.device.cli.main import main
+from ecg_edge.firmware_bridge.clock import SystemClock
+from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, KNOWN
+from ecg_edge.firmware_bridge.emulators.assemble import SourceOptions, build_source, build_voice
+from ecg_edge.firmware_bridge.emulators.catalogue import find_emulated
+from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
+
+TODAY = int(os.environ.get("ECG_EDGE_TENTH", datetime.date.today().toordinal()))
+"""Which tenth of the matrix; ten days are the whole."""
+
+
+@pytest.mark.parametrize("device", KNOWN, ids=lambda d: d.name)
+@pytest.mark.parametrize("live", [False, True])
+def test_every_decoder_fulfils_the_protocol(device, live):
+    decoder = device.decoder(live=live)
+    assert isinstance(decoder, Decoder)
+    for said in (decoder.opening(), decoder.request(), decoder.closing()):
+        assert isinstance(said, bytes)
+
+
+@pytest.mark.parametrize(("device", "condition"), a_tenth(TODAY), ids=lambda x: x.name)
+def test_a_cell_of_the_matrix_is_right(device, condition):
+    cell = run_cell(device, condition)
+    assert cell.right, cell.told
+
+
+def test_ten_tenths_are_the_matrix():
+    seen = Counter((d.name, c.name) for k in range(10) for d, c in a_tenth(k))
+    assert set(seen.values()) == {1} and len(seen) == len(DEVICES) * len(CONDITIONS)
+
+
+def test_the_table_shows_what_is_wrong():
+    text = table([Cell("cyton", "named", True, "65/min"), Cell("cyton", "auto", False, "no samples")])
+    assert "1 of 2 right" in text and "cyton, auto: no samples" in text
+
+
+TYPED = ["ad8232", "plotter", *(d.name for d in DEVICES[TODAY % 10 :: 10] if d.name not in ("ad8232", "plotter"))]
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_run_as_it_is_typed(name, tmp_path, capfd):
+    options = SourceOptions(like=find_emulated(name))
+    source = build_source(options)
+    link = PtyLink(str(tmp_path / "port"))
+    stop = threading.Event()
+    patch = VirtualPatch(source, link, PatchOptions(fast=True), SystemClock(), build_voice(options, source))
+    thread = threading.Thread(target=patch.run, args=(stop,))
+    thread.start()
+    try:
+        status = main(["run", link.address, "--as", name, "--seconds", "3", "--no-reconnect", "--json"])
+    finally:
+        stop.set()
+        thread.join()
+        link.close()
+    out, err = capfd.readouterr()
+    assert status == 0, err
+    assert f'"device": "{name.split("-")[0]}' in out and "Traceback" not in err

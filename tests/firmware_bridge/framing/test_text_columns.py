@@ -1,0 +1,169 @@
+"""What sketches print, and what is made of it: separators, units, labels, clocks and counters beside the signal."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_edge.firmware_bridge.decoders.catalogue import find_device
+from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.framing.text_columns import counts
+from ecg_edge.firmware_bridge.framing.text_dialect import Dialect, dialect_of
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from tests.support.wire import as_summary, decode
+
+N = 500
+MV = SyntheticHeart(250, ("I", "II"), seed=3).read(N)
+ONE, TWO = MV[:, 0], MV[:, 1]
+
+
+def text(form, end="\n", head=""):
+    """A line for each sample: `form` takes k, ms, i and ii (mV), iu and iiu (whole µV), di and dii (with commas)."""
+    lines = []
+    for k in range(N):
+        i, ii = round(ONE[k], 4), round(TWO[k], 4)
+        comma = {"di": f"{i:.3f}".replace(".", ","), "dii": f"{ii:.3f}".replace(".", ",")}
+        lines.append(form.format(k=k, ms=4 * k, i=i, ii=ii, iu=round(1e3 * i), iiu=round(1e3 * ii), **comma) + end)
+    return (head + "".join(lines)).encode()
+
+
+DIALECTS = {
+    "space": ("{i:.4f} {ii:.4f}", "\n", ""),
+    "tab and CR LF": ("{i:.4f}\t{ii:.4f}", "\r\n", ""),
+    "comma": ("{i:.4f},{ii:.4f}", "\n", ""),
+    "comma and space": ("{i:.4f}, {ii:.4f}", "\n", ""),
+    "semicolon": ("{i:.4f};{ii:.4f}", "\n", ""),
+    "CR alone": ("{i:.4f} {ii:.4f}", "\r", ""),
+    "LF CR": ("{i:.4f} {ii:.4f}", "\n\r", ""),
+    "NUL behind the line": ("{i:.4f} {ii:.4f}", "\r\n\0", ""),
+    "empty lines": ("{i:.4f} {ii:.4f}", "\n\n\n", ""),
+    "labels": ("I:{i:.4f},II:{ii:.4f}", "\n", ""),
+    "labels and spaces": ("I: {i:.4f} II: {ii:.4f}", "\n", ""),
+    "equals": ("I={i:.4f};II={ii:.4f}", "\n", ""),
+    "spoken labels": ("lead_I:{i:.4f} ECG-II:{ii:.4f}", "\n", ""),
+    "units": ("I:{i:.4f}mV II:{ii:.4f}mV", "\n", ""),
+    "units apart": ("I:{i:.4f} mV, II:{ii:.4f} mV", "\n", ""),
+    "microvolts": ("I:{iu}uV,II:{iiu}uV", "\n", ""),
+    "Greek microvolts": ("I:{iu}µV,II:{iiu}μV", "\n", ""),
+    "microvolts in the header": ("{iu},{iiu}", "\n", "I_uV,II (µV)\n"),
+    "header": ("{i:.4f}\t{ii:.4f}", "\n", "AD8232 ready, go\nI\tII\n"),
+    "decimal commas": ("{di};{dii}", "\n", ""),
+    "decimal commas and labels": ("I:{di} II:{dii}", "\n", ""),
+    "exponents": ("{i:.4e} {ii:.4e}", "\n", ""),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("live", [False, True])
+def test_every_dialect_gives_the_same_millivolts(name, live):
+    form, end, head = DIALECTS[name]
+    data = text(form, end, head)
+    decoder = find_device("plotter").decoder(live=live)
+    events = [e for k in range(0, len(data), 97) for e in decoder.feed(data[k : k + 97])] + decoder.close()
+    mv = np.concatenate([e.mv for e in events if isinstance(e, SampleBlock)])[:, :2]
+    assert decoder.info.leads[0] == "I" and decoder.info.leads[1] in ("II", "ch2")
+    error = np.abs(mv[-400:] - MV[-400:])
+    assert error.max() < 0.0011 and decoder.tally.lost == 0 and len(mv) >= N - 1
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_cuts_do_not_matter(name):
+    form, end, head = DIALECTS[name]
+    data = text(form, end, head)[:9000]
+    for cut in (1, 2, 3, 64):
+        assert decode("plotter", data, cut) == as_summary(decode("plotter", data))
+
+
+BESIDE = {
+    "a clock in front": ("{ms} {i:.4f}", "", (None, "I")),
+    "a counter of a byte": ("{k8} {i:.4f}", "", (None, "I")),
+    "a clock with jitter": ("{jitter} {i:.4f}", "", (None, "I")),
+    "seconds": ("{s:.3f},{i:.4f}", "", (None, "I")),
+    "a constant": ("0 {i:.4f}", "", ("ch1", "I")),
+    "a constant behind": ("{i:.4f} 100", "", ("I", "ch2")),
+    "a clock behind": ("{i:.4f} {ms}", "", ("I", None)),
+    "clock, constant, signal": ("{ms},5,{i:.4f}", "", (None, "ch2", "I")),
+    "a label says clock": ("t:{i:.4f},ecg:{i:.4f}", "", (None, "I")),
+    "a label says which": ("resp:{ii:.4f},ecg:{i:.4f}", "", (None, "I")),
+    "a header says clock": ("{ms},{i:.4f}", "time_ms,ECG\n", (None, "I")),
+    "a header says which": ("{ii:.4f},{i:.4f}", "noise,V2\n", ("noise", "V2")),
+    "a header of a recorder": ("{k},{i:.4f}", "Sample Index, EXG Channel 0\n", (None, "I")),
+    "two labels that say nothing": ("x:{i:.4f},y:{ii:.4f}", "", ("x", "y")),
+    "two signals": ("{i:.4f} {ii:.4f}", "", ("I", "ch2")),
+    "temperature": ("Temp:36.{k8} ECG:{i:.4f}", "", (None, "I")),
+}
+
+
+def beside(name):
+    form, head, leads = BESIDE[name]
+    rng = np.random.default_rng(0)
+    late = np.cumsum(rng.integers(3, 6, N))
+    more = [{"k8": k % 256, "jitter": late[k], "s": k / 250, "ms": 4 * k, "k": k} for k in range(N)]
+    lines = [form.format(i=ONE[k], ii=TWO[k], **more[k]) for k in range(N)]
+    return (head + "\n".join(lines) + "\n").encode(), leads
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("live", [False, True])
+def test_what_stands_beside_the_signal_is_no_lead(name, live):
+    data, leads = beside(name)
+    decoder = find_device("plotter").decoder(live=live)
+    decoder.feed(data)
+    decoder.close()
+    told = tuple(None if c.lsb_mv != c.lsb_mv else c.lead for c in decoder.info.channels)
+    assert told == leads
+
+
+def test_leads_that_are_named_are_those():
+    data, _ = beside("clock, constant, signal")
+    assert decode("plotter", data, leads=("-", "-", "II")).info.leads[2] == "II"
+    assert decode("plotter", b"1 2\n3 4\n5 6\n", leads=("II", "I")).mv.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@given(
+    start=st.integers(-1000, 10**9), step=st.integers(1, 5000), wrap=st.sampled_from([16, 100, 256, 65536, 2**32]),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_counters_are_known_whatever_their_step_and_losses(start, step, wrap, seed):
+    rng = np.random.default_rng(seed)
+    k = np.flatnonzero(rng.random(300) > 0.02)  # some lines are lost
+    assert counts((start + step * (k % wrap)).astype(float))
+    assert counts(-(step * (k % wrap)).astype(float))
+
+
+@pytest.mark.parametrize("fs", [100, 250, 1000])
+@pytest.mark.parametrize("scale", [1.0, 200.0, 5000.0])
+@pytest.mark.parametrize("decimals", [0, 2, 4])
+def test_no_heart_counts(fs, scale, decimals):
+    for seed in range(8):
+        x = np.round(scale * SyntheticHeart(fs, ("I", "V2"), seed=seed).read(4 * fs), decimals)
+        for at in range(0, 4 * fs - 256, 97):
+            assert not counts(x[at : at + 256, 0]) and not counts(x[at : at + 256, 1])
+
+
+def test_one_comma_is_a_point_only_where_it_must_be():
+    assert dialect_of([b"0,012\n", b"0,995\n", b"-0,120\n", b"1,003\n"] * 3) == Dialect(comma=True)
+    assert dialect_of([b"512,510\n", b"99,511\n"] * 9) == Dialect()
+    assert dialect_of([b"0,12\n", b"0,512\n"] * 9) == Dialect()
+    assert dialect_of([b"0.1, 0.2\n"] * 9) == Dialect()
+
+
+def test_a_stream_that_is_another_than_its_first_lines_is_read_anew():
+    data = b"1\n2\n" + b"".join(b"%d %d\n" % (k % 7, k * k % 11) for k in range(400))
+    decoder = find_device("plotter").decoder()
+    events = decoder.feed(data) + decoder.close()
+    shapes = [len(e.channels) for e in events if isinstance(e, StreamInfo)]
+    assert shapes == [1, 2]
+    live = find_device("plotter").decoder(live=True)
+    assert [len(e.channels) for e in live.feed(data) + live.close() if isinstance(e, StreamInfo)] == [2]
+
+
+def test_fractions_of_millivolts_are_kept_in_the_counts():
+    blocks = [e for e in find_device("plotter").decoder().feed(b"I:0.4\nI:0.3\nI:0.4\n") if isinstance(e, SampleBlock)]
+    decoder = find_device("plotter").decoder()
+    channel = next(e for e in decoder.feed(b"I:0.4\nI:0.3\n") if isinstance(e, StreamInfo)).channels[0]
+    counts_ = np.concatenate([b.counts for b in blocks])[:, 0]
+    mv = np.concatenate([b.mv for b in blocks])[:, 0]
+    assert counts_.tolist() == [4000, 3000, 4000]
+    assert np.allclose((counts_ - channel.offset) * channel.lsb_mv, mv, atol=1e-7) and np.allclose(mv, [0.4, 0.3, 0.4])
