@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
@@ -277,11 +278,12 @@ def refuse_idle(options: Options) -> None:
     """
     scheme = options.source.partition(":")[0]
     portless = scheme in _NO_PORT and ":" in options.source
-    faced = options.monitor or options.serve or options.sinks
+    faced = options.monitor or options.serve or options.metrics or options.sinks
     idle = {
         "--rotate": (options.rotate and not options.out, "give --out DIR: records are rotated there"),
         "--placement": (options.placement == "same" and not options.calibration, "give --calibration FILE"),
-        "--token": (options.token and not faced, "give --monitor or --serve: they ask for it"),
+        "--token": (options.token and not faced, "give --monitor, --serve or --metrics: they ask for it"),
+        "--token-file": (options.token_file and not faced, "give --monitor, --serve or --metrics: they ask for it"),
         "--as": (options.device and portless, f"leave it out: {scheme}: is no port"),
         "--gain": (options.gain is not None and portless, f"leave it out: {scheme}: has its own scale"),
         "--baud": (
@@ -298,7 +300,7 @@ def refuse_idle(options: Options) -> None:
 
 def typed(options: Options) -> str:
     """The words after ``ecg-edge run`` that give these options again; secrets are left out."""
-    words = [options.source]
+    words = [_quoted(options.source)]
     for name, about, default in settings():
         value = getattr(options, name)
         if not about.flag.startswith("-") or value == default or name in ("token", "fast", "seconds"):
@@ -313,7 +315,8 @@ def typed(options: Options) -> str:
 
 
 def _quoted(word: str) -> str:
-    return shlex.quote(word)
+    """A word for a shell; the password of a URL is left out, down to its last @."""
+    return shlex.quote(re.sub(r"(://[^:/@]*):.*@", r"\1@", word))
 
 
 class _Append(Action):

@@ -1,4 +1,4 @@
-"""Small Arduino sketches that send from boot on and read no commands: Olimex SHIELD-EKG-EMG, SparkFun's AD8232, text."""
+"""Arduino sketches that send from boot on and read no commands: Olimex SHIELD-EKG-EMG, SparkFun's AD8232, text."""
 
 from __future__ import annotations
 

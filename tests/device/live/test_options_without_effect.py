@@ -12,6 +12,7 @@ from ecg_edge.firmware_bridge.errors import UsageError
         ({"rotate": "1h"}, "--rotate"),
         ({"placement": "same"}, "--placement"),
         ({"token": "0123456789abcdef"}, "--token"),
+        ({"token_file": "f"}, "--token-file"),
         ({"source": "synthetic:", "gain": 2.0}, "--gain"),
         ({"source": "replay:x", "device": "plotter"}, "--as"),
         ({"source": "tcp://h:1", "baud": 9600}, "--baud"),
@@ -36,6 +37,12 @@ def test_an_option_without_effect_is_refused(given, flag):
 )
 def test_an_option_with_one_is_not(given):
     refuse_idle(Options(**given))
+
+
+@pytest.mark.parametrize("url", ["mqtt://u:SECRET@h/x", "mqtt://u:SEC@RET/@h/x"])
+def test_no_password_is_repeated(url):
+    text = typed(Options(source="x", mqtt=url, sinks=(f"mqtt:{url}",)))
+    assert "SEC" not in text and "RET" not in text and "u@h/x" in text
 
 
 def test_what_was_typed_is_repeated_without_secrets():
