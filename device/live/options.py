@@ -294,8 +294,6 @@ def refuse_idle(options: Options) -> None:
     for flag, (is_idle, fix) in idle.items():
         if is_idle:
             raise UsageError(f"{flag} would do nothing here", fix)
-    if options.baud is not None and not 0 < options.baud < 2**31:
-        raise UsageError(f"--baud {options.baud} is no rate", "give the rate the device sends at: 115200")
 
 
 def typed(options: Options) -> str:
