@@ -6,14 +6,13 @@ import argparse
 import shlex
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ecg_edge.device.live.config_file import read_config
 from ecg_edge.device.live.execute import execute
 from ecg_edge.device.live.gateway import run_all
-from ecg_edge.device.live.options import Options, settings, typed
+from ecg_edge.device.live.options import Options, settings
 from ecg_edge.device.live.summary import Summary
 from ecg_edge.device.recording.stored_recording import record_name
 from ecg_edge.firmware_bridge.clock import SystemClock

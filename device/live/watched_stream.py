@@ -88,6 +88,7 @@ class WatchedStream:
     def st_mv(self) -> dict[str, float | None]:
         """ST level of each lead; see `RepresentativeBeat.st_mv`."""
         return {} if self._forgotten else self.beat.st_mv()
+
     def timed(self, block: SampleBlock) -> None:
         """Compare the device's clock with when a block arrived."""
         stop = block.index + len(block)

@@ -102,21 +102,21 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
     recording = open_recording(path, wanted.fs)
     columns = _columns(recording, wanted.leads)
     model = model_for(wanted.model, tuple(columns), wanted.calibration)
-    inputs = model.spec.input_leads
-    rate = max(recording.signals[columns[lead]].fs for lead in inputs)
+    names = tuple(columns)
+    rate = max(recording.signals[k].fs for k in columns.values())
     if rate < MIN_ECG_FS:
         raise RecordingError(f"{recording.name} has {float(rate):g} Hz, too few", f"give {MIN_ECG_FS} Hz or more")
-    mv = np.stack([_lead(recording, columns[lead], rate) for lead in inputs], axis=1)
+    mv = np.stack([_lead(recording, columns[lead], rate) for lead in names], axis=1)
     check_unit(swing_mv(mv, rate), len(mv) / float(rate))
     blocks, n_rows = [], -(-len(mv) * model.spec.fs // rate)
-    for block in offline_blocks(model, mv, rate, wanted.mains_hz):
+    for block in offline_blocks(model, mv, rate, wanted.mains_hz, names):
         blocks.append(block)
         progress((block.index + len(block)) / max(1, n_rows))
     block = LeadBlock.join(blocks)
     out_fs = rate if wanted.out_fs == "input" else wanted.out_fs
     if isinstance(out_fs, Fraction):
         block = at_rate(block, out_fs, int(-(-len(mv) * out_fs // rate)))
-    remarks = _remarks(recording, columns, inputs)
+    remarks = _remarks(recording)
     return Twelve(block, _stored(recording, block, model, wanted, remarks), model, remarks)
 
 
@@ -145,10 +145,8 @@ def _lead(recording: Recording, column: int, rate: Fraction) -> FloatArray:
     return np.asarray(x * recording.scale(column))
 
 
-def _remarks(recording: Recording, columns: dict[str, int], inputs: Sequence[str]) -> tuple[str, ...]:
+def _remarks(recording: Recording) -> tuple[str, ...]:
     said = [*recording.remarks, *(f"{s.name}: {s.note}" for s in recording.signals if s.note)]
-    if left := [lead for lead in columns if lead not in inputs and lead in ("V1", "V2", "V3", "V4", "V5", "V6")]:
-        said.append(f"measured {', '.join(left)} of the file: estimates from {', '.join(inputs)} stand in their place")
     return tuple(dict.fromkeys(said))
 
 

@@ -26,6 +26,8 @@ class ConditionedInput:
         Model rate, leads and conditioning.
     mains_hz : float or None
         50, 60, or None for no notch.
+    n_leads : int, optional
+        Columns of the samples; as many as the model reads unless given.
 
     Attributes
     ----------
@@ -33,8 +35,8 @@ class ConditionedInput:
         Native samples by which the resampler is late.
     """
 
-    def __init__(self, fs: Fraction, spec: ModelSpec, mains_hz: float | None) -> None:
-        n = len(spec.input_leads)
+    def __init__(self, fs: Fraction, spec: ModelSpec, mains_hz: float | None, n_leads: int | None = None) -> None:
+        n = n_leads or len(spec.input_leads)
         self._conditioner = Conditioner(fs, spec.fs, n, spec.conditioning, mains_hz)
         self._step = fs / spec.fs
         self.half = round(self._conditioner.delay * fs)
@@ -58,11 +60,11 @@ class ConditionedInput:
         self._guard.reset(start, lost_before=False)
 
     def feed(self, mv: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Take samples, shape (n_samples, n_inputs) in mV, NaN where there is none.
+        """Take samples, shape (n_samples, n_leads) in mV, NaN where there is none.
 
         Returns
         -------
-        rows : ndarray of float32, shape (m_samples, n_inputs)
+        rows : ndarray of float32, shape (m_samples, n_leads)
             Conditioned, finite: the last value is held where a sample is missing.
         valid : ndarray of bool, same shape
             False where a sample under the resampler's kernel is missing.

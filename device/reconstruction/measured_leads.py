@@ -66,6 +66,10 @@ class MeasuredLeads:
         self._usual = self._map(np.ones(len(measured), np.bool_))[1]
         self.reset(0)
 
+    def terms(self, lead: str) -> list[tuple[int, float]]:
+        """Columns and weights that a lead is the sum of while all are valid; empty where it is not exact."""
+        return self._usual[LEADS.index(lead)]
+
     def reset(self, index: int) -> None:
         """Forget everything; the next row fed has the given index."""
         self._at = index
@@ -144,3 +148,53 @@ def _sum(x: Rows, terms: list[tuple[int, float]]) -> Rows:
     for column, weight in terms:
         out += weight * x[:, column].astype(np.float64)
     return out.astype(np.float32)
+
+
+class SteadyLeads:
+    """The same for an array whose columns never change: a missing sample is invalid, and provenance stays.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the columns, each of `LEADS`, each once.
+    inputs : tuple of str
+        Leads that the model reads; each is a column or follows from them.
+    """
+
+    def __init__(self, names: tuple[str, ...], inputs: tuple[str, ...]) -> None:
+        self._leads, self._n = MeasuredLeads(names, inputs), len(names)
+        self._parts = [[j for j, _ in self._leads.terms(lead)] for lead in LEADS]
+        self._inputs = [LEADS.index(lead) for lead in inputs]
+        self.reset(0)
+
+    def reset(self, index: int) -> None:
+        """Forget everything; the next row fed has the given index."""
+        self._leads.reset(index)
+        self._at, self._ok = index, np.zeros((0, self._n), np.bool_)
+
+    def feed(self, x: Rows, ok: BoolArray) -> tuple[Rows, BoolArray]:
+        """Take conditioned rows of the columns; return the model's inputs and their validity."""
+        whole = np.ones(x.shape, np.bool_)
+        made, _, _ = self._leads.feed(x, whole, whole)
+        self._ok = np.concatenate([self._ok, ok])
+        return made, np.stack([ok[:, self._parts[k]].all(axis=1) for k in self._inputs], axis=1)
+
+    def overlay(self, block: LeadBlock) -> LeadBlock:
+        """Put measured and derived leads into a block."""
+        first = block.index - self._at
+        ok = self._ok[max(0, first) : max(0, first + len(block))]
+        shown = list(self._leads.overlay(block)) if len(block) else [replace(block, provenance=self._leads.provenance)]
+        out = LeadBlock.join(shown)
+        valid = out.valid.copy()
+        for k, columns in enumerate(self._parts):
+            if columns and len(ok) == len(block):
+                valid[:, k] = ok[:, columns].all(axis=1)
+        self._ok, self._at = self._ok[max(0, first + len(block)) :], block.index + len(block)
+        return replace(out, valid=valid)
+
+
+def steady_leads(names: tuple[str, ...], inputs: tuple[str, ...]) -> SteadyLeads | None:
+    """What an array of these columns needs around a model: None where the model reads all there is."""
+    if set(names) == set(inputs) or not set(names) <= set(LEADS):
+        return None
+    return SteadyLeads(names, inputs)

@@ -29,6 +29,7 @@ from ecg_edge.device.reconstruction.array_input import (
 )
 from ecg_edge.device.reconstruction.conditioned_input import HOLD_S, ConditionedInput
 from ecg_edge.device.reconstruction.lead_in import lead_in, mirrored
+from ecg_edge.device.reconstruction.measured_leads import steady_leads
 from ecg_edge.device.reconstruction.short_losses import bridge_short
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.array_types import FloatArray
@@ -105,24 +106,28 @@ def reconstruct(
     wanted = None if out_fs is None else exact_rate(out_fs)
     check_unit(swing_mv(rows, rate), len(rows) / float(rate))
     chosen = model_for(model, names, calibration)
-    inputs = rows[:, [names.index(lead) for lead in chosen.spec.input_leads]]
-    block = LeadBlock.join(list(offline_blocks(chosen, inputs, rate, mains_hz)))
+    block = LeadBlock.join(list(offline_blocks(chosen, rows, rate, mains_hz, names)))
     return block if wanted is None else at_rate(block, wanted, -(-len(rows) * wanted // rate))
 
 
-def offline_blocks(model: Model, mv: FloatArray, fs: Fraction, mains_hz: float | None = None) -> Iterator[LeadBlock]:
+def offline_blocks(
+    model: Model, mv: FloatArray, fs: Fraction, mains_hz: float | None = None, leads: tuple[str, ...] | None = None
+) -> Iterator[LeadBlock]:
     """Reconstruct piece by piece what `reconstruct` returns as a whole, at the model's rate.
 
     Parameters
     ----------
     model : Model
         Of fixed leads.
-    mv : ndarray of float64, shape (n_samples, n_inputs)
-        The model's inputs in its order, in mV; NaN where a sample is missing.
+    mv : ndarray of float64, shape (n_samples, n_leads)
+        In mV; NaN where a sample is missing.
     fs : Fraction
         Rate in Hz.
     mains_hz : float or None
         50, 60, or None for no notch.
+    leads : tuple of str, optional
+        Names of the columns; the model's inputs unless given. What they measure, or what follows exactly from
+        them, is returned as it is; the network's estimate fills the rest.
 
     Yields
     ------
@@ -130,19 +135,32 @@ def offline_blocks(model: Model, mv: FloatArray, fs: Fraction, mains_hz: float |
         Contiguous from index 0; together ``ceil(n_samples * model.spec.fs / fs)`` rows.
     """
     spec, step = model.spec, fs / model.spec.fs
-    source, stream = ConditionedInput(fs, spec, mains_hz), StreamReconstructor(model)
+    names = spec.input_leads if leads is None else leads
+    exact = steady_leads(names, spec.input_leads)
+    if exact is None:
+        mv = mv[:, [names.index(lead) for lead in spec.input_leads]]
+    source, stream = ConditionedInput(fs, spec, mains_hz, mv.shape[1]), StreamReconstructor(model)
+
+    def through(piece: FloatArray) -> LeadBlock:
+        rows, valid = source.feed(piece)
+        if exact is None:
+            return stream.feed(rows, valid)
+        return exact.overlay(stream.feed(*exact.feed(rows, valid)))
+
     n_rows = int(-(-len(mv) // step))
     mv = bridge_short(mv, int(HOLD_S * fs))
     past = _past(model, mv, fs, source.half)
     # Sample 0 is entered as the one that the resampler, late by `half`, shows at row 0.
     source.reset(-source.half - len(past))
     stream.reset(source.next_row)
+    if exact is not None:
+        exact.reset(source.next_row)
     behind = source.half + int((spec.lookahead + 2 * spec.hop) * step) + 1
     if not len(mv):
-        yield stream.feed(*source.feed(mv)).rows(0, 0)
+        yield through(mv).rows(0, 0)
         return
     for piece in chain([past], _pieces(mv, fs), [mirrored(mv, behind)]):
-        block = stream.feed(*source.feed(piece))
+        block = through(piece)
         first, stop = max(0, -block.index), max(0, n_rows - block.index)
         if first < min(stop, len(block)):
             yield _short(model, block.rows(first, stop), n_rows)

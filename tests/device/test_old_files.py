@@ -9,7 +9,7 @@ from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.personal_calibration.file import read_calibration
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.device.recording.stored_recording import read_stored
-from ecg_edge.device.recording.wfdb_reader import read_record
+from ecg_edge.device.sources.replay_source import read_recording
 from ecg_edge.device.verification.model_checks import stimulus
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -30,7 +30,6 @@ def test_an_old_calibration_computes_what_it_did() -> None:
 
 
 def test_an_old_recording_reads() -> None:
-    pytest.importorskip("wfdb")
     stored = read_stored(RECORD)
     assert (float(stored.fs), stored.counts.shape) == (100.0, (300, 12))
     assert [s.lead for s in stored.signals] == list(LEADS)
@@ -39,8 +38,7 @@ def test_an_old_recording_reads() -> None:
 
 
 def test_an_old_recording_replays() -> None:
-    pytest.importorskip("wfdb")
-    info, blocks = read_record(f"{RECORD}_measured")
+    info, blocks = read_recording(f"{RECORD}_measured")
     assert (float(info.fs), info.leads) == (250.0, ("I", "II"))
     mv = np.concatenate([b.mv for b in blocks])
     assert mv.shape == (750, 2)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+import ecg_edge as ee
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction import offline
@@ -179,3 +180,32 @@ def test_twelve_records_of_ptb_xl(data_folder):
         assert len(lags) == 12
         assert set(measured) == {0} and np.median(lags) == 0, (fs, lags)
         assert early > rest - 0.05, (fs, early, rest)
+
+
+def test_what_is_measured_is_never_estimated():
+    """Twelve leads pass through; II and III give I by algebra; a missing sample of III is missing in I alone."""
+    heart = SyntheticHeart(Fraction(100), LEADS, seed=4).read(1500)
+    twelve = ee.reconstruct(heart, fs=100, leads=LEADS)
+    assert set(twelve.provenance) == {ee.Provenance.MEASURED} and not twelve.warmup.any()
+    two = heart[:, [1, 2]].copy()
+    two[700:720, 1] = np.nan
+    block = ee.reconstruct(two, fs=100, leads=("II", "III"))
+    kinds = dict(zip(LEADS, block.provenance, strict=True))
+    assert kinds["II"] == kinds["III"] == ee.Provenance.MEASURED
+    assert kinds["I"] == kinds["aVF"] == ee.Provenance.DERIVED
+    assert kinds["V2"] == ee.Provenance.RECONSTRUCTED
+    np.testing.assert_allclose(block.lead("I")[:690], twelve.lead("I")[:690], atol=2e-3)
+    lost = slice(702, 718)
+    assert block.valid[lost, 1].all() and not block.valid[lost, [0, 2]].any()
+
+
+@pytest.mark.parametrize("size", [7, 100, 333])
+def test_measured_leads_are_the_same_however_the_stream_is_cut(size):
+    heart = SyntheticHeart(Fraction(100), LEADS, seed=4).read(900)[:, [1, 2]]
+    heart[400:420, 1] = np.nan
+    whole, cut = (ee.Reconstructor(fs=100, leads=("II", "III")) for _ in range(2))
+    one = ee.LeadBlock.join([whole.feed(heart), whole.flush()])
+    many = ee.LeadBlock.join([*(cut.feed(heart[a : a + size]) for a in range(0, 900, size)), cut.flush()])
+    np.testing.assert_array_equal(one.mv, many.mv)
+    np.testing.assert_array_equal(one.valid, many.valid)
+    assert one.provenance == many.provenance
