@@ -19,7 +19,7 @@ from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
-_HOW = ("device", "model", "leads", "gain", "baud", "mains")
+_HOW = ("fs", "device", "model", "leads", "gain", "baud", "mains")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -89,11 +89,6 @@ def default_model(leads: tuple[str, ...]) -> Path:
     reads = {name: set(name.upper().split("-")[:-1]) for name in shipped}
     reads |= {name: usable for name in shipped if name.startswith("any-") and 0 < len(usable) < len(BASIS)}
     fitting = [name for name in shipped if reads[name] <= known]
-    if not fitting and not usable:
-        raise LeadMismatchError(
-            f"the source's channels ({', '.join(leads)}) name no lead",
-            "say which they are, in their order: --leads I,II; - skips a channel that is no lead",
-        )
     if not fitting:
         fix = "ecg-edge info lists the shipped models"
         if any(map(pair_of, leads)):

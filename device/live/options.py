@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
@@ -294,27 +292,6 @@ def refuse_idle(options: Options) -> None:
     for flag, (is_idle, fix) in idle.items():
         if is_idle:
             raise UsageError(f"{flag} would do nothing here", fix)
-
-
-def typed(options: Options) -> str:
-    """The words after ``ecg-edge run`` that give these options again; secrets are left out."""
-    words = [_quoted(options.source)]
-    for name, about, default in settings():
-        value = getattr(options, name)
-        if not about.flag.startswith("-") or value == default or name in ("token", "fast", "seconds"):
-            continue
-        if isinstance(value, bool):
-            words.append(about.flag)
-        elif isinstance(value, tuple):
-            words += [part for one in value for part in (about.flag, _quoted(one))]
-        else:
-            words += [about.flag, _quoted(f"{value:g}" if isinstance(value, float) else str(value))]
-    return " ".join(words)
-
-
-def _quoted(word: str) -> str:
-    """A word for a shell; the password of a URL is left out, down to its last @."""
-    return shlex.quote(re.sub(r"(://[^:/@]*):.*@", r"\1@", word))
 
 
 class _Append(Action):

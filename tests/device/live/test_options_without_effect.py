@@ -1,8 +1,8 @@
-"""Options that would do nothing are refused, and those that were given are repeated."""
+"""Options that would do nothing are refused."""
 
 import pytest
 
-from ecg_edge.device.live.options import Options, refuse_idle, typed
+from ecg_edge.device.live.options import Options, refuse_idle
 from ecg_edge.firmware_bridge.errors import UsageError
 
 
@@ -35,16 +35,3 @@ def test_an_option_without_effect_is_refused(given, flag):
 )
 def test_an_option_with_one_is_not(given):
     refuse_idle(Options(**given))
-
-
-@pytest.mark.parametrize("url", ["mqtt://u:SECRET@h/x", "mqtt://u:SEC@RET/@h/x"])
-def test_no_password_is_repeated(url):
-    text = typed(Options(source="x", mqtt=url, sinks=(f"mqtt:{url}",)))
-    assert "SEC" not in text and "RET" not in text and "u@h/x" in text
-
-
-def test_what_was_typed_is_repeated_without_secrets():
-    options = Options(
-        source="/dev/ttyUSB0", device="plotter", fs=192.0, leads="I,-,II", token="secret-secret", seconds=3
-    )
-    assert typed(options) == "/dev/ttyUSB0 --leads I,-,II --as plotter --fs 192"
