@@ -29,6 +29,7 @@ from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.decoders.catalogue import known_devices
 from ecg_edge.firmware_bridge.errors import CalibrationError, UsageError
 from ecg_edge.firmware_bridge.lead_names import parse_channels
 
@@ -99,7 +100,7 @@ def _settings(options: Options) -> RunSettings:
         leads=parse_channels(options.leads, skip=True) if options.leads else None,
         seconds=seconds,
         patient=options.patient or "",
-        follow_rate=options.fs is None and options.device not in (None, "ecglink"),
+        follow_rate=() if options.fs else tuple(d.name for d in known_devices() if d.name != "ecglink"),
         follow_device=True,
     )
 

@@ -46,8 +46,9 @@ class RunSettings:
         Length of signal in seconds after which the run ends; None: never.
     patient : str
         Identifier, for the recording.
-    follow_rate : bool
-        End the run where samples arrive at another rate than the nominal one, so that it can begin anew with that.
+    follow_rate : tuple of str
+        Devices whose rate is followed: where samples arrive at another rate than the nominal one the run ends, so that
+        it can begin anew with that. EcgLink states its own, which cannot be replaced.
     follow_device : bool
         End the run where another device is there, so that it can begin anew.
     """
@@ -56,5 +57,5 @@ class RunSettings:
     leads: tuple[str, ...] | None = None
     seconds: float | None = None
     patient: str = ""
-    follow_rate: bool = False
+    follow_rate: tuple[str, ...] = ()
     follow_device: bool = False

@@ -261,7 +261,8 @@ class Runner:
             self._note(note)
         for note in self._stream.rates():
             self._note(note)
-        if self._settings.follow_rate and (hz := self._stream.rate.off_hz) is not None:
+        follows = self._stream.pipeline.info.device in self._settings.follow_rate
+        if follows and (hz := self._stream.rate.off_hz) is not None:
             fs = usual(hz)
             self._renew(Renewal(f"samples arrive at {hz:.1f} Hz: begun anew, at {float(fs):g} Hz", fs))
         self._taken.append((now, self._stream.pipeline.counts.samples_in))

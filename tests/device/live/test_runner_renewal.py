@@ -58,15 +58,19 @@ def test_a_wrong_rate_is_noted_and_gives_no_heart_rate(model):
 
 
 def test_a_right_rate_is_not(model):
-    summary, sink = run(model, 250.0, follow_rate=True)
+    summary, sink = run(model, 250.0, follow_rate=("fake",))
     assert summary.renewal is None and not any(n.kind == "rate" for n in sink.notes)
 
 
 def test_a_run_that_follows_ends_for_the_rate_found(model):
-    summary, sink = run(model, 192.0, follow_rate=True)
+    summary, sink = run(model, 192.0, follow_rate=("fake",))
     assert summary.renewal.fs == 192 and len(sink.natives) * 25 < 10 * 250
     options = summary.renewal.applied(Options(source="x", device="auto"), "plotter")
     assert (options.fs, options.device) == (192.0, "plotter")
+
+
+def test_a_device_that_states_its_own_rate_is_not_followed(model):
+    assert run(model, 192.0, follow_rate=("plotter",))[0].renewal is None
 
 
 def test_another_device_ends_the_record(model):
@@ -111,7 +115,7 @@ def test_execute_begins_anew(model, monkeypatch):
 
     def once(options, *rest):
         seen.append(options)
-        return run(model, 192.0 if options.fs is None else 250.0, follow_rate=options.fs is None)[0]
+        return run(model, 192.0 if options.fs is None else 250.0, follow_rate=() if options.fs else ("fake",))[0]
 
     monkeypatch.setattr(module, "_once", once)
     summary = execute(Options(source="x", device="plotter"), ManualClock(), threading.Event())
