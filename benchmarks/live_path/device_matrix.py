@@ -41,6 +41,8 @@ from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPa
 
 BPM = 65.0
 SECONDS = 9.0
+FRESH_S = 8.0
+"""After a plug was pulled only fresh beats count: a rate needs some of them."""
 _LSB_MV = 0.0005
 _SMALLER = 0.4
 """Share of the heart's amplitude: the least range is the Olimex's, 0.88 mV."""
@@ -200,10 +202,11 @@ def _run(device: Device, condition: Condition) -> tuple[Summary, list[str], floa
         port.step()
     named = "auto" if condition.auto else device.name
     source = open_source(port.address, clock, device=named, opener=port.connect)
-    settings = RunSettings(seconds=SECONDS)
+    seconds = SECONDS + (FRESH_S if condition.unplug else 0.0)
+    settings = RunSettings(seconds=seconds)
     runner = Runner(source, Models(_model), [SinkThread(follower)], settings, clock=clock, stop=port.stop)
     lost = 2.5 if condition.unplug or condition.amid else 0.5
-    return runner.run(), follower.notes, (SECONDS - lost) * float(at_port.fs)
+    return runner.run(), follower.notes, (seconds - lost) * float(at_port.fs)
 
 
 def cells(devices: Sequence[Device] = DEVICES, conditions: Sequence[Condition] = CONDITIONS) -> Iterator[Cell]:

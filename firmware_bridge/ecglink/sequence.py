@@ -140,7 +140,12 @@ class Sequence:
         return [*gap, self._accept(frame, arrival, skipped=ahead)]
 
     def _most_s(self, arrival: float) -> float:
-        """Longest gap that time allows for a frame that arrives now; without times of arrival an hour."""
+        """Longest gap that time allows for a frame that arrives now; without times of arrival an hour.
+
+        A device that states its own time needs no arrival: a host that did not read gets all of it at once.
+        """
+        if self._ticks_per_sample is not None:
+            return _MAX_GAP_S
         waited = arrival - self._arrival
         return min(_MAX_GAP_S, waited * (1 + _SLACK_SHARE) + _EARLY_S) if waited > 0 else _MAX_GAP_S
 

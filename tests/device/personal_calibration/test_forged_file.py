@@ -86,6 +86,7 @@ def test_a_file_that_cannot_be_used_does_not_end_the_run(model, tmp_path, monkey
 
     monkeypatch.setattr(CalibrationWatch, "__init__", lambda self, *_: setattr(self, "_calibration", None))
     monkeypatch.setattr(CalibrationWatch, "renewed", renewed)
-    run = ["run", "synthetic:", "--fast", "--seconds", "5", "--model", str(model.path), "--calibration", "x", "--json"]
+    run = ["run", "synthetic:", "--fast", "--seconds", "5", "--model", str(model.path), "--calibration", "x"]
+    run += ["--calibration-later", "--json"]
     assert main(run) == 0
     assert json.loads(capsys.readouterr().out)["notes"]["calibration"] >= 1

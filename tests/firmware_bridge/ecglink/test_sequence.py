@@ -74,8 +74,18 @@ def test_a_gap_over_an_hour_is_a_restart_of_unknown_length(kit):
     assert [b.index for b in kit.blocks(events)] == [0, 5, 10]
 
 
-@pytest.mark.parametrize("leap", [2**31 - 100, 50 * 3600 * FS, 60 * FS])
-@pytest.mark.parametrize("tick_hz", [None, TICK_HZ])
+LEAPS = [(leap, tick_hz) for leap in (2**31 - 100, 50 * 3600 * FS) for tick_hz in (None, TICK_HZ)]
+
+
+def test_a_leap_that_the_devices_own_time_confirms_is_a_gap(kit):
+    """A host that was suspended reads at once what came before and after: ticks know how long it was."""
+    wire, decoder = kit.Wire(kit.two_leads(tick_hz=TICK_HZ)), EcgLinkDecoder()
+    decoder.feed(wire.encoder.describe())
+    events = [e for k in (0, 5, 60 * FS) for e in decoder.feed(wire.frame(k), 100.0)]
+    assert kit.gaps(events) == [Gap(10, 60 * FS, "lost")]
+
+
+@pytest.mark.parametrize(("leap", "tick_hz"), [*LEAPS, (60 * FS, None)])
 def test_a_leap_that_the_time_of_arrival_contradicts_is_a_restart(kit, leap, tick_hz):
     """Two forged frames, or a device that restarts at a higher index, make no rows."""
     wire = kit.Wire(kit.two_leads(tick_hz=tick_hz))
