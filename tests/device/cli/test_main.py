@@ -134,6 +134,8 @@ def test_people_get_figures_and_the_next_step(model_file, capsys):
     ],
 )
 def test_mistakes_are_told_with_a_fix_and_an_exit_status(model_file, capsys, arguments, status, message):
+    if "--mqtt" in arguments:
+        pytest.importorskip("paho.mqtt.client")
     if arguments[0] == "run" and "--model" not in arguments:
         arguments = [*arguments, "--model", model_file]
     assert main(arguments) == status

@@ -29,6 +29,7 @@ def test_the_line_of_a_run_runs_the_same_again_and_records_it(tmp_path, monkeypa
 
 @pytest.mark.parametrize("verb", ["report", "convert"])
 def test_the_lines_of_a_page_and_an_edf_file_lead_to_each_other(verb, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("edfio")
     monkeypatch.chdir(tmp_path)
     main(["run", "synthetic:", "--seconds", "3", "--fast", "--out", "a b"])
     record = next_of(capsys)[1].removeprefix("replay:").removesuffix("_measured")
