@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -85,14 +85,14 @@ def summary(decoder: Decoder, events: list[Event]) -> Summary:
         [row for b in blocks for row in b.counts.tolist()],
         [row for b in blocks for row in b.valid.tolist()],
         [(g.start, g.stop, g.known) for g in events if isinstance(g, Gap)],
-        vars(decoder.tally),
+        asdict(decoder.tally),
     )
 
 
 def as_summary(decoded: Decoded) -> Summary:
     """The same of a `Decoded`."""
     gaps = [(g.start, g.stop, g.known) for g in decoded.gaps]
-    return decoded.index.tolist(), decoded.counts.tolist(), decoded.valid.tolist(), gaps, vars(decoded.tally)
+    return decoded.index.tolist(), decoded.counts.tolist(), decoded.valid.tolist(), gaps, asdict(decoded.tally)
 
 
 def decode_in_pieces(decoder: Decoder, data: bytes, cuts: Iterable[int]) -> Summary:

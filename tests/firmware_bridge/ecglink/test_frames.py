@@ -135,7 +135,8 @@ def test_samples_round_trip(data, index, ticks, lead_off, n_channels):
     assert f.peek_samples(body) == (0x5A, n)
     got = f.unpack_samples(body, n_channels)
     np.testing.assert_array_equal(got.counts, counts)
-    assert replace(got, counts=counts) == frame
+    fields = ("description", "index", "ticks", "lead_off", "valid")
+    assert [getattr(got, name) for name in fields] == [getattr(frame, name) for name in fields]
     with pytest.raises(f.FrameError):
         f.unpack_samples(body, n_channels + 1)
     with pytest.raises(f.FrameError):

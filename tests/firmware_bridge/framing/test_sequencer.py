@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from fractions import Fraction
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_cutting_the_run_does_not_matter(counters, size):
             for item in _place(sequencer, counters[start : start + size]):
                 rows = range(item.index, item.index + 3 * len(item.frames)) if isinstance(item, PacketRun) else []
                 out += [*rows] if isinstance(item, PacketRun) else [(item.start, item.stop)]
-        return out, vars(tally)
+        return out, asdict(tally)
 
     assert run(size) == run(len(counters))
 
