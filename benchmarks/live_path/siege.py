@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,8 @@ from typing import Any
 TOKEN = "siege-0123456789abcdef"
 _MOST_CLIENTS, _MOST_S = 4000, 7200
 _THREADS = 16
-_HONEST = 5
+_HONEST = {"serve": 3, "monitor": 2}
+_MAGIC_AND_SEQUENCE = struct.Struct("<BBHI")
 Attack = Callable[[socket.socket, str], None]
 
 
@@ -127,13 +129,40 @@ class Siege:
 
 
 class Honest(threading.Thread):
-    """A client of ``--serve`` that reads every line and counts what is missing."""
+    """A client that knows the token, reads everything and counts the rows that are missing."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
         self._port = port
         self.rows = self.missing = 0
         self.error = ""
+
+
+class Viewer(Honest):
+    """A browser at the monitor; frames left out count as missing."""
+
+    def run(self) -> None:
+        """Read until the end."""
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+        from websockets.typing import Origin
+
+        place, headers, expected = f"127.0.0.1:{self._port}", {"Authorization": f"Bearer {TOKEN}"}, None
+        try:
+            with connect(f"ws://{place}/ws", origin=Origin(f"http://{place}"), additional_headers=headers) as s:
+                for message in s:
+                    if isinstance(message, str):
+                        continue
+                    _, _, n, sequence = _MAGIC_AND_SEQUENCE.unpack_from(message)
+                    self.missing += sequence - expected if expected is not None else 0
+                    expected = sequence + 1
+                    self.rows += n
+        except (OSError, WebSocketException) as e:
+            self.error = str(e)
+
+
+class Listener(Honest):
+    """A client of ``--serve``."""
 
     def run(self) -> None:
         """Read until the end."""
@@ -185,8 +214,10 @@ def _few_files() -> None:
 
 
 def _watch(child: subprocess.Popen[str], ports: dict[str, int], clients: int, seconds: float) -> dict[str, Any]:
-    _wait_for(ports["metrics"])
-    honest = [Honest(ports["serve"]) for _ in range(_HONEST)]
+    for port in ports.values():
+        _wait_for(port)
+    kinds = {"serve": Listener, "monitor": Viewer}
+    honest = [kinds[face](ports[face]) for face, n in _HONEST.items() for _ in range(n)]
     for h in honest:
         h.start()
     time.sleep(1)  # they are in before the others come
