@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from fractions import Fraction
 from pathlib import Path
 
 from ecg_edge.device.inference.any_lead import for_leads
@@ -69,7 +70,7 @@ def execute(
         if summary.renewal is None or stop.is_set():
             return summary
         hint(summary.renewal.reason)
-        options = summary.renewal.applied(options, summary.info.device if summary.info else "")
+        options = summary.renewal.applied(options)
 
 
 def _once(
@@ -100,7 +101,7 @@ def _settings(options: Options) -> RunSettings:
         leads=parse_channels(options.leads, skip=True) if options.leads else None,
         seconds=seconds,
         patient=options.patient or "",
-        follow_rate=() if options.fs else tuple(d.name for d in known_devices() if d.name != "ecglink"),
+        follow_rate=() if options.fs else tuple(d.name for d in known_devices()),
         follow_device=True,
     )
 
@@ -170,6 +171,7 @@ def run(
     fallback: str | None = FALLBACK,
     device: str | Decoder | None = None,
     gain: float | None = None,
+    fs: Fraction | float | None = None,
     baud: int | None = None,
     reconnect: bool = True,
     fast: bool = False,
@@ -194,6 +196,8 @@ def run(
         Who wears the device; ``same`` where the electrodes are where they were in the reference, else ``again``.
     device, gain, baud, reconnect, fast
         See `open_source`.
+    fs : Fraction or float, optional
+        Rate of the device in Hz, where it states none or a wrong one; a note says when samples arrive at another.
     stop : threading.Event, optional
         Set it to end the run. In the main thread Ctrl-C and SIGTERM do the same.
     clock : Clock, optional
@@ -227,7 +231,15 @@ def run(
     clock, stop = clock or SystemClock(), stop or threading.Event()
     if isinstance(source, str):
         source = open_source(
-            source, clock, device=device, gain=gain, baud=baud, reconnect=reconnect, fast=fast, report=hint
+            source,
+            clock,
+            device=device,
+            gain=gain,
+            fs=None if fs is None else read_rate(str(fs)),
+            baud=baud,
+            reconnect=reconnect,
+            fast=fast,
+            report=hint,
         )
     models = Models(
         for_leads=lambda found: model_for(model, found, None),

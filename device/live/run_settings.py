@@ -48,7 +48,7 @@ class RunSettings:
         Identifier, for the recording.
     follow_rate : tuple of str
         Devices whose rate is followed: where samples arrive at another rate than the nominal one the run ends, so that
-        it can begin anew with that. EcgLink states its own, which cannot be replaced.
+        it can begin anew with that.
     follow_device : bool
         End the run where another device is there, so that it can begin anew.
     """

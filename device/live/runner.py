@@ -23,7 +23,7 @@ from ecg_edge.device.live.watched_stream import WatchedStream
 from ecg_edge.device.sinks.sink import RunHeader, Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.open_source import MIN_LIVE_FS
-from ecg_edge.device.sources.source import CountingSource, ReadingSource, Source
+from ecg_edge.device.sources.source import CountingSource, ReadingSource, Source, device_of
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, as_error
@@ -251,7 +251,10 @@ class Runner:
     def _tick(self) -> None:
         """Once a second, pass fresh figures to every sink."""
         now = self._clock.monotonic()
-        if self._stream is None or now - self._status_at < _STATUS_EVERY_S:
+        if self._stream is None:
+            return
+        self._follow_rate(self._stream)
+        if now - self._status_at < _STATUS_EVERY_S:
             return
         self._status_at = now
         self._recalibrate(self._stream)
@@ -259,14 +262,18 @@ class Runner:
         self._outlet_troubles(self._stream)
         for note in self._stream.electrodes():
             self._note(note)
-        for note in self._stream.rates():
-            self._note(note)
-        follows = self._stream.pipeline.info.device in self._settings.follow_rate
-        if follows and (hz := self._stream.rate.off_hz) is not None:
-            fs = usual(hz)
-            self._renew(Renewal(f"samples arrive at {hz:.1f} Hz: begun anew, at {float(fs):g} Hz", fs))
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
         self._put(self._figures(self._stream))
+
+    def _follow_rate(self, stream: WatchedStream) -> None:
+        """Note a rate that is not the nominal one, at once; begin anew with it where that is wanted."""
+        for note in stream.rates():
+            self._note(note)
+        device = device_of(self._source, stream.pipeline.info.device)
+        if device in self._settings.follow_rate and (hz := stream.rate.off_hz) is not None and not self._done:
+            fs = usual(hz)
+            reason = f"samples arrive at {hz:.1f} Hz: begun anew, at {float(fs):g} Hz"
+            self._renew(Renewal(reason, fs, device=device))
 
     def _renew(self, renewal: Renewal) -> None:
         """End, for the run to begin anew."""

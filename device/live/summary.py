@@ -28,25 +28,20 @@ class Renewal:
         The rate the device was found to have, in Hz.
     stranger : bool
         Another device is there, and so perhaps another person.
+    device : str
+        Name of the device whose rate it is, for ``--as``.
     """
 
     reason: str
     fs: Fraction | None = None
     stranger: bool = False
+    device: str = ""
 
-    def applied(self, options: Options, device: str) -> Options:
-        """Options of the run that follows.
-
-        Parameters
-        ----------
-        options : Options
-            Of the run that has ended.
-        device : str
-            Name of the device it heard.
-        """
+    def applied(self, options: Options) -> Options:
+        """Options of the run that follows one with these `options`."""
         if self.stranger:
             return replace(options, patient=None, calibration=None, placement=Options.placement)
-        return options if self.fs is None else replace(options, fs=float(self.fs), device=device)
+        return options if self.fs is None else replace(options, fs=float(self.fs), device=self.device)
 
 
 @dataclass

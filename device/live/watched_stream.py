@@ -52,7 +52,7 @@ class WatchedStream:
         self.model = model
         self.pipeline = Pipeline(personal, info, mains_hz=settings.mains_hz, spare=spare)
         self.clocks = ClockFit(info.fs)
-        self.rate = RateWatch(info.fs)
+        self.rate = RateWatch(info.fs, info.tick_hz)
         self._said_off = False
         self.beat = RepresentativeBeat(model.spec.fs)
         self._exchanged, self._said_exchanged = 0, False
@@ -93,7 +93,7 @@ class WatchedStream:
         """Compare the device's clock with when a block arrived."""
         stop = block.index + len(block)
         self.clocks.feed(stop, block.arrival)
-        self.rate.feed(stop, block.arrival)
+        self.rate.event(block)
 
     def untimed(self) -> None:
         """What follows has no known distance in time from what was there."""
@@ -101,7 +101,7 @@ class WatchedStream:
         self.rate.reset()
 
     def rates(self) -> Iterator[Note]:
-        """Once a second: a note when samples arrive at another rate than the nominal one, and when no longer."""
+        """A note when samples arrive at another rate than the nominal one, and when no longer."""
         if (off := self.rate.off_hz is not None) == self._said_off:
             return
         self._said_off, at = off, self.pipeline.next_index

@@ -61,7 +61,7 @@ def open_source(
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
     fs : Fraction, optional
-        Rate in Hz of a device whose stream does not state it, or of a recording that states none;
+        Rate in Hz of a device whose stream states none or a wrong one, or of a recording that states none;
         ``replay:FILE?fs=HZ`` says the same.
     named : bool
         The user names the channels: a recording's own labels need not make sense.
@@ -154,11 +154,9 @@ def read_rate(text: str) -> Fraction:
 def _decoder(device: str | Decoder | None, gain: float | None, fs: Fraction | None) -> tuple[Decoder, int]:
     """Decoder of a device, and the speed of its UART."""
     if device is None or device == "ecglink":
-        if fs is not None:
-            raise UsageError("EcgLink carries its own rate", "leave --fs out, or name the device with --as")
         if gain is not None:
             raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
-        return EcgLinkDecoder(), _BAUD
+        return EcgLinkDecoder(fs), _BAUD
     if isinstance(device, Decoder):
         return device, _BAUD
     found = find_device(device)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.sources.source import CountingSource, HoldingSource, ReadingSource, Source
+from ecg_edge.device.sources.source import CountingSource, HoldingSource, ReadingSource, Source, device_of
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.events import Channel, ReaderEvent, SampleBlock, StreamInfo
 
@@ -91,6 +91,11 @@ class RescaledSource:
     def stop(self) -> None:
         """End."""
         self._source.stop()
+
+    @property
+    def device(self) -> str:
+        """Name of the device's format; empty where the source has none."""
+        return device_of(self._source, "")
 
     @property
     def loss_known(self) -> bool:

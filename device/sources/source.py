@@ -73,6 +73,16 @@ class CountingSource(Protocol):
 
 
 @runtime_checkable
+class NamedSource(Protocol):
+    """A source that knows which device's format it decodes."""
+
+    @property
+    def device(self) -> str:
+        """As the catalogue names it."""
+        ...
+
+
+@runtime_checkable
 class ReadingSource(Protocol):
     """A source that counts the bytes it reads, samples or not."""
 
@@ -80,3 +90,8 @@ class ReadingSource(Protocol):
     def bytes_read(self) -> int:
         """Bytes read so far."""
         ...
+
+
+def device_of(source: Source, heard: str) -> str:
+    """Name of a source's device for ``--as``: what it decodes, else what the stream calls itself."""
+    return (source.device if isinstance(source, NamedSource) else "") or heard

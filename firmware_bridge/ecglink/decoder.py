@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -35,6 +36,11 @@ _FLAGS_KEPT = 64
 class EcgLinkDecoder:
     """Decoder of EcgLink v1: one event per frame, the same for every cut of the stream.
 
+    Parameters
+    ----------
+    fs : Fraction, optional
+        Rate in Hz in place of the one the description states: some firmware states another than it samples at.
+
     Samples that arrive before a description, or carry the hash of another one, are
     dropped and counted in ``tally.undescribed``: they are never read by the wrong scale.
 
@@ -50,7 +56,8 @@ class EcgLinkDecoder:
 
     name = "ecglink"
 
-    def __init__(self) -> None:
+    def __init__(self, fs: Fraction | None = None) -> None:
+        self._fs = fs
         self.tally = Tally()
         self.complaint = ""
         self._splitter = FrameSplitter(MAX_FRAME)
@@ -155,7 +162,7 @@ class EcgLinkDecoder:
         ]
 
     def _describe(self, body: bytes) -> list[Event]:
-        new, old = unpack_description(body), self._description
+        new, old = self._at_rate(unpack_description(body)), self._description
         self._hash, self._ask, self._asked_for = description_hash(body), False, -1
         if new == old:
             return []
@@ -163,6 +170,9 @@ class EcgLinkDecoder:
         self._description, self._scale = new, _Scale(new.info.channels)
         self._sequence.describe(new.info.fs, new.info.tick_hz, renewed)
         return [new.info] if old is None or new.info != old.info else []
+
+    def _at_rate(self, stated: Description) -> Description:
+        return replace(stated, info=replace(stated.info, fs=self._fs)) if self._fs else stated
 
     def _refuse_major(self, major: int) -> list[Event]:
         seen = self._foreign[1] + 1 if self._foreign[0] == major else 1
@@ -183,7 +193,7 @@ class EcgLinkDecoder:
         self.tally.bad_frames = self._splitter.bad_frames + self._sequence.refused
 
 
-def ecglink(leads: object = None, gain: float | None = None, fs: object = None) -> EcgLinkDecoder:
+def ecglink(leads: object = None, gain: float | None = None, fs: Fraction | None = None) -> EcgLinkDecoder:
     """Make a decoder as `devices.Device.decoder` asks for one.
 
     Raises
@@ -191,9 +201,9 @@ def ecglink(leads: object = None, gain: float | None = None, fs: object = None) 
     UsageError
         Something is given that the stream itself says.
     """
-    if leads is not None or gain is not None or fs is not None:
-        raise UsageError("EcgLink carries its own leads, scale and rate", "leave --leads, --gain and --fs out")
-    return EcgLinkDecoder()
+    if leads is not None or gain is not None:
+        raise UsageError("EcgLink carries its own leads and scale", "leave --leads and --gain out")
+    return EcgLinkDecoder(fs)
 
 
 class _Scale:

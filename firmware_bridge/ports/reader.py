@@ -93,6 +93,11 @@ class Reader:
         self.bytes_read = 0
 
     @property
+    def device(self) -> str:
+        """Name of the device's format, as the catalogue has it."""
+        return self._decoder.name
+
+    @property
     def loss_known(self) -> bool:
         """Whether the decoder knows of every loss; see its tally."""
         return self._decoder.tally.loss_known

@@ -65,11 +65,11 @@ def test_a_right_rate_is_not(model):
 def test_a_run_that_follows_ends_for_the_rate_found(model):
     summary, sink = run(model, 192.0, follow_rate=("fake",))
     assert summary.renewal.fs == 192 and len(sink.natives) * 25 < 10 * 250
-    options = summary.renewal.applied(Options(source="x", device="auto"), "plotter")
-    assert (options.fs, options.device) == (192.0, "plotter")
+    options = summary.renewal.applied(Options(source="x", device="auto"))
+    assert (options.fs, options.device) == (192.0, "fake")
 
 
-def test_a_device_that_states_its_own_rate_is_not_followed(model):
+def test_a_device_that_cannot_be_given_a_rate_is_not_followed(model):
     assert run(model, 192.0, follow_rate=("plotter",))[0].renewal is None
 
 
@@ -79,7 +79,7 @@ def test_another_device_ends_the_record(model):
     summary, sink = run(model, events=events, follow_device=True)
     assert summary.renewal.stranger and "B, not A" in summary.renewal.reason
     assert sum(map(len, sink.natives)) == 100 and summary.counts.lost == 0
-    kept = summary.renewal.applied(Options(source="x", patient="Anna", calibration="a.cal", out="r"), "patch")
+    kept = summary.renewal.applied(Options(source="x", patient="Anna", calibration="a.cal", out="r"))
     assert (kept.patient, kept.calibration, kept.out) == (None, None, "r")
 
 
