@@ -8,9 +8,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ecg_edge.device.inference.sealed_file import seal
 from ecg_edge.device.inference.spec import Head, ModelSpec
 from ecg_edge.export import onnx_writer
@@ -18,6 +15,7 @@ from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.qat import Tuned, tune
 from ecg_edge.export.quantise import Quantisation, calibrate
 from ecg_edge.export.targets import Target
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import MissingExtraError
 from ecg_edge.train.head.model_head import read_head
 from ecg_edge.train.network.unet import UNet
@@ -53,11 +51,11 @@ class Exporter:
             return "any"
         return "-".join(self.spec.input_leads).lower()
 
-    def quantise(self, x: npt.NDArray[np.float32]) -> Quantisation:
+    def quantise(self, x: Float32Array) -> Quantisation:
         """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
         return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
 
-    def fine_tuned(self, quant: Quantisation, x: npt.NDArray[np.float32]) -> Exporter:
+    def fine_tuned(self, quant: Quantisation, x: Float32Array) -> Exporter:
         """Return the same with a body fine-tuned for 8 bits on calibration records."""
         return dataclasses.replace(self, tuned=tune(self.graph, quant, x, self.spec.head.mean[: self.spec.n_features]))
 

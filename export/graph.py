@@ -11,7 +11,6 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ecg_edge.firmware_bridge.array_types import Float32Array
@@ -114,7 +113,7 @@ class Graph:
         """Multiply-accumulates of one step."""
         return sum(op.weight.size * self.hop // self.rate[op.y] for op in self.convs())
 
-    def digest(self, *arrays: npt.NDArray[np.float32]) -> str:
+    def digest(self, *arrays: Float32Array) -> str:
         """SHA-256 over the folded weights and the given arrays (the head): the model's identity."""
         h = hashlib.sha256()
         for op in self.convs():

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.verification.fiducials import Shift
+from ecg_edge.firmware_bridge.array_types import Float32Array
 
 FP32_LIMIT_MV = 1e-5
 INT8_LIMIT_MV = 1e-3
@@ -45,7 +45,7 @@ def structure(model: Model, label: str) -> list[Check]:
     ]
 
 
-def equal(name: str, got: npt.NDArray[np.float32], want: npt.NDArray[np.float32]) -> Check:
+def equal(name: str, got: Float32Array, want: Float32Array) -> Check:
     """Two ways of running the same weights."""
     worst = float(np.abs(got - want[:, : got.shape[1]]).max())
     return Check(
@@ -55,7 +55,7 @@ def equal(name: str, got: npt.NDArray[np.float32], want: npt.NDArray[np.float32]
     )
 
 
-def as_good_as_equal(name: str, got: npt.NDArray[np.float32], want: npt.NDArray[np.float32]) -> Check:
+def as_good_as_equal(name: str, got: Float32Array, want: Float32Array) -> Check:
     """Two ways of running the same integers: kernels for other shapes may round a tie the other way."""
     apart = got.astype(np.float64) - want[:, : got.shape[1]]
     rms, worst = float(np.sqrt(np.mean(apart**2))), float(np.abs(apart).max())
@@ -101,7 +101,7 @@ def against_fp32(
     return out
 
 
-def twins(leads: str, a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], step: float) -> Check:
+def twins(leads: str, a: Float32Array, b: Float32Array, step: float) -> Check:
     """Features of the int8 ONNX and TFLite files, in steps of 8 bits over the features' range."""
     rms = float(np.sqrt(np.mean((a.astype(np.float64) - b) ** 2))) / step
     return Check(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ecg_edge.export import graph_interpreter as interpreter
 from ecg_edge.export.graph import FEATURES, INPUT, Concat, Conv, Delay, Graph, Remember, Upsample
+from ecg_edge.firmware_bridge.array_types import Float32Array
 
 _BATCH = 64
 
@@ -67,7 +68,7 @@ def groups(graph: Graph) -> dict[str, str]:
     return {name: find(name) for name in parent}
 
 
-def calibrate(graph: Graph, x: npt.NDArray[np.float32], float_convs: frozenset[str]) -> Quantisation:
+def calibrate(graph: Graph, x: Float32Array, float_convs: frozenset[str]) -> Quantisation:
     """Choose the parameters from the graph's own activations.
 
     Parameters
@@ -108,7 +109,7 @@ def affine(low: float, high: float) -> Affine:
     return Affine(scale, int(np.clip(round(-low / scale), 0, 255)))
 
 
-def quantise_weight(weight: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+def quantise_weight(weight: Float32Array) -> tuple[npt.NDArray[np.int8], Float32Array]:
     """Round to int8 per output channel: (weights, scale of each channel)."""
     peak = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     scale = np.maximum(peak / 127.0, 1e-9).astype(np.float32)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as fb
 
 from ecg_edge.export.quantise import Affine
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray
 
 FLOAT, HALF, INT32, INT8 = (
     fb.TensorType.FLOAT32,
@@ -67,9 +68,7 @@ class TFLiteFile:
             quantisation.scale, quantisation.zeroPoint = [affine.scale], [affine.zero_point - 128]
         return self._add(name, kind, shape, quantisation, 0)
 
-    def constant(
-        self, name: str, kind: int, value: npt.NDArray[Any], scales: npt.NDArray[np.floating] | None = None
-    ) -> int:
+    def constant(self, name: str, kind: int, value: npt.NDArray[Any], scales: AnyFloatArray | None = None) -> int:
         """Add a constant (once per name); `scales` are per channel, along its first axis."""
         if name in self._names:
             return self._names[name]

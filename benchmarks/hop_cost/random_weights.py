@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.export.exporter import Exporter, described
 from ecg_edge.export.graph import from_body
 from ecg_edge.export.targets import Target
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.head.model_head import plain_head
 from ecg_edge.train.network.unet import NetSpec, UNet
 
@@ -40,7 +40,7 @@ def exporter_of(network: UNet, hop: int | None = None) -> Exporter:
     return Exporter(network, graph, spec)
 
 
-def noise(n_inputs: int) -> npt.NDArray[np.float32]:
+def noise(n_inputs: int) -> Float32Array:
     """Calibration records for 8 bits, shape (8, 400, n_inputs), in mV."""
     return np.random.default_rng(0).normal(0, 0.3, (8, 400, n_inputs)).astype(np.float32)
 

@@ -25,6 +25,7 @@ from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.recording.stored_recording import length, read_stored
 from ecg_edge.device.sinks.sink import RunHeader
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, BoolArray, Float32Array
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
@@ -34,7 +35,6 @@ _KINDS = tuple(p.value for p in Provenance)
 _CHUNK_S = 600
 _HALF_LSB = 0.00051
 _OFF_S, _ON_S = 4.0, 6.0
-FloatArray = npt.NDArray[np.floating[Any]]
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Said:
     """What the pipeline called every sample: kind by row and lead, and its value."""
 
     kinds: list[npt.NDArray[np.int8]] = field(default_factory=list)
-    mv: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    mv: list[Float32Array] = field(default_factory=list)
 
     def add(self, block: LeadBlock) -> None:
         """Take a block; -1 where nothing is valid."""
@@ -50,7 +50,7 @@ class Said:
         self.kinds.append(np.where(block.valid, kinds, np.int8(-1)))
         self.mv.append(block.mv.copy())
 
-    def joined(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    def joined(self) -> tuple[npt.NDArray[np.int8], Float32Array]:
         """All rows, shape (n_samples, 12) each."""
         return np.concatenate(self.kinds), np.concatenate(self.mv)
 
@@ -87,7 +87,7 @@ def storm(seconds: float, folder: Path, model: str = "i-ii-int8", seed: int = 0)
     }
 
 
-def _sent(seconds: float, seed: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+def _sent(seconds: float, seed: int) -> tuple[npt.NDArray[np.int32], BoolArray]:
     """Counts and presence: each lead goes and comes back at random, on its own."""
     n = int(seconds * _FS)
     counts = np.rint(SyntheticHeart(_FS, _LEADS, seed=seed).read(n) / _LSB_MV).astype(np.int32)
@@ -104,7 +104,7 @@ def _sent(seconds: float, seed: int) -> tuple[npt.NDArray[np.int32], npt.NDArray
 
 
 def _run(
-    folder: Path, model: str, counts: npt.NDArray[np.int32], there: npt.NDArray[np.bool_]
+    folder: Path, model: str, counts: npt.NDArray[np.int32], there: BoolArray
 ) -> tuple[Path, Said, dict[str, int]]:
     loaded = load_model(model)
     info = StreamInfo("storm", Fraction(_FS), tuple(Channel(x, _LSB_MV, bits=16) for x in _LEADS))
@@ -130,7 +130,7 @@ def _run(
 
 
 def _items(
-    pipeline: Pipeline, recorder: Recorder, counts: npt.NDArray[np.int32], there: npt.NDArray[np.bool_]
+    pipeline: Pipeline, recorder: Recorder, counts: npt.NDArray[np.int32], there: BoolArray
 ) -> Iterator[LeadBlock | Note]:
     for at in range(0, len(counts), _FRAME):
         x, ok = counts[at : at + _FRAME], there[at : at + _FRAME]
@@ -140,7 +140,7 @@ def _items(
     yield from pipeline.flush()
 
 
-def _differs(path: str, kinds: npt.NDArray[np.int8], mv: npt.NDArray[np.float32]) -> int:
+def _differs(path: str, kinds: npt.NDArray[np.int8], mv: Float32Array) -> int:
     """Samples of a stored recording that are not what was said, or are there under a name that was not given them."""
     fs, n = length(path)
     wrong = abs(n - len(kinds))
@@ -152,7 +152,7 @@ def _differs(path: str, kinds: npt.NDArray[np.int8], mv: npt.NDArray[np.float32]
     return wrong
 
 
-def _page_differs(path: str, kinds: npt.NDArray[np.int8], mv: npt.NDArray[np.float32]) -> int:
+def _page_differs(path: str, kinds: npt.NDArray[np.int8], mv: Float32Array) -> int:
     wrong = 0
     fs, n = length(path)
     step = int(PAGE_S * fs)
@@ -163,9 +163,7 @@ def _page_differs(path: str, kinds: npt.NDArray[np.int8], mv: npt.NDArray[np.flo
     return wrong
 
 
-def _mistakes(
-    parts: Sequence[tuple[str, str, FloatArray]], kinds: npt.NDArray[np.int8], mv: npt.NDArray[np.float32]
-) -> int:
+def _mistakes(parts: Sequence[tuple[str, str, AnyFloatArray]], kinds: npt.NDArray[np.int8], mv: Float32Array) -> int:
     found = {(lead, kind): x for lead, kind, x in parts}
     wrong = sum(int(np.isfinite(x).sum()) for (_, kind), x in found.items() if kind not in _KINDS)
     for k, lead in enumerate(LEADS):
@@ -177,7 +175,7 @@ def _mistakes(
     return wrong
 
 
-def _native_differs(path: str, counts: npt.NDArray[np.int32], there: npt.NDArray[np.bool_]) -> int:
+def _native_differs(path: str, counts: npt.NDArray[np.int32], there: BoolArray) -> int:
     stored = read_stored(path)
     n = len(stored.counts)
     same = (stored.valid == there[:n]) & (~stored.valid | (stored.counts == counts[:n]))

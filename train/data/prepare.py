@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.fingerprint import fingerprint
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.errors import DataFolderError, DiskFullError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
@@ -52,13 +52,13 @@ class Prepared:
         What a student shall learn in place of its missing leads, see `teachers`.
     """
 
-    x: npt.NDArray[np.float32]
+    x: Float32Array
     ids: list[int]
     patients: list[str]
     superclasses: list[str]
     excluded: dict[int, str]
     names: list[str] = field(default_factory=list)
-    taught: npt.NDArray[np.float32] | None = None
+    taught: Float32Array | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -72,8 +72,8 @@ def cache_folder() -> Path:
 
 
 def condition(
-    x: npt.NDArray[np.float64], spec: ConditioningSpec, fs: Fraction | int = ptbxl.FS, fs_out: int | None = None
-) -> npt.NDArray[np.float32]:
+    x: FloatArray, spec: ConditioningSpec, fs: Fraction | int = ptbxl.FS, fs_out: int | None = None
+) -> Float32Array:
     """Pass a record, shape (n_samples, n_leads) in mV, through the device's own chain from a cold start."""
     return Conditioner(fs, fs if fs_out is None else fs_out, x.shape[1], spec).feed(x)
 
@@ -191,7 +191,7 @@ def _write_header(out: BinaryIO, n: int, shape: tuple[int, int]) -> None:
 
 def _conditioned(
     data: Dataset, records: list[Record], spec: ConditioningSpec, fs: int
-) -> Iterator[tuple[Record, npt.NDArray[np.float32], str]]:
+) -> Iterator[tuple[Record, Float32Array, str]]:
     """Yield each record's basis leads at the model rate, or nothing and the reason to leave it out."""
     nothing = np.empty((0, len(BASIS)), np.float32)
     for record in records:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import DataFolderError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings.wfdb_record import open_wfdb
@@ -102,7 +102,7 @@ def select(entries: Iterable[RecordEntry], folds: Iterable[int], limit: int | No
     return chosen
 
 
-def read_record(path: Path, fs: int = FS) -> npt.NDArray[np.float64]:
+def read_record(path: Path, fs: int = FS) -> FloatArray:
     """Read one twelve-lead record.
 
     Parameters
@@ -142,7 +142,7 @@ def read_record(path: Path, fs: int = FS) -> npt.NDArray[np.float64]:
     return x
 
 
-def screen(x: npt.NDArray[np.float64]) -> str:
+def screen(x: FloatArray) -> str:
     """Say why a record cannot serve as truth, or return an empty string.
 
     Parameters
@@ -169,7 +169,7 @@ def screen(x: npt.NDArray[np.float64]) -> str:
 
 def iter_records(
     entries: Iterable[RecordEntry],
-) -> Iterator[tuple[RecordEntry, npt.NDArray[np.float64], str]]:
+) -> Iterator[tuple[RecordEntry, FloatArray, str]]:
     """Yield each record with its signal (empty where unreadable) and the reason to leave it out, if any."""
     for e in entries:
         try:

@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import DataFolderError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings.wfdb_record import open_wfdb
@@ -32,7 +32,7 @@ class ReadRecord:
         Rate in Hz.
     """
 
-    x: npt.NDArray[np.float64]
+    x: FloatArray
     fs: Fraction
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array, FloatArray
 from ecg_edge.train.evaluation.bootstrap import Bootstrap, interval
 from ecg_edge.train.evaluation.metrics_table import SUPERCLASSES
 
-Array = npt.NDArray[np.float64]
-Said = npt.NDArray[np.float32]
 
-
-def areas(true: Said, said: Said, weights: Array | None = None) -> Array:
+def areas(true: Float32Array, said: Float32Array, weights: FloatArray | None = None) -> FloatArray:
     """Area under each class's ROC curve, ties counted half.
 
     Parameters
@@ -35,7 +32,7 @@ def areas(true: Said, said: Said, weights: Array | None = None) -> Array:
     return np.stack([_area(true[:, k] > 0, said[:, k], w) for k in range(true.shape[1])], axis=1)
 
 
-def _area(true: npt.NDArray[np.bool_], said: Said, w: Array) -> Array:
+def _area(true: BoolArray, said: Float32Array, w: FloatArray) -> FloatArray:
     order = np.argsort(said, kind="stable")
     first = np.flatnonzero(np.diff(said[order], prepend=-np.inf))
     ill, well = (np.add.reduceat(w[:, order] * side[order], first, axis=1) for side in (true, ~true))
@@ -44,7 +41,7 @@ def _area(true: npt.NDArray[np.bool_], said: Said, w: Array) -> Array:
     return np.asarray(np.divide((ill * below).sum(axis=1), pairs, out=np.full(len(w), np.nan), where=pairs > 0))
 
 
-def f1(true: Said, said: Said, limits: Array, weights: Array | None = None) -> Array:
+def f1(true: Float32Array, said: Float32Array, limits: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """F1 of each class where a probability above its limit is a yes; shapes as `areas`."""
     w = np.ones((1, len(true))) if weights is None else weights
     yes, right = said > limits, true > 0
@@ -53,7 +50,7 @@ def f1(true: Said, said: Said, limits: Array, weights: Array | None = None) -> A
     return np.asarray(2 * hit / np.maximum(2 * hit + wrong, 1e-12))
 
 
-def best_limits(true: Said, said: Said) -> Array:
+def best_limits(true: Float32Array, said: Float32Array) -> FloatArray:
     """The limit of each class with the highest F1: found on validation records, used on others."""
     found = []
     for k in range(true.shape[1]):
@@ -63,7 +60,7 @@ def best_limits(true: Said, said: Said) -> Array:
     return np.array(found)
 
 
-def table(true: Said, said: Said, limits: Array, boot: Bootstrap) -> dict[str, Any]:
+def table(true: Float32Array, said: Float32Array, limits: FloatArray, boot: Bootstrap) -> dict[str, Any]:
     """Both figures per class and their mean over the classes that have one, with intervals.
 
     Parameters
@@ -89,7 +86,7 @@ def table(true: Said, said: Said, limits: Array, boot: Bootstrap) -> dict[str, A
     return doc
 
 
-def lost(true: Said, said: Said, of_real: Said, boot: Bootstrap) -> dict[str, Any]:
+def lost(true: Float32Array, said: Float32Array, of_real: Float32Array, boot: Bootstrap) -> dict[str, Any]:
     """Macro AUC lost against the real leads, with the interval of the paired difference."""
     drawn = boot.weights[:, boot.unit]
     both = [_macro(areas(true, p))[0] for p in (of_real, said)]
@@ -97,7 +94,7 @@ def lost(true: Said, said: Said, of_real: Said, boot: Bootstrap) -> dict[str, An
     return {"auc": float(both[0] - both[1]), "ci": interval(each)}
 
 
-def _macro(each: Array) -> Array:
+def _macro(each: FloatArray) -> FloatArray:
     """Mean over the classes that have a figure; 0 where none has."""
     known = np.isfinite(each)
     total = np.where(known, each, 0.0).sum(axis=1)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS, of_basis
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array
 from ecg_edge.firmware_bridge.progress import Progress
 
-Records = npt.NDArray[np.float32]
-Estimate = Callable[[Records], npt.NDArray[np.floating]]
+Estimate = Callable[[Float32Array], AnyFloatArray]
 """One record's channels (n_samples, n_channels) → its targets (m_samples, n_targets), m ≤ n, aligned at the start."""
 
 
-def shown(x: Records, channels: tuple[str, ...], targets: tuple[str, ...], estimate: Estimate, label: str) -> Records:
+def shown(
+    x: Float32Array, channels: tuple[str, ...], targets: tuple[str, ...], estimate: Estimate, label: str
+) -> Float32Array:
     """Return the basis leads of records with their hidden leads estimated; the other limb leads are algebra of these.
 
     Parameters

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.evaluation.metrics_table import SUPERCLASSES
 
-Labels = npt.NDArray[np.float32]
 
-
-def labels(superclasses: Sequence[str]) -> Labels:
+def labels(superclasses: Sequence[str]) -> Float32Array:
     """Return 1 for each superclass of each record, shape (n_records, 5), columns as `SUPERCLASSES`.
 
     Parameters

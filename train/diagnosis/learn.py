@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train.diagnosis.judge import Judge, JudgeSpec
 from ecg_edge.train.runs.checkpoints import write_checkpoint
 
-"""Judged as evaluated: what a stream shows from there on."""
 _BATCH_JUDGED = 256
 
 
@@ -243,7 +242,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def probabilities(judge: Judge, x: npt.NDArray[np.float32], first: int) -> npt.NDArray[np.float32]:
+def probabilities(judge: Judge, x: Float32Array, first: int) -> Float32Array:
     """What a judge says of records, shape (n_records, 5).
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.array_types import AnyFloatArray
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -35,7 +35,7 @@ class Bootstrap:
 
     over: str
     unit: npt.NDArray[np.intp]
-    weights: npt.NDArray[np.float64]
+    weights: FloatArray
     seed: int
 
     @classmethod
@@ -60,7 +60,7 @@ class Bootstrap:
         draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
         return cls(over, unit, draws.astype(np.float64), seed)
 
-    def sums(self, x: AnyFloatArray) -> npt.NDArray[np.float64]:
+    def sums(self, x: AnyFloatArray) -> FloatArray:
         """Sum over the records of each resample.
 
         Parameters

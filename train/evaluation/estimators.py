@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import load_model
-from ecg_edge.firmware_bridge.array_types import AnyFloatArray
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array
 from ecg_edge.firmware_bridge.errors import CheckpointError, LeadMismatchError, UsageError
 from ecg_edge.train.evaluation.scoring import Estimator, IntervalEstimator, streamed_with_interval
 
@@ -55,7 +54,7 @@ class Subject:
     fs: int
     conditioning: ConditioningSpec
     estimate: IntervalEstimator
-    ridge: dict[str, npt.NDArray[np.float32]]
+    ridge: dict[str, Float32Array]
     level: float | None = None
     path: Path | None = None
     identity: dict[str, str] = field(default_factory=dict)
@@ -145,7 +144,7 @@ def from_run(path: Path) -> Subject:
         raise UsageError("an any-lead run has no single table", "read its history.jsonl, which has one per lead set")
     calibration = HeadFigures.load(run.calibration_file) if run.calibration_file.is_file() else None
 
-    def estimate(x: npt.NDArray[np.float32]) -> tuple[AnyFloatArray, AnyFloatArray | None]:
+    def estimate(x: Float32Array) -> tuple[AnyFloatArray, AnyFloatArray | None]:
         n, late = len(x) // spec.hop * spec.hop, spec.lookahead
         with torch.no_grad():
             mean, log_scale = model(torch.from_numpy(np.ascontiguousarray(x[None, :n].transpose(0, 2, 1))))
@@ -196,7 +195,7 @@ def offline_unet_of(run: Path, inputs: tuple[str, ...]) -> Estimator:
         raise LeadMismatchError(f"{path} reads {', '.join(spec.input_leads)}", f"give one of {', '.join(inputs)}")
     net.eval()
 
-    def estimate(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def estimate(x: Float32Array) -> Float32Array:
         with torch.no_grad():
             return np.asarray(reconstruct(net, x[None])[0])  # type: ignore[arg-type]
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from scipy import signal
 
 from ecg_edge.device.lead_algebra import BASIS, measured
-from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
@@ -114,7 +113,7 @@ class Measurer:
                 progress.step()
         return self.done
 
-    def _measure(self, record: npt.NDArray[np.float32], diagnostic: npt.NDArray[np.float32] | None) -> None:
+    def _measure(self, record: Float32Array, diagnostic: Float32Array | None) -> None:
         x = measured(record, self._subject.inputs)
         guess, half = self._subject.estimate(x)
         n = len(guess)
@@ -143,9 +142,9 @@ class Measurer:
     def _delineate(
         self,
         by: Delineator,
-        record: npt.NDArray[np.float32],
+        record: Float32Array,
         guess: AnyFloatArray,
-        diagnostic: npt.NDArray[np.float32] | None,
+        diagnostic: Float32Array | None,
     ) -> None:
         fs, truth = self._subject.fs, record[:, self._out]
         self.done.timing.append([by.timing(truth[:, k], guess[:, k], self._first) for k in range(len(self._out))])

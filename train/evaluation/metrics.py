@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.array_types import AnyFloatArray
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,10 @@ class LeadFigures:
     """
 
     leads: tuple[str, ...]
-    mse_mv2: npt.NDArray[np.float64]
-    r: npt.NDArray[np.float64]
-    variance_mv2: npt.NDArray[np.float64]
-    energy_mv2: npt.NDArray[np.float64]
+    mse_mv2: FloatArray
+    r: FloatArray
+    variance_mv2: FloatArray
+    energy_mv2: FloatArray
 
     def summary(self) -> dict[str, Any]:
         """Means over records, per lead and over leads.
@@ -55,7 +54,7 @@ class LeadFigures:
         return {"records": len(self.mse_mv2), "leads": rows, "mean": mean}
 
 
-def _nanmean(x: npt.NDArray[np.float64]) -> float:
+def _nanmean(x: FloatArray) -> float:
     finite = x[np.isfinite(x)]
     return float(finite.mean()) if len(finite) else 0.0
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation.bootstrap import Bootstrap, interval
 from ecg_edge.train.evaluation.metrics import LeadFigures
@@ -91,13 +90,13 @@ def _number(x: float) -> float | None:
     return float(x) if np.isfinite(x) else None
 
 
-def rows_of(figures: LeadFigures, keep: npt.NDArray[np.bool_]) -> LeadFigures:
+def rows_of(figures: LeadFigures, keep: BoolArray) -> LeadFigures:
     """The figures of some of the records."""
     parts = (figures.mse_mv2, figures.r, figures.variance_mv2, figures.energy_mv2)
     return LeadFigures(figures.leads, *(p[keep] for p in parts))
 
 
-def diagnostic_groups(data: Prepared) -> dict[str, npt.NDArray[np.bool_]]:
+def diagnostic_groups(data: Prepared) -> dict[str, BoolArray]:
     """Which records belong to which diagnosis.
 
     Returns

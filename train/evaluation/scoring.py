@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.head import ridge
 
-Estimator = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
+Estimator = Callable[[Float32Array], AnyFloatArray]
 """One record's inputs (n_samples, n_inputs) → its targets (m_samples, n_targets), m ≤ n, aligned at the start."""
-IntervalEstimator = Callable[
-    [npt.NDArray[np.float32]], tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]
-]
+IntervalEstimator = Callable[[Float32Array], tuple[AnyFloatArray, AnyFloatArray | None]]
 """The same, with the half-width of the stated interval in mV (same shape; None where nothing is stated)."""
 
 
@@ -29,7 +27,7 @@ def streamed_with_interval(model: Model) -> IntervalEstimator:
     columns = [LEADS.index(lead) for lead in model.spec.target_leads]
     reconstructor = StreamReconstructor(model)
 
-    def estimate(x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None]:
+    def estimate(x: Float32Array) -> tuple[AnyFloatArray, AnyFloatArray | None]:
         reconstructor.reset()
         out = reconstructor.feed(x)
         return out.mv[:, columns], out.sigma[:, columns]
@@ -43,7 +41,7 @@ def streamed(model: Model) -> Estimator:
     return lambda x: estimate(x)[0]
 
 
-def linear(weights: npt.NDArray[np.float32]) -> Estimator:
+def linear(weights: Float32Array) -> Estimator:
     """Estimator of a ridge baseline."""
     return lambda x: ridge.predict(x, weights)
 

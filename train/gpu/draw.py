@@ -11,12 +11,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ecg_edge.device.lead_algebra import BASIS, of_basis
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.train.gpu import noise
 from ecg_edge.train.learning.train_spec import TrainSpec
 from ecg_edge.train.network import placement_draw
@@ -75,7 +75,7 @@ class DeviceDraw:
         step_mv: float,
         net: NetSpec,
         spec: TrainSpec,
-        covariance: npt.NDArray[np.float64],
+        covariance: FloatArray,
         pool: placement_draw.Placements | None = None,
     ) -> None:
         self._x, self._step, self._net, self._spec = x, step_mv, net, spec

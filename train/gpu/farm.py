@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.train.gpu.trainer import DeviceTrainer, Unseen
 from ecg_edge.train.jobs import recipe
@@ -76,9 +77,9 @@ class Records:
 
     train: Tensor
     validation: Tensor
-    field: npt.NDArray[np.bool_]
+    field: BoolArray
     step_mv: float
-    covariance: npt.NDArray[np.float64]
+    covariance: FloatArray
     pool: Placements | None = None
 
     def rows(self, times: int) -> npt.NDArray[np.int64]:

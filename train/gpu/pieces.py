@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, BoolArray, Float32Array, FloatArray
 from ecg_edge.firmware_bridge.errors import DataFolderError
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.diagnosis.labels import labels
@@ -49,14 +50,14 @@ class Rows:
     """
 
     x: Counts
-    there: npt.NDArray[np.bool_]
-    validation: npt.NDArray[np.bool_]
-    field: npt.NDArray[np.bool_]
-    labels: npt.NDArray[np.float32]
-    covariance: npt.NDArray[np.float64]
+    there: BoolArray
+    validation: BoolArray
+    field: BoolArray
+    labels: Float32Array
+    covariance: FloatArray
 
 
-def counts(record: npt.NDArray[np.floating]) -> Counts:
+def counts(record: AnyFloatArray) -> Counts:
     """A record of shape (n_samples, 8) in mV as counts of shape (8, n_samples)."""
     limit = np.iinfo(np.int16).max
     return np.asarray(np.clip(np.rint(record.T / STEP_MV), -limit, limit), np.int16)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.train.gpu import pieces
 from ecg_edge.train.gpu.archives import gather
 from ecg_edge.train.gpu.farm import DONE, Entry
@@ -193,7 +194,7 @@ def _moved(entry: Entry, now: float, end: float) -> Entry:
     return replace(entry, start_s=start, stop_s=max(entry.stop_s, now + 0.5 * left))
 
 
-def _drawn(n: int, covariance: npt.NDArray[np.float64], seed: np.random.SeedSequence) -> list[npt.NDArray[np.generic]]:
+def _drawn(n: int, covariance: FloatArray, seed: np.random.SeedSequence) -> list[npt.NDArray[np.generic]]:
     found = draw(max(1, n), covariance, np.random.default_rng(seed))
     return [getattr(found, f.name) for f in fields(Placements)]
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ecg_edge.device.lead_algebra import BASIS, missing_basis, of_basis
 from ecg_edge.device.placement import guess_from
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.train.data.prepare import SCORED_FROM_S
 from ecg_edge.train.gpu.draw import DeviceDraw, Drawn
 from ecg_edge.train.gpu.live_teachers import Teacher, answer
@@ -76,7 +77,7 @@ class DeviceTrainer:
         x: Tensor,
         step_mv: float,
         rows: npt.NDArray[np.int64],
-        covariance: npt.NDArray[np.float64],
+        covariance: FloatArray,
         init: UNet | None = None,
         teachers: Sequence[UNet] = (),
         unseen: Unseen | None = None,
@@ -231,7 +232,7 @@ class DeviceTrainer:
         return {"net": self.net.to_dict(), "spec": self.spec.to_dict(), "epoch": epoch, "average": average}
 
 
-def fresh(net: NetSpec, covariance: npt.NDArray[np.float64]) -> UNet:
+def fresh(net: NetSpec, covariance: FloatArray) -> UNet:
     """Build an untrained network whose head begins at the linear guess from its channels."""
     model = UNet(net)
     if net.any_electrode:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ecg_edge.device.inference.head import RegressorLayout
 from ecg_edge.device.lead_algebra import measured
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.network.unet import NetSpec, UNet
 
@@ -54,7 +54,7 @@ def regressors(model: UNet, x: Tensor, leads: tuple[str, ...] | None = None, cha
     return torch.cat([features, *taps, torch.ones_like(x[:, :1])], dim=1).transpose(1, 2)
 
 
-def head_weights(model: UNet) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def head_weights(model: UNet) -> tuple[Float32Array, Float32Array]:
     """The head as two matrices of shape (n_regressors, n_targets): mean and log-scale."""
     spec, layout = model.spec, head_layout(model.spec)
     mean, log_scale = np.zeros((2, layout.size, len(spec.target_leads)), np.float32)
@@ -67,7 +67,7 @@ def head_weights(model: UNet) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.f
     return mean, log_scale
 
 
-def _bias(conv: torch.nn.Conv2d) -> npt.NDArray[np.float32]:
+def _bias(conv: torch.nn.Conv2d) -> Float32Array:
     assert conv.bias is not None
     return np.asarray(conv.bias.detach().numpy())
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
@@ -43,11 +43,11 @@ class HeadFigures:
         See `shrinkage.learn`.
     """
 
-    moments: npt.NDArray[np.float32]
-    interval_factors: npt.NDArray[np.float32]
+    moments: Float32Array
+    interval_factors: Float32Array
     settling_s: float
-    ridge: dict[str, npt.NDArray[np.float32]]
-    shrink: npt.NDArray[np.float32] | None = None
+    ridge: dict[str, Float32Array]
+    shrink: Float32Array | None = None
 
     def save(self, path: Path) -> None:
         """Write as npz."""
@@ -111,7 +111,7 @@ def finalise(model: UNet, train: Prepared, validation: Prepared) -> HeadFigures:
     return HeadFigures(moments, factors, settling, weights, shrinkage.learn(model, train, moments))
 
 
-def gram_of(rows: torch.Tensor) -> tuple[npt.NDArray[np.float64], int]:
+def gram_of(rows: torch.Tensor) -> tuple[FloatArray, int]:
     """Sum of the outer products of regressors of shape (batch, time, n_regressors), and their number."""
     a = rows.reshape(-1, rows.shape[-1]).numpy()
     return (a.T @ a).astype(np.float64), len(a)
@@ -121,9 +121,9 @@ def _batches(data: Prepared) -> list[slice]:
     return [slice(k, k + BATCH) for k in range(0, len(data), BATCH)]
 
 
-def _moments(model: UNet, data: Prepared) -> npt.NDArray[np.float32]:
+def _moments(model: UNet, data: Prepared) -> Float32Array:
     skip = round(SCORED_FROM_S * model.spec.fs) + model.spec.lookahead
-    total: npt.NDArray[np.float64] | None = None
+    total: FloatArray | None = None
     count = 0
     with Progress("second moments", len(data)) as progress:
         for rows in _batches(data):
@@ -136,7 +136,7 @@ def _moments(model: UNet, data: Prepared) -> npt.NDArray[np.float32]:
 
 
 @torch.no_grad()
-def _interval_and_settling(model: UNet, data: Prepared) -> tuple[npt.NDArray[np.float32], float]:
+def _interval_and_settling(model: UNet, data: Prepared) -> tuple[Float32Array, float]:
     """Factor per target so that mean ± factor × scale covers `LEVEL`; time until the error has settled."""
     spec = model.spec
     late, columns = spec.lookahead, [BASIS.index(lead) for lead in spec.target_leads]
@@ -154,7 +154,7 @@ def _interval_and_settling(model: UNet, data: Prepared) -> tuple[npt.NDArray[np.
     return factors, settling_of(np.sqrt(np.sum(square, axis=0) / len(data)), spec.fs)
 
 
-def settling_of(rms: npt.NDArray[np.float64], fs: int) -> float:
+def settling_of(rms: FloatArray, fs: int) -> float:
     """First time after which the error, averaged over half a second, stays within 5 % of its later mean."""
     width = fs // 2
     smooth = np.sqrt(np.convolve(rms**2, np.ones(width) / width, mode="valid"))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.spec import Head
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.head import figures_any_lead
 from ecg_edge.train.head.design import head_lags, head_weights
 from ecg_edge.train.head.figures import LEVEL, HeadFigures
@@ -50,9 +50,9 @@ def plain_head(network: UNet) -> Head:
 
 def _head(
     network: UNet,
-    moments: npt.NDArray[np.float32],
-    interval_factors: npt.NDArray[np.float32],
-    shrink: npt.NDArray[np.float32] | None = None,
+    moments: Float32Array,
+    interval_factors: Float32Array,
+    shrink: Float32Array | None = None,
 ) -> Head:
     mean, log_scale = head_weights(network)
     return Head(head_lags(network.spec), mean, log_scale, moments, LEVEL, interval_factors, shrink)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS, measured
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 
@@ -13,7 +13,7 @@ SKIPPED_S = 2.0
 TAPS = (1, 31)
 
 
-def design(x: npt.NDArray[np.floating], taps: int) -> npt.NDArray[np.float64]:
+def design(x: AnyFloatArray, taps: int) -> FloatArray:
     """Neighbouring samples as regressors.
 
     Parameters
@@ -36,7 +36,7 @@ def design(x: npt.NDArray[np.floating], taps: int) -> npt.NDArray[np.float64]:
 
 def fit(
     data: Prepared, inputs: tuple[str, ...], targets: tuple[str, ...], fs: int, taps: int, strength: float = 1e-4
-) -> npt.NDArray[np.float32]:
+) -> Float32Array:
     """Fit one ridge regression over all records, the first 2 s of each left out.
 
     Parameters
@@ -71,6 +71,6 @@ def fit(
     return np.linalg.solve(gram, cross).astype(np.float32)
 
 
-def predict(x: npt.NDArray[np.floating], weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def predict(x: AnyFloatArray, weights: Float32Array) -> FloatArray:
     """Estimate the targets of one record, shape (n_samples, n_targets), from its inputs, (n_samples, n_inputs)."""
     return design(x, len(weights) // x.shape[1]) @ weights.astype(np.float64)

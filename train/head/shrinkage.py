@@ -12,11 +12,10 @@ from collections import defaultdict
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.device.personal_calibration import fit as calibration
-from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.head.design import head_weights, inputs, regressors
@@ -30,7 +29,7 @@ _RIDGE, _TOWARD = 0.003, 0.5
 _ERROR_FLOOR_MV = 0.02
 
 
-def learn(model: UNet, data: Prepared, moments: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+def learn(model: UNet, data: Prepared, moments: Float32Array) -> Float32Array | None:
     """Learn the factors on patients with two recordings.
 
     Parameters

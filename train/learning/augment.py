@@ -11,12 +11,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.learning import wearable_noise as disturb
 
-Batch = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 _LOWPASS_HZ = (16.0, 45.0)
@@ -62,7 +61,7 @@ class Augmentation:
     shift: float = 0.0
 
 
-def recorded(x: Batch, fs: int, how: Augmentation, rng: Rng) -> Batch:
+def recorded(x: Float32Array, fs: int, how: Augmentation, rng: Rng) -> Float32Array:
     """The records as another device would have recorded them: filters and gain, all leads alike.
 
     Parameters
@@ -78,7 +77,9 @@ def recorded(x: Batch, fs: int, how: Augmentation, rng: Rng) -> Batch:
     return np.asarray(x * gain, np.float32)
 
 
-def measured(x: Batch, leads: tuple[str, ...], n_inputs: int, fs: int, how: Augmentation, rng: Rng) -> Batch:
+def measured(
+    x: Float32Array, leads: tuple[str, ...], n_inputs: int, fs: int, how: Augmentation, rng: Rng
+) -> Float32Array:
     """Return what a wearable measures: the first `n_inputs` leads, chest electrodes misplaced, noise added.
 
     Parameters
@@ -101,7 +102,7 @@ def measured(x: Batch, leads: tuple[str, ...], n_inputs: int, fs: int, how: Augm
     return np.asarray(inputs)
 
 
-def _misplace(inputs: Batch, x: Batch, leads: tuple[str, ...], shift: float, rng: Rng) -> None:
+def _misplace(inputs: Float32Array, x: Float32Array, leads: tuple[str, ...], shift: float, rng: Rng) -> None:
     """Mix neighbours into the measured leads: chest electrodes toward the next one, limb electrodes off the limb."""
     for k, lead in enumerate(leads[: inputs.shape[1]]):
         if near := [leads.index(n) for n in _NEIGHBOURS.get(lead, ()) if n in leads]:
@@ -112,7 +113,7 @@ def _misplace(inputs: Batch, x: Batch, leads: tuple[str, ...], shift: float, rng
             inputs[:, k] += share * x[:, leads.index(other)]
 
 
-def filtered(x: Batch, fs: int, probability: float, rng: Rng) -> Batch:
+def filtered(x: Float32Array, fs: int, probability: float, rng: Rng) -> Float32Array:
     """Pass each record, with the given probability each, through a random low-pass and a random high-pass."""
     n, samples = len(x), x.shape[-1]
     f = np.fft.rfftfreq(samples, 1 / fs)
@@ -125,7 +126,7 @@ def filtered(x: Batch, fs: int, probability: float, rng: Rng) -> Batch:
     return np.asarray(fft.irfft(spectrum, n=samples, axis=-1), np.float32)
 
 
-def noise(shape: tuple[int, ...], fs: int, how: Augmentation, rng: Rng) -> Batch:
+def noise(shape: tuple[int, ...], fs: int, how: Augmentation, rng: Rng) -> Float32Array:
     """Coloured noise in mV, one level and one colour per record."""
     n, samples = shape[0], shape[-1]
     rms = disturb.levels(n, how.noise_mv, rng)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.learning.batches import Batch, draw
 from ecg_edge.train.learning.train_spec import TrainSpec
@@ -20,7 +21,6 @@ from ecg_edge.train.network.unet import NetSpec
 _MOST = 15
 _AHEAD = 4
 Key = tuple[int, int, npt.NDArray[np.int64]]
-Covariance = npt.NDArray[np.float64]
 
 
 class Feed:
@@ -87,7 +87,7 @@ class _Keys:
 class _Crops(Dataset[Batch]):
     """What a key stands for."""
 
-    def __init__(self, data: Prepared, net: NetSpec, spec: TrainSpec, covariance: Covariance | None) -> None:
+    def __init__(self, data: Prepared, net: NetSpec, spec: TrainSpec, covariance: FloatArray | None) -> None:
         self._data, self._net, self._spec, self._covariance = data, net, spec, covariance
 
     def __len__(self) -> int:

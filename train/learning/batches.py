@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ecg_edge.device.lead_algebra import BASIS, of_basis
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.learning import augment
 from ecg_edge.train.learning import r_amplitudes as amplitudes
@@ -69,7 +70,7 @@ def draw(
     net: NetSpec,
     spec: TrainSpec,
     rng: np.random.Generator,
-    covariance: npt.NDArray[np.float64] | None = None,
+    covariance: FloatArray | None = None,
 ) -> Batch:
     """Crops of the given records, augmented; all randomness comes from `rng`.
 
@@ -113,7 +114,7 @@ def _of_channels(
     net: NetSpec,
     spec: TrainSpec,
     rng: np.random.Generator,
-    covariance: npt.NDArray[np.float64] | None,
+    covariance: FloatArray | None,
 ) -> Batch:
     """As `draw`, for channels that are no basis leads, or for guesses from drawn placements."""
     crop = min(spec.crop, data.x.shape[1]) // net.hop * net.hop
@@ -136,9 +137,7 @@ def _of_channels(
     return Batch(torch.from_numpy(inputs), torch.from_numpy(x), torch.from_numpy(drawn.wanted), None, beats)
 
 
-def _cut(
-    x: npt.NDArray[np.float32], rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], crop: int
-) -> npt.NDArray[np.float32]:
+def _cut(x: Float32Array, rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], crop: int) -> Float32Array:
     """A stretch of each record, shape (n, leads, crop)."""
     cut = np.stack([x[r, s : s + crop] for r, s in zip(rows, starts, strict=True)])
     return np.ascontiguousarray(cut.transpose(0, 2, 1), dtype=np.float32)

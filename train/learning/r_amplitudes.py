@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
+
+from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array
 
 QRS_S = (0.07, 0.09)
 """Before and behind the steepest instant of a beat: where its R wave is looked for."""
@@ -14,11 +15,9 @@ LEVEL_S = (0.11, 0.08)
 """Before it, from and to: the level that amplitudes are measured from."""
 _SMOOTH_S = 0.03
 _APART_S, _SLOPE_S, _LEAST_SLOPE = 0.25, 0.05, 0.35
-Floats = npt.NDArray[np.float32]
-Beats = npt.NDArray[np.bool_]
 
 
-def beats(x: Floats, fs: int) -> Beats:
+def beats(x: Float32Array, fs: int) -> BoolArray:
     """Where the beats are: the steepest instant of each QRS complex.
 
     Parameters

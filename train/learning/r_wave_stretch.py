@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from ecg_edge.train.learning.r_amplitudes import LEVEL_S, QRS_S, Beats, Floats
+from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array, FloatArray
+from ecg_edge.train.learning.r_amplitudes import LEVEL_S, QRS_S
 
 _FULL_S, _NOTHING_S = 0.05, 0.10
 """Up to there a beat is stretched as a whole, from there on not at all."""
 _LEAST_MV, _GAINS = 0.05, (0.3, 3.0)
 _MOST, _HALVINGS = 8.0, 40
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ class Stretch:
         Mean over records of the RMS, in mV.
     """
 
-    mean: Array
-    factor: Array
-    size: Array
+    mean: FloatArray
+    factor: FloatArray
+    size: FloatArray
 
-    def apply(self, x: Floats, at: Beats, fs: int) -> Floats:
+    def apply(self, x: Float32Array, at: BoolArray, fs: int) -> Float32Array:
         """Stretch what is above zero in the beats of records.
 
         Parameters
@@ -56,13 +55,13 @@ class Stretch:
         gain = np.where(before > _LEAST_MV, np.clip(gain, *_GAINS), 1.0)
         return np.asarray(x * (1 + (gain[:, :, None] - 1) * _near(at, fs)[:, None] * (x > 0)), np.float32)
 
-    def grown(self, amplitude: Array, size: Array) -> Array:
+    def grown(self, amplitude: FloatArray, size: FloatArray) -> FloatArray:
         """Stretched amplitudes, shape (n_records, n_leads)."""
         share = self.factor * size / self.size
         return np.asarray(np.maximum(amplitude + share * (amplitude - self.mean), 0.0))
 
 
-def learn(truth: Array, estimate: Array, size: Array, ratio: float | Array) -> Stretch:
+def learn(truth: FloatArray, estimate: FloatArray, size: FloatArray, ratio: float | FloatArray) -> Stretch:
     """Find the stretch that gives the estimates' R amplitudes so much of the truth's variance.
 
     Parameters
@@ -84,7 +83,7 @@ def learn(truth: Array, estimate: Array, size: Array, ratio: float | Array) -> S
     return Stretch(mean, low, size.mean(axis=0))
 
 
-def _near(at: Beats, fs: int) -> Floats:
+def _near(at: BoolArray, fs: int) -> Float32Array:
     """From 1 at the beats to 0 between them, shape as `at`."""
     near = np.zeros(at.shape, np.float32)
     reach, n = round(_NOTHING_S * fs), at.shape[1]
@@ -95,7 +94,7 @@ def _near(at: Beats, fs: int) -> Floats:
     return near
 
 
-def _amplitudes(x: Floats, at: Beats, fs: int) -> Array:
+def _amplitudes(x: Float32Array, at: BoolArray, fs: int) -> FloatArray:
     """R amplitude of each record's representative beat, as an evaluation reads it; 0 without a whole beat."""
     before, after = round(LEVEL_S[0] * fs), round(QRS_S[1] * fs)
     window = np.arange(-before, after + 1)
@@ -110,6 +109,6 @@ def _amplitudes(x: Floats, at: Beats, fs: int) -> Array:
     return found
 
 
-def sizes(x: Floats) -> Array:
+def sizes(x: Float32Array) -> FloatArray:
     """RMS of each record and lead, of the shape (n_records, n_leads, n_samples)."""
     return np.asarray(np.sqrt(np.square(x, dtype=np.float64).mean(axis=-1)))

@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.errors import DiskFullError, UsageError
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import Prepared, cache_folder
@@ -32,7 +32,6 @@ from ecg_edge.train.runs.checkpoints import reconstruct
 
 JUDGED_FROM_S = 2.0
 _BATCH, _LEAST_RECORDS, _ROUNDS = 128, 4, 3
-Floats = npt.NDArray[np.float32]
 
 
 def check(net: NetSpec, teachers: list[UNet]) -> None:
@@ -164,7 +163,7 @@ def _write(
         records.flush()
 
 
-def _lesson(x: Floats, said: Floats, net: NetSpec, how: stretch.Stretch | None) -> Floats:
+def _lesson(x: Float32Array, said: Float32Array, net: NetSpec, how: stretch.Stretch | None) -> Float32Array:
     """What is learnt of records: what the teachers said, stretched, and the truth behind it."""
     if how is not None:
         said = how.apply(said, beats(x.transpose(0, 2, 1), net.fs)[:, : said.shape[2]], net.fs)
@@ -174,8 +173,8 @@ def _lesson(x: Floats, said: Floats, net: NetSpec, how: stretch.Stretch | None) 
 
 
 def _mixed(
-    x: Floats, said: Floats, net: NetSpec, teachers: list[UNet], mix: float, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+    x: Float32Array, said: Float32Array, net: NetSpec, teachers: list[UNet], mix: float, rng: np.random.Generator
+) -> tuple[Float32Array, Float32Array]:
     """Records with their measured leads mixed, and what the teachers say of those."""
     seen, out = ([BASIS.index(lead) for lead in leads] for leads in (net.input_leads, net.target_leads))
     matrix = np.eye(len(seen)) + rng.normal(0, mix, (len(x), len(seen), len(seen)))
@@ -202,7 +201,7 @@ def _learn(data: Prepared, net: NetSpec, teachers: list[UNet], ratio: float) -> 
         )
     x, said = x[kept].transpose(0, 2, 1), said[kept]
 
-    def read(v: Floats) -> npt.NDArray[np.float64]:
+    def read(v: Float32Array) -> FloatArray:
         """R amplitudes, shape (n_records, n_targets)."""
         found = [marks[k] for k in kept]
         return np.array([amplitudes(one.T, at, net.fs).r for one, at in zip(v, found, strict=True) if at])
@@ -217,7 +216,7 @@ def _learn(data: Prepared, net: NetSpec, teachers: list[UNet], ratio: float) -> 
     return how
 
 
-def _said(x: Floats, net: NetSpec, teachers: list[UNet]) -> Floats:
+def _said(x: Float32Array, net: NetSpec, teachers: list[UNet]) -> Float32Array:
     """Mean of the teachers' estimates, shape (n_records, n_targets, n)."""
     seen = x[:, :, [BASIS.index(lead) for lead in net.input_leads]]
     each = [reconstruct(t, seen) for t in teachers]

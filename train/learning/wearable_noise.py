@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
-Batch = npt.NDArray[np.float32]
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array, FloatArray
+
 Rng = np.random.Generator
-Noise = Callable[[tuple[int, ...], int, Rng], Batch]
+Noise = Callable[[tuple[int, ...], int, Rng], Float32Array]
 
 _MIN_MV = 0.001
 _HIGHPASS_HZ = 0.5
@@ -23,18 +23,18 @@ _MAINS_HZ = ((47.0, 49.5), (50.0, 50.0), (60.0, 60.0))
 """Of mains at 50 Hz a model rate of 100 Hz keeps what lies below: the beat of a clock that is not exact."""
 
 
-def levels(n: int, top_mv: float, rng: Rng) -> Batch:
+def levels(n: int, top_mv: float, rng: Rng) -> Float32Array:
     """RMS per record in mV, log-uniform between 1 µV and `top_mv`; shape (n, 1, 1)."""
     low, high = math.log(_MIN_MV), math.log(max(top_mv, _MIN_MV))
     return np.exp(rng.uniform(low, high, (n, 1, 1))).astype(np.float32)
 
 
-def white(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
+def white(shape: tuple[int, ...], fs: int, rng: Rng) -> Float32Array:
     """The converter's and the amplifier's."""
     return _unit(rng.standard_normal(shape, np.float32))
 
 
-def wander(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
+def wander(shape: tuple[int, ...], fs: int, rng: Rng) -> Float32Array:
     """Baseline wander: breath and drifting electrodes, below 1 Hz, behind the high-pass."""
     f = _frequencies(shape, fs)
     centre = rng.uniform(0.15, 0.6, (*shape[:-1], 1))
@@ -42,7 +42,7 @@ def wander(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
     return _shaped(shape, weight, rng)
 
 
-def mains(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
+def mains(shape: tuple[int, ...], fs: int, rng: Rng) -> Float32Array:
     """Mains that the notch left: one tone, the same phase in all leads."""
     bands = [b for b in _MAINS_HZ if b[1] <= 0.495 * fs]
     low, high = np.array(bands)[rng.integers(len(bands), size=shape[0])].T
@@ -52,7 +52,7 @@ def mains(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
     return _unit((tone[:, None] * each).astype(np.float32))
 
 
-def muscle(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
+def muscle(shape: tuple[int, ...], fs: int, rng: Rng) -> Float32Array:
     """Muscle: 10 Hz and up, in bursts of half a second to some seconds."""
     f = _frequencies(shape, fs)
     carrier = _shaped(shape, 1 / (1 + (10 / np.maximum(f, 0.1)) ** 4), rng)
@@ -60,7 +60,7 @@ def muscle(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
     return _unit(carrier * np.exp(burst))
 
 
-def motion(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
+def motion(shape: tuple[int, ...], fs: int, rng: Rng) -> Float32Array:
     """Electrode motion: sudden shifts that decay within a second, where the ECG has its own frequencies."""
     *lead, n = shape
     t = np.arange(n) / fs
@@ -76,7 +76,7 @@ def motion(shape: tuple[int, ...], fs: int, rng: Rng) -> Batch:
 KINDS: dict[str, Noise] = {"wander": wander, "mains": mains, "muscle": muscle, "motion": motion}
 
 
-def fallen_off(x: Batch, probability: float, rng: Rng) -> Batch:
+def fallen_off(x: Float32Array, probability: float, rng: Rng) -> Float32Array:
     """Let one of several leads fall silent for a stretch, in so many of the records; shape (n, n_leads, n_samples)."""
     n, leads, samples = x.shape
     if leads == 1:
@@ -88,17 +88,17 @@ def fallen_off(x: Batch, probability: float, rng: Rng) -> Batch:
     return x
 
 
-def _frequencies(shape: tuple[int, ...], fs: int) -> npt.NDArray[np.float64]:
+def _frequencies(shape: tuple[int, ...], fs: int) -> FloatArray:
     return np.asarray(np.fft.rfftfreq(shape[-1], 1 / fs), np.float64)
 
 
-def _shaped(shape: tuple[int, ...], weight: npt.NDArray[np.float64], rng: Rng) -> Batch:
+def _shaped(shape: tuple[int, ...], weight: FloatArray, rng: Rng) -> Float32Array:
     """Gaussian noise with the given magnitude over frequency."""
     spectrum = fft.rfft(rng.standard_normal(shape, np.float32), axis=-1) * weight.astype(np.float32)
     return _unit(fft.irfft(spectrum, n=shape[-1], axis=-1))
 
 
-def _unit(x: npt.NDArray[np.floating]) -> Batch:
+def _unit(x: AnyFloatArray) -> Float32Array:
     """Scaled to an RMS of 1 along time."""
     rms = np.sqrt(np.square(x).mean(axis=-1, keepdims=True))
     return np.asarray(x / np.maximum(rms, 1e-12), np.float32)

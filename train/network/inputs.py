@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.placement import guess_from
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.train.network.lead_subsets import mask_of
 from ecg_edge.train.network.unet import NetSpec, UNet
 
-Floats = npt.NDArray[np.float32]
-
 
 def input_matrix(
-    spec: NetSpec, channels: Sequence[str], covariance: npt.NDArray[np.float64] | None = None
-) -> tuple[Floats, Floats]:
+    spec: NetSpec, channels: Sequence[str], covariance: FloatArray | None = None
+) -> tuple[Float32Array, Float32Array]:
     """How measured channels become a network's inputs: ``inputs = channels @ matrix.T``, then the constant.
 
     Parameters
@@ -47,7 +45,7 @@ def input_matrix(
     return np.array(own, np.float32), np.zeros(0, np.float32)
 
 
-def seen_by(model: UNet, x: Floats, channels: Sequence[str]) -> Floats:
+def seen_by(model: UNet, x: Float32Array, channels: Sequence[str]) -> Float32Array:
     """What a network sees of records of the basis leads.
 
     Parameters
@@ -70,7 +68,7 @@ def seen_by(model: UNet, x: Floats, channels: Sequence[str]) -> Floats:
     return np.concatenate([values, shares], axis=-1, dtype=np.float32)
 
 
-def masked(x: Floats, leads: tuple[str, ...]) -> Floats:
+def masked(x: Float32Array, leads: tuple[str, ...]) -> Float32Array:
     """What an any-lead network sees of the basis leads, (…, n_samples, 8) → (…, n_samples, 16)."""
     mask = mask_of(leads)
     return np.concatenate([x * mask, np.broadcast_to(mask, x.shape)], axis=-1).astype(np.float32)

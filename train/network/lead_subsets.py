@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS
+from ecg_edge.firmware_bridge.array_types import Float32Array
 
 SPECIALISTS = (("I",), ("II",), ("I", "II"), ("I", "II", "V2"), ("I", "II", "V3"), ("I", "II", "V2", "V5"))
 """Lead sets that have a network of their own; a share of the drawn subsets are these."""
@@ -16,10 +16,8 @@ LISTED = tuple(dict.fromkeys(chain(SPECIALISTS, ((lead,) for lead in BASIS))))
 """Subsets whose moments and interval are measured for the model file."""
 _LEAD_OFF = 0.15
 
-Masks = npt.NDArray[np.float32]
 
-
-def mask_of(leads: tuple[str, ...]) -> Masks:
+def mask_of(leads: tuple[str, ...]) -> Float32Array:
     """One row over the basis: 1 where a lead is there."""
     return np.array([lead in leads for lead in BASIS], np.float32)
 
@@ -36,8 +34,8 @@ class Drawn:
         1 for leads that are missing at the end: the ones to reconstruct.
     """
 
-    masks: Masks
-    wanted: Masks
+    masks: Float32Array
+    wanted: Float32Array
 
 
 def draw(n: int, samples: int, rng: np.random.Generator, share: float = 0.5) -> Drawn:
@@ -51,7 +49,7 @@ def draw(n: int, samples: int, rng: np.random.Generator, share: float = 0.5) -> 
     return Drawn(masks, 1 - late)
 
 
-def _one(rng: np.random.Generator, share: float) -> Masks:
+def _one(rng: np.random.Generator, share: float) -> Float32Array:
     if rng.random() < share:
         return mask_of(SPECIALISTS[rng.integers(len(SPECIALISTS))])
     mask = np.zeros(len(BASIS), np.float32)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import BASIS, missing_basis, of_basis
 from ecg_edge.device.placement import guess
+from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array, FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, electrodes_of
 from ecg_edge.train.network.lead_subsets import LISTED as LISTED_LEADS
 from ecg_edge.train.network.lead_subsets import SPECIALISTS
@@ -38,7 +39,6 @@ _MOST_PAIRS = 4
 _LEAD_OFF = 0.15
 _SHARES = {"leads": 0.35, "places": 0.35, "pairs": 0.2, "mixed": 0.1}
 _PAIRS = tuple(f"{a}-{b}" for a, b in combinations(SKIN, 2))
-Floats = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 
@@ -60,16 +60,16 @@ class Placements:
         Whether an electrode falls off.
     """
 
-    channels: Floats
-    before: Floats
-    after: Floats
-    known_before: Floats
-    known_after: Floats
-    wanted: Floats
-    loses: npt.NDArray[np.bool_]
+    channels: Float32Array
+    before: Float32Array
+    after: Float32Array
+    known_before: Float32Array
+    known_after: Float32Array
+    wanted: Float32Array
+    loses: BoolArray
 
 
-def draw(n: int, covariance: npt.NDArray[np.float64], rng: Rng) -> Placements:
+def draw(n: int, covariance: FloatArray, rng: Rng) -> Placements:
     """Draw a placement for each of `n` records.
 
     Parameters
@@ -87,7 +87,7 @@ def draw(n: int, covariance: npt.NDArray[np.float64], rng: Rng) -> Placements:
     return Placements(floats[0], floats[1], floats[2], floats[3], floats[4], floats[5], np.asarray(loses, np.bool_))
 
 
-def _row(names: tuple[str, ...], covariance: npt.NDArray[np.float64], rng: Rng) -> tuple[npt.NDArray[np.generic], ...]:
+def _row(names: tuple[str, ...], covariance: FloatArray, rng: Rng) -> tuple[npt.NDArray[np.generic], ...]:
     left = _without_one(names, rng) if rng.random() < _LEAD_OFF else names
     full = np.zeros((MOST, len(BASIS)))
     full[: len(names)] = of_basis(names)
@@ -128,7 +128,7 @@ def _some(names: tuple[str, ...], n: int, rng: Rng) -> tuple[str, ...]:
             return found
 
 
-def covariance_of(x: npt.NDArray[np.float32], skip: int) -> npt.NDArray[np.float64]:
+def covariance_of(x: Float32Array, skip: int) -> FloatArray:
     """Second moments of conditioned records, shape (n_records, n_samples, 8), from sample `skip` on; in mV²."""
     total = np.zeros((len(BASIS), len(BASIS)))
     for record in x:

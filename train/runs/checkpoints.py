@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import CheckpointError
 from ecg_edge.train.network.unet import NetSpec, UNet
 
@@ -65,7 +65,7 @@ def load_network(run: Path) -> UNet:
 
 
 @torch.no_grad()
-def reconstruct(model: UNet, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def reconstruct(model: UNet, x: Float32Array) -> Float32Array:
     """Estimate the missing leads of whole records.
 
     Parameters

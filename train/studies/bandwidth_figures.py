@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import signal
 
 from ecg_edge.device.verification.fiducials import beats_of
-from ecg_edge.firmware_bridge.array_types import Float32Array
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array
 from ecg_edge.train.data.prepare import SCORED_FROM_S
 from ecg_edge.train.evaluation import metrics
 
@@ -80,7 +79,7 @@ def _qrs(truth: Float32Array, guess: Float32Array, lead: Float32Array, first: in
     }
 
 
-def turns(x: npt.NDArray[np.floating]) -> int:
+def turns(x: AnyFloatArray) -> int:
     """Peaks and troughs of at least `NOTCH_MV`: two or less in an R or an RS, more where the QRS is notched."""
     return sum(len(signal.find_peaks(s * x, prominence=NOTCH_MV)[0]) for s in (1, -1))
 

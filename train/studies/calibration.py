@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import BASIS
@@ -157,7 +156,7 @@ def score(model: Model, trials: list[Trial], placement: str, label: str, by: Del
     }
 
 
-def _judge(model: Model, t: Trial, into: Scores, by: Delineator | None, marks: Any) -> npt.NDArray[np.float32]:
+def _judge(model: Model, t: Trial, into: Scores, by: Delineator | None, marks: Any) -> Float32Array:
     """Stream one record; returns how much of a fitted head was used, row by row."""
     read, hidden = columns(model)
     spec = model.spec

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
@@ -88,7 +87,7 @@ class Bench:
             part.replace(file)
         return np.asarray(np.load(file), np.float32)
 
-    def judged(self, x: npt.NDArray[np.float32], from_s: float = SCORED_FROM_S) -> Float32Array:
+    def judged(self, x: Float32Array, from_s: float = SCORED_FROM_S) -> Float32Array:
         """What the judge says of records, from a second on."""
         return learn.probabilities(self.judge, x, round(from_s * self.judge.spec.fs))
 
@@ -226,7 +225,7 @@ def _of_subject(bench: Bench, subject: Subject, real: Float32Array) -> Iterator[
         yield bench.row(subject.inputs, f"{Path(subject.name).stem}, {what}", said, late)
 
 
-def _worn(bench: Bench, subject: Subject, calibrated: bool, label: str) -> npt.NDArray[np.float32]:
+def _worn(bench: Bench, subject: Subject, calibrated: bool, label: str) -> Float32Array:
     """The test records as the model shows them, its head fitted to the first five seconds of each."""
     model = load_model(subject.name)
     read, hidden = calibration.columns(model)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.diagnosis import figures
 from ecg_edge.train.evaluation.bootstrap import Bootstrap
 
 
-def some(seed: int, n: int = 60, steps: int = 12) -> tuple[figures.Said, figures.Said]:
+def some(seed: int, n: int = 60, steps: int = 12) -> tuple[Float32Array, Float32Array]:
     rng = np.random.default_rng(seed)
     true = (rng.random((n, 5)) < 0.4).astype(np.float32)
     said = np.round((true + rng.normal(0, 1, true.shape)) * steps / 4) / steps  # with ties
