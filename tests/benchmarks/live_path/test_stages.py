@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ecg_edge.benchmarks.cli.bench import _in_browser
 from ecg_edge.benchmarks.live_path import browser_frames as frames
 from ecg_edge.benchmarks.live_path import cold_start as cold
-from ecg_edge.benchmarks.live_path import gateway
+from ecg_edge.benchmarks.live_path import gateway, stages
 from ecg_edge.benchmarks.measuring.chromium import find_browser
-from ecg_edge.benchmarks.rivals import memory
-from ecg_edge.device.inference.shipped import resolve
+from ecg_edge.device.inference.load import load_model
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -49,8 +49,20 @@ def test_a_cold_start_is_the_sum_of_its_steps() -> None:
     assert found["steps"]["first hops of signal, to rows"] > 0.1  # two hops of 80 ms: no machine is faster
 
 
-def test_memory_counts_the_network_and_not_its_runtime() -> None:
-    used = memory.of(resolve("i-ii-int8"))
-    assert used is not None
-    assert 0.1 < used < 60
-    assert memory.of(Path("nothing.onnx")) is None
+def test_the_path_gives_every_row() -> None:
+    info, sent = stages.wire(seconds=3)
+    rows = stages.path(load_model("i-ii-int8"), info, sent)
+    assert 3 * 100 - 12 - 8 - 5 <= rows <= 300
+
+
+def test_stages_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no stage explains is a row of its own, whatever its sign."""
+    costs = iter(range(1, 100))
+
+    def fake(works: dict[str, Any], rounds: int, calls: dict[str, int]) -> dict[str, float]:
+        return {name: float(next(costs)) for name in works}
+
+    monkeypatch.setattr(stages, "compare", fake)
+    found = stages.measure(load_model("i-ii-int8"))
+    assert sum(found["stages_ms"].values()) == pytest.approx(found["whole_ms"])
+    assert any(name.startswith("what is left") for name in found["stages_ms"])

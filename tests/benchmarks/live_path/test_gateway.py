@@ -1,0 +1,16 @@
+"""Several patches on one gateway."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecg_edge.benchmarks.live_path import gateway
+
+
+def test_a_gateway_that_falls_behind_does_not_look_cheap() -> None:
+    rows = [
+        {"patches": n, "core_percent": c, "p99_ms": late} for n, c, late in ((1, 8, 5.0), (8, 50, 80.0), (24, 119, 9e3))
+    ]
+    found = gateway.per_core(rows)
+    assert found == {"each_percent": 6.0, "patches_per_core": pytest.approx(100 / 6), "keeps_up_with": 8}
+    assert gateway.per_core(rows[2:])["keeps_up_with"] == 24  # nothing better is known
