@@ -17,9 +17,12 @@ from ecg_edge.firmware_bridge.ecglink.frames import (
     CommandCode,
     FrameError,
     FrameType,
+    alike,
     description_hash,
+    first_byte,
     peek_samples,
     unpack_ack,
+    unpack_run,
     unpack_samples,
     unpack_status,
 )
@@ -31,10 +34,13 @@ from ecg_edge.firmware_bridge.tally import Tally
 
 _FOREIGN_FRAMES = 2  # one might be noise that passed the CRC
 _FLAGS_KEPT = 64
+_SAMPLES = first_byte(FrameType.SAMPLES)
 
 
 class EcgLinkDecoder:
-    """Decoder of EcgLink v1: one event per frame, the same for every cut of the stream.
+    """Decoder of EcgLink v1: the same samples for every cut of the stream.
+
+    Frames that arrive together and follow each other become one block.
 
     Parameters
     ----------
@@ -89,14 +95,21 @@ class EcgLinkDecoder:
         """
         self._raise_pending()
         events: list[Event] = []
-        for body in self._splitter.feed(data):
+        bodies, at = self._splitter.feed(data), 0
+        while at < len(bodies) and not self._error:
+            many = alike(bodies, at)
+            run = self._run(bodies[at : at + many], arrival) if many > 1 else None
+            if run is not None:
+                events.append(run[0])
+                at += run[1]
+                continue
+            body = bodies[at]
+            at += 1
             try:
                 events += self._open(body, arrival)
             except FrameError as e:
                 self.complaint = str(e) if body[0] >> 4 == FrameType.DESCRIPTION else self.complaint
                 self._splitter.refuse(body)
-            if self._error:
-                break
         self._count()
         if not events:
             self._raise_pending()
@@ -147,6 +160,26 @@ class EcgLinkDecoder:
         if kind == FrameType.ACK:
             return [unpack_ack(body)]
         return []  # A later minor version may send more kinds.
+
+    def _run(self, bodies: list[bytes], arrival: float) -> tuple[SampleBlock, int] | None:
+        """Decode the sample frames that follow each other in one pass; None where the first wants its own look.
+
+        Returns
+        -------
+        SampleBlock, int
+            Their samples, and how many they are.
+        """
+        if bodies[0][0] != _SAMPLES or self._scale is None or bodies[0][1:2] != bytes([self._hash]):
+            return None
+        try:
+            run = unpack_run(bodies, len(self._scale.channels))
+        except FrameError:
+            return None
+        placed = self._sequence.place_run(run, arrival)
+        if placed is None:
+            return None
+        self._foreign = (0, 0)
+        return self._scale.block(placed[0], self.tally), placed[1]
 
     def _samples(self, body: bytes, arrival: float) -> list[Event]:
         described_by, n = peek_samples(body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -25,9 +25,13 @@ MAX_FRAME = 1024
 MAX_COMMAND = 64
 """Most bytes of a command frame before stuffing: what a device must have room for."""
 MAX_CHANNELS = 16
+MAX_RUN = 64
+"""Most frames decoded in one pass: a stream that nowhere follows costs no more than so many times its bytes."""
 
 _CRC = 2
 _SAMPLES = struct.Struct("<BBIIBHH")
+_CLOCKS = 2  # where index and ticks stand
+_FLAGS = slice(10, 15)  # where samples, electrodes off and channels valid stand
 _WIDE = np.dtype("<i4")
 _STATUS = struct.Struct("<BIBI")
 _ACK = struct.Struct("<BBBB")
@@ -94,6 +98,46 @@ class SampleFrame:
     lead_off: int
     valid: int
     counts: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """Consecutive sample frames that differ in index, ticks and counts alone.
+
+    Attributes
+    ----------
+    description, lead_off, valid : int
+        As `SampleFrame`; the same in all frames.
+    index, ticks : ndarray of int64, shape (n_frames,)
+        As `SampleFrame`, of each frame.
+    counts : ndarray of int32, shape (n_frames * n_samples, n_channels)
+        One frame after another.
+    """
+
+    description: int
+    index: npt.NDArray[np.int64]
+    ticks: npt.NDArray[np.int64]
+    lead_off: int
+    valid: int
+    counts: npt.NDArray[np.int32]
+
+    @property
+    def per_frame(self) -> int:
+        """Samples in each frame."""
+        return len(self.counts) // len(self.index)
+
+    def head(self, n_frames: int) -> SampleRun:
+        """Return the first frames alone."""
+        if n_frames == len(self.index):
+            return self
+        counts = self.counts[: n_frames * self.per_frame]
+        return replace(self, index=self.index[:n_frames], ticks=self.ticks[:n_frames], counts=counts)
+
+    def frame(self, k: int) -> SampleFrame:
+        """One of the frames."""
+        n = self.per_frame
+        counts = self.counts[k * n : (k + 1) * n]
+        return SampleFrame(self.description, int(self.index[k]), int(self.ticks[k]), self.lead_off, self.valid, counts)
 
 
 @dataclass(frozen=True)
@@ -180,6 +224,40 @@ def unpack_samples(body: bytes, n_channels: int) -> SampleFrame:
     # Every 24 bits with the byte before them, which the shift takes away again.
     counts = np.ndarray((n, n_channels), _WIDE, body, _SAMPLES.size - 1, (3 * n_channels, 3)) >> 8
     return SampleFrame(description, index, ticks, lead_off, valid, counts)
+
+
+def alike(bodies: list[bytes], start: int) -> int:
+    """Count the bodies from `start` on that differ in index, ticks and counts alone; at most `MAX_RUN`."""
+    first = bodies[start]
+    size, kind, flags = len(first), first[:2], first[_FLAGS]
+    stop = start + 1
+    while stop < min(len(bodies), start + MAX_RUN):
+        body = bodies[stop]
+        if len(body) != size or body[:2] != kind or body[_FLAGS] != flags:
+            break
+        stop += 1
+    return stop - start
+
+
+def unpack_run(bodies: list[bytes], n_channels: int) -> SampleRun:
+    """Return the content of sample frames that are `alike`: the same as `unpack_samples` of each, in one pass.
+
+    Raises
+    ------
+    FrameError
+        The length is not what the number of samples and channels asks for.
+    """
+    _, n = peek_samples(bodies[0])
+    size = len(bodies[0])
+    if n == 0 or size + _CRC != samples_size(n, n_channels):
+        raise FrameError("sample frame of the wrong length")
+    _, description, _, _, n, lead_off, valid = _SAMPLES.unpack_from(bodies[0])
+    data = b"".join(bodies)
+    count = len(bodies)
+    clocks = np.ndarray((count, 2), "<u4", data, _CLOCKS, (size, 4)).astype(np.int64)
+    shape, strides = (count, n, n_channels), (size, 3 * n_channels, 3)
+    counts = (np.ndarray(shape, _WIDE, data, _SAMPLES.size - 1, strides) >> 8).reshape(count * n, n_channels)
+    return SampleRun(description, clocks[:, 0], clocks[:, 1], lead_off, valid, counts)
 
 
 def pack_status(status: DeviceStatus) -> bytes:

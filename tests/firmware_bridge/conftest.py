@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from ecg_edge.device.live.coalesce import coalesce
 from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.events import Channel, Gap, SampleBlock, StreamInfo
@@ -51,12 +52,12 @@ class Wire:
 
 
 def plain(events):
-    """Events as values that compare: blocks by all they hold."""
+    """Events as values that compare: blocks that adjoin joined, by all they hold."""
     return [
         (e.index, e.counts.tolist(), e.mv.tolist(), e.valid.tolist(), e.lead_off, e.ticks, e.arrival)
         if isinstance(e, SampleBlock)
         else e
-        for e in events
+        for e in coalesce(events)
     ]
 
 

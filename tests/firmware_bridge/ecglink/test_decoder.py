@@ -72,7 +72,32 @@ def test_byte_by_byte_gives_the_same_events(kit):
     pieces, other = kit.decode(stream, range(1, len(stream)))
     assert kit.plain(pieces) == kit.plain(whole)
     assert other.tally == one.tally
-    assert len(kit.blocks(whole)) > 10
+    assert len(kit.blocks(pieces)) > 10
+
+
+@pytest.mark.parametrize("tick_hz", [None, 32768])
+@pytest.mark.parametrize("first_tick", [0, 2**32 - 2000])
+def test_frames_that_arrive_together_are_placed_as_one_by_one(kit, tick_hz, first_tick):
+    """What follows is one block; a lost frame, a repeated one and a jump of the ticks end it."""
+    wire = kit.Wire(kit.two_leads(tick_hz=tick_hz), first_tick=first_tick)
+    frames = [wire.frame(start) for start in range(0, 400, 5)]
+    leap = [wire.frame(400, ticks=wire.ticks(5400))] if tick_hz else []
+    frames = [*frames[:30], frames[12], *frames[31:60], *leap, *frames[60:]]
+    stream = wire.encoder.describe() + b"".join(frames)
+    whole, one = kit.decode(stream)
+    pieces, other = kit.decode(stream, range(1, len(stream)))
+    assert kit.plain(pieces) == kit.plain(whole)
+    assert other.tally == one.tally
+    assert (one.tally.duplicates, one.tally.lost_ranges) == (5, [(150, 155)])
+    assert len(kit.blocks(whole)) < 8 < 60 < len(kit.blocks(pieces))
+
+
+def test_a_run_of_frames_is_one_block_with_the_time_of_its_first_sample(kit):
+    wire = kit.Wire()
+    stream = wire.encoder.describe() + b"".join(wire.frame(start) for start in range(0, 100, 5))
+    (block,) = kit.blocks(kit.decode(stream)[0])
+    assert (block.index, len(block), block.ticks) == (0, 100, wire.ticks(0))
+    assert block.valid.all()
 
 
 @given(st.lists(st.binary(max_size=4000), max_size=10))

@@ -60,7 +60,8 @@ def test_index_and_ticks_wrap_without_a_seam(kit):
     start = 2**32 - 20
     frames = [wire.encoder.samples(wire.counts(i), i, wire.ticks(i - start)) for i in range(start, start + 60, 5)]
     del frames[4]
-    events, _decoder = run(kit, frames, wire)
+    decoder = EcgLinkDecoder()
+    events = [e for frame in [wire.encoder.describe(), *frames] for e in decoder.feed(frame)]
     assert kit.gaps(events) == [Gap(20, 25, "lost")]
     ticks = [b.ticks for b in kit.blocks(events)]
     assert ticks[0] == 2**32 - 3000 and ticks[-1] == 2**32 - 3000 + round(55 * TICK_HZ / FS)
@@ -125,7 +126,7 @@ def test_a_restart_without_time_is_told_as_unknown(kit, tick_hz):
     assert on_axis(events, kit).tolist() == list(range(40))
     assert not decoder.tally.loss_known and decoder.tally.lost == 0
     if tick_hz:
-        assert kit.blocks(events)[4].ticks == 0
+        assert next(b for b in kit.blocks(events) if b.index == 20).ticks == 0
 
 
 def test_a_quick_reboot_that_repeats_index_and_ticks_is_no_duplicate(kit):
@@ -177,7 +178,7 @@ def test_one_frame_that_fits_nowhere_moves_nothing(kit, index, ticks):
 def test_a_frame_never_confirmed_is_refused_at_the_end(kit):
     wire = kit.Wire()
     events, decoder = run(kit, [*wire.frames(0, 10), wire.frame(2)])
-    assert len(kit.blocks(events)) == 2
+    assert sum(len(b) for b in kit.blocks(events)) == 10
     assert decoder.tally.bad_frames == 1
 
 
