@@ -107,6 +107,18 @@ def _report(arguments: argparse.Namespace) -> int:
     return report(arguments)
 
 
+def _measure_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="RECORD", help="recording of any format with at least one measured lead")
+    parser.add_argument("--at", type=float, metavar="S", help="second from which ten are read (default: the last ten)")
+    _output(parser)
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    from ecg_edge.device.cli.hand_on.measure import measure
+
+    return measure(arguments)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from ecg_edge.device.cli.run import run
 
@@ -203,5 +215,6 @@ RECONSTRUCT = Verb(
     "reconstruct", "twelve leads of stored recordings, aligned, into files", _reconstruct_arguments, _reconstruct
 )
 CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _convert)
+MEASURE = Verb("measure", "heart rate, intervals, axes and ST of a recording", _measure_arguments, _measure)
 REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _report)
 SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _service)

@@ -14,7 +14,7 @@ from ecg_edge.firmware_bridge.errors import UsageError
 
 _STUDIES = (
     "gradowski2025", "lookahead", "width", "augmentation",
-    "any-lead", "calibration", "bandwidth", "placement", "diagnosis",
+    "any-lead", "calibration", "bandwidth", "placement", "diagnosis", "intervals",
 )  # fmt: skip
 _EPOCHS = 4
 
@@ -40,6 +40,8 @@ def _reproduce(args: argparse.Namespace) -> int:
         return _any_lead(args)
     if args.study == "diagnosis":
         return _diagnosis(args)
+    if args.study == "intervals":
+        return _intervals(args)
     return _calibration(args) if args.study == "calibration" else _networks(args)
 
 
@@ -116,6 +118,28 @@ def _any_lead(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(any_lead(doc).plain())
     hint(f"wrote {out / 'any-lead.json'}\nnext: ecg-edge results")
+    return 0
+
+
+def _intervals(args: argparse.Namespace) -> int:
+    from ecg_edge.device.conditioning.spec import ConditioningSpec
+    from ecg_edge.train.data import ptbxl
+    from ecg_edge.train.data.prepare import prepare
+    from ecg_edge.train.intervals import study
+    from ecg_edge.train.pages.interval_tables import tables
+    from ecg_edge.train.runs.run_folder import data_root
+
+    out = args.out or Path("runs") / args.study
+    out.mkdir(parents=True, exist_ok=True)
+    limit = 24 if args.quick and args.limit is None else args.limit
+    test = prepare(data_root(args.data), (ptbxl.TEST_FOLD,), ConditioningSpec(), limit, "test records")
+    doc = study.run(test, study.MODELS[:1] if args.quick else study.MODELS, hint)
+    (out / "intervals.json").write_text(json.dumps(doc, indent=1) + "\n")
+    if args.json:
+        emit_json(doc)
+    else:
+        sys.stdout.write("\n".join(t.plain() for t in tables(doc)))
+    hint(f"wrote {out / 'intervals.json'}\nnext: cp {out / 'intervals.json'} docs/results && ecg-edge results")
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_edge.firmware_bridge.errors import DataFolderError
-from ecg_edge.train.pages import calibration_tables, diagnosis_tables, placement_tables
+from ecg_edge.train.pages import calibration_tables, diagnosis_tables, interval_tables, placement_tables
 from ecg_edge.train.pages import results_tables as tables
 from ecg_edge.train.pages.findings import words
 from ecg_edge.train.pages.report_tables import all_tables, footnotes, headline
@@ -16,7 +16,7 @@ from ecg_edge.train.pages.report_tables import all_tables, footnotes, headline
 FOLD10 = "fold10"
 STUDIES = ("gradowski2025", "lookahead", "width", "augmentation")
 CALIBRATION, BANDWIDTH, ANY_LEAD, DIAGNOSIS = "calibration", "bandwidth", "any-lead", "diagnosis"
-PLACEMENT = "placement"
+PLACEMENT, INTERVALS = "placement", "intervals"
 Doc = dict[str, Any]
 
 _HEAD = """# Results
@@ -60,7 +60,7 @@ def load(folder: Path) -> tuple[dict[str, list[Doc]], dict[str, list[Doc]]]:
             continue
         if {"leads", "mean", "model"} <= doc.keys():
             sets.setdefault(path.stem.partition(".")[2] or FOLD10, []).append(doc)
-        elif doc.get("study") in (CALIBRATION, BANDWIDTH, ANY_LEAD, DIAGNOSIS, PLACEMENT):
+        elif doc.get("study") in (CALIBRATION, BANDWIDTH, ANY_LEAD, DIAGNOSIS, PLACEMENT, INTERVALS):
             studies[doc["study"]] = [doc]
         elif doc.get("study") in STUDIES:
             studies.setdefault(doc["study"], []).extend(doc["rows"])
@@ -110,6 +110,8 @@ def page(sets: dict[str, list[Doc]], studies: dict[str, list[Doc]], figures: tup
     parts = [_HEAD, *(t.markdown() for t in across if t is not None)]
     for doc in studies.get(DIAGNOSIS, []):
         parts += [t.markdown() for t in diagnosis_tables.tables(doc)]
+    for doc in studies.get(INTERVALS, []):
+        parts += [t.markdown() for t in interval_tables.tables(doc)]
     parts += [placement_tables.table(doc).markdown() for doc in studies.get(PLACEMENT, [])]
     parts += [tables.any_lead(doc).markdown() for doc in studies.get(ANY_LEAD, [])]
     for doc in studies.get(CALIBRATION, []):

@@ -1,0 +1,1 @@
+"""Verbs that read figures off stored recordings and hand them on."""

@@ -1,0 +1,1 @@
+"""Intervals, axes and amplitudes of the representative beat, each with the leads it was read from."""

@@ -1,0 +1,243 @@
+"""Measure twelve leads: intervals of what is measured, amplitudes with their interval where they are estimates.
+
+Intervals and axes are read from measured and derived leads alone. QTc: Bazett (Heart 7:353, 1920),
+QT / sqrt(RR), and Fridericia (Acta Med Scand 53:469, 1920), QT / RR^(1/3), RR in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ecg_edge.device.analysis.beat_detector import BeatDetector
+from ecg_edge.device.lead_algebra import ST_WEAK, Provenance, of_basis
+from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.measurements.fiducials import Fiducials, fiducials
+from ecg_edge.device.measurements.figures import Figure, Measurements
+from ecg_edge.device.measurements.typical_beat import FS, TypicalBeat, typical_beat
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+ST_INTERVAL_MV = 0.1
+"""ST of a reconstructed lead is stated where half its interval is narrower."""
+_GOOD_BEATS, _GOOD_NOISE = 5, 0.05
+_MOST_MISSING = 0.4
+_LEVEL_S = (0.014, 0.004)
+_HIGHPASS_HZ = 0.5
+_ROUND_MS = 2
+
+
+def measure(block: LeadBlock) -> Measurements | None:
+    """Measure a block of some seconds; ten are usual.
+
+    Parameters
+    ----------
+    block : LeadBlock
+        As `reconstruct` or a stream gives it, with its rate.
+
+    Returns
+    -------
+    Measurements or None
+        None where fewer than three beats resemble each other.
+
+    Examples
+    --------
+    >>> import numpy as np, ecg_edge as ee
+    >>> ee.measure(ee.reconstruct(np.zeros(1000), fs=250, leads=("I",))) is None
+    True
+    """
+    estimated = np.array([p is Provenance.RECONSTRUCTED for p in block.provenance])
+    usable = block.valid & ~(block.warmup[:, None] & estimated)
+    mv = np.where(usable, block.mv, np.nan).astype(np.float64)
+    return measure_leads(mv, block.fs, LEADS, block.provenance, interval_mv=block.sigma)
+
+
+def measure_leads(
+    mv: AnyFloatArray,
+    fs: float | Fraction,
+    leads: Sequence[str],
+    provenance: Sequence[Provenance | str],
+    *,
+    interval_mv: AnyFloatArray | None = None,
+    peaks: Sequence[int] | None = None,
+) -> Measurements | None:
+    """Measure leads of any number and rate.
+
+    Parameters
+    ----------
+    mv : ndarray of shape (n_samples, n_leads)
+        In mV, NaN where nothing is valid.
+    fs : float or Fraction
+        In Hz.
+    leads, provenance : sequence
+        Of each column. A provenance that is not stated counts as measured.
+    interval_mv : ndarray of the same shape, optional
+        Half-width of the stated interval; without it, amplitudes of reconstructed leads are not stated.
+    peaks : sequence of int, optional
+        Rows of the R peaks, where they are known.
+
+    Returns
+    -------
+    Measurements or None
+        None where fewer than three beats resemble each other.
+    """
+    kinds = [str(getattr(p, "value", p)) for p in provenance]
+    there = [k for k in range(len(leads)) if np.isnan(mv[:, k]).mean() <= _MOST_MISSING]
+    sure = [k for k in there if kinds[k] != Provenance.RECONSTRUCTED.value]
+    if not sure or not fs:
+        return None
+    x = np.asarray(mv[:, there], np.float64)
+    at = list(peaks) if peaks is not None else r_peaks(mv[:, _clearest(mv, sure)], fs)
+    beat = typical_beat(x, fs, at)
+    at_all = [there.index(k) for k in sure]
+    f = fiducials(beat, at_all) if beat else None
+    if beat is None or f is None:
+        return None
+    names = [leads[k] for k in there]
+    reader = _Reader(beat, f, names, tuple(leads[k] for k in sure), _mean_rr(at, fs))
+    guesses = {leads[k]: _usual(interval_mv[:, k]) if interval_mv is not None else None for k in there if k not in sure}
+    return replace(reader.whole(), amplitudes=reader.amplitudes(guesses))
+
+
+def r_peaks(mv: AnyFloatArray, fs: float | Fraction) -> list[int]:
+    """R peaks of one lead, shape (n_samples,) in mV, as rows; NaN counts as missing."""
+    from scipy.signal import butter, sosfiltfilt
+
+    x = np.asarray(mv, np.float64)
+    valid = np.isfinite(x)
+    filled = np.where(valid, x, np.nanmedian(x) if valid.any() else 0.0)
+    if len(filled) < 3 * float(fs):
+        return []
+    calm = sosfiltfilt(butter(2, _HIGHPASS_HZ, "highpass", fs=float(fs), output="sos"), filled)
+    rate = round(fs)
+    beats = BeatDetector(rate)
+    rest = np.zeros(2 * beats.delay + rate)
+    found = beats.feed(np.concatenate([calm, rest]), np.concatenate([valid, np.ones(len(rest), np.bool_)]))
+    return [k for k in found if k < len(x)]
+
+
+def _clearest(mv: AnyFloatArray, columns: Sequence[int]) -> int:
+    """The lead whose steepest slopes stand out most from its usual ones."""
+    steep, usual = [], []
+    for k in columns:
+        slope = np.abs(np.diff(mv[:, k][np.isfinite(mv[:, k])]))
+        steep.append(float(np.percentile(slope, 99)) if len(slope) else 0.0)
+        usual.append(float(np.median(slope)) if len(slope) else 0.0)
+    floor = 0.1 * max(steep) + 1e-6
+    return columns[int(np.argmax([a / (b + floor) for a, b in zip(steep, usual, strict=True)]))]
+
+
+def _usual(interval_mv: AnyFloatArray) -> float | None:
+    known = np.asarray(interval_mv, np.float64)
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if len(known) else None
+
+
+def _mean_rr(peaks: Sequence[int], fs: float | Fraction) -> float:
+    """Mean interval in seconds, those across a missed beat left out."""
+    steps = np.diff(np.asarray(peaks, np.float64)) / float(fs)
+    return float(steps[steps <= 1.8 * np.median(steps)].mean())
+
+
+class _Reader:
+    """Reads figures off one beat."""
+
+    def __init__(self, beat: TypicalBeat, f: Fiducials, leads: list[str], sure: tuple[str, ...], rr: float) -> None:
+        self._beat, self._f, self._leads, self._sure, self._rr = beat, f, leads, sure, rr
+        on = self._row(f.qrs_on)
+        a, b = (max(0, on - round(s * FS)) for s in _LEVEL_S)
+        self._x = beat.mv - beat.mv[a : b + 1].mean(axis=0)
+        vectors = of_basis([x for x in sure if x in LEADS] or ["I"])
+        self._independent = int(np.linalg.matrix_rank(vectors, tol=1e-6))
+
+    def whole(self) -> Measurements:
+        """The global figures."""
+        f, rr = self._f, self._rr
+        qrs = self._quality(self._height(f.qrs_on, f.qrs_off))
+        p, t = self._quality(self._height(f.p_on, f.qrs_on)), self._quality(self._height(f.qrs_off, f.t_off))
+        qt = f.t_off - f.qrs_on
+        return Measurements(
+            self._beat.used,
+            self._beat.found,
+            Figure(round(60 / rr), "/min", self._sure, "good" if self._beat.used >= _GOOD_BEATS else "fair"),
+            p=self._ms(f.p_off - f.p_on, p),
+            pr=self._ms(f.qrs_on - f.p_on, p),
+            qrs=self._ms(f.qrs_off - f.qrs_on, qrs),
+            qt=self._ms(qt, t),
+            qtc_bazett=self._ms(qt / np.sqrt(rr), t),
+            qtc_fridericia=self._ms(qt / np.cbrt(rr), t),
+            p_axis=self._axis(f.p_on, f.p_off if np.isfinite(f.p_off) else f.qrs_on, p),
+            qrs_axis=self._axis(f.qrs_on, f.qrs_off, qrs),
+            t_axis=self._axis(f.qrs_off + 0.04, f.t_off, t),
+        )
+
+    def amplitudes(self, guesses: dict[str, float | None]) -> dict[str, dict[str, Figure | None]]:
+        """Of each lead; `guesses` are the reconstructed ones with half their interval in mV."""
+        chest = any(x.startswith("V") for x in self._sure)
+        out = {}
+        for k, lead in enumerate(self._leads):
+            if lead not in guesses:
+                out[lead] = self._waves(k, lead, None)
+            elif (half := guesses[lead]) is not None:
+                row = self._waves(k, lead, round(half, 3))
+                if half >= ST_INTERVAL_MV or (lead in ST_WEAK and not chest):
+                    row |= {"st_j": None, "st_j60": None}
+                out[lead] = row
+        return out
+
+    def _waves(self, k: int, lead: str, interval: float | None) -> dict[str, Figure | None]:
+        x, f = self._x[:, k], self._f
+        qrs = x[self._row(f.qrs_on) : self._row(f.qrs_off) + 1]
+        r, s = float(qrs.max(initial=0.0)), float(qrs.min(initial=0.0))
+        t = None
+        if np.isfinite(f.t_off):
+            wave = x[self._row(f.qrs_off + 0.04) : self._row(f.t_off) + 1]
+            t = float(wave[np.abs(wave).argmax()]) if len(wave) else None
+        j = self._row(f.qrs_off)
+        j60 = min(len(x) - 1, j + round(0.06 * FS))
+        values = {"r": r, "s": s, "t": t, "st_j": float(x[j]), "st_j60": float(x[j60])}
+        noise = float(self._beat.noise_mv[k])
+        return {
+            name: None if v is None else Figure(
+                round(v, 3) + 0.0, "mV", (lead,), "good" if self._enough() and noise < 0.02 else "fair", interval
+            )
+            for name, v in values.items()
+        }  # fmt: skip
+
+    def _enough(self) -> bool:
+        return self._beat.used >= _GOOD_BEATS
+
+    def _row(self, seconds: float) -> int:
+        return int(np.clip(self._beat.r + round(seconds * FS), 0, len(self._beat.mv) - 1))
+
+    def _columns(self) -> list[int]:
+        return [self._leads.index(x) for x in self._sure]
+
+    def _height(self, a: float, b: float) -> float:
+        """Largest deflection between two instants in the leads that are measured; NaN where one is not known."""
+        if not np.isfinite(a + b):
+            return float("nan")
+        return float(np.abs(self._x[self._row(a) : self._row(b) + 1][:, self._columns()]).max(initial=0.0))
+
+    def _quality(self, height: float) -> str:
+        noise = float(np.sqrt((self._beat.noise_mv[self._columns()] ** 2).mean()))
+        clear = noise <= _GOOD_NOISE * height
+        return "good" if clear and self._enough() and self._independent >= 2 else "fair"
+
+    def _ms(self, seconds: float, quality: str) -> Figure | None:
+        if not np.isfinite(seconds):
+            return None
+        return Figure(_ROUND_MS * round(1000 * float(seconds) / _ROUND_MS), "ms", self._sure, quality)
+
+    def _axis(self, a: float, b: float, quality: str) -> Figure | None:
+        """Direction of the area in the frontal plane: x is lead I, y is (2 II - I) / sqrt(3)."""
+        if not {"I", "II"} <= set(self._sure) or not np.isfinite(a + b):
+            return None
+        rows = self._x[self._row(a) : self._row(b) + 1]
+        i, ii = (float(rows[:, self._leads.index(x)].sum()) for x in ("I", "II"))
+        if np.hypot(i, ii) / FS < 0.0005:  # below 0.5 µVs there is no direction
+            return None
+        return Figure(round(float(np.degrees(np.arctan2((2 * ii - i) / np.sqrt(3), i)))), "°", ("I", "II"), quality)

@@ -1,0 +1,1 @@
+"""How well intervals are measured: on beats with known ones, and what a reconstruction does to them."""
