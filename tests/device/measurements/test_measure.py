@@ -70,13 +70,13 @@ def test_intervals_ignore_what_is_reconstructed():
 
 
 def test_amplitudes_of_estimates_have_their_interval_or_are_not_stated():
-    mv, _ = twelve(fs=250)
+    mv, _ = twelve()
     leads = [LEADS.index(x) for x in BASIS]
-    m = measure(block(mv, 250, (*LIMB, *[R] * 6), 0.05))
+    m = measure(block(mv, 500, (*LIMB, *[R] * 6), 0.05))
     v5 = m.amplitudes["V5"]
     assert v5["r"].interval == 0.05 and m.amplitudes["II"]["r"].interval is None
     assert v5["r"].value == pytest.approx(mv[:, LEADS.index("V5")].max(), abs=0.06)
-    without = measure_leads(mv[:, leads], 250, BASIS, [M, M, *[R] * 6])
+    without = measure_leads(mv[:, leads], 500, BASIS, [M, M, *[R] * 6])
     assert set(without.amplitudes) == {"I", "II"}
 
 
