@@ -63,7 +63,8 @@ class LeadBlock:
     valid : ndarray of bool, shape (n_samples, 12)
         False where the value must not be shown or used.
     warmup : ndarray of bool, shape (n_samples,)
-        True until the network has settled after a reset.
+        True until the network has settled after a reset, where what is reconstructed is invalid, or after
+        samples that were lost, where it is valid once its inputs are.
     sigma : ndarray of float32, shape (n_samples, 12)
         Half-width in mV of the interval the model states (at ``spec.head.interval_level``);
         zero for measured and derived leads.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import TypeAlias
@@ -79,12 +79,15 @@ class Origin:
         Free text: age, sex, what the file says of itself.
     remarks : tuple of str
         What had to be assumed or left out to read it.
+    past : SampleBlock or None
+        A stretch of it that may stand for the time before its first sample; it ends at index 0.
     """
 
     started: datetime | None = None
     patient: str = ""
     comments: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    past: SampleBlock | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ class Summary:
             "loss_known": self.counts.loss_known,
             "dropped_blocks": self.dropped_blocks,
             "latency_ms": self._latency_ms(),
+            "delay_ms": self._latency_ms()["terms"].get("resampler"),
             "heart_rate_bpm": self.heart_rate_bpm,
             "model": self._model(),
             "notes": self.notes,

@@ -20,7 +20,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
-from ecg_edge.firmware_bridge.recordings.recording import MIN_ECG_FS, Recording
+from ecg_edge.firmware_bridge.recordings.recording import DELAY, MIN_ECG_FS, Recording
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
 
 GAIN = 1000
@@ -183,12 +183,13 @@ def _comments(recording: Recording, block: LeadBlock, model: Model, wanted: Want
         f"source: {recording.source} {recording.name}",
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
         "alignment: sample m shows the instant m / rate of the source, no delay",
+        f"{DELAY}0",
         f"interval: the truth lies within lead ± interval with {100 * spec.head.interval_level:g} % probability",
     ]
 
 
 _OWN = ("reconstructed leads are", "measured:", "derived:", "reconstructed:", "model:", "source:", "conditioning:",
-        "alignment:", "interval:", "invalid samples", "clock:", "started:", "patient:", "Startdate")  # fmt: skip
+        "alignment:", DELAY, "interval:", "invalid samples", "clock:", "started:", "patient:", "Startdate")  # fmt: skip
 
 
 def _without_own(recording: Recording) -> Recording:

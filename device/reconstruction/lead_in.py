@@ -15,11 +15,11 @@ _SEARCHED_S = 60.0
 
 
 def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
-    """Return a past for a recording, shape (n_samples, n_leads), at most `n` rows.
+    """Return a past for a recording, shape (n, n_leads); no rows for a recording without any.
 
     The recording itself is the past: the stretch that ends where it is most like its own beginning,
     moved so that it meets the first sample. The rhythm goes on over the join. A recording too short to be
-    searched is mirrored.
+    searched is mirrored, and so is a past that is too short.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
         return mirrored(mv[::-1], n)[::-1]
     filled = _filled(searched)
     at = _most_alike(filled, filled[:like], earliest)
-    return np.asarray(mv[max(0, at - n) : at] - (filled[at] - filled[0]), np.float64)
+    past = mv[max(0, at - n) : at] - (filled[at] - filled[0])
+    return np.concatenate([mirrored(past[::-1], n - len(past))[::-1], past]).astype(np.float64)
 
 
 def mirrored(mv: FloatArray, n: int) -> FloatArray:

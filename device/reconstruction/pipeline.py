@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_edge.device.analysis.plausibility import Doubt
 from ecg_edge.device.analysis.signal_quality import Quality
@@ -114,6 +116,8 @@ class Pipeline:
         self._input_leads = self.reconstructed_from = spec.input_leads
         channels = tuple(self.info.channels[c] for c in self._columns)
         self._watch = SignalWatch(names, channels, info.fs, spec.fs)
+        if info.origin and info.origin.past:
+            self._warm(info.origin.past)
 
     def refit(self, model: Model) -> None:
         """Use a person's head, or another one, of the same model from the next hop on."""
@@ -184,6 +188,25 @@ class Pipeline:
         yield from self._rows(*self._losses.flush(), arrival)
         yield from self._emit_all(self._reconstructor.flush(arrival))
 
+    def _warm(self, past: SampleBlock) -> None:
+        """Let filters and network run through a stored source's past, in whole hops; nothing of it comes out."""
+        hop = self._reconstructor.hop
+        n = math.ceil(int(len(past) / self._step) // hop * hop * self._step)
+        if not 0 < n <= len(past):
+            return
+        self._conditioner.reset(-n)
+        self._guard.reset(-n, lost_before=False)
+        self._reconstructor.reset(self._conditioner.next_output)
+        if self._measured:
+            self._measured.reset(self._conditioner.next_output)
+        valid = past.valid[-n:, self._columns]
+        x, flags = self._conditioned(np.where(valid, past.mv[-n:, self._columns], 0.0), valid)
+        fit = flags
+        if self._measured:
+            x, flags, fit = self._measured.feed(x, flags, fit)
+        for _ in self._reconstructor.feed(x, flags, 0.0, fit):
+            pass
+
     def _check(self, info: StreamInfo) -> None:
         """Refuse a device that returns as another one."""
         if (info.fs, info.leads) != (self.info.fs, self.info.leads):
@@ -240,20 +263,24 @@ class Pipeline:
 
     def _rows(self, mv: FloatArray, valid: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
         """Condition and reconstruct native rows."""
+        if not len(mv):
+            return
+        x, flags = self._conditioned(mv, valid)
+        fit, notes = self._watch.rows(x, flags)
+        yield from notes
+        if self._measured:
+            x, flags, fit = self._measured.feed(x, flags, fit)
+        yield from self._emit_all(self._reconstructor.feed(x, flags, arrival, fit))
+
+    def _conditioned(self, mv: FloatArray, valid: BoolArray) -> tuple[npt.NDArray[np.float32], BoolArray]:
+        """Native rows at the model's rate, and where they are valid."""
         first = self._conditioner.next_output
         parts = []
         for segment in self._guard.feed(mv, valid):
             if segment.back.any():
                 self._conditioner.reseed(segment.back, segment.mv[0])
             parts.append(self._conditioner.feed(segment.mv))
-        flags = self._guard.valid(first, self._conditioner.next_output, self._step)
-        if parts:
-            x = np.concatenate(parts)
-            fit, notes = self._watch.rows(x, flags)
-            yield from notes
-            if self._measured:
-                x, flags, fit = self._measured.feed(x, flags, fit)
-            yield from self._emit_all(self._reconstructor.feed(x, flags, arrival, fit))
+        return np.concatenate(parts), self._guard.valid(first, self._conditioner.next_output, self._step)
 
     def _bridge(self, arrival: float) -> Iterator[LeadBlock | Note]:
         """Lead the time axis over the gap remembered, if any."""
@@ -303,7 +330,7 @@ class Pipeline:
 
     def _tell(self, row: int, leads: tuple[str, ...]) -> None:
         """Note from which leads the others are reconstructed from now on."""
-        at = round(row * self._step)
+        at = max(0, round(row * self._step))
         self.reconstructed_from = leads
         text = f"reconstructing from {', '.join(leads)}"
         self._told.append(Note("fallback", at, at, text + (" again" if leads == self._input_leads else " alone")))
@@ -311,6 +338,8 @@ class Pipeline:
     def _emit(self, block: LeadBlock) -> Iterator[LeadBlock | Note]:
         told, self._told = self._told, []
         yield from told
+        if block.index < 0:  # of a stored source's past
+            block = block.rows(min(-block.index, len(block)), len(block))
         if len(block):
             yield from self._calibration(block)
             self.counts.rows_out += len(block)

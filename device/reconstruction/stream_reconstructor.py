@@ -116,7 +116,8 @@ class StreamReconstructor:
         valid : ndarray of bool, same shape, optional
             False where an input must not be trusted. A reconstructed lead is invalid at that instant
             and wherever the samples after it that went into it (its look-ahead, and the rest of its
-            hop) touch it; for the settling time after it the rows are marked as warming up.
+            hop) touch it; for the settling time after it the rows are marked as warming up. For the settling
+            time after a reset it is invalid: an empty network is millivolts off.
         arrival : float
             Host time, copied into the block.
         fit : ndarray of bool, same shape, optional
@@ -212,8 +213,8 @@ class StreamReconstructor:
         g = self._geometry
         ok, clean = np.concatenate([h.ok for h in hops]), np.concatenate([h.clean for h in hops])
         valid: npt.NDArray[np.bool_] = np.logical_not((~ok[:, None, :] & g.needs[None]).any(axis=2))
-        valid[:, g.guess] &= clean[:, None]
         rows = hops[0].first + np.arange(len(ok))
+        valid[:, g.guess] &= (clean & (rows >= self._start + g.settle))[:, None]  # millivolts off until then
         sound = np.concatenate([h.sound for h in hops])
         clean_from = np.maximum.accumulate(np.where(sound, self._clean_from, rows + 1))
         self._clean_from = int(clean_from[-1])

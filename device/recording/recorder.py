@@ -18,6 +18,7 @@ from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_folder
+from ecg_edge.firmware_bridge.recordings.recording import DELAY
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 _BYTES_PER_S = 3600
@@ -150,7 +151,7 @@ class Recorder(SinkBase):
                 self._measured.close()
 
     def _mark_warmup(self, block: LeadBlock, seen: int) -> None:
-        """Say where estimates are not settled yet: their values are in the record all the same."""
+        """Say where estimates are not settled yet; after a cold start they are invalid until then."""
         changes = np.flatnonzero(np.diff(block.warmup[seen:], prepend=self._warming)) + seen
         for row in changes.tolist():
             self._warming = bool(block.warmup[row])
@@ -185,7 +186,6 @@ def _comments(header: RunHeader) -> list[str]:
     for lead, p in zip(LEADS, header.provenance, strict=True):
         by[p].append(lead)
     level = f"{100 * spec.head.interval_level:g} %"
-    delay = header.latency_terms.get("resampler", 0.0)
     return [
         "reconstructed leads are estimates, not for diagnosis",
         *(f"{p.value}: {', '.join(leads) or 'none'}" for p, leads in by.items()),
@@ -195,7 +195,8 @@ def _comments(header: RunHeader) -> list[str]:
         *([header.calibration] if header.calibration else []),
         f"source: {header.source}",
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
-        f"alignment: sample m shows the instant m/{spec.fs} s - {delay:.4f} s",
+        f"alignment: sample m shows the instant m/{spec.fs} s - {header.delay_s:.4f} s",
+        f"{DELAY}{header.delay_s:.6f}",
         f"interval: the model states a {level} interval for its estimates while running; it is not in this record",
         "invalid samples (lost, electrode off) read as NaN; notes say why, where short gaps were bridged (held), and "
         "where estimates warm up",

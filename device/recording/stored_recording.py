@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings import recording as source
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
-from ecg_edge.firmware_bridge.recordings.recording import Person, Recording
+from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, stated_delay
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
 
 _CHUNK_S = 600
@@ -87,6 +87,11 @@ class Stored:
         """Identifier in the header; empty where there is none."""
         said = next((c.removeprefix("patient: ") for c in self.comments if c.startswith("patient: ")), "")
         return said or self.person.identifier or self.person.name
+
+    @property
+    def delay_s(self) -> float | None:
+        """Seconds by which its rows are late against the measured record; None where that is not stated."""
+        return stated_delay(self.comments, self.notes)
 
     @property
     def mv(self) -> npt.NDArray[np.float64]:

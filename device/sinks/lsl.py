@@ -20,7 +20,7 @@ class LslSink(SinkBase):
     provenance in a channel's description holds for every sample (see `LeadColumns`).
 
     A patch of several has its name in both: ``ecg-edge bed-7``. A row is stamped with the time of its own instant,
-    see `SteadyStamps`.
+    see `SteadyStamps`. ``delay_s`` of the description says how late the rows are where they are counted, not stamped.
 
     Parameters
     ----------
@@ -57,6 +57,7 @@ class LslSink(SinkBase):
         about.append_child_value("manufacturer", "ecg-edge")
         about.append_child_value("warning", "reconstructed leads are estimates, not for diagnosis")
         about.append_child_value("model", f"{header.model_name} sha256 {header.model_sha256}")
+        about.append_child_value("delay_s", f"{header.delay_s:.6f}")
         channels = about.append_child("channels")
         for k, (lead, provenance) in enumerate(columns):
             channel = channels.append_child("channel")

@@ -38,6 +38,7 @@ def header_message(header: RunHeader) -> str:
         calibration=header.calibration,
         interval_level=spec.head.interval_level,
         hop=spec.hop,
+        delay_ms=1000 * header.delay_s,
         algorithmic_ms=1000 * spec.algorithmic_latency_s,
         latency_ms={name: 1000 * seconds for name, seconds in header.latency_terms.items() if math.isfinite(seconds)},
         st_weak=ST_WEAK,

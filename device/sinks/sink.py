@@ -61,6 +61,11 @@ class RunHeader:
     calibration: str = ""
     patient: str = ""
 
+    @property
+    def delay_s(self) -> float:
+        """Seconds by which the twelve leads are late against the source: row ``m`` shows ``m / spec.fs - delay_s``."""
+        return self.latency_terms.get("resampler", 0.0)
+
 
 @dataclass(frozen=True)
 class Status:

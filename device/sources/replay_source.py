@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from ecg_edge.device.reconstruction.lead_in import lead_in
 from ecg_edge.device.sources.paced_source import FRAME_S
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import RecordingError, UsageError
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
 from ecg_edge.firmware_bridge.events import Channel, Origin, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
-from ecg_edge.firmware_bridge.recordings.recording import MAX_FS, MIN_ECG_FS, Person, Recording, Signal
+from ecg_edge.firmware_bridge.recordings.recording import DELAY, MAX_FS, MIN_ECG_FS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
 from ecg_edge.firmware_bridge.recordings.text import rate as parse_rate
 
 _READ_S = 60
+_PAST_S = 10
+_PAST_FROM_S = (60, 12, 3)
+"""Lengths of the beginning from which a past is made; a cut file gives the shorter ones."""
+_PAST_FROM = 2_000_000
+"""Samples of it at most."""
 _VALUE_LSB_MV = 1e-4
 """Counts of files that hold values: 0.1 µV."""
 _WIDE = 32
@@ -67,9 +75,24 @@ def read_recording(
         patient_of(recording.person),
         about(recording),
         tuple(dict.fromkeys(remarks)),
+        _past(recording, native, channels),
     )
     info = StreamInfo(f"record {recording.name}", native, channels, samples_per_frame=frame, origin=origin)
     return info, _blocks(recording, info, frame)
+
+
+def _past(recording: Recording, rate: Fraction, channels: Sequence[Channel]) -> SampleBlock | None:
+    """What may stand for the time before the recording, so that its first seconds are no cold start.
+
+    None where even the beginning cannot be read: that is reported when it is its turn.
+    """
+    most = min(_length(recording, rate), _PAST_FROM // len(channels))
+    for seconds in _PAST_FROM_S:
+        with contextlib.suppress(EcgEdgeError):
+            rows = _rows(recording, rate, 0, min(round(seconds * rate), most))
+            block = _block(lead_in(rows, rate, round(_PAST_S * rate)), recording, channels)
+            return replace(block, index=-len(block))
+    return None
 
 
 def split_rate(text: str) -> tuple[str, Fraction | None]:
@@ -118,22 +141,29 @@ def _rails(s: Signal) -> int:
 
 
 def _blocks(recording: Recording, info: StreamInfo, frame: int) -> Iterator[SampleBlock]:
-    rate, signals = info.fs, recording.signals
-    length = max(resampled_length(s.length, s.fs, rate) for s in signals)
-    step = frame * max(1, round(_READ_S * rate / frame))
+    length = _length(recording, info.fs)
+    step = frame * max(1, round(_READ_S * info.fs / frame))
+    for start in range(0, length, step):
+        piece = _block(_rows(recording, info.fs, start, min(start + step, length)), recording, info.channels)
+        for a in range(0, len(piece), frame):
+            b = a + frame
+            yield SampleBlock(start + a, piece.counts[a:b], piece.mv[a:b], piece.valid[a:b])
+
+
+def _length(recording: Recording, rate: Fraction) -> int:
+    return max(resampled_length(s.length, s.fs, rate) for s in recording.signals)
+
+
+def _block(values: FloatArray, recording: Recording, channels: Sequence[Channel]) -> SampleBlock:
+    """Values in their units as counts and mV, NaN where there is none."""
+    signals = recording.signals
     scale = np.array([recording.scale(k) if s.mv_per_unit is not None else np.nan for k, s in enumerate(signals)])
     to_counts = np.array([1 / s.lsb if s.lsb else v / c.lsb_mv if np.isfinite(v) else 1 / c.lsb
-                          for s, v, c in zip(signals, scale, info.channels, strict=True)])  # fmt: skip
-    zero = np.array([c.offset for c in info.channels])
-    for start in range(0, length, step):
-        values = _rows(recording, rate, start, min(start + step, length))
-        valid = np.isfinite(values)
-        plain = np.where(valid, values, 0.0)
-        counts = np.clip(np.rint(plain * to_counts + zero), -_LIMIT, _LIMIT).astype(np.int32)
-        mv = (plain * scale).astype(np.float32)
-        for a in range(0, len(mv), frame):
-            b = a + frame
-            yield SampleBlock(start + a, counts[a:b], mv[a:b], valid[a:b])
+                          for s, v, c in zip(signals, scale, channels, strict=True)])  # fmt: skip
+    valid = np.isfinite(values)
+    plain = np.where(valid, values, 0.0)
+    counts = np.rint(plain * to_counts + np.array([c.offset for c in channels]))
+    return SampleBlock(0, np.clip(counts, -_LIMIT, _LIMIT).astype(np.int32), (plain * scale).astype(np.float32), valid)
 
 
 def _rows(recording: Recording, rate: Fraction, start: int, stop: int) -> FloatArray:
@@ -157,8 +187,12 @@ def patient_of(person: Person) -> str:
 def about(recording: Recording) -> tuple[str, ...]:
     """Comments of a record of this recording: its own, and age and sex where they lie elsewhere in the file."""
     person = recording.person
-    said = [c for c in recording.comments if not c.startswith("patient:")]
+    said = [c for c in recording.comments if not c.startswith(_NOT_KEPT)]
     plain = " ".join(said).lower()
     facts = {"age": person.age, "sex": person.sex, "born": person.birth.isoformat() if person.birth else ""}
     facts["name"] = person.name if person.identifier else ""
     return (*said, *(f"{key}: {text}" for key, text in facts.items() if text and f"{key}:" not in plain))
+
+
+_NOT_KEPT = ("patient:", "alignment:", DELAY)
+"""What is stated anew, or is true of that file alone."""

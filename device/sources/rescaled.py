@@ -130,8 +130,12 @@ class RescaledSource:
             self._of = [self._scales.get(name, self._scales.get(str(k + 1))) for k, name in enumerate(names)]
             self._were = event.channels
             rescaled = (c if s is None else s.channel(c) for c, s in zip(event.channels, self._of, strict=True))
-            return replace(event, channels=tuple(rescaled))
-        if isinstance(event, SampleBlock) and any(self._of):
+            origin = event.origin and replace(event.origin, past=event.origin.past and self._block(event.origin.past))
+            return replace(event, channels=tuple(rescaled), origin=origin)
+        return self._block(event) if isinstance(event, SampleBlock) else event
+
+    def _block(self, event: SampleBlock) -> SampleBlock:
+        if any(self._of):
             mv, counts = event.mv.copy(), event.counts.copy()
             for k, s in enumerate(self._of):
                 if s is not None:

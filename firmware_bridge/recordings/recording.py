@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
@@ -94,6 +95,19 @@ Read = Callable[[Sequence[int], int, int], FloatArray]
 """Reads rows ``[start, stop)`` of some signals of one rate, in their units, NaN where there is no sample."""
 
 
+DELAY = "delay_s: "
+"""Begins the comment, or the note at the start, that states a delay."""
+
+
+def stated_delay(comments: Sequence[str], notes: Sequence[tuple[object, str]] = ()) -> float | None:
+    """Seconds by which the rows of a recording are late, as its comments or notes state; None where they do not."""
+    for text in (*comments, *(text for _, text in notes)):
+        if text.startswith(DELAY):
+            with contextlib.suppress(ValueError):
+                return float(text.removeprefix(DELAY))
+    return None
+
+
 @dataclass(frozen=True)
 class Recording:
     """A recording, opened; its samples are read when they are asked for.
@@ -151,6 +165,11 @@ class Recording:
     def started_utc(self) -> datetime | None:
         """Start in UTC, where the zone is known."""
         return None if self.started is None or self.started.tzinfo is None else self.started.astimezone(timezone.utc)
+
+    @property
+    def delay_s(self) -> float | None:
+        """Seconds by which its rows are late against the measured record; None where the file does not state it."""
+        return stated_delay(self.comments, self.notes)
 
     def one_rate(self, columns: Sequence[int]) -> Fraction:
         """Return the rate of these signals.

@@ -178,9 +178,10 @@ def test_an_invalid_input_spoils_what_depends_on_it_and_nothing_else(models: dic
     for lead in ("II", "III", "aVR", "aVL", "aVF"):
         assert np.flatnonzero(~out.valid[:, LEADS.index(lead)]).tolist() == [bad]
     spoiled = np.flatnonzero(~out.valid[:, LEADS.index("V3")])
-    assert spoiled[-1] == bad
-    assert spec.lookahead <= bad - spoiled[0] < spec.lookahead + spec.hop
     settle = round(spec.settling_s * 100)
+    assert spoiled[:settle].tolist() == list(range(settle))  # cold
+    assert spoiled[-1] == bad
+    assert spec.lookahead <= bad - spoiled[settle] < spec.lookahead + spec.hop
     assert out.warmup[bad + 1 : bad + settle].all()
     assert not out.warmup[bad + settle + 2 :].any()
 

@@ -132,7 +132,8 @@ def test_measured_leads_are_the_conditioned_input(model, fs):
     _, rows = fakes.join(fakes.drain(Pipeline(model, fakes.info(fs=fs), mains_hz=50), [fakes.block(counts)])[0])
     reference = Conditioner(fs, 100, 2, model.spec.conditioning, 50).feed((counts * fakes.LSB).astype(np.float32))
     assert rows["mv"][:, :2].tobytes() == reference.tobytes()
-    assert rows["valid"][:-10].all()
+    settle = round(model.spec.settling_s * 100)
+    assert rows["valid"][:-10, :6].all() and rows["valid"][settle:-10].all() and not rows["valid"][:settle, 6:].any()
     iii = LEADS.index("III")
     assert np.allclose(rows["mv"][:, iii], rows["mv"][:, 1] - rows["mv"][:, 0], atol=1e-6)
 
@@ -195,12 +196,13 @@ def test_short_gap_is_bridged_and_flagged_long_gap_is_invalid(model):
         _, rows = fakes.join(blocks)
         assert len(rows["mv"]) == 400
         assert pipeline.counts.lost_ranges == [(500, 500 + n)]
-        assert rows["valid"][:190].all() and rows["valid"][220:390, :2].all()
+        assert rows["valid"][20:190].all() and rows["valid"][220:390, :2].all()
         touched = np.flatnonzero(rows["held"]).tolist()
         if kind == "gap":
             assert not rows["valid"][201:203].any() and not touched
+            assert not rows["valid"][206:222, 6:].any() and rows["valid"][232:390].all()  # cold, then settled
             continue
-        assert rows["valid"].all()
+        assert rows["valid"][20:].all()
         assert touched == list(range(200, 200 + len(touched)))
         # The gap's ten samples and the kernel behind them, at 2.5 native samples a row.
         assert len(touched) == -(-2 * (510 + pipeline.support - 1) // 5) - 200

