@@ -1,4 +1,4 @@
-"""Parts that other packages bring, found by entry point: decoders (`ecg_edge.decoders`), sinks (`ecg_edge.sinks`)."""
+"""Parts that other packages bring, found by entry point: decoders, sinks and formats of recordings."""
 
 from __future__ import annotations
 
@@ -63,7 +63,11 @@ def _load(entry: EntryPoint, package: str, taken: Collection[str], fits: Callabl
         made = entry.load()
     except (Exception, SystemExit) as e:  # a stranger's module may raise anything
         raise _error(entry, package, f"{type(e).__name__}: {e}") from e
-    if wrong := fits(entry.name, made):
+    try:
+        wrong = fits(entry.name, made)
+    except (Exception, SystemExit) as e:  # to look at an object may run a stranger's code, too
+        raise _error(entry, package, f"{type(e).__name__}: {e}") from e
+    if wrong:
         raise _error(entry, package, wrong)
     return made
 

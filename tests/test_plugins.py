@@ -115,11 +115,20 @@ def test_doctor_names_who_brings_what(installed):
 def test_a_bad_plugin_is_reported_by_doctor_and_harms_no_run(tmp_path):
     stranger(tmp_path, "mine", "ecg_edge.decoders", "new = mine:D", "import no_such_module")
     stranger(tmp_path, "yours", "ecg_edge.sinks", "mqtt = yours:make", "make = print")
+    stranger(tmp_path, "hers", "ecg_edge.recordings", "odd = hers:F", "1 / 0")
+    stranger(tmp_path, "his", "ecg_edge.verbs", "sing = his:V", "raise KeyError('voice')")
     doctor = ecg_edge(tmp_path, "doctor", "--json")
     bad = {f["what"]: f for f in json.loads(doctor.stdout)["findings"] if f["ok"] is False}
     assert doctor.returncode == 1 and "No module named 'no_such_module'" in bad["decoder new"]["text"]
     assert "that name is built in" in bad["sink mqtt"]["text"]
+    assert "ZeroDivisionError" in bad["recording format odd"]["text"]
     assert bad["decoder new"]["fix"].endswith("pip uninstall mine")
+    help_ = ecg_edge(tmp_path, "-h")
+    assert help_.returncode == 0 and "pip uninstall his" in help_.stdout
+    assert "KeyError" in ecg_edge(tmp_path, "sing").stderr
+    (tmp_path / "x.csv").write_text("time,I,II\n" + "".join(f"{k / 250},0.1,{k % 9 / 9}\n" for k in range(1500)))
+    replay = ["run", "replay:x.csv", "--fast", "--json"]
+    assert ecg_edge(tmp_path, *replay, cwd=tmp_path).returncode == 0
     assert ecg_edge(tmp_path, *RUN, "--sink", "jsonl").returncode == 0
 
 

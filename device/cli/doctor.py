@@ -142,8 +142,10 @@ def _parts() -> list[Inspection]:
         return []
     from ecg_edge.device.live.open_sinks import plugin_sinks
     from ecg_edge.firmware_bridge.decoders.catalogue import plugin_devices
+    from ecg_edge.firmware_bridge.recordings.open_recording import plugin_formats
 
-    found = [*_plugins("decoder", plugin_devices()), *_plugins("sink", plugin_sinks())]
+    brought = {"decoder": plugin_devices(), "sink": plugin_sinks(), "recording format": plugin_formats()}
+    found = [inspection for kind, plugins in brought.items() for inspection in _plugins(kind, plugins)]
     return [*found, *_ports(), *_models()]
 
 

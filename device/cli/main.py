@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import hint, open_standard_streams, silence_stdout
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, as_error
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, PluginError, as_error
 from ecg_edge.firmware_bridge.extras import extra_of
 
 _GROUP = "ecg_edge.verbs"
@@ -22,7 +22,8 @@ _INTERRUPTED = 130
 
 def find_verbs() -> dict[str, EntryPoint]:
     """Return the verbs of the installed package by name, those of everyday use first."""
-    found = {e.name: e for e in entry_points(group=_GROUP)}
+    ours_last = sorted(entry_points(group=_GROUP), key=lambda e: e.value.startswith("ecg_edge."))
+    found = {e.name: e for e in ours_last}  # a stranger's verb replaces none of ours
     first = {name: found.pop(name) for name in _ORDER if name in found}
     return first | dict(sorted(found.items()))
 
@@ -45,6 +46,12 @@ def load_verb(entry: EntryPoint) -> Verb:
             raise MissingExtraError(package, extra) from e
         raise EcgEdgeError(
             f"{entry.name!r} is not in this installation ({e})", "install the package again: pip install ecg-edge"
+        ) from e
+    except (Exception, SystemExit) as e:  # a stranger's module may raise anything
+        brings = entry.dist.name if entry.dist else entry.value
+        raise PluginError(
+            f"the verb {entry.name} of {brings} cannot be used: {type(e).__name__}: {e}",
+            f"update or remove the package: pip uninstall {brings}",
         ) from e
     if not isinstance(verb, Verb):
         raise EcgEdgeError(f"the entry point {entry.value} is no verb", "install the package again")

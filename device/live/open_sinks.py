@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from ecg_edge.device.listeners.address import host_in_url, split_address
 from ecg_edge.device.listeners.secret_file import find_secret
@@ -25,6 +25,8 @@ from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
 GROUP = "ecg_edge.sinks"
 """Entry points of other packages: the sink's name, and what makes it of a `SinkRequest`."""
 MakeSink = Callable[[SinkRequest], Sink]
+_PARTS = [part for part in vars(Sink) if not part.startswith("_")]
+"""Methods and traits of a sink."""
 
 
 def _jsonl(request: SinkRequest) -> Sink:
@@ -165,12 +167,17 @@ def make_sink(name: str, request: SinkRequest) -> Sink:
         near = near_names(name, known, known)
         raise UsageError(f"unknown sink {name!r}", f"--sink one of: {', '.join(near)}")
     try:
-        sink: Sink = plugins.good[name](request)
+        return _checked(plugins.good[name](request))
     except EcgEdgeError:
         raise
     except Exception as e:  # a stranger's code may raise anything
         raise PluginError(
             f"the sink {name} of {plugins.package[name]} cannot be made: {type(e).__name__}: {e}",
-            f"check --sink {name}:{request.argument}, or tell the package's authors",
+            f"check --sink {name}:{request.argument}, or report this line to the package's authors",
         ) from e
-    return sink
+
+
+def _checked(made: object) -> Sink:
+    if missing := [part for part in _PARTS if not hasattr(made, part)]:
+        raise TypeError(f"it is no Sink: {type(made).__name__} has no {', '.join(missing)}")
+    return cast(Sink, made)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ecg_edge.firmware_bridge.decoder import Decoder
@@ -99,10 +100,17 @@ class Device:
         if gain is not None and not gain > 0:
             raise UsageError(f"the gain must be positive, not {gain:g}", "--gain in V/V, for example --gain 1000")
         module, factory = self.live if live and self.live else (self.module, self.factory)
-        room = "ecglink.decoder" if module == "ecglink" else f"decoders.{module}"
-        make = getattr(import_module(module if "." in module else f"ecg_edge.firmware_bridge.{room}"), factory)
+        make = getattr(import_module(_full_name(module)), factory)
         decoder: Decoder = make(leads=leads, gain=gain, fs=fs, **dict(self.options))
         return decoder
+
+
+def _full_name(module: str) -> str:
+    """Name to import: what is none of our decoders is a module of another package."""
+    if "." in module:
+        return module
+    ours = f"ecg_edge.firmware_bridge.{'ecglink.decoder' if module == 'ecglink' else f'decoders.{module}'}"
+    return ours if find_spec(ours) else module
 
 
 def _chords(
@@ -230,6 +238,12 @@ KNOWN = (ECGLINK, *DEVICES)
 
 GROUP = "ecg_edge.decoders"
 """Entry points of other packages: the device's name, and where its `Device` is."""
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("name", "title", "module", "factory"), str),
+    **dict.fromkeys(("leads", "options", "aliases"), tuple),
+    **{"fs": Fraction, "baud": int, "evidence": int, "boot_s": (int, float)},
+    **dict.fromkeys(("live", "emulator"), (tuple, type(None))),
+}
 
 
 @cache
@@ -240,11 +254,40 @@ def plugin_devices() -> Plugins:
     def fits(name: str, device: object) -> str:
         if not isinstance(device, Device):
             return "it is no Device"
+        if wrong := _wrong_field(device):
+            return wrong
         if clash := taken & {device.name, *device.aliases}:
             return f"the name {', '.join(sorted(clash))} is built in"
-        return "" if device.name == name else f"its device is called {device.name}"
+        if device.name != name:
+            return f"its device is called {device.name}"
+        return _wrong_decoder(device.decoder())
 
     return find_plugins(GROUP, taken, fits)
+
+
+def _wrong_decoder(decoder: object) -> str:
+    """What is wrong with a decoder that has been given nothing yet."""
+    if not isinstance(decoder, Decoder):
+        return f"its {type(decoder).__name__} is no Decoder"
+    asked = (decoder.opening(), decoder.request(), decoder.closing())
+    if not all(isinstance(text, bytes) for text in asked):
+        return "its decoder writes what are no bytes"
+    given = [*decoder.feed(b""), *decoder.close()]
+    return "its decoder returns samples of no bytes" if given else ""
+
+
+def _wrong_field(device: Device) -> str:
+    """The first attribute that has not the type `Device` states; empty where all have."""
+    for name, kind in _KINDS.items():
+        if not isinstance(value := getattr(device, name), kind):
+            return f"its {name} is {value!r}"
+    if not all(isinstance(text, str) for text in (*device.leads, *device.aliases)):
+        return "its leads and aliases must be texts"
+    return "" if device.fs > 0 and device.baud >= 0 else f"its fs is {device.fs}, its baud {device.baud}"
+
+
+def _named(devices: Iterable[Device], key: str) -> Device | None:
+    return next((d for d in devices if key in (d.name, *d.aliases)), None)
 
 
 def known_devices() -> tuple[Device, ...]:
@@ -289,10 +332,9 @@ def find_device(name: str) -> Device:
     'cyton'
     """
     key = name.strip().lower().replace("_", "-")
-    for devices in (KNOWN, plugin_devices().good.values()):
-        for device in devices:
-            if key in (device.name, *device.aliases):
-                return device
+    # A stranger's code is imported only where the name is none of ours.
+    if device := _named(KNOWN, key) or _named(plugin_devices().good.values(), key):
+        return device
     if key in plugin_devices().broken:
         raise plugin_devices().broken[key]
     known = {label: device for device in known_devices() for label in (device.name, *device.aliases)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ecg_edge.firmware_bridge.decoders.catalogue import Device, known_devices
+from ecg_edge.firmware_bridge.decoders.catalogue import KNOWN, Device, known_devices
 from ecg_edge.firmware_bridge.errors import AmbiguousStreamError, NotAnEcgStreamError
 from ecg_edge.firmware_bridge.tally import Tally
 
@@ -45,13 +45,25 @@ def matches(data: bytes, devices: Sequence[Device] | None = None) -> list[Match]
     data = data[:LOOK]
     found = []
     for device in known_devices() if devices is None else devices:
+        if not (tally := _tally(device, data)):
+            continue
+        share = 1 - tally.skipped_bytes / max(1, len(data))
+        if share >= _SHARE and tally.samples >= _FRAMES:
+            found.append(Match(device, share, tally))
+    return sorted(found, key=lambda match: (-match.share, -match.device.evidence))
+
+
+def _tally(device: Device, data: bytes) -> Tally | None:
+    """What a device's decoder counts in the bytes; None where it fails and is another package's."""
+    try:
         decoder = device.decoder()
         decoder.feed(data)
         decoder.close()
-        share = 1 - decoder.tally.skipped_bytes / max(1, len(data))
-        if share >= _SHARE and decoder.tally.samples >= _FRAMES:
-            found.append(Match(device, share, decoder.tally))
-    return sorted(found, key=lambda match: (-match.share, -match.device.evidence))
+        return decoder.tally
+    except Exception:  # a stranger's code may raise anything: then it recognises nothing
+        if device in KNOWN:
+            raise
+        return None
 
 
 def identify(data: bytes, devices: Sequence[Device] | None = None) -> Match:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.metadata import entry_points
+from functools import cache
 from pathlib import Path
 
-from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, PluginError, RecordingError
+from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
 from ecg_edge.firmware_bridge.recordings.recording import Recording
 from ecg_edge.firmware_bridge.recordings.text import unreadable
 
@@ -55,6 +56,8 @@ def open_recording(path: str | Path, fs: Fraction | None = None) -> Recording:
         There is no such file, its format is not known (what can be read is listed), or it is damaged.
     MissingExtraError
         The format needs a package that is not installed.
+    PluginError
+        Another package's format claims the file, fails on it, and no other format can read it.
     """
     file = Path(path).expanduser()
     if not str(path) or "\0" in str(path):
@@ -75,29 +78,65 @@ def open_recording(path: str | Path, fs: Fraction | None = None) -> Recording:
         raise unreadable(file, e) from e
     if not head:
         raise RecordingError(f"{file} is empty", "fetch the file again")
-    for format_ in formats():
+    return _open(file, head, fs)
+
+
+def _open(file: Path, head: bytes, fs: Fraction | None) -> Recording:
+    """Read a file by the first format that can; one of another package that fails is passed over."""
+    failed: PluginError | None = None
+    for name, format_ in plugin_formats().good.items():
+        try:
+            if made := _foreign(name, format_, file, head, fs):
+                return made
+        except PluginError as e:
+            failed = e
+    for format_ in _BUILT_IN:
         if format_.fits(file, head):
             return format_.open(file, fs)
+    if failed:
+        raise failed
     raise RecordingError(f"{file} is no recording of a known format", _list("convert it"))
 
 
-def formats() -> list[RecordingFormat]:
-    """Every format, those of other packages first.
+def _foreign(name: str, format_: RecordingFormat, file: Path, head: bytes, fs: Fraction | None) -> Recording | None:
+    """Read a file by another package's format; None where it does not claim the file."""
+    try:
+        return _checked(format_.open(file, fs)) if format_.fits(file, head) else None
+    except EcgEdgeError:
+        raise
+    except Exception as e:  # a stranger's code may raise anything
+        raise PluginError(
+            f"the format {name} of {plugin_formats().package[name]} cannot read {file}: {type(e).__name__}: {e}",
+            "convert the file, or report this line to the package's authors",
+        ) from e
 
-    Raises
-    ------
-    RecordingError
-        A package's format cannot be loaded.
-    """
-    found = []
-    for point in entry_points(group=GROUP):
-        try:
-            found.append(point.load())
-        except Exception as e:
-            raise RecordingError(
-                f"the format {point.name} of {point.value} cannot be loaded: {e}", "reinstall it"
-            ) from e
-    return [*found, *_BUILT_IN]
+
+def _checked(made: object) -> Recording:
+    if not isinstance(made, Recording):
+        raise TypeError(f"its open returned {type(made).__name__}, no Recording")
+    return made
+
+
+@cache
+def plugin_formats() -> Plugins:
+    """Formats that other packages bring, by name; see `Plugins`."""
+    return find_plugins(GROUP, (), _wrong)
+
+
+def _wrong(name: str, made: object) -> str:
+    """What is wrong with a format; this module's own file stands for all that are no recordings."""
+    if not isinstance(made, RecordingFormat):
+        return "it is no RecordingFormat"
+    if not (isinstance(made.name, str) and callable(made.fits) and callable(made.open)):
+        return "its name must be a text, fits and open must be callable"
+    file = Path(__file__)
+    claims = made.fits(file, file.read_bytes()[:_HEAD_BYTES])
+    return "it claims files that are no recordings" if claims else ""
+
+
+def formats() -> list[RecordingFormat]:
+    """Every format, those of other packages first; one that cannot be used is left out (``doctor`` names it)."""
+    return [*plugin_formats().good.values(), *_BUILT_IN]
 
 
 def _list(first: str) -> str:
