@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.sealed_file import seal
-from ecg_edge.device.inference.spec import METADATA_KEY, Head, ModelSpec, StateSpec
-from ecg_edge.device.lead_algebra import missing_basis
+from ecg_edge.device.inference.spec import METADATA_KEY, Head, LeadSubset, ModelSpec, StateSpec
+from ecg_edge.device.lead_algebra import BASIS, missing_basis
 
 MEMORY = 12
 
@@ -56,6 +56,31 @@ def tiny_spec(leads=("I", "II"), fs=100, hop=4, lookahead=6, lags=(-3, 2), seed=
         },
     )
     return replace(spec, **changes)
+
+
+def any_lead_spec(sets=(("I",), ("II", "V3")), lags=(-2,), n_features=3):
+    """A description of a model of any leads: eight leads in, eight out."""
+    rng = np.random.default_rng(3)
+    n_reg = n_features + 8 * (1 + len(lags)) + 1
+    subsets = []
+    for leads in sets:
+        n = n_features + len(leads) * (1 + len(lags)) + 1
+        a = rng.normal(size=(n, n)).astype(np.float32)
+        factors = rng.uniform(1, 3, 8).astype(np.float32)
+        subsets.append(LeadSubset(leads, a + a.T, factors, {"1": rng.normal(size=(len(leads), 7)).astype(np.float32)}))
+    base = tiny_spec()
+    head = replace(
+        base.head,
+        lags=lags,
+        mean=rng.normal(size=(n_reg, 8)).astype(np.float32),
+        log_scale=rng.normal(size=(n_reg, 8)).astype(np.float32),
+        moments=np.zeros((0, 0), np.float32),
+        interval_factors=np.ones(8, np.float32),
+    )
+    return replace(
+        base, input_leads=BASIS, target_leads=BASIS, any_lead=True, subsets=tuple(subsets),
+        n_features=n_features, head=head,
+    )  # fmt: skip
 
 
 def tiny_graph(spec, metadata=None):
