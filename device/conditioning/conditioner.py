@@ -45,7 +45,7 @@ class StreamingSos:
             return x
         if self._state is None:
             self._state = self._zi[:, :, None] * x[0][None, None, :]
-        for k, section in enumerate(self._sos):  # the sums of `sosfilt`, bit for bit, at a seventh of its fixed cost
+        for k, section in enumerate(self._sos):  # the sums of `sosfilt`, to rounding, at a seventh of its fixed cost
             x, self._state[k] = signal.lfilter(section[:3], section[3:], x, axis=0, zi=self._state[k])
         return x
 

@@ -127,7 +127,8 @@ class RescaledSource:
                     f"there is no channel {', '.join(unknown)} to scale; the device has {', '.join(names)}",
                     "name a channel as the device does, or by its number from 1",
                 )
-            self._of = [self._scales.get(name, self._scales.get(str(k + 1))) for k, name in enumerate(names)]
+            numbered = {number: s for number, s in self._scales.items() if number not in names}
+            self._of = [self._scales.get(name, numbered.get(str(k + 1))) for k, name in enumerate(names)]
             self._were = event.channels
             rescaled = (c if s is None else s.channel(c) for c, s in zip(event.channels, self._of, strict=True))
             origin = event.origin and replace(event.origin, past=event.origin.past and self._block(event.origin.past))

@@ -173,6 +173,10 @@ def dimension(model, n):
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = n
 
 
+def rename_input(model, node):
+    model.graph.node[node].input[0] = "nobody"
+
+
 def graph_with(change):
     model = onnx.load_model_from_string(tiny_graph(SPEC))
     change(model)
@@ -185,19 +189,13 @@ def graph_with(change):
         (lambda m: m.graph.node[2].__setattr__("op_type", "Exp"), "operator  Exp"),
         (lambda m: m.graph.node[2].__setattr__("domain", "strange"), "operator strange Tanh"),
         (lambda m: m.graph.node[2].output.append("more"), "not ours"),
-        (
-            lambda m: m.graph.node[2].__setattr__("input", ["nobody"]) or m.graph.node[2].input.__setitem__(0, "x1"),
-            "x1",
-        ),
+        (lambda m: rename_input(m, 2), "nobody"),
         (lambda m: m.graph.initializer[0].__setattr__("data_location", 1), "constants outside the file"),
         (lambda m: m.graph.sparse_initializer.add(), "sparse constants"),
         (lambda m: m.functions.add(), "not one plain graph"),
         (lambda m: m.ClearField("graph"), "not one plain graph"),
         (lambda m: dimension(m, -5), "a tensor of shape"),
-        (
-            lambda m: dimension(m, 1 << 60),
-            "a tensor of shape",
-        ),
+        (lambda m: dimension(m, 1 << 60), "a tensor of shape"),
         (lambda m: dimension(m, 15_000_000), "of memory"),
     ],
 )
