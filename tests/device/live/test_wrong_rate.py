@@ -11,7 +11,6 @@ import pytest
 from ecg_edge.benchmarks.live_path.virtual_port import VirtualPort
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.rate_watch import RateWatch
-from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.live import execute, open_stream
 from ecg_edge.device.live.options import Options
 from ecg_edge.device.sources.open_source import open_source
