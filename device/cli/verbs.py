@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from importlib import import_module
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
+
+
+def _work(name: str, module: str = "") -> Callable[[argparse.Namespace], int]:
+    """What a verb does: the function of that name in its own module here, imported when it runs."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        work: Callable[[argparse.Namespace], int] = getattr(import_module(f"{__package__}.{module or name}"), name)
+        return work(arguments)
+
+    return run
 
 
 def _settings(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -34,24 +46,12 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     _output(parser)
 
 
-def _replay(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.run import replay
-
-    return replay(arguments)
-
-
 def _convert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="finished or recovered WFDB recording")
     parser.add_argument("--out", metavar="FILE", help="EDF+ file (default: beside the record)")
     parser.add_argument("--patient", metavar="ID", default="", help="for the header (default: the recording's)")
     parser.add_argument("--force", action="store_true", help="replace the file where it is there")
     _output(parser)
-
-
-def _convert(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.convert import convert
-
-    return convert(arguments)
 
 
 def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,24 +70,12 @@ def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
     _output(parser)
 
 
-def _reconstruct(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.reconstruct import reconstruct
-
-    return reconstruct(arguments)
-
-
 def _service_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="*", metavar="RUN", help="arguments of ecg-edge run, after --")
     parser.add_argument("--usb", metavar="VID:PID[:SERIAL]", help="start with this device (a udev rule is printed too)")
     parser.add_argument("--user", help="who runs it (default: you)")
     parser.add_argument("--folder", default="/var/lib/ecg-edge", help="where it may write (default: %(default)s)")
     _output(parser)
-
-
-def _service(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.service import service
-
-    return service(arguments)
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +87,6 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", type=int, choices=(25, 50), default=25, help="mm/s (default: 25)")
     parser.add_argument("--gain", type=int, choices=(5, 10, 20), default=10, help="mm/mV (default: 10)")
     _output(parser)
-
-
-def _report(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.report import report
-
-    return report(arguments)
 
 
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
@@ -119,21 +101,9 @@ def _measure(arguments: argparse.Namespace) -> int:
     return measure(arguments)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.run import run
-
-    return run(arguments)
-
-
 def _info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="file or name (default: list the shipped models)")
     _output(parser)
-
-
-def _info(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.info import info
-
-    return info(arguments)
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,23 +114,11 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     _output(parser)
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.verify import verify
-
-    return verify(arguments)
-
-
 def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--placement", metavar="E,E", help="draw a torso with these electrodes: RA,V2,V5")
     parser.add_argument("--out", metavar="FILE", help="of the drawing (default: printed)")
     parser.add_argument("--recover", metavar="RECORD", help="repair the header of a recording that was cut off")
     _output(parser)
-
-
-def _doctor(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.doctor import doctor
-
-    return doctor(arguments)
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -169,12 +127,6 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="without the monitor")
     _settings(parser, "port", "out")
     _output(parser)
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.demo import demo
-
-    return demo(arguments)
 
 
 def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -198,23 +150,24 @@ def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
     _output(parser)
 
 
-def _calibrate(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.calibrate import calibrate
-
-    return calibrate(arguments)
-
-
-RUN = Verb("run", "twelve leads live from a device, a record or the synthetic heart", _run_arguments, _run)
-CALIBRATE = Verb("calibrate", "fit a model's head to one person's twelve-lead record", _calibrate_arguments, _calibrate)
-INFO = Verb("info", "what a model file is and how well it does", _info_arguments, _info)
-VERIFY = Verb("verify", "whether a model file does here what it did where it was made", _verify_arguments, _verify)
-DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _doctor)
-DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _demo)
-REPLAY = Verb("replay", "play a recording through the same path as a device", _replay_arguments, _replay)
-RECONSTRUCT = Verb(
-    "reconstruct", "twelve leads of stored recordings, aligned, into files", _reconstruct_arguments, _reconstruct
+RUN = Verb("run", "twelve leads live from a device, a record or the synthetic heart", _run_arguments, _work("run"))
+CALIBRATE = Verb(
+    "calibrate", "fit a model's head to one person's twelve-lead record", _calibrate_arguments, _work("calibrate")
 )
-CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _convert)
-MEASURE = Verb("measure", "heart rate, intervals, axes and ST of a recording", _measure_arguments, _measure)
-REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _report)
-SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _service)
+INFO = Verb("info", "what a model file is and how well it does", _info_arguments, _work("info"))
+VERIFY = Verb(
+    "verify", "whether a model file does here what it did where it was made", _verify_arguments, _work("verify")
+)
+DOCTOR = Verb("doctor", "whether this machine is ready", _doctor_arguments, _work("doctor"))
+DEMO = Verb("demo", "a virtual patch, a run and the monitor: no hardware needed", _demo_arguments, _work("demo"))
+REPLAY = Verb("replay", "play a recording through the same path as a device", _replay_arguments, _work("replay", "run"))
+RECONSTRUCT = Verb(
+    "reconstruct",
+    "twelve leads of stored recordings, aligned, into files",
+    _reconstruct_arguments,
+    _work("reconstruct"),
+)
+CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _work("convert"))
+MEASURE = Verb("measure", "heart rate, intervals, axes and ST of a recording", _measure_arguments, _work("measure"))
+REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _work("report"))
+SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _work("service"))

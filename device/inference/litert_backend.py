@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.inference.backend import State
+from ecg_edge.device.inference.backend import REASON, State, check_tensors, failed_hop
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.firmware_bridge.errors import MissingExtraError, ModelFileError
-
-_REASON = 1000
 
 
 def open_interpreter(blob: bytes, path: Path, threads: int = 1) -> Any:
@@ -37,7 +35,7 @@ def open_interpreter(blob: bytes, path: Path, threads: int = 1) -> Any:
         interpreter = Interpreter(model_content=blob, num_threads=threads)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as e:
-        raise ModelFileError(f"LiteRT cannot read {path}: {str(e)[:_REASON]}", "export the model again") from e
+        raise ModelFileError(f"LiteRT cannot read {path}: {str(e)[:REASON]}", "export the model again") from e
     return interpreter
 
 
@@ -103,8 +101,7 @@ class LiteRtBackend:
         try:
             return self._step(x, state)
         except (ValueError, RuntimeError) as e:
-            reason = " ".join(str(e).split())[:_REASON]
-            raise ModelFileError(f"the model fails at a hop: {reason}", "export it again, or take another") from e
+            raise failed_hop(e) from e
 
     def _step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
         engine = self._interpreter
@@ -122,11 +119,6 @@ def _indices(
 ) -> list[int]:
     """Tensor indices in the order of `want`; the graph must have exactly these tensors."""
     have = {d["name"]: (tuple(int(n) for n in d["shape"]), np.dtype(d["dtype"]).name) for d in details}
-    if have != want:
-        wrong = sorted(k for k in have.keys() | want.keys() if have.get(k) != want.get(k))
-        raise ModelFileError(
-            f"{path}: the graph's {what} are not those of its description ({', '.join(wrong[:4])})",
-            "export the model again",
-        )
+    check_tensors(what, have, want, path)
     found = {d["name"]: int(d["index"]) for d in details}
     return [found[name] for name in want]

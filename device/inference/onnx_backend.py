@@ -10,14 +10,13 @@ import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as _ort
 
-from ecg_edge.device.inference.backend import State
+from ecg_edge.device.inference.backend import REASON, State, check_tensors, failed_hop
 from ecg_edge.device.inference.onnx_state import BoundState, Lane
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 
 _ORT_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)", "int8": "tensor(int8)"}
 _PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
-_REASON = 1000
 _ORT_ERRORS = (
     _ort.Fail,
     _ort.InvalidProtobuf,
@@ -53,7 +52,7 @@ def open_session(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.Inferen
     try:
         session = ort.InferenceSession(blob, options, providers=providers(ort.get_available_providers()))
     except _ORT_ERRORS as e:
-        raise ModelFileError(f"onnxruntime cannot read {path}: {str(e)[:_REASON]}", "export the model again") from e
+        raise ModelFileError(f"onnxruntime cannot read {path}: {str(e)[:REASON]}", "export the model again") from e
     return session, dict(session.get_modelmeta().custom_metadata_map)
 
 
@@ -94,13 +93,7 @@ class OnnxBackend:
             ("inputs", want_in, self._session.get_inputs()),
             ("outputs", want_out, self._session.get_outputs()),
         ):
-            have = {t.name: (t.type, list(t.shape)) for t in got}
-            if have != want:
-                wrong = sorted(k for k in have.keys() | want.keys() if have.get(k) != want.get(k))
-                raise ModelFileError(
-                    f"{path}: the graph's {what} are not those of its description ({', '.join(wrong[:4])})",
-                    "export the model again",
-                )
+            check_tensors(what, {t.name: (t.type, list(t.shape)) for t in got}, want, path)
 
     def initial_state(self) -> State:
         """State of a cold start, and on the processor the memory that its stream will use."""
@@ -115,8 +108,7 @@ class OnnxBackend:
         try:
             return self._step(x, state)
         except _ORT_ERRORS as e:
-            reason = " ".join(str(e).split())[:_REASON]
-            raise ModelFileError(f"the model fails at a hop: {reason}", "export it again, or take another") from e
+            raise failed_hop(e) from e
 
     def _step(self, x: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
         if isinstance(state, BoundState) and (done := state.lane.step(x, state)) is not None:
