@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+LONG_GAP_S = 60.0
+"""A longer gap has no rows, only a note: an hour of nothing would cost memory, disk and time in every sink."""
+
 
 @dataclass(frozen=True)
 class Note:
@@ -29,7 +32,8 @@ class Note:
     kind : str
         ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``,
         ``calibration``, ``signal`` (a lead is flat or clipped), ``fallback`` (other leads are reconstructed from),
-        ``electrodes`` (they look exchanged), ``silent`` (connected, but nothing comes).
+        ``electrodes`` (they look exchanged), ``silent`` (connected, but nothing arrives), ``rate`` (not the nominal
+        one), ``clock`` (the machine's was set: dates are mended).
     index, stop : int
         Half-open range on the native sample axis; ``stop == index`` for an instant.
     text : str

@@ -7,6 +7,9 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
+_SET_FROM = timedelta(seconds=1)
+"""NTP slews what is less, over hours."""
+
 
 class Clock(Protocol):
     """What the rest of the program may know of time."""
@@ -17,6 +20,10 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the wall-clock time, timezone-aware, UTC."""
+        ...
+
+    def uptime(self) -> float:
+        """Seconds on a clock that never jumps, and that counts while the machine sleeps."""
         ...
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
@@ -34,6 +41,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the wall-clock time, timezone-aware, UTC."""
         return datetime.now(timezone.utc)
+
+    def uptime(self) -> float:
+        """Seconds on a clock that never jumps, and that counts while the machine sleeps."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait until `event` is set or `timeout` seconds passed; return whether it is set."""
@@ -64,6 +75,14 @@ class ManualClock:
         """Return the start time plus the seconds advanced so far."""
         return self._start + timedelta(seconds=self._t)
 
+    def uptime(self) -> float:
+        """Seconds advanced so far."""
+        return self._t
+
+    def set(self, now: datetime) -> None:
+        """Set the wall clock, as NTP does; the seconds advanced stay."""
+        self._start = now - timedelta(seconds=self._t)
+
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Advance by `timeout` without sleeping; return whether `event` is set."""
         self.advance(max(0.0, timeout))
@@ -72,3 +91,30 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
         self._t += seconds
+
+
+class ClockWatch:
+    """Notices that the wall clock was set: a board without a battery clock starts in 1970 until NTP answers.
+
+    Parameters
+    ----------
+    clock : Clock
+        Whose wall clock is watched.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = self._of()
+
+    def set_by(self) -> timedelta | None:
+        """How much the clock was set forward since the last time asked; None where it was not."""
+        began = self._of()
+        by = began - self._began
+        if abs(by) < _SET_FROM:
+            return None
+        self._began = began
+        return by
+
+    def _of(self) -> datetime:
+        """Wall-clock time at which the machine started, as the clock states it now."""
+        return self._clock.now() - timedelta(seconds=self._clock.uptime())

@@ -20,7 +20,8 @@ from ecg_edge.device.live.latency_histogram import LatencyRecorder
 from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.summary import Renewal, Summary
 from ecg_edge.device.live.watched_stream import WatchedStream
-from ecg_edge.device.sinks.sink import RunHeader, Status
+from ecg_edge.device.sinks.header_date import HeaderDate
+from ecg_edge.device.sinks.sink import Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.open_source import MIN_LIVE_FS
 from ecg_edge.device.sources.source import CountingSource, ReadingSource, Source, device_of
@@ -99,6 +100,7 @@ class Runner:
         self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
         self._troubles: tuple[str, ...] = ()
         self._deserted = False
+        self._dated: HeaderDate | None = None
 
     def run(self) -> Summary:
         """Run to the end; an error that ended the run is in the summary, the sinks are closed."""
@@ -210,20 +212,11 @@ class Runner:
         self._done = stream.at_limit
 
     def _open_sinks(self, stream: WatchedStream, first: SampleBlock) -> None:
-        pipeline, model, origin = stream.pipeline, stream.model, stream.pipeline.info.origin
+        pipeline, origin = stream.pipeline, stream.pipeline.info.origin
         age = self._clock.monotonic() - first.arrival + float((first.index + len(first)) / pipeline.info.fs)
-        header = RunHeader(
-            pipeline.info,
-            self._source.url,
-            model.spec,
-            model.path.name,
-            model.file_sha256,
-            pipeline.provenance,
-            (origin.started if origin else None) or self._clock.now() - timedelta(seconds=age),
-            pipeline.latency_terms,
-            self._label,
-            self._settings.patient or (origin.patient if origin else ""),
-        )
+        began = self._clock.now() - timedelta(seconds=age)
+        header = stream.header(self._source.url, began, self._label, self._settings.patient)
+        self._dated = HeaderDate(header, self._clock)
         for sink in self._sinks:
             sink.open(header)
             self._open.append(sink)
@@ -257,6 +250,7 @@ class Runner:
         if now - self._status_at < _STATUS_EVERY_S:
             return
         self._status_at = now
+        self._redate(self._stream)
         self._recalibrate(self._stream)
         self._listen(self._stream, now)
         self._outlet_troubles(self._stream)
@@ -274,6 +268,13 @@ class Runner:
             fs = usual(hz)
             reason = f"samples arrive at {hz:.1f} Hz: begun anew, at {float(fs):g} Hz"
             self._renew(Renewal(reason, fs, device=device))
+
+    def _redate(self, stream: WatchedStream) -> None:
+        """Mend the dates of what is written where the machine's clock was set."""
+        if self._dated and (text := self._dated.mended()):
+            self._put(self._dated.header)
+            here = stream.pipeline.next_index
+            self._note(Note("clock", here, here, text))
 
     def _renew(self, renewal: Renewal) -> None:
         """End, for the run to begin anew."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.clock_drift import ClockFit
@@ -15,6 +16,7 @@ from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.live.run_settings import RunSettings
 from ecg_edge.device.reconstruction.pipeline import Pipeline
+from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.firmware_bridge.events import (
     Event,
     Gap,
@@ -56,11 +58,37 @@ class WatchedStream:
         self._said_off = False
         self.beat = RepresentativeBeat(model.spec.fs)
         self._exchanged, self._said_exchanged = 0, False
-        self._forgotten = False
+        self._forgotten, self._listened = False, 0
         self.beats = BeatDetector(model.spec.fs)
         leads = model.spec.input_leads
         self._beat_column = LEADS.index("II" if "II" in leads else leads[0])
         self._limit = math.inf if settings.seconds is None else math.ceil(settings.seconds * info.fs)
+
+    def header(self, url: str, began: datetime, calibration: str, patient: str) -> RunHeader:
+        """What is known when the first samples arrive.
+
+        Parameters
+        ----------
+        url : str
+            How the source is called.
+        began : datetime
+            Time of sample 0; a stored source's own goes before.
+        calibration, patient : str
+            As the user gave them; a stored source's own patient stands in for none.
+        """
+        origin, model = self.pipeline.info.origin, self.model
+        return RunHeader(
+            self.pipeline.info,
+            url,
+            model.spec,
+            model.path.name,
+            model.file_sha256,
+            self.pipeline.provenance,
+            (origin.started if origin else None) or began,
+            self.pipeline.latency_terms,
+            calibration,
+            patient or (origin.patient if origin else ""),
+        )
 
     @property
     def at_limit(self) -> bool:
@@ -123,7 +151,8 @@ class WatchedStream:
 
     def listen(self, block: LeadBlock) -> None:
         """Look for heart beats."""
-        if self._forgotten:
+        leapt, self._listened = block.index != self._listened, block.index + len(block)
+        if self._forgotten or leapt:
             self._forgotten = False
             self.beats.reset(block.index)
             self.beat.reset(block.index)

@@ -84,6 +84,10 @@ class Hub:
         """Frames that slow browsers did not get. May be read from any thread."""
         return self._left + sum(c.dropped for c in tuple(self.clients))
 
+    def greet(self, header: str) -> None:
+        """Begin every connection from now on with this header."""
+        self._header = header
+
     def join(self) -> Client:
         """Add a client; it begins with the header, the latest figures and the last seconds."""
         recent = (data for data, _ in self._history)

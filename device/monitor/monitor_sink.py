@@ -138,6 +138,10 @@ class MonitorSink(SinkBase):
         self._connections: set[ServerConnection] = set()
         self._thread = LoopThread(self.name, self._serve)
 
+    def redated(self, header: RunHeader) -> None:
+        """Greet whoever comes from now on with the right date."""
+        self._post(self._hub.greet, header_message(header))
+
     def leads(self, block: LeadBlock) -> None:
         """Hand twelve leads to every browser; returns at once."""
         frames = wire.encode_frames(block, self._sequence)

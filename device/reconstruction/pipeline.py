@@ -15,7 +15,7 @@ from ecg_edge.device.analysis.signal_watch import SignalWatch
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.input_guard import InputGuard
 from ecg_edge.device.inference.load import Model
-from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.lead_block import LONG_GAP_S, LeadBlock, Note
 from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
 from ecg_edge.device.reconstruction.gap_bridge import GapBridge
 from ecg_edge.device.reconstruction.measured_leads import MeasuredLeads, measured_names
@@ -37,8 +37,8 @@ _SANE_MV = 1e5
 class Pipeline:
     """Conditions a source's samples and runs them through a model.
 
-    The blocks that come out are contiguous in index for any sequence of events; and joined, they
-    are the same bytes however the sample blocks were cut.
+    The blocks that come out are contiguous in index for any sequence of events, but for gaps of more than a minute:
+    over these the index leaps. Joined, they are the same bytes however the sample blocks were cut.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class Pipeline:
     def feed(self, event: Event) -> Iterator[LeadBlock | Note]:
         """Take one event; the iterator must be run to its end before the next is fed.
 
-        It is an iterator so that an hour's gap, which is an hour's rows, need not fit into memory.
+        It is an iterator so that a minute's gap, which is a minute's rows, need not fit into memory.
         """
         if isinstance(event, SampleBlock):
             yield from self._samples(event)
@@ -311,7 +311,7 @@ class Pipeline:
         first = self._conditioner.next_output
         self._conditioner.reset(gap.stop)
         stop = self._conditioner.next_output
-        for at in range(first, stop, _GAP_ROWS):
+        for at in range(first, stop if n <= LONG_GAP_S * self.info.fs else first, _GAP_ROWS):
             yield from self._emit(self._nothing(at, min(stop - at, _GAP_ROWS), arrival))
         self._reconstructor.reset(stop)
         if self._measured:

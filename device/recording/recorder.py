@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from ecg_edge.device.lead_algebra import Provenance
-from ecg_edge.device.lead_block import LeadBlock, Note
+from ecg_edge.device.lead_block import LONG_GAP_S, LeadBlock, Note
 from ecg_edge.device.lead_columns import LeadColumns
 from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotation
 from ecg_edge.device.recording.safe_files import disk_errors
@@ -26,6 +28,17 @@ _GAIN = 1000
 """Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
 _SYNC_S = 0.72
 """Signal between two updates of the headers; with what waits in the queue, a killed run loses under a second."""
+_SAME = timedelta(seconds=1)
+"""Two records that begin within it are of one pair: their rates put the same instant between different samples."""
+
+
+@dataclass(frozen=True)
+class _Half:
+    """A record of a pair whose other one is not there yet."""
+
+    name: str
+    suffix: str
+    started: datetime
 
 
 class Recorder(SinkBase):
@@ -35,6 +48,7 @@ class Recorder(SinkBase):
     lost or must not be trusted reads as NaN, and notes say why. Headers are brought up to date
     every 0.72 s of signal. A column holds one provenance: a lead that is estimated for a while is NaN in its own
     column and lies in a further one, ``I (reconstructed)`` (see `LeadColumns`).
+    Behind a gap of more than a minute a new pair begins.
 
     Parameters
     ----------
@@ -70,7 +84,7 @@ class Recorder(SinkBase):
             parse_rotation(rotate, _BYTES_PER_S)
         self._twelve: RollingRecord | None = None
         self._measured: RollingRecord | None = None
-        self._mine: set[str] = set()
+        self._halves: deque[_Half] = deque(maxlen=4)
         self._synced = 0
         self._warming = False
 
@@ -95,7 +109,8 @@ class Recorder(SinkBase):
         def twelve(started: datetime) -> WfdbWriter:
             return WfdbWriter(self._folder, self._free_name(started), fs, signals, 16, started, said)
 
-        self._twelve = RollingRecord(twelve, header.started, fs, every)
+        # Shorter gaps have rows, so that what is missing here is a long one, less the model's own reach.
+        self._twelve = RollingRecord(twelve, header.started, fs, every, LONG_GAP_S / 2)
         # Some devices send rates and flags beside voltages; those have no scale in mV.
         self._volts = [k for k, c in enumerate(info.channels) if np.isfinite(c.lsb_mv) or c.lsb]
         native = [_native_signal(info.channels[k]) for k in self._volts]
@@ -141,6 +156,12 @@ class Recorder(SinkBase):
             self._measured.annotate(note.index, text)
             self._twelve.annotate(int(note.index * self._ratio), text)
 
+    def redated(self, header: RunHeader) -> None:
+        """Mend the dates of both newest records, and of those that follow; names stay."""
+        for record in (self._twelve, self._measured):
+            if record is not None:
+                record.redate(header.started)
+
     def close(self) -> None:
         """Bring both headers up to date and close the files, also when one of them fails."""
         try:
@@ -167,13 +188,15 @@ class Recorder(SinkBase):
 
     def _free_name(self, started: datetime, suffix: str = "") -> str:
         """Name after a time; two runs may begin within a second. A measured record is named as its twelve leads."""
+        for half in self._halves:
+            if half.suffix != suffix and abs(half.started - started) <= _SAME:
+                self._halves.remove(half)
+                return half.name + suffix
         stamp = f"{started:%Y%m%dT%H%M%S}" + ("Z" if started.tzinfo else "")
         name, k = stamp, 2
-        while (self._folder / f"{name}{suffix}.dat").exists() or not (
-            name in self._mine or (self._free(name) and self._free(f"{name}_measured"))
-        ):
+        while not (self._free(name) and self._free(f"{name}_measured")):
             name, k = f"{stamp}_{k}", k + 1
-        self._mine.add(name)
+        self._halves.append(_Half(name, suffix, started))
         return name + suffix
 
     def _free(self, name: str) -> bool:

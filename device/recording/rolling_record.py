@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.lead_block import LONG_GAP_S
 from ecg_edge.device.recording.wfdb_writer import WfdbWriter
 from ecg_edge.firmware_bridge.errors import UsageError
 
@@ -54,6 +55,8 @@ class RollingRecord:
         Rate in Hz.
     every_s : float, optional
         Length of a record; without it there is one.
+    longest_s : float
+        A gap that is longer begins a new record.
 
     Attributes
     ----------
@@ -62,10 +65,16 @@ class RollingRecord:
     """
 
     def __init__(
-        self, make: Callable[[datetime], WfdbWriter], started: datetime, fs: Fraction, every_s: float | None = None
+        self,
+        make: Callable[[datetime], WfdbWriter],
+        started: datetime,
+        fs: Fraction,
+        every_s: float | None = None,
+        longest_s: float = LONG_GAP_S,
     ) -> None:
         self._make, self._started, self._fs = make, started, fs
         self._every = None if every_s is None else max(1, round(every_s * fs))
+        self._longest = longest_s * fs
         self._base = self.n_samples = 0
         self._record = make(started)
 
@@ -84,12 +93,20 @@ class RollingRecord:
             self.n_samples += n
 
     def skip(self, n: int) -> None:
-        """Append `n` invalid samples."""
+        """Append `n` invalid samples; over a long gap go on in a new record instead, which costs no rows."""
+        if n > self._longest:
+            self._renew(self.n_samples + n, f": {float(n / self._fs):.3f} s are missing")
+            n = 0
         while n > 0:
             part = min(n, self._room())
             self._record.skip(part)
             self.n_samples += part
             n -= part
+
+    def redate(self, started: datetime) -> None:
+        """Mend the time of sample 0: of the newest record and of all that follow."""
+        self._started = started
+        self._record.redate(self._at(self._base))
 
     def annotate(self, sample: int, text: str) -> None:
         """Add a note at a sample of the axis; one from before the newest record goes to its start."""
@@ -108,10 +125,20 @@ class RollingRecord:
         if self._every is None:
             return 1 << 62
         if self.n_samples - self._base >= self._every:
-            begins = self._started + timedelta(seconds=float(self.n_samples / self._fs))
-            fresh = self._make(begins)  # first the new one: what cannot be opened leaves the old one whole
-            self._record.annotate(self.n_samples - self._base, f"continued in {fresh.path.name}")
-            self._record.close()
-            fresh.annotate(0, f"continues {self._record.path.name}")
-            self._record, self._base = fresh, self.n_samples
+            self._renew(self.n_samples)
         return self._every - (self.n_samples - self._base)
+
+    def _renew(self, index: int, why: str = "") -> None:
+        """Go on in a new record, whose first sample is the one of an index of the axis."""
+        fresh = self._make(self._at(index))  # first the new one: what cannot be opened leaves the old one whole
+        self._record.annotate(self.n_samples - self._base, f"continued in {fresh.path.name}{why}")
+        self._record.close()
+        fresh.annotate(0, f"continues {self._record.path.name}{why}")
+        self._record, self._base, self.n_samples = fresh, index, index
+
+    def _at(self, index: int) -> datetime:
+        """Time of a sample; that of the first one where a leap leads beyond the calendar."""
+        try:
+            return self._started + timedelta(seconds=float(index / self._fs))
+        except OverflowError:
+            return self._started

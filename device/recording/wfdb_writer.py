@@ -152,6 +152,11 @@ class WfdbWriter:
         self._notes.write(note + aux + b"\0\0", back=2)  # the two zeros end the file; the next note goes over them
         self._noted_at = sample
 
+    def redate(self, started: datetime) -> None:
+        """Mend the time of the first sample, in the header on disk as well."""
+        self._started = started
+        self.sync()
+
     def sync(self) -> None:
         """Bring the header up to date; every tenth time wait for the disk."""
         if self._syncs % _DURABLE_EVERY == 0:

@@ -1,10 +1,11 @@
 """The twelve leads as JSON lines: what `run --jsonl`, `--serve` and `--mqtt` send.
 
 One object per line; ``type`` names its kind: ``header``, ``leads``, ``note``, ``status``, ``end``. Header, note
-and status hold the fields of `monitor_wire`; ``leads`` holds
+and status hold the fields of `monitor.frames`; the header is sent again where the clock was set. ``leads`` holds
 
 ``index``
-    of the first row on the model-rate axis; ``fs`` is in the header.
+    of the first row on the model-rate axis; ``fs`` is in the header. Over a gap of more than a minute it leaps, after
+    a note: such a gap has no rows.
 ``uv``
     lead to integers in µV; null where invalid.
 ``interval_uv``
@@ -80,6 +81,10 @@ class JsonLines(SinkBase):
     def open(self, header: RunHeader) -> None:
         """Send the header."""
         self._told = header.provenance
+        self._send("header", header_message(header))
+
+    def redated(self, header: RunHeader) -> None:
+        """Send the header again."""
         self._send("header", header_message(header))
 
     def leads(self, block: LeadBlock) -> None:

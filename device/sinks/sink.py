@@ -280,6 +280,9 @@ class SinkBase:
     def status(self, status: Status) -> None:
         """Do nothing."""
 
+    def redated(self, header: RunHeader) -> None:
+        """Take a header with another date: the machine's clock was set. The first one's other fields are kept."""
+
     def close(self) -> None:
         """Do nothing."""
 

@@ -11,7 +11,7 @@ from ecg_edge.device.sinks.sink import RunHeader, Sink, Status
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, as_error
 from ecg_edge.firmware_bridge.events import SampleBlock
 
-Item = SampleBlock | LeadBlock | Note | Status
+Item = SampleBlock | LeadBlock | Note | Status | RunHeader
 _SAMPLES = (SampleBlock, LeadBlock)
 
 
@@ -185,5 +185,8 @@ class SinkThread:
             self._sink.leads(item)
         elif isinstance(item, Note):
             self._sink.note(item)
+        elif isinstance(item, RunHeader):
+            if redated := getattr(self._sink, "redated", None):  # sinks of others may not know it
+                redated(item)
         else:
             self._sink.status(item)

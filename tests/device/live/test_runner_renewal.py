@@ -101,13 +101,13 @@ def test_a_device_that_is_too_slow_is_refused(model):
 
 
 def test_a_long_gap_ends_when_told_to(model):
-    """Millions of rows, and the run is told to end at the first of them."""
+    """It has no rows, and the run goes on behind it until it is told to end."""
     clock, sink = ManualClock(), ListSink()
     source = ListSource([[info()], [block(walk(100))], [block(walk(100), 250 * 86400)]])
     runner = Runner(source, Models(lambda leads: model), [SinkThread(sink)], RunSettings(), clock=clock)
     sink.leads = lambda b: (sink.blocks.append(b), runner._stop.set() if b.index > 100 else None)
     runner.run()
-    assert sum(map(len, sink.blocks)) < 2_000_000
+    assert sum(map(len, sink.blocks)) < 200
 
 
 def test_execute_begins_anew(model, monkeypatch):

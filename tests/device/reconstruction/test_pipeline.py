@@ -216,15 +216,16 @@ def test_two_halves_of_a_gap_are_one_gap(model):
     assert [(x.kind, x.index, x.stop) for x in notes] == [("gap", 50, 62)]
 
 
-def test_an_hours_gap_comes_in_pieces(model):
+@pytest.mark.parametrize(("seconds", "has_rows"), [(60, True), (61, False), (3540, False)])
+def test_a_long_gap_has_a_note_and_no_rows(model, seconds, has_rows):
     pipeline = Pipeline(model, fakes.info(), mains_hz=None)
-    list(pipeline.feed(fakes.block(fakes.walk(50))))
-    list(pipeline.feed(Gap(50, 900_050)))
-    longest = rows = 0
-    for x in pipeline.feed(fakes.block(fakes.walk(50), 900_050)):
-        if not isinstance(x, Note):
-            longest, rows = max(longest, len(x)), rows + len(x)
-    assert longest <= 4096 and rows > 350_000
+    behind = 50 + 250 * seconds
+    events = [fakes.block(fakes.walk(50)), Gap(50, behind), fakes.block(fakes.walk(50), behind)]
+    out = [x for event in events for x in pipeline.feed(event)] + list(pipeline.flush())
+    [note], blocks = [x for x in out if isinstance(x, Note)], [x for x in out if not isinstance(x, Note)]
+    assert (note.kind, note.index, note.stop) == ("gap", 50, behind)
+    assert (sum(map(len, blocks)) > 5000) is has_rows and max(map(len, blocks)) <= 4096
+    assert blocks[-1].index + len(blocks[-1]) == behind // 2.5 + 20 and pipeline.counts.lost == 250 * seconds
 
 
 def test_lead_off_is_flagged_told_and_the_filter_restarts(model):
