@@ -42,7 +42,8 @@ from ecg_edge.firmware_bridge.events import (
 _STATUS_EVERY_S = 1.0
 _RATE_OVER = 5
 _SILENT_S = 3
-_LEAVE_S = 0.7
+_LEAVE_S = 0.4
+_DRAIN_S = 0.2
 
 
 class Runner:
@@ -359,7 +360,10 @@ class Runner:
         return self._source.dropped_blocks + sum(s.dropped_blocks for s in self._sinks)
 
     def _drain(self) -> None:
+        until = self._clock.monotonic() + _DRAIN_S
         for event in coalesce(self._gatherer.rest()):
+            if self._stop.is_set() and self._clock.monotonic() > until:  # a flood has seconds of it
+                break
             self._take(event)
         if self._stream is not None:
             for item in () if self._cut else self._stream.pipeline.flush(self._clock.monotonic()):

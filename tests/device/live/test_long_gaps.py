@@ -47,7 +47,7 @@ def ran(model, tmp_path):
 
 
 def test_it_is_two_pairs_of_records_with_true_dates(ran):
-    folder, _, sink, recorder = ran
+    folder, _, _, recorder = ran
     names = sorted(p.stem for p in folder.glob("*.hea"))
     assert len(names) == 4 and [n for n in names if n.endswith("_measured")] == [names[1], names[3]]
     assert names[1] == f"{names[0]}_measured" and names[3] == f"{names[2]}_measured"
