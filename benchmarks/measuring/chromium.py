@@ -188,11 +188,17 @@ class Chromium:
 
     def press(self, key: str, shift: bool = False) -> None:
         """Press and release a key: a character, or a name such as ``Tab``; with shift held or not."""
-        text = {"text": key} if len(key) == 1 else {}
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
         code = {"Tab": 9, "Enter": 13, " ": 32, "ArrowRight": 39, "ArrowLeft": 37}.get(key, ord(key[0].upper()))
         for kind in ("keyDown", "keyUp"):
             more: dict[str, object] = {**(text if kind == "keyDown" else {}), "modifiers": 8 if shift else 0}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **more)
+
+    def type(self, field: str, text: str) -> None:
+        """Write into the field of an id, in place of what is there, and press Enter."""
+        self.js(f"document.getElementById({json.dumps(field)}).select()")
+        self.call("Input.insertText", text=text)
+        self.press("Enter")
 
     def screenshot(self, path: Path) -> None:
         """Save what the viewport shows as PNG."""

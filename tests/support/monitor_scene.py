@@ -57,9 +57,9 @@ class Scene:
         self.sink, self.index = None, 0
         browser.viewport(1280, 800)
 
-    def start(self, measured=("I", "II"), port=0, patient="", sensed=0):
+    def start(self, measured=("I", "II"), port=0, patient="", sensed=0, token=None):
         self.measured, self.index = measured, 0
-        self.sink = MonitorSink(port=port)
+        self.sink = MonitorSink(port=port, token=token)
         header = make_header(measured)
         self.sink.open(replace(header, patient=patient, info=replace(header.info, sensed=sensed)))
 
