@@ -28,6 +28,10 @@ _LEAK = 0.06
 """How fast the earliest arrival may drift later, in s/s: bounds the error of the device's clock."""
 _MOST_LEAK = 0.25
 """Counter wraps that it may drift at most between two reads: an outage is no drift."""
+_CATCHES_UP = 0.2
+"""Seconds per second by which packets of a stalled link are less and less late; those behind a loss are not."""
+_MOST_HOLD_S = 1.5
+"""So long a link may take to catch up."""
 _MAX_GAP_S = 3600.0
 """Over a longer loss the device has hardly gone on counting: its length is not known."""
 
@@ -223,7 +227,10 @@ class Sequencer:
         return out
 
     def _waited(self, now: float) -> bool:
-        return now - self._held[0].batch.arrival >= self._hold_s or len(self._held) >= _MOST_HELD
+        first, waited = self._held[0], now - self._held[0].batch.arrival
+        if len(self._held) >= _MOST_HELD or waited >= _MOST_HOLD_S:
+            return True
+        return waited >= self._hold_s and first.late - self._held[-1].late < _CATCHES_UP * waited
 
     def _believe(self, rounding: float) -> list[PacketRun | Gap]:
         """Nothing held was in time: place whole wraps before it, and release what then is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 from ecg_edge.firmware_bridge.clock import Clock
@@ -50,9 +51,9 @@ def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Devic
     devices = known_devices() if devices is None else devices
     heard = b""
     last: NotAnEcgStreamError | None = None
-    for baud in _speeds(devices):
+    for baud in _speeds(devices) if has_speed(url) else [_USUAL]:
         # A simple format may be found in what a wrong speed makes of another's bytes: each only at its own.
-        here = [d for d in devices if d.baud in (0, baud)]
+        here = [d for d in devices if d.baud in (0, baud) or not has_speed(url)]
         with open_port(baud) as port:
             data, error, match = _hear(port, clock, here, QUIET_S)
             if match:
@@ -74,6 +75,11 @@ def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Devic
         commands = " or ".join(f"ecg-edge run {url} --as {name}" for name in last.names)
         raise AmbiguousStreamError(f"{url}: {told}", f"name the one it is: {commands}", last.names)
     raise NotAnEcgStreamError(f"{url}: {told}", f"name the device: ecg-edge run {url} --as DEVICE")
+
+
+def has_speed(url: str) -> bool:
+    """Whether a port has a speed of its own: a network connection and a pseudo-terminal have none."""
+    return "://" not in url and not os.path.realpath(url).startswith("/dev/pts/")
 
 
 def _speeds(devices: Sequence[Device]) -> list[int]:

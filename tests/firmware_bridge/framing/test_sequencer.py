@@ -211,3 +211,24 @@ def test_unwrap_counts_through_wraps_and_small_steps_back():
 def test_gap_of_nothing_is_no_gap():
     assert Sequencer(Tally(), Fraction(1), 1, 256).close() == []
     assert Gap(3, 3).known
+
+
+@pytest.mark.parametrize("speed", [1.5, 2, 10])
+def test_a_link_that_catches_up_slowly_has_lost_nothing(speed):
+    """A second's stall, and then a little more than a second of signal per second."""
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    for k in range(2500):
+        due = k / 250
+        arrival = due if due < 4 else max(due, 4.9 + (due - 4) / speed)
+        _place(sequencer, [k % 256], arrival=arrival)
+    sequencer.close()
+    assert tally.lost == 0
+
+
+def test_a_whole_wrap_is_found_soon_where_nothing_catches_up():
+    sequencer, found = Sequencer(Tally(), Fraction(250), 1, 256), []
+    for k in range(1500):
+        gone = 256 if k >= 750 else 0
+        if any(isinstance(item, Gap) for item in _place(sequencer, [k % 256], arrival=(k + gone) / 250)):
+            found.append(k)
+    assert found and 750 <= found[0] < 750 + 0.25 * 250

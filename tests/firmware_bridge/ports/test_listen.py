@@ -126,3 +126,30 @@ def test_captured_ecglink_decodes_as_any_other_device():
     with pytest.raises(UsageError, match="carries its own"):
         ECGLINK.decoder(gain=2.0)
     assert KNOWN[0] is ECGLINK
+
+
+@pytest.mark.parametrize(("name", "bytes_per_read"), [("olimex", 850), ("olimex-logston", 425)])
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1:4000", "/dev/pts/7"])
+def test_where_a_port_has_no_speed_equals_are_told_apart_by_their_rate(name, bytes_per_read, url):
+    k = np.arange(4000)
+    frames = np.zeros((len(k), 17), np.uint8)
+    frames[:, :3], frames[:, 3], frames[:, 16] = (0xA5, 0x5A, 0x02), k % 256, 1
+    frames[:, 4:16:2], frames[:, 5:16:2] = 1, (k % 100)[:, None]
+    port = Port(Clock(), frames.tobytes())
+    port.read = lambda n=4096: _piece(port, bytes_per_read)
+    assert name_device(port, url, port.clock).device.name == name
+    assert len(port.opened) == 1
+
+
+def _piece(port, n):
+    port.clock.now += 0.2
+    piece = port.data[port.at : port.at + n]
+    port.at += len(piece)
+    return piece
+
+
+def test_the_maker_s_board_is_not_a_plotter_where_the_port_has_no_speed():
+    text = b"".join(b"%d\r\n" % (500 + k % 90) for k in range(4000))
+    port = Port(Clock(), text)
+    port.read = lambda n=4096: _piece(port, 192)
+    assert name_device(port, "tcp://127.0.0.1:4000", port.clock).device.name == "ad8232"
