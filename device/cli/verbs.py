@@ -95,12 +95,6 @@ def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     _output(parser)
 
 
-def _measure(arguments: argparse.Namespace) -> int:
-    from ecg_edge.device.cli.hand_on.measure import measure
-
-    return measure(arguments)
-
-
 def _info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="file or name (default: list the shipped models)")
     _output(parser)
@@ -168,6 +162,11 @@ RECONSTRUCT = Verb(
     _work("reconstruct"),
 )
 CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _work("convert"))
-MEASURE = Verb("measure", "heart rate, intervals, axes and ST of a recording", _measure_arguments, _work("measure"))
+MEASURE = Verb(
+    "measure",
+    "heart rate, intervals, axes and ST of a recording",
+    _measure_arguments,
+    _work("measure", "hand_on.measure"),
+)
 REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _work("report"))
 SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _work("service"))
