@@ -33,7 +33,8 @@ class Note:
         ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``,
         ``calibration``, ``signal`` (a lead is flat or clipped), ``fallback`` (other leads are reconstructed from),
         ``electrodes`` (they look exchanged), ``silent`` (connected, but nothing arrives), ``rate`` (not the nominal
-        one), ``clock`` (the machine's was set: dates are mended).
+        one), ``clock`` (the machine's was set: dates are mended), ``worker`` (another process goes on:
+        what was before lies in another recording).
     index, stop : int
         Half-open range on the native sample axis; ``stop == index`` for an instant.
     text : str

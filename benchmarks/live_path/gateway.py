@@ -96,7 +96,7 @@ def one(model: str, n: int, seconds: float) -> dict[str, Any]:
         ports = [farm.stdout.readline().strip() for _ in range(n)]
         config = Path(folder) / "gateway.toml"
         config.write_text("".join(_patch(k, port, model, folder, seconds) for k, port in enumerate(ports)))
-        command = [sys.executable, "-m", "ecg_edge", "run", "--config", str(config), "--json"]
+        command = [sys.executable, "-m", "ecg_edge", "run", "--config", str(config), "--workers", "0", "--json"]
         run = ends.enter_context(
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.live.config_file import read_config
+from ecg_edge.device.gateway.gateway_file import read_gateway
+from ecg_edge.device.gateway.run_gateway import Gateway
 from ecg_edge.device.live.execute import execute
 from ecg_edge.device.live.gateway import run_all
 from ecg_edge.device.live.options import Options, settings
@@ -19,12 +21,15 @@ from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
+Document = dict[str, Any]
 _HOW = ("fs", "device", "model", "leads", "gain", "baud", "mains")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge run`` says; return the exit status."""
     a = arguments
+    if a.workers is not None and not a.config:
+        raise UsageError("--workers would do nothing here", "give --config FILE: its patches share the workers")
     if a.config:
         if a.source != "auto" or a.tui:
             raise UsageError("--config says what is run", "leave SOURCE and --tui out")
@@ -63,27 +68,36 @@ def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary
 
 def _gateway(a: argparse.Namespace) -> int:
     """Run what a file describes."""
-    turn = threading.Lock()
-    found = run_all(
-        read_config(Path(a.config)),
-        lambda p, load, stop: execute(p, SystemClock(), stop, load, turn),
-        SystemClock(),
-    )
+    found = _outcomes(Path(a.config), a.workers)
     docs: dict[str, Any] = {}
     for name, outcome in found.items():
-        if isinstance(outcome, EcgEdgeError):
-            docs[name] = {"error": outcome.message, "fix": outcome.fix, "exit": outcome.exit_code}
-            hint(f"ecg-edge: {name}: {outcome}")
-            continue
-        docs[name] = outcome.to_dict()
-        if not a.json and outcome.info:
-            say(f"{name}\n{_text(docs[name])}")
-        if outcome.error:
-            hint(f"ecg-edge: {name}: {outcome.error}")
+        doc = docs[name] = outcome.get("summary", outcome)
+        if not a.json and doc.get("device"):
+            say(f"{name}\n{_text(doc)}")
+        if doc["error"]:
+            hint(f"ecg-edge: {name}: {EcgEdgeError(doc['error'], outcome['fix'])}")
     if a.json:
         emit_json({"patches": docs})
     hint(f"next: ecg-edge service -- --config {Path(a.config).absolute()}")
     return max((d["exit"] for d in docs.values()), default=0)
+
+
+def _outcomes(path: Path, workers: int | None) -> dict[str, Document]:
+    """Run the patches in workers, or all in this process: one needs no other, and Windows has no socket pairs."""
+    file = read_gateway(path)
+    count = file.workers if workers is None else workers
+    alone = count == 0 or (count is None and len(file.patches) == 1) or sys.platform == "win32"
+    if not (alone and file.ward is None):
+        return Gateway(path, count, SystemClock(), hint).run(threading.Event())
+    turn = threading.Lock()
+    found = run_all(file.patches, lambda p, load, stop: execute(p, SystemClock(), stop, load, turn), SystemClock())
+    return {name: _outcome(found[name]) for name in found}
+
+
+def _outcome(found: Summary | EcgEdgeError) -> Document:
+    if isinstance(found, EcgEdgeError):
+        return {"error": found.message, "fix": found.fix, "exit": found.exit_code}
+    return {"summary": found.to_dict(), "fix": found.error.fix if found.error else ""}
 
 
 def _same(options: Options) -> str:

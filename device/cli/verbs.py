@@ -31,6 +31,10 @@ def _output(parser: argparse.ArgumentParser) -> None:
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="TOML file that describes one or more patches, and all else")
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="processes that share the patches of --config "
+        "(default: one a core; 0: all in this one)",
+    )  # fmt: skip
     _settings(parser)
     _output(parser)
 
@@ -42,7 +46,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     from ecg_edge.device.live.options import add_settings, settings
 
     add_settings(parser, *(name for name, _, _ in settings() if name != "source"))
-    parser.set_defaults(config=None, reconnect=False)
+    parser.set_defaults(config=None, workers=None, reconnect=False)
     _output(parser)
 
 
@@ -75,6 +79,15 @@ def _service_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--usb", metavar="VID:PID[:SERIAL]", help="start with this device (a udev rule is printed too)")
     parser.add_argument("--user", help="who runs it (default: you)")
     parser.add_argument("--folder", default="/var/lib/ecg-edge", help="where it may write (default: %(default)s)")
+    _output(parser)
+
+
+def _gateway_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("do", choices=("status", "add", "remove"), help="list the beds, add one, or remove one")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of the bed to add or to remove")
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="of the bed to add, as in the file: source=…")
+    parser.add_argument("--socket", metavar="PATH", help="of the gateway (default: that of its file, else the usual)")
+    parser.add_argument("--config", metavar="FILE", help="the gateway's file, where it names the socket")
     _output(parser)
 
 
@@ -170,3 +183,9 @@ MEASURE = Verb(
 )
 REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _work("report"))
 SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _work("service"))
+GATEWAY = Verb(
+    "gateway",
+    "what a running gateway does; add or remove a patch",
+    _gateway_arguments,
+    _work("gateway", "many.gateway"),
+)

@@ -75,7 +75,7 @@ class UnixAddress:
                 raise OSError("another run serves there")
             path.unlink(missing_ok=True)
         self.socket = GuardedSocket(socket.AF_UNIX)
-        before = os.umask(0o077)
+        before = os.umask(0o177)
         try:
             self.socket.bind(str(path))
             self.socket.listen(BACKLOG)

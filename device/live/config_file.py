@@ -32,6 +32,7 @@ from typing import Any
 from ecg_edge.device.live.options import Options, settings
 from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
 
+_TOP = ("defaults", "patch", "workers", "control", "ward")
 _EXAMPLE = "docs/settings.md has an example"
 _SETTINGS = {about.key: (field, about) for field, about, _ in settings() if about.key}
 
@@ -51,10 +52,29 @@ def read_config(path: Path) -> tuple[Options, ...]:
     MissingExtraError
         Python 3.10 without the package tomli.
     """
-    doc = _load(path)
-    wrong = [f"unknown table {key}" for key in doc if key not in ("defaults", "patch")]
-    tables = doc.get("patch")
-    if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
+    return read_patches(load_toml(path), path)
+
+
+def read_patches(doc: dict[str, Any], path: Path, wrong: list[str] | None = None) -> tuple[Options, ...]:
+    """Check a document that `load_toml` returned, as `read_config` does.
+
+    Parameters
+    ----------
+    doc : dict
+        Of a gateway with an address of its own (``[ward]``) it may describe no patch yet.
+    path : Path
+        For messages.
+    wrong : list of str, optional
+        What else is wrong with the file, for the same message.
+
+    Raises
+    ------
+    UsageError
+        It has settings that make no sense.
+    """
+    wrong = [f"unknown table {key}" for key in doc if key not in _TOP] + (wrong or [])
+    tables = doc.get("patch", [] if "ward" in doc else None)
+    if not isinstance(tables, list) or not (tables or "ward" in doc) or not all(isinstance(t, dict) for t in tables):
         raise UsageError(f"{path} has no [[patch]]", _EXAMPLE)
     defaults = doc.get("defaults", {})
     faults = _check("defaults", defaults)
@@ -65,6 +85,7 @@ def read_config(path: Path) -> tuple[Options, ...]:
         name = str(table.get("name", f"patch {k}"))
         both = {**defaults, **table, "name": name}
         mine = _check(name, table) + ([] if both.get("source") else [f"{name}: has no source"])
+        mine = mine or _limits(name, both)
         wrong += mine
         found += [] if mine else [both]
     wrong += _shared(found)
@@ -73,7 +94,16 @@ def read_config(path: Path) -> tuple[Options, ...]:
     return tuple(_options(both) for both in found)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    UsageError
+        The file is missing, or is no TOML.
+    MissingExtraError
+        Python 3.10 without the package tomli.
+    """
     tomllib = _toml()
     try:
         doc: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -84,6 +114,15 @@ def _load(path: Path) -> dict[str, Any]:
     except RecursionError as e:
         raise UsageError(f"{path} is no TOML: nested too deep", _EXAMPLE) from e
     return doc
+
+
+def parse_value(text: str) -> Any:
+    """Return the value of a word as TOML has it; text that is none stands for itself: a number, a list, a name."""
+    tomllib = _toml()
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _toml() -> Any:
@@ -107,6 +146,11 @@ def _check(name: str, table: Any) -> list[str]:
         if not about.kind.accepts(value) or (about.choices and value not in about.choices):
             wrong.append(f"{name}: {key} must be {about.must_be}")
     return wrong
+
+
+def _limits(name: str, both: dict[str, Any]) -> list[str]:
+    low, high = both.get("rate-low"), both.get("rate-high")
+    return [f"{name}: rate-low must be below rate-high"] if low is not None and high is not None and low >= high else []
 
 
 def _shared(found: list[dict[str, Any]]) -> list[str]:

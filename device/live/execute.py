@@ -6,7 +6,9 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from ecg_edge.device.inference.any_lead import for_leads
@@ -43,6 +45,10 @@ def execute(
     stop: threading.Event,
     load: Callable[[str | Path], Model] = load_model,
     turn: AbstractContextManager[object] | None = None,
+    *,
+    more: Sequence[Sink] = (),
+    opening: tuple[str, ...] = (),
+    screen: bool = True,
 ) -> Summary:
     """Run once.
 
@@ -58,6 +64,12 @@ def execute(
         Loads a model by name; several runs may share what it returns.
     turn : context manager, optional
         See `Runner`.
+    more : sequence of Sink
+        Besides those of the options.
+    opening : tuple of str
+        Notes of kind ``worker`` at the first sample.
+    screen : bool
+        Whether the terminal shows the figures.
 
     Raises
     ------
@@ -65,8 +77,10 @@ def execute(
         The run could not begin.
     """
     refuse_idle(options)
+    sinks = partial(open_sinks, clock=clock, screen=screen, more=more)
     while True:
-        summary = _once(options, clock, stop, load, turn)
+        settings = replace(_settings(options), opening=opening)
+        summary = _once(options, settings, sinks, clock, stop, load, turn)
         if summary.renewal is None or stop.is_set():
             return summary
         hint(summary.renewal.reason)
@@ -75,17 +89,17 @@ def execute(
 
 def _once(
     options: Options,
+    settings: RunSettings,
+    open_them: Callable[[Options, Recorder | None], Sequence[SinkThread]],
     clock: Clock,
     stop: threading.Event,
     load: Callable[[str | Path], Model],
     turn: AbstractContextManager[object] | None,
 ) -> Summary:
-    settings = _settings(options)
     models = _models(options, clock, load)
     source = _source(options, clock)
     recorder = Recorder(Path(options.out), options.rotate) if options.out else None
-    sinks = open_sinks(options, recorder, clock)
-    runner = Runner(source, models, sinks, settings, clock=clock, stop=stop, turn=turn)
+    runner = Runner(source, models, open_them(options, recorder), settings, clock=clock, stop=stop, turn=turn)
     with stop_on_signals(stop):
         summary = runner.run()
     summary.recording = recorder.path if recorder else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -78,15 +78,31 @@ BUILT_IN: dict[str, MakeSink] = {
 """The sinks of ``--sink``; a setting of the same name is short for it."""
 
 
-def open_sinks(options: Options, recorder: Recorder | None, clock: Clock) -> list[SinkThread]:
+def open_sinks(
+    options: Options, recorder: Recorder | None, clock: Clock, *, screen: bool = True, more: Sequence[Sink] = ()
+) -> list[SinkThread]:
     """Make the sinks, each in a thread of its own; none is opened yet.
+
+    Parameters
+    ----------
+    options : Options
+        What the user asked for.
+    recorder : Recorder or None
+        Takes part where there is one.
+    clock : Clock
+        For the sinks.
+    screen : bool
+        Whether the terminal shows the figures.
+    more : sequence of Sink
+        Besides those of the options.
 
     Raises
     ------
     EcgEdgeError
         An address cannot be had, a package is missing, or there is no sink of a name.
     """
-    return [SinkThread(sink, warn=hint) for sink in _wanted(options, recorder, clock)]
+    wanted = [*_wanted(options, recorder, clock), *more]
+    return [SinkThread(sink, warn=hint) for sink in ([_screen(options)] if screen else []) + wanted]
 
 
 def _wanted(options: Options, recorder: Recorder | None, clock: Clock) -> Iterator[Sink]:
@@ -98,7 +114,6 @@ def _wanted(options: Options, recorder: Recorder | None, clock: Clock) -> Iterat
             name, _, argument = word.partition(":")
             yield make_sink(name, SinkRequest(argument, clock, token, options.name, network))
 
-    yield _screen(options)
     yield from make(_short(options))
     if (systemd := SystemdSink()).wanted:
         yield systemd

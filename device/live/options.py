@@ -76,6 +76,8 @@ _NO_PORT = ("replay", "synthetic", "brainflow")
 TEXT = Kind("text", (str,))
 SWITCH = Kind("true or false", (bool,), parse=None)
 NUMBER = Kind("a number", (int, float), float, fits=lambda v: v - v == 0)  # neither infinite nor NaN
+BPM = Kind("a rate from 20 to 300", (int, float), float, fits=lambda v: 20 <= v <= 300)
+SECONDS = Kind("seconds, from 1 to 3600", (int, float), float, fits=lambda v: 1 <= v <= 3600)
 WHOLE = Kind("a whole number", (int,), int)
 PORT = Kind("a port", (int,), int)
 LABEL = Kind("a name", (str, int, float), read=str)
@@ -233,6 +235,12 @@ class Options:
     reconnect: bool = _setting(
         True, "--no-reconnect", "reconnect", "end when the device is lost (exit status 4)", SWITCH)
     fast: bool = _setting(False, "--fast", "fast", "play replay: and synthetic: as fast as possible", SWITCH)
+    rate_low: float | None = _setting(
+        None, "", "rate-low", "heart rate in 1/min below which the ward's page marks the bed (no alarm)", BPM)
+    rate_high: float | None = _setting(
+        None, "", "rate-high", "heart rate in 1/min above which the ward's page marks the bed (no alarm)", BPM)
+    silence: float | None = _setting(
+        None, "", "silence", "seconds without samples after which the ward's page marks the bed (default: 10)", SECONDS)
     name: str = _setting("", "", "name", "for messages; the patch's number if there is none", LABEL)
     scales: dict[str, Scale] = field(default_factory=dict, metadata={"setting": Setting(
         "", "scale", "gain and zero of a channel, by its name or its number from 1", SCALES)})

@@ -51,6 +51,8 @@ class RunSettings:
         it can begin anew with that.
     follow_device : bool
         End the run where another device is there, so that it can begin anew.
+    opening : tuple of str
+        Notes of kind ``worker`` at the first sample: why what was before lies in another recording.
     """
 
     mains_hz: float | None = 50
@@ -59,3 +61,4 @@ class RunSettings:
     patient: str = ""
     follow_rate: tuple[str, ...] = ()
     follow_device: bool = False
+    opening: tuple[str, ...] = ()

@@ -225,6 +225,8 @@ class Runner:
             hint("\n".join(where))
         for remark in origin.remarks if origin else ():
             self._note(Note("source", 0, 0, remark))
+        for text in self._settings.opening:
+            self._note(Note("worker", first.index, first.index, text))
 
     def _pass_on(self, stream: WatchedStream, item: LeadBlock | Note) -> None:
         if isinstance(item, Note):

@@ -40,8 +40,8 @@ FILES: dict[str, tuple[str, str]] = {
 """Every path there is, with the file in the package folder ``web/`` and its content type."""
 
 
-_TEXT = "text/plain; charset=utf-8"
-_COOKIE_S = 30 * 86_400
+TEXT = "text/plain; charset=utf-8"
+COOKIE_S = 30 * 86_400
 
 
 @dataclass(frozen=True)
@@ -122,27 +122,27 @@ class FrontDoor:
             What proves that the token is known.
         """
         if not self._hosts.knows(host):
-            return _refuse(403, "Forbidden", "unknown Host")  # a foreign name bound to our address
+            return refuse(403, "Forbidden", "unknown Host")  # a foreign name bound to our address
         url = urlsplit(target) if target.startswith("/") and not target.startswith("//") else None
         if url is None or (url.path not in (SOCKET_PATH, LOGIN_PATH) and url.path not in FILES):
-            return _refuse(404, "Not Found", "no such page")
+            return refuse(404, "Not Found", "no such page")
         if url.path == LOGIN_PATH:
             return self._login(secrets)
         if url.path in (SOCKET_PATH, "/") and (verdict := self._verdict(secrets)) is not Verdict.RIGHT:
             asks = url.path == "/" and not secrets.authorization
-            return _file("/login.html", host, (), 401, "Unauthorized") if asks else _turned_away(verdict)
+            return page_file("/login.html", host, (), 401, "Unauthorized") if asks else turned_away(verdict)
         if url.path != SOCKET_PATH:
-            return _file(url.path, host, self._hosts.allowed)
+            return page_file(url.path, host, self._hosts.allowed)
         if not self._hosts.same_origin(origin, host):
-            return _refuse(403, "Forbidden", "cross-origin socket")
+            return refuse(403, "Forbidden", "cross-origin socket")
         return None
 
     def _login(self, secrets: Secrets) -> HttpResponse:
         verdict = self._verdict(secrets)
         if verdict is not Verdict.RIGHT:
-            return _turned_away(verdict)
-        more = f"; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}" + ("; Secure" if self._secure else "")
-        return _answer(200, "OK", _TEXT, b"", (("Set-Cookie", f"{self._cookie}={self._session}{more}"),))
+            return turned_away(verdict)
+        more = f"; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_S}" + ("; Secure" if self._secure else "")
+        return respond(200, "OK", TEXT, b"", (("Set-Cookie", f"{self._cookie}={self._session}{more}"),))
 
     def _verdict(self, secrets: Secrets) -> Verdict:
         """A cookie of ours is no guess: it needs no count."""
@@ -152,31 +152,42 @@ class FrontDoor:
         return self._check.check(secret_of(secrets.authorization), secrets.peer)
 
 
-def _file(path: str, host: str, allowed: Iterable[str], status: int = 200, reason: str = "OK") -> HttpResponse:
+def page_file(path: str, host: str, allowed: Iterable[str], status: int = 200, reason: str = "OK") -> HttpResponse:
+    """Return one of `FILES`."""
     name, content_type = FILES[path]
     body = (resources.files("ecg_edge.device.monitor") / "web" / name).read_bytes()
+    return page(body, content_type, host, allowed, status, reason)
+
+
+def page(
+    body: bytes, content_type: str, host: str, allowed: Iterable[str], status: int = 200, reason: str = "OK"
+) -> HttpResponse:
+    """Return part of a page: it may load what lies beside it, and open a socket here or through a known proxy."""
     # 'self' covers ws:// in current browsers only; the names are ones we know, so giving them is safe.
     sockets = " ".join(f"ws://{name} wss://{name}" for name in (host, *allowed))
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"connect-src 'self' {sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return _answer(status, reason, content_type, body, (("Content-Security-Policy", policy),))
+    return respond(status, reason, content_type, body, (("Content-Security-Policy", policy),))
 
 
-def _turned_away(verdict: Verdict) -> HttpResponse:
+def turned_away(verdict: Verdict) -> HttpResponse:
+    """Refuse who has not proved to know the token."""
     if verdict is Verdict.LATER:
-        return _refuse(429, "Too Many Requests", "too many wrong tokens from this address: wait a little")
-    return _refuse(403, "Forbidden", "wrong or missing token")
+        return refuse(429, "Too Many Requests", "too many wrong tokens from this address: wait a little")
+    return refuse(403, "Forbidden", "wrong or missing token")
 
 
-def _refuse(status: int, reason: str, text: str) -> HttpResponse:
-    return _answer(status, reason, _TEXT, f"{text}\n".encode())
+def refuse(status: int, reason: str, text: str) -> HttpResponse:
+    """Answer in a line of text."""
+    return respond(status, reason, TEXT, f"{text}\n".encode())
 
 
-def _answer(
+def respond(
     status: int, reason: str, content_type: str, body: bytes, more: tuple[tuple[str, str], ...] = ()
 ) -> HttpResponse:
+    """Answer with a body and the headers that every answer has."""
     return HttpResponse(
         status,
         reason,

@@ -63,7 +63,7 @@ class Hub:
     Parameters
     ----------
     header : str
-        First message of every connection.
+        First message of every connection; empty: it follows with `renew`.
     history_rows : int
         Rows of recent frames kept for clients that join late.
     queue : int
@@ -91,7 +91,8 @@ class Hub:
     def join(self) -> Client:
         """Add a client; it begins with the header, the latest figures and the last seconds."""
         recent = (data for data, _ in self._history)
-        client = Client(list(itertools.chain([self._header], self._status, self._notes, recent)), self._queue)
+        header = [self._header] if self._header else []
+        client = Client(list(itertools.chain(header, self._status, self._notes, recent)), self._queue)
         self.clients.add(client)
         return client
 
@@ -99,6 +100,13 @@ class Hub:
         """Forget a client."""
         self.clients.discard(client)
         self._left += client.dropped
+
+    def renew(self, header: str, history_rows: int) -> None:
+        """Begin another run: its header goes to all, nothing of the run before is kept."""
+        self._header, self._history_rows, self._rows = header, history_rows, 0
+        self._history.clear()
+        self._status.clear()
+        self._spread(header)
 
     def frame(self, data: bytes, rows: int) -> None:
         """Send a frame to all, and keep it while it is recent."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.listeners.address import host_in_url, listen_tcp
 from ecg_edge.device.listeners.exposure import check_exposure
-from ecg_edge.device.listeners.guarded_socket import BACKLOG, GREET_S, GuardedSocket
+from ecg_edge.device.listeners.guarded_socket import BACKLOG, GREET_S, PLACES, GuardedSocket
 from ecg_edge.device.listeners.loop_thread import LoopThread
 from ecg_edge.device.listeners.streams import turn_out
 from ecg_edge.device.monitor import frames as wire
@@ -131,9 +131,9 @@ class MonitorSink(SinkBase):
         except ImportError as e:
             raise MissingExtraError("websockets", self.extra) from e
         self._hub = Hub(header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
-        self._listener = _bind(self._host, self._port)
+        self._listener = bind_port(self._host, self._port)
         self._bound = self._listener.getsockname()[1]
-        self._url = _address(self._host, self._bound, self._tls is not None)
+        self._url = page_address(self._host, self._bound, self._tls is not None)
         self._sequence = 0
         self._connections: set[ServerConnection] = set()
         self._thread = LoopThread(self.name, self._serve)
@@ -239,9 +239,18 @@ def _respond(door: FrontDoor, hub: Hub, request: Request, peer: Any) -> Response
     return None
 
 
-def _bind(host: str, port: int) -> GuardedSocket:
+def bind_port(host: str, port: int, places: int = PLACES) -> GuardedSocket:
+    """Listen for browsers.
+
+    Raises
+    ------
+    PortBusyError
+        The port is taken or needs privileges.
+    UsageError
+        The address is none of this machine's.
+    """
     try:
-        return listen_tcp(host, port)
+        return listen_tcp(host, port, places)
     except OSError as e:
         if e.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PortBusyError(
@@ -250,7 +259,8 @@ def _bind(host: str, port: int) -> GuardedSocket:
         raise UsageError(f"the monitor cannot listen on {host}:{port}: {e}", "use 127.0.0.1, or 0.0.0.0") from e
 
 
-def _address(host: str, port: int, tls: bool) -> str:
+def page_address(host: str, port: int, tls: bool) -> str:
+    """Return what a browser is to open."""
     name = host_in_url(host)
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host).is_unspecified:

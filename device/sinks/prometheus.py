@@ -8,7 +8,8 @@ import math
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from ecg_edge.device.lead_block import Note
 from ecg_edge.device.listeners.address import host_in_url, listen_tcp, split_address
@@ -34,6 +35,69 @@ _FIGURES = {
     "ecg_jitter_milliseconds": ("gauge", "latest arrival after the earliest", "jitter_ms"),
     "ecg_calibration_fits": ("gauge", "0 while a personal calibration gives way", "calibration_fits"),
 }
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """What is shown of one run.
+
+    Attributes
+    ----------
+    about : dict of str to str
+        Labels of ``ecg_run_info``; empty: not shown.
+    status : Status or None
+        The newest figures.
+    notes : dict of str to int
+        How often something of each kind happened.
+    labels : dict of str to str
+        Of every figure, where the page has several runs.
+    more : dict of str to float
+        Further figures by name; each is a gauge.
+    """
+
+    about: dict[str, str]
+    status: Status | None
+    notes: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    more: dict[str, float] = field(default_factory=dict)
+
+    def samples(self) -> Iterator[tuple[str, str, str, dict[str, str], object]]:
+        """Yield name, kind, help, labels and value of each figure."""
+        if self.about:
+            yield "ecg_run_info", "gauge", "what runs", self.about, 1
+        if status := self.status:
+            for name, (kind, text, attribute) in _FIGURES.items():
+                yield name, kind, text, {}, getattr(status, attribute)
+            for q, ms in (("0.5", status.latency_p50_ms), ("0.99", status.latency_p99_ms)):
+                seconds = None if ms is None else ms / 1000
+                yield "ecg_latency_seconds", "summary", "byte arrival to leads, on the host", {"quantile": q}, seconds
+            if status.connected:
+                yield "ecg_electrodes_off", "gauge", "electrodes that are off", {}, len(status.lead_off)
+            for lead, quality in status.quality.items():
+                yield "ecg_quality", "gauge", "of a measured lead, 0 to 1", {"lead": lead}, quality["index"]
+        for kind, n in sorted(self.notes.items()):
+            yield "ecg_notes_total", "counter", "what happened, by kind", {"kind": kind}, n
+        for name, value in self.more.items():
+            yield name, "gauge", _MORE.get(name, name), {}, value
+
+
+_MORE = {"ecg_bed_trouble": "how urgent the bed is on the ward's page, 0 (fine) to 5"}
+
+
+def exposition(runs: Iterable[Exposed]) -> str:
+    """Return the page of some runs: every figure once, with the values of all of them."""
+    heads: dict[str, str] = {}
+    lines: dict[str, list[str]] = {}
+    for run in runs:
+        for name, kind, text, labels, value in run.samples():
+            if value is None:
+                continue
+            heads.setdefault(name, f"# HELP {name} {text}\n# TYPE {name} {kind}\n")
+            pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in (run.labels | labels).items())
+            lines.setdefault(name, []).append(
+                f"{name}{{{pairs}}} {_number(value)}\n" if pairs else f"{name} {_number(value)}\n"
+            )
+    return "".join(head + "".join(lines[name]) for name, head in heads.items())
 
 
 class MetricsSink(SinkBase):
@@ -80,7 +144,7 @@ class MetricsSink(SinkBase):
         self._check, self._hosts, self._tls = TokenCheck(token), KnownHosts(self._host, allowed), tls
         self._status: Status | None = None
         self._notes: Counter[str] = Counter()
-        self._info = ""
+        self._about: dict[str, str] = {}
         self._lock = threading.Lock()
         self._listener: GuardedSocket | None = None
         self._thread: LoopThread | None = None
@@ -107,8 +171,7 @@ class MetricsSink(SinkBase):
         labels = {"device": header.info.device, "model": header.model_name, "source": header.source}
         if not is_loopback(self._host):
             labels.pop("source")  # addresses inside are nobody's business outside
-        pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in labels.items())
-        self._info = f"# TYPE ecg_run_info gauge\necg_run_info{{{pairs}}} 1\n"
+        self._about = labels
         try:
             self._listener = listen_tcp(self._host, self._port)
         except OSError as e:
@@ -148,28 +211,7 @@ class MetricsSink(SinkBase):
     def text(self) -> str:
         """The page."""
         with self._lock:
-            status, notes = self._status, dict(self._notes)
-        out = [self._info]
-        if status is not None:
-            for name, (kind, help_text, attribute) in _FIGURES.items():
-                value = getattr(status, attribute)
-                if value is not None:
-                    out.append(f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n{name} {_number(value)}\n")
-            out.append(
-                "# HELP ecg_latency_seconds byte arrival to leads, on the host\n# TYPE ecg_latency_seconds summary\n"
-            )
-            for q, ms in (("0.5", status.latency_p50_ms), ("0.99", status.latency_p99_ms)):
-                out.append(f'ecg_latency_seconds{{quantile="{q}"}} {_number(ms / 1000)}\n')
-            if status.connected:
-                out.append("# HELP ecg_electrodes_off electrodes that are off\n# TYPE ecg_electrodes_off gauge\n")
-                out.append(f"ecg_electrodes_off {len(status.lead_off)}\n")
-            if status.quality:
-                out.append("# HELP ecg_quality of a measured lead, 0 to 1\n# TYPE ecg_quality gauge\n")
-                out += [f'ecg_quality{{lead="{k}"}} {_number(q["index"])}\n' for k, q in status.quality.items()]
-        if notes:
-            out.append("# HELP ecg_notes_total what happened, by kind\n# TYPE ecg_notes_total counter\n")
-            out += [f'ecg_notes_total{{kind="{_escaped(k)}"}} {n}\n' for k, n in sorted(notes.items())]
-        return "".join(out)
+            return exposition([Exposed(self._about, self._status, dict(self._notes))])
 
     def note(self, note: Note) -> None:
         """Count it."""

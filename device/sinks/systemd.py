@@ -32,18 +32,19 @@ class SystemdSink(SinkBase):
 
     def open(self, header: RunHeader) -> None:
         """Say that it is ready."""
-        self._say(f"READY=1\nSTATUS={header.info.device} at {header.source}")
+        self.say(f"READY=1\nSTATUS={header.info.device} at {header.source}")
 
     def status(self, status: Status) -> None:
         """Say that it is alive."""
         state = f"{status.rate_hz:.1f} Hz, {status.samples_lost} lost" if status.connected else "device not connected"
-        self._say(f"WATCHDOG=1\nSTATUS={state}")
+        self.say(f"WATCHDOG=1\nSTATUS={state}")
 
     def close(self) -> None:
         """Say that it ends."""
-        self._say("STOPPING=1")
+        self.say("STOPPING=1")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Send a message of sd_notify; where systemd does not listen, do nothing."""
         if self._address:
             address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:

@@ -50,7 +50,7 @@ def config(tmp_path):
 
 
 def test_two_patches_run_at_once_on_one_session(config, tmp_path, capsys):
-    assert main(["run", "--config", str(config(GOOD)), "--json"]) == 0
+    assert main(["run", "--config", str(config(GOOD)), "--workers", "0", "--json"]) == 0
     out, err = capsys.readouterr()
     docs = json.loads(out.splitlines()[-1])["patches"]
     assert set(docs) == {"bed-7", "bed-8"} and {d["samples_in"] for d in docs.values()} == {1000}
@@ -70,7 +70,7 @@ def test_two_patches_run_at_once_on_one_session(config, tmp_path, capsys):
 
 def test_one_patch_that_fails_leaves_the_others_alone(config, capsys):
     text = GOOD.replace("synthetic:seed=2&leads=I,V6", "replay:nowhere")
-    assert main(["run", "--config", str(config(text)), "--json"]) == 1
+    assert main(["run", "--config", str(config(text)), "--workers", "0", "--json"]) == 1
     docs = json.loads(capsys.readouterr().out.splitlines()[-1])["patches"]
     assert "nowhere" in docs["bed-8"]["error"] and docs["bed-7"]["exit"] == 0
 

@@ -1,0 +1,1 @@
+"""Verbs for many at once: patches on a gateway, records in a folder."""

@@ -1,0 +1,1 @@
+"""All beds on one address: overview, monitors, figures, limits, one scheme of tokens."""
