@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_block import Note
 from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
 
 
@@ -62,3 +63,9 @@ class RunSettings:
     follow_rate: tuple[str, ...] = ()
     follow_device: bool = False
     opening: tuple[str, ...] = ()
+
+    def opening_notes(self, remarks: Iterable[str]) -> Iterator[Note]:
+        """Yield the notes at the first sample: what the source remarks of itself, and `opening`."""
+        for kind, texts in (("source", remarks), ("worker", self.opening)):
+            for text in texts:
+                yield Note(kind, 0, 0, text)

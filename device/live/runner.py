@@ -223,10 +223,8 @@ class Runner:
             self._open.append(sink)
         if where := [sink.where for sink in self._sinks if sink.where]:
             hint("\n".join(where))
-        for remark in origin.remarks if origin else ():
-            self._note(Note("source", 0, 0, remark))
-        for text in self._settings.opening:
-            self._note(Note("worker", first.index, first.index, text))
+        for note in self._settings.opening_notes(origin.remarks if origin else ()):
+            self._note(note)
 
     def _pass_on(self, stream: WatchedStream, item: LeadBlock | Note) -> None:
         if isinstance(item, Note):
