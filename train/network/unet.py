@@ -18,6 +18,9 @@ from torch.nn import functional as F
 from ecg_edge.device.lead_algebra import BASIS, missing_basis
 from ecg_edge.firmware_bridge.errors import CheckpointError
 
+_FIRST = "body.encoder.0.conv.weight"
+"""The one weight of the body that has a column for each input."""
+
 
 @dataclass(frozen=True)
 class NetSpec:
@@ -298,7 +301,7 @@ def adopt(model: UNet, source: UNet) -> None:
         raise CheckpointError("the networks differ in more than their leads", "start from a run of the same settings")
     weights = {k: v.clone() for k, v in source.state_dict().items()}
     own = model.state_dict()
-    first = weights["body.encoder.0.conv.weight"]
+    first = weights[_FIRST]
     inputs = [
         (mine.input_leads.index(n), theirs.input_leads.index(n)) for n in mine.input_leads if n in theirs.input_leads
     ]
@@ -312,9 +315,10 @@ def adopt(model: UNet, source: UNet) -> None:
     if theirs.any_lead and not mine.any_lead:
         there = [len(theirs.input_leads) + k for _, k in inputs]
         weights["body.encoder.0.norm.running_mean"] -= first[:, there].sum(dim=(1, 2, 3))
-    for name in [n for n in weights if weights[n].shape != own[n].shape or n.startswith(("mean", "scale"))]:
+    by_lead = ["mean", "scale", *([_FIRST] if mine.input_leads != theirs.input_leads else [])]
+    for name in [n for n in weights if weights[n].shape != own[n].shape or n.startswith(tuple(by_lead))]:
         old, new = weights[name], own[name].clone()
-        if name == "body.encoder.0.conv.weight":
+        if name == _FIRST:
             for a, b in inputs:
                 new[:, a] = old[:, b]
         else:
