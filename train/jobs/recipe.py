@@ -173,6 +173,8 @@ def _finish(draft: _Draft, settings: list[str], where: str) -> Recipe:
         draft.wrong.append(f"ema: {train.ema} is not between 0 and 1")
     if len(net.channels) != len(net.kernels):
         draft.wrong.append(f"{len(net.channels)} channels but {len(net.kernels)} kernels")
+    if len(net.channels) < 2:
+        draft.wrong.append(f"channels: {net.channels[0]} alone is one level, and a U-Net has two or more")
     if net.decoder_kernel % 2 == 0:
         draft.wrong.append(f"decoder_kernel: {net.decoder_kernel} is even")
     if train.warmup_samples + net.lookahead >= train.crop:

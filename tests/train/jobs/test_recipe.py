@@ -82,6 +82,34 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         assert part in str(caught.value), part
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["channels=8", "kernels=5"], "channels: 8 alone is one level"),
+        (["decoder_kernel=4"], "decoder_kernel: 4 is even"),
+        (["crop=70"], "a crop of 70 leaves nothing behind warm-up and look-ahead"),
+        (["channels="], "channels: '' is not a list of whole numbers"),
+        (["kernels=9,8,x,4"], "kernels: '9,8,x,4' is not a list of whole numbers"),
+        (["input_leads=V1"], "unknown setting 'input_leads'"),
+    ],
+)
+def test_a_network_that_cannot_be_built_or_exported_is_refused(settings: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        recipe.from_leads("I,II", settings)
+    assert said in caught.value.message
+
+
+def test_a_network_of_every_lead_has_no_teachers(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("leads: any\nteachers: [wide]\n" + TINY)
+    with pytest.raises(UsageError, match="learns from the truth alone"):
+        recipe.read(tmp_path / "r.yaml")
+    (tmp_path / "r.yaml").write_text("leads: [I]\nteachers: {a: 1}\n" + TINY)
+    with pytest.raises(UsageError, match="teachers: a list of names"):
+        recipe.read(tmp_path / "r.yaml")
+    with pytest.raises(UsageError, match="nothing is left to reconstruct"):
+        recipe.from_leads("I,II,V1,V2,V3,V4,V5,V6", [])
+
+
 @pytest.mark.parametrize("text", ["- a\n- b\n", "leads: [I", "network: 3\nleads: I\n", "training: {}\n", "leads: V9\n"])
 def test_files_that_are_no_recipes(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(text)
