@@ -22,6 +22,7 @@ from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, read_bytes
+from ecg_edge.train.pages.marked_page import renewed
 
 PIECE_S = 0.01
 """A reader wakes up about this often; smaller pieces cost more, larger ones delay the picture."""
@@ -178,18 +179,8 @@ def table(result: dict[str, Any]) -> str:
 
 
 def paged(page: str, result: dict[str, Any]) -> str:
-    """Return a page with the table between its two marks.
-
-    Raises
-    ------
-    UsageError
-        The marks are not there.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UsageError("the page has no place for the table", f"put the lines {BEGIN} and {END} into it")
-    return f"{before}{BEGIN}\n{table(result)}{END}{after}"
+    """Return a page with the table between its two marks; raises as `marked_page.renewed`."""
+    return renewed(page, BEGIN, END, table(result))
 
 
 def _parser() -> argparse.ArgumentParser:

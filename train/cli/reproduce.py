@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ _STUDIES = (
     "gradowski2025", "lookahead", "width", "augmentation",
     "any-lead", "calibration", "bandwidth", "placement", "diagnosis", "intervals",
 )  # fmt: skip
-_EPOCHS = 4
+_GO_ON = ("bandwidth", "placement", "diagnosis")
+"""Studies that go on where they were stopped; those of networks say so themselves."""
+_EPOCHS, _FEW, _FEWER, _INTERRUPTED = 4, 64, 24, 130
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -32,17 +35,20 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> int:
-    if args.study == "bandwidth":
-        return _bandwidth(args)
-    if args.study == "placement":
-        return _placement(args)
-    if args.study == "any-lead":
-        return _any_lead(args)
-    if args.study == "diagnosis":
-        return _diagnosis(args)
-    if args.study == "intervals":
-        return _intervals(args)
-    return _calibration(args) if args.study == "calibration" else _networks(args)
+    args.out = args.out or Path("runs") / args.study
+    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        return _WORK.get(args.study, _networks)(args)
+    except KeyboardInterrupt:
+        if args.study not in _GO_ON:
+            raise
+        hint("\nstopped\nnext: the same command goes on where it stopped")
+        return _INTERRUPTED
+
+
+def _few(args: argparse.Namespace) -> int | None:
+    """Records of each part: those asked for, or a few to try the machinery."""
+    return _FEW if args.quick and args.limit is None else args.limit
 
 
 def _bandwidth(args: argparse.Namespace) -> int:
@@ -54,22 +60,12 @@ def _bandwidth(args: argparse.Namespace) -> int:
     from ecg_edge.train.runs.run_folder import data_root
     from ecg_edge.train.studies import bandwidth
 
-    out, root = args.out or Path("runs") / args.study, data_root(args.data)
-    out.mkdir(parents=True, exist_ok=True)
+    root = data_root(args.data)
     if isinstance(root, Dataset):
         raise UsageError(f"this study needs PTB-XL, not {root.kind}", "give --data DIR with records100 and records500")
-    epochs, limit = (1, 64) if args.quick else (args.epochs or _EPOCHS, args.limit)
-    try:
-        doc = bandwidth.run(root, out, epochs, args.limit or limit, args.quick)
-    except KeyboardInterrupt:
-        hint("\nstopped\nnext: the same command goes on where it stopped")
-        return 130
-    if args.json:
-        emit_json(doc)
-    else:
-        sys.stdout.write(table(doc).plain())
-    hint(f"wrote {out / 'bandwidth.json'}\nnext: cp {out / 'bandwidth.json'} docs/results && ecg-edge results")
-    return 0
+    epochs = 1 if args.quick else args.epochs or _EPOCHS
+    doc = bandwidth.run(root, args.out, epochs, _few(args), args.quick)
+    return _show(args, doc, table(doc).plain())
 
 
 def _placement(args: argparse.Namespace) -> int:
@@ -79,24 +75,15 @@ def _placement(args: argparse.Namespace) -> int:
     from ecg_edge.train.runs.run_folder import data_root
     from ecg_edge.train.studies import placement
 
-    out, root, spec = args.out or Path("runs") / args.study, data_root(args.data), ConditioningSpec()
-    out.mkdir(parents=True, exist_ok=True)
-    limit = 64 if args.quick and args.limit is None else args.limit
+    root, spec, limit = data_root(args.data), ConditioningSpec(), _few(args)
     train = prepare(root, ptbxl.TRAIN_FOLDS, spec, limit, "training records")
     test = prepare(root, (ptbxl.TEST_FOLD,), spec, limit, "test records")
-    try:
-        doc = placement.linear(train, test, ptbxl.FS, out / "placement.json")
-    except KeyboardInterrupt:
-        hint("\nstopped\nnext: the same command goes on where it stopped")
-        return 130
-    if args.json:
-        emit_json(doc)
-    else:
-        for row in placement.best(doc):
-            mean = row["over_eight"]
-            sys.stdout.write(f"{row['name']:<16} r {mean['r']:.4f}  RMSE {mean['rmse_mv']:.4f} mV over eight leads\n")
-    hint(f"wrote {out / 'placement.json'}\nnext: cp {out / 'placement.json'} docs/results && ecg-edge results")
-    return 0
+    doc = placement.linear(train, test, ptbxl.FS, args.out / "placement.json")
+    lines = []
+    for row in placement.best(doc):
+        mean = row["over_eight"]
+        lines.append(f"{row['name']:<16} r {mean['r']:.4f}  RMSE {mean['rmse_mv']:.4f} mV over eight leads\n")
+    return _show(args, doc, "".join(lines))
 
 
 def _any_lead(args: argparse.Namespace) -> int:
@@ -107,18 +94,9 @@ def _any_lead(args: argparse.Namespace) -> int:
     from ecg_edge.train.runs.run_folder import data_root
     from ecg_edge.train.studies import any_lead as reproduce_any
 
-    out = args.out or Path("runs") / args.study
-    out.mkdir(parents=True, exist_ok=True)
-    limit = 64 if args.quick and args.limit is None else args.limit
-    test = prepare(data_root(args.data), (ptbxl.TEST_FOLD,), ConditioningSpec(), limit, "test records")
+    test = prepare(data_root(args.data), (ptbxl.TEST_FOLD,), ConditioningSpec(), _few(args), "test records")
     doc = reproduce_any.beside_specialists(test)
-    (out / "any-lead.json").write_text(json.dumps(doc, indent=1) + "\n")
-    if args.json:
-        emit_json(doc)
-    else:
-        sys.stdout.write(any_lead(doc).plain())
-    hint(f"wrote {out / 'any-lead.json'}\nnext: ecg-edge results")
-    return 0
+    return _show(args, _written(args, doc), any_lead(doc).plain())
 
 
 def _intervals(args: argparse.Namespace) -> int:
@@ -129,18 +107,10 @@ def _intervals(args: argparse.Namespace) -> int:
     from ecg_edge.train.pages.interval_tables import tables
     from ecg_edge.train.runs.run_folder import data_root
 
-    out = args.out or Path("runs") / args.study
-    out.mkdir(parents=True, exist_ok=True)
-    limit = 24 if args.quick and args.limit is None else args.limit
+    limit = _FEWER if args.quick and args.limit is None else args.limit
     test = prepare(data_root(args.data), (ptbxl.TEST_FOLD,), ConditioningSpec(), limit, "test records")
     doc = study.run(test, study.MODELS[:1] if args.quick else study.MODELS, hint)
-    (out / "intervals.json").write_text(json.dumps(doc, indent=1) + "\n")
-    if args.json:
-        emit_json(doc)
-    else:
-        sys.stdout.write("\n".join(t.plain() for t in tables(doc)))
-    hint(f"wrote {out / 'intervals.json'}\nnext: cp {out / 'intervals.json'} docs/results && ecg-edge results")
-    return 0
+    return _show(args, _written(args, doc), "\n".join(t.plain() for t in tables(doc)))
 
 
 def _diagnosis(args: argparse.Namespace) -> int:
@@ -151,20 +121,10 @@ def _diagnosis(args: argparse.Namespace) -> int:
     from ecg_edge.train.runs.run_folder import data_root
     from ecg_edge.train.studies import diagnosis
 
-    out = args.out or Path("runs") / args.study
-    epochs, limit = (1, args.limit or 64) if args.quick else (args.epochs or diagnosis.EPOCHS, args.limit)
-    try:
-        doc = diagnosis.run(data_root(args.data), out, limit, epochs, ["i-ii-int8"] if args.quick else None)
-    except KeyboardInterrupt:
-        hint("\nstopped\nnext: the same command goes on where it stopped")
-        return 130
-    (out / "diagnosis.json").write_text(json.dumps(doc, indent=1) + "\n")
-    if args.json:
-        emit_json(doc)
-    else:
-        sys.stdout.write("\n".join(t.plain() for t in tables(doc)))
-    hint(f"wrote {out / 'diagnosis.json'}\nnext: cp {out / 'diagnosis.json'} docs/results && ecg-edge results")
-    return 0
+    epochs = 1 if args.quick else args.epochs or diagnosis.EPOCHS
+    models = ["i-ii-int8"] if args.quick else None
+    doc = diagnosis.run(data_root(args.data), args.out, _few(args), epochs, models)
+    return _show(args, _written(args, doc), "\n".join(t.plain() for t in tables(doc)))
 
 
 def _calibration(args: argparse.Namespace) -> int:
@@ -172,15 +132,24 @@ def _calibration(args: argparse.Namespace) -> int:
     from ecg_edge.train.runs.run_folder import data_root
     from ecg_edge.train.studies.calibration_report import report
 
-    out = args.out or Path("runs") / args.study
-    out.mkdir(parents=True, exist_ok=True)
-    doc = report(args.model, data_root(args.data), 64 if args.quick and args.limit is None else args.limit)
-    (out / "calibration.json").write_text(json.dumps(doc, indent=1) + "\n")
+    doc = report(args.model, data_root(args.data), _few(args))
+    return _show(args, _written(args, doc), "\n".join(t.plain() for t in tables(doc)))
+
+
+def _written(args: argparse.Namespace, doc: dict[str, Any]) -> dict[str, Any]:
+    """Write the document of a study that does not write it itself, and return it."""
+    (args.out / f"{args.study}.json").write_text(json.dumps(doc, indent=1) + "\n")
+    return doc
+
+
+def _show(args: argparse.Namespace, doc: dict[str, Any], text: str) -> int:
+    """Show the document as asked for, and what to do with its file."""
     if args.json:
         emit_json(doc)
     else:
-        sys.stdout.write("\n".join(t.plain() for t in tables(doc)))
-    hint(f"wrote {out / 'calibration.json'}\nnext: ecg-edge results --from {out}")
+        sys.stdout.write(text)
+    file = args.out / f"{args.study}.json"
+    hint(f"wrote {file}\nnext: cp {file} docs/results && ecg-edge results")
     return 0
 
 
@@ -195,10 +164,7 @@ def _networks(args: argparse.Namespace) -> int:
     from ecg_edge.train.studies import grid as reproduce_grid
     from ecg_edge.train.studies import study as reproduce
 
-    out = args.out or Path("runs") / args.study
-    out.mkdir(parents=True, exist_ok=True)
-    root, spec = data_root(args.data), ConditioningSpec()
-    limit = 64 if args.quick and args.limit is None else args.limit
+    out, root, spec, limit = args.out, data_root(args.data), ConditioningSpec(), _few(args)
     train, validation, test = (
         prepare(root, folds, spec, limit, label)
         for folds, label in (
@@ -221,7 +187,7 @@ def _networks(args: argparse.Namespace) -> int:
             docs += reproduce_any.rows(test)
     except KeyboardInterrupt:
         hint(f"\nstopped after {len(docs)} of {len(rows)} rows\nnext: the same command goes on where it stopped")
-        return 130
+        return _INTERRUPTED
     return _finish(args, out, docs)
 
 
@@ -242,5 +208,15 @@ def _finish(args: argparse.Namespace, out: Path, docs: list[dict[str, Any]]) -> 
     hint(f"next: look at {out / f'{args.study}.png'}")
     return 0
 
+
+_WORK: dict[str, Callable[[argparse.Namespace], int]] = {
+    "bandwidth": _bandwidth,
+    "placement": _placement,
+    "any-lead": _any_lead,
+    "diagnosis": _diagnosis,
+    "calibration": _calibration,
+    "intervals": _intervals,
+}
+"""What each study does; the others train rows of networks."""
 
 REPRODUCE = Verb("reproduce", "train and score the rows of a published or own study", _configure, _reproduce)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.train.pages.marked_page import renewed
 
 BEGIN, END = "<!-- models: begin -->", "<!-- models: end -->"
 _HEAD = "| model | measured | r | RMSE mV | ridge: r | ridge: RMSE mV | kB |\n|---|---|---:|---:|---:|---:|---:|\n"
@@ -26,18 +26,8 @@ def models_table(docs: Sequence[dict[str, Any]], files: dict[str, Path]) -> str:
 
 
 def paged(page: str, table: str) -> str:
-    """Return a page with the table between its two marks.
-
-    Raises
-    ------
-    UsageError
-        The marks are not there.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UsageError("the page has no place for the table of models", f"put the lines {BEGIN} and {END} into it")
-    return f"{before}{BEGIN}\n{table}{END}{after}"
+    """Return a page with the table between its two marks; raises as `marked_page.renewed`."""
+    return renewed(page, BEGIN, END, table)
 
 
 def _row(doc: dict[str, Any], files: dict[str, Path]) -> str:

@@ -78,7 +78,7 @@ def test_table_and_page_follow_the_figures(tmp_path, capsys):
 
 def test_wrong_use_names_the_way_out(tmp_path, capsys):
     with pytest.raises(UsageError, match="put the lines"):
-        b.paged("no marks", {"devices": []})
+        b.paged("no marks", b.document([], 1))
     assert b.main(["--repeats", "0"]) == UsageError.exit_code
     assert b.main(["--figures", str(tmp_path / "none.json")]) == UsageError.exit_code
     assert "fix:" in capsys.readouterr().err
