@@ -1,4 +1,4 @@
-"""Write, prove, name: the order in which model files come to be."""
+"""Write, prove, name: the order in which model files are made."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def make(
 
     Files are written under temporary names; only if every check holds do they get their final ones.
     Otherwise they are kept with the suffix ``.rejected``, and what an earlier export left is not touched. Where an
-    8-bit file breaks its budget, the body is fine-tuned for 8 bits if that is allowed; where that is not enough, the
-    convolutions whose 8 bits cost most are kept in float, one more at a time.
+    8-bit file breaks its budget, the body is fine-tuned for 8 bits if that is allowed. Where that is not enough, the
+    convolutions whose 8 bits cost most stay in float, one more at a time.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""Quantisation-aware fine-tuning: the folded body learns to say with 8 bits what it says in float.
+"""Quantisation-aware fine-tuning: the folded body learns to compute with 8 bits what it computes in float.
 
-Every tensor and weight is rounded as the 8-bit file rounds it, the gradient passes the rounding unchanged
-(straight-through, Bengio et al. 2013; Jacob et al. 2018), and what is learnt from is the float network's own
-output in mV: no truth is seen, so the 8-bit file comes nearer to its fp32 twin and to nothing else. The step of
-each group of tensors is learnt along (Esser et al. 2020): a few outliers are clipped where that leaves the rest
-finer steps. The head stays as it is, and so does everything that was measured with it.
+Every tensor and weight is rounded as the 8-bit file rounds it. The gradient passes the rounding unchanged
+(straight-through, Bengio et al. 2013; Jacob et al. 2018). The target is the float network's own output in mV, not the
+truth, so the 8-bit file approaches its fp32 twin and nothing else. The step of each group of tensors is learnt too
+(Esser et al. 2020): a few outliers are clipped where that leaves the rest finer steps. The head does not change, nor
+does anything that was measured with it.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _round_weight(w: Tensor) -> Tensor:
 
 
 def _with_steps(q: Quantisation, times: Mapping[str, float]) -> Quantisation:
-    """The parameters with every step so many times as wide."""
+    """The parameters with every step wider by a factor."""
     tensors = {n: Affine(float(np.float32(p.scale * times[n])), p.zero_point) for n, p in q.tensors.items()}
     return replace(q, tensors=tensors)
 

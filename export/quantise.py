@@ -1,9 +1,9 @@
 """One set of quantisation parameters for every writer.
 
-Activations: uint8 with one scale and zero point per group of tensors that only move data between
-them (a state and what it remembers, the parts of a concatenation), from the merged minimum and
-maximum over all calibration records. Weights: int8, symmetric, per output channel. The first and the
-last convolution stay in float: they see millivolts and make the features.
+Activations are uint8. Tensors that only move data between them form a group: a state and what it remembers, the parts
+of a concatenation. A group has one scale and zero point, from its minimum and maximum over all calibration records.
+Weights are int8, symmetric, per output channel. The first and the last convolution stay in float: they see millivolts
+and make the features.
 Affine scheme after Jacob et al. 2018.
 """
 

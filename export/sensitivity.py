@@ -1,6 +1,6 @@
 """What each convolution's 8 bits cost, and which ones deserve more where a budget breaks.
 
-The cost of one convolution is what the error of the reconstructed leads falls by when it alone is kept in float:
+The cost of one convolution is the fall in error of the reconstructed leads when it alone stays in float. It is
 measured with rounded arithmetic in torch, which the written files equal to a step of the features.
 """
 

@@ -1,7 +1,7 @@
 """The shipped geometry in every format and precision, and with longer hops, from random weights.
 
-Only 8-bit files are shipped. What a hop costs does not depend on the weights, so the other kinds are
-written here to be timed; their rows say that the weights are random.
+Only 8-bit files are shipped. The cost of a hop does not depend on the weights, so the other kinds are written here to
+be timed. Their rows are marked as random weights.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def streams(model: Model, rounds: int = 3) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows``: percent of a core together and each; ``saturate``: streams whose sum is one whole core, by the
-        cost of each further one between the first and the last row.
+        ``rows``: percent of a core together and each. ``saturate``: the number of streams that fill one core, from
+        the cost of each further stream between the first and the last row.
     """
     rows = []
     for n in STREAMS:

@@ -16,7 +16,7 @@ START = time.perf_counter()
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _ENERGY_S = 3.0
-"""Full speed for so long where energy is told: counters and meters are slow beside a hop."""
+"""Time at full speed while energy is measured: counters and meters are slow beside a hop."""
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 def measure(
     model: str, threads: int, hops: int, seconds: float, hop: int | None = None, metered: bool = False
 ) -> dict[str, Any]:
-    """Start-up, latency per hop at full speed, at the real pace for `seconds`, and energy where it is told.
+    """Measure start-up, latency per hop at full speed and at the real pace, and energy where the machine reports it.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def measure(
     hop : int, optional
         Samples per step of a run folder: a multiple of the network's own, which is the default.
     metered : bool
-        Whether an external meter is at work: the row then says when to look at it.
+        Whether an external meter records: the row then holds the times to read it at.
     """
     import numpy as np
 

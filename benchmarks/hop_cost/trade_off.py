@@ -1,7 +1,7 @@
 """The front of accuracy, latency and size over look-ahead, width and precision, from committed results.
 
-Accuracy is read from ``docs/results`` and from the model files' own tables; sizes of networks that are not
-shipped come from files written from random weights.
+Accuracy is read from ``docs/results`` and from the model files' own tables. Sizes of networks that are not shipped
+are those of files with random weights.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _shipped(results: Path) -> Iterator[dict[str, Any]]:
 
 
 def _precisions() -> Iterator[dict[str, Any]]:
-    """Of the default, on fold 9, as its own file tells: 8 bits against float."""
+    """The default on fold 9, from its own file: 8 bits against float."""
     path = shipped_models()[DEFAULT]
     spec = load_model(path).spec
     for precision in ("fp32", "int8"):

@@ -85,7 +85,7 @@ def measure(seconds: float = 10.0, fs: int = FS, layout: str = "12x1") -> dict[s
 
 
 def _header(fs: int) -> RunHeader:
-    """What a model at this rate would say of its leads."""
+    """What a model at this rate would report of its leads."""
     model = load_model("i-ii-int8")
     info = StreamInfo("bench", Fraction(fs), (Channel("I", 0.001), Channel("II", 0.001)))
     spec = replace(model.spec, fs=fs, hop=round(HOP_S * fs))

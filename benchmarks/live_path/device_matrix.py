@@ -2,9 +2,9 @@
 
 ``python -m ecg_edge.benchmarks.live_path.device_matrix [--device NAME] [--condition NAME] [--tenth K] [--json]``
 
-An emulator of the device sends a heart of 65 beats a minute to a port in virtual time (`virtual_port`); reader,
-decoder, pipeline and a shipped model are the real ones. A cell is right if the run ends as it should: with that
-heart rate and no fault on a lead, or refused by an error that says what to do.
+An emulator of the device sends a heart of 65 beats a minute to a port in virtual time (`virtual_port`). Reader,
+decoder, pipeline and model are the real ones. A cell is right if the run ends with that heart rate and no
+fault on a lead. It is also right if an error refuses the run and names the fix.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Cell:
 
 
 class _Follower(SinkBase):
-    """A sink that tells the port how far the run has come, and keeps what the run says of the signal."""
+    """A sink that reports the run's progress to the port, and keeps what the run reports of the signal."""
 
     name = "follower"
     takes = (SampleBlock,)
@@ -175,7 +175,7 @@ def run_cell(device: Device, condition: Condition) -> Cell:
 
 
 def _refused(device: Device, condition: Condition, error: EcgEdgeError) -> Cell:
-    """An error is right where another device speaks, or where the bytes cannot say which of several it is."""
+    """An error is right where another device sends, or where the bytes fit several devices."""
     named = f"--as {device.name}" in error.fix
     right = bool(error.fix) and (condition.other or (condition.auto and named))
     return Cell(device.name, condition.name, right, f"{error.message} -> {error.fix}")
@@ -223,7 +223,7 @@ def a_tenth(k: int) -> list[tuple[Device, Condition]]:
 
 
 def table(found: Sequence[Cell]) -> str:
-    """The matrix as lines of text; what is wrong is told below it."""
+    """Return the matrix as lines of text, with what is wrong below it."""
     names = list(dict.fromkeys(cell.condition for cell in found))
     width = max(len(cell.device) for cell in found)
     marks = {(cell.device, cell.condition): "right" if cell.right else "WRONG" for cell in found}

@@ -1,7 +1,7 @@
 """Several patches at the real pace on one gateway; ``python -m ecg_edge.benchmarks.live_path.gateway N`` plays them.
 
-The patches' frames are made beforehand and written by one other process, so that what is measured is the
-gateway: its readers, its threads and their switching, which a loop at full speed does not show.
+One other process writes frames that were made beforehand, so only the gateway is measured. Its readers, its threads
+and their switching count, which a loop at full speed does not show.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ PATCHES = (1, 8, 24)
 _SETTLE_S, _DESCRIBE_EVERY = 3.0, 100
 _LONGEST_S = 120
 _LATE_MS = 1000.0
-"""A gateway whose rows come so late falls behind."""
+"""A gateway whose rows are this late falls behind."""
 
 
 def measure(model: str, seconds: float = 10.0, patches: tuple[int, ...] = PATCHES) -> dict[str, Any]:
-    """Processor, memory, latency and losses of one gateway with so many patches, each recorded.
+    """Measure one gateway with several patches, each recorded: processor, memory, latency, losses.
 
     Linux only: reads ``/proc``.
 
     Returns
     -------
     dict
-        ``rows``: by number of patches; ``each_percent``: of a core, for every further patch;
-        ``patches_per_core``: how many that makes; ``path_ms``: bytes to rows per hop in one thread, ``fast``
-        without a pause and ``paced`` with one before every hop, as at the real pace.
+        ``rows``: one for each number of patches. ``each_percent`` of a core for every further patch, and
+        ``patches_per_core``. ``path_ms``: bytes to rows per hop in one thread, ``fast`` without a pause and ``paced``
+        with one before every hop.
     """
     path_ms = {"fast": _path_ms(model, seconds, pause=False), "paced": _path_ms(model, seconds, pause=True)}
     rows = []
@@ -108,14 +108,14 @@ def one(model: str, n: int, seconds: float) -> dict[str, Any]:
         before, at, woken = cpu_s(run.pid), time.monotonic(), _switches(run.pid)
         time.sleep(seconds)
         used, took, rss = cpu_s(run.pid) - before, time.monotonic() - at, rss_mb(run.pid)
-        woken = _switches(run.pid) - woken
+        waits = waits_between(woken, _switches(run.pid))
         out, _ = run.communicate(timeout=_LONGEST_S)
     docs = list(json.loads(out.splitlines()[-1])["patches"].values())
     return {
         "patches": n,
         "core_percent": 100 * used / took,
         "rss_mb": rss,
-        "waits_per_s": woken / took / n,
+        "waits_per_s": waits / took / n,
         "p50_ms": max(d["latency_ms"]["p50"] for d in docs),
         "p99_ms": max(d["latency_ms"]["p99"] for d in docs),
         "samples_lost": sum(d["samples_lost"] for d in docs),
@@ -123,13 +123,19 @@ def one(model: str, n: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def _switches(pid: int) -> int:
-    """How often the threads of a process have waited so far."""
-    found = 0
+def _switches(pid: int) -> dict[str, int]:
+    """How often each thread of a process has waited so far."""
+    found = {}
     for status in Path(f"/proc/{pid}/task").glob("*/status"):
         with contextlib.suppress(OSError):  # a thread may end meanwhile
-            found += int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+            text = status.read_text()
+            found[status.parent.name] = int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
     return found
+
+
+def waits_between(before: dict[str, int], after: dict[str, int]) -> int:
+    """Return how often the threads of `after` waited since `before`; a thread that has ended takes nothing away."""
+    return sum(n - before.get(thread, 0) for thread, n in after.items())
 
 
 def _patch(k: int, port: str, model: str, folder: str, seconds: float) -> str:

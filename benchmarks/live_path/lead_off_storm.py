@@ -1,4 +1,4 @@
-"""A lead-off storm: electrodes come off and on at random; what is kept must say what the pipeline said at every sample.
+"""A lead-off storm: electrodes fall off and on at random, and every recording must agree with the pipeline.
 
 In one process, pipeline to recorder, so that what was said is known. Recording, EDF and page data are held against it.
 """
@@ -88,7 +88,7 @@ def storm(seconds: float, folder: Path, model: str = "i-ii-int8", seed: int = 0)
 
 
 def _sent(seconds: float, seed: int) -> tuple[npt.NDArray[np.int32], BoolArray]:
-    """Counts and presence: each lead goes and comes back at random, on its own."""
+    """Counts and presence: each lead is lost and returns at random, on its own."""
     n = int(seconds * _FS)
     counts = np.rint(SyntheticHeart(_FS, _LEADS, seed=seed).read(n) / _LSB_MV).astype(np.int32)
     there = np.ones(counts.shape, np.bool_)

@@ -28,9 +28,9 @@ def hold_against(recording: str, logs: list[dict[str, Any]]) -> dict[str, int]:
     Returns
     -------
     dict
-        ``rows`` of the record; ``marked``: rows with a sample that is not there; ``wrong``: samples that differ
-        from what was sent or are there though they were lost; ``misplaced``: samples that were sent and are not
-        there; ``in_cable``: rows sent just before a plug was pulled and not read by then, which nobody can have.
+        ``rows`` of the record. ``marked``: rows with a missing sample. ``wrong``: samples that differ from those
+        sent, or are present though they were lost. ``misplaced``: samples that were sent and are missing.
+        ``in_cable``: rows sent just before a plug was pulled, which no reader could get.
     """
     name = recording + "_measured"
     _, n = length(name)

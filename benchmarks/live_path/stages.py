@@ -28,6 +28,7 @@ from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink import RunHeader
+from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
@@ -63,13 +64,13 @@ def measure(model: Model, rounds: int = 5) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``stages_ms``: by stage, the last what the whole takes beyond their sum; ``whole_ms``: all of them in one
-        thread; ``path_percent``: bytes to rows alone, as percent of a core for each second of signal.
+        ``stages_ms``: by stage; the last is what the whole takes beyond their sum. ``whole_ms``: all stages in one
+        thread. ``path_percent``: bytes to rows alone, in percent of a core at the real pace.
     """
     info, frames = wire()
     hops = round(_SIGNAL_S * model.spec.fs / model.spec.hop)
     with tempfile.TemporaryDirectory() as folder:
-        works = _stage_works(model, info, frames, Path(folder))
+        works = _Stages(model, info, frames, Path(folder)).works()
         seconds = compare(works, rounds, dict.fromkeys(works, 1))
     ms = {name: 1e3 * s / hops for name, s in seconds.items()}
     path_ms, whole, feed = ms.pop("path"), ms.pop("whole"), ms.pop("reconstructor")
@@ -83,97 +84,114 @@ def measure(model: Model, rounds: int = 5) -> dict[str, Any]:
     return {"stages_ms": stages, "whole_ms": whole, "path_percent": percent, "patches_per_core": 100 / percent}
 
 
-def _stage_works(model: Model, info: StreamInfo, frames: list[bytes], folder: Path) -> dict[str, Callable[[], object]]:
+class _Stages:
     """Each stage over the whole signal, in the order of a sample's way; then all of them, and bytes to rows."""
-    counts, encoder = _counts(info), EcgLinkEncoder(info)
-    n, hop = info.samples_per_frame, model.spec.hop
-    decoder = EcgLinkDecoder()
-    native = [e for f in frames for e in decoder.feed(f) if isinstance(e, SampleBlock)]
-    mv = np.concatenate([b.mv for b in native])
-    per_hop = round(float(info.fs) * hop / model.spec.fs)
-    conditioned = Conditioner(info.fs, model.spec.fs, 2, model.spec.conditioning, 50).feed(mv)
-    whole_block = StreamReconstructor(model).feed(conditioned)
-    blocks = [whole_block.rows(k, k + hop) for k in range(0, len(whole_block) - hop, hop)]
-    good = np.ones(hop, np.bool_)
 
-    def patch() -> None:
-        for k in range(0, len(counts) - n + 1, n):
-            encoder.samples(counts[k : k + n], k)
+    def __init__(self, model: Model, info: StreamInfo, frames: list[bytes], folder: Path) -> None:
+        self._model, self._info, self._frames, self._folder = model, info, frames, folder
+        self._counts, self._encoder = _counts(info), EcgLinkEncoder(info)
+        self._hop, decoder = model.spec.hop, EcgLinkDecoder()
+        self._native = [e for f in frames for e in decoder.feed(f) if isinstance(e, SampleBlock)]
+        self._mv = np.concatenate([b.mv for b in self._native])
+        self._conditioned = self._conditioner().feed(self._mv)
+        block = StreamReconstructor(model).feed(self._conditioned)
+        self._blocks = [block.rows(k, k + self._hop) for k in range(0, len(block) - self._hop, self._hop)]
 
-    def terminal() -> None:
+    def works(self) -> dict[str, Callable[[], object]]:
+        """What to time, by the name of its stage."""
+        return {
+            "patch: frames": self._patch,
+            "pseudo-terminal": self._terminal,
+            "decoder": self._decode,
+            "conditioner": self._condition,
+            "network": self._network,
+            "beats": self._beats,
+            "recorder": self._record,
+            "monitor's frames": self._screen,
+            "reconstructor": self._reconstruct,
+            "whole": self._whole,
+            "path": lambda: path(self._model, self._info, self._frames),
+        }
+
+    def _conditioner(self) -> Conditioner:
+        spec = self._model.spec
+        return Conditioner(self._info.fs, spec.fs, 2, spec.conditioning, 50)
+
+    def _hops(self) -> Iterator[Float32Array]:
+        for k in range(0, len(self._conditioned) - self._hop + 1, self._hop):
+            yield self._conditioned[k : k + self._hop]
+
+    def _patch(self) -> None:
+        n = self._info.samples_per_frame
+        for k in range(0, len(self._counts) - n + 1, n):
+            self._encoder.samples(self._counts[k : k + n], k)
+
+    def _terminal(self) -> None:
         with contextlib.closing(PtyLink()) as link, open_transport(link.address) as port:
-            for frame in frames:
+            for frame in self._frames:
                 link.send(frame)
                 port.read()
 
-    def decode() -> None:
-        d = EcgLinkDecoder()
-        for frame in frames:
-            d.feed(frame)
+    def _decode(self) -> None:
+        decoder = EcgLinkDecoder()
+        for frame in self._frames:
+            decoder.feed(frame)
 
-    def condition() -> None:
-        c = Conditioner(info.fs, model.spec.fs, 2, model.spec.conditioning, 50)
-        for k in range(0, len(mv), per_hop):
-            c.feed(mv[k : k + per_hop])
+    def _condition(self) -> None:
+        conditioner = self._conditioner()
+        per_hop = round(float(self._info.fs) * self._hop / self._model.spec.fs)
+        for k in range(0, len(self._mv), per_hop):
+            conditioner.feed(self._mv[k : k + per_hop])
 
-    def network() -> None:
-        state = model.backend.initial_state()
-        for k in range(0, len(conditioned) - hop + 1, hop):
-            _, state = model.backend.step(conditioned[k : k + hop], state)
+    def _network(self) -> None:
+        state = self._model.backend.initial_state()
+        for hop in self._hops():
+            _, state = self._model.backend.step(hop, state)
 
-    def reconstruct() -> None:
-        stream = StreamReconstructor(model)
-        for k in range(0, len(conditioned) - hop + 1, hop):
-            stream.feed(conditioned[k : k + hop])
+    def _reconstruct(self) -> None:
+        stream = StreamReconstructor(self._model)
+        for hop in self._hops():
+            stream.feed(hop)
 
-    def beats() -> None:
-        b = BeatDetector(model.spec.fs)
-        for block in blocks:
-            b.feed(block.mv[:, 1], good)
+    def _beats(self) -> None:
+        detector, good = BeatDetector(self._model.spec.fs), np.ones(self._hop, np.bool_)
+        for block in self._blocks:
+            detector.feed(block.mv[:, 1], good)
 
-    def record() -> None:
-        sink = Recorder(folder)
-        sink.open(_header(model, info))
-        for native_block in native:
-            sink.native(native_block)
-        for block in blocks:
+    def _record(self) -> None:
+        sink = self._recorder()
+        for native in self._native:
+            sink.native(native)
+        for block in self._blocks:
             sink.leads(block)
         sink.close()
 
-    def screen() -> None:
-        for k, block in enumerate(blocks):
+    def _recorder(self) -> Recorder:
+        sink = Recorder(self._folder)
+        sink.open(_header(self._model, self._info))
+        return sink
+
+    def _screen(self) -> None:
+        for k, block in enumerate(self._blocks):
             encode_frames(block, k)
 
-    def whole() -> None:
-        sink = Recorder(folder)
-        sink.open(_header(model, info))
+    def _whole(self) -> None:
+        sink = self._recorder()
 
         def out(block: LeadBlock) -> None:
             sink.leads(block)
             encode_frames(block, 0)
 
-        def sent() -> Iterator[bytes]:
-            with contextlib.closing(PtyLink()) as link, open_transport(link.address) as port:
-                for k in range(-n, len(counts) - n + 1, n):
-                    link.send(encoder.samples(counts[k : k + n], k) if k >= 0 else frames[0])
-                    yield port.read()
-
-        path(model, info, sent(), out, sink.native)
+        path(self._model, self._info, self._sent(), out, sink.native)
         sink.close()
 
-    return {
-        "patch: frames": patch,
-        "pseudo-terminal": terminal,
-        "decoder": decode,
-        "conditioner": condition,
-        "network": network,
-        "beats": beats,
-        "recorder": record,
-        "monitor's frames": screen,
-        "reconstructor": reconstruct,
-        "whole": whole,
-        "path": lambda: path(model, info, frames),
-    }
+    def _sent(self) -> Iterator[bytes]:
+        """What arrives through a pseudo-terminal, frame by frame."""
+        n = self._info.samples_per_frame
+        with contextlib.closing(PtyLink()) as link, open_transport(link.address) as port:
+            for k in range(-n, len(self._counts) - n + 1, n):
+                link.send(self._encoder.samples(self._counts[k : k + n], k) if k >= 0 else self._frames[0])
+                yield port.read()
 
 
 def _header(model: Model, info: StreamInfo) -> RunHeader:

@@ -11,7 +11,7 @@ from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import DeviceLostError, PortNotFoundError
 
 AHEAD_S = 0.8
-"""The reader may be so much signal ahead of whoever follows it."""
+"""Signal that the reader may be ahead of its consumer."""
 _PAUSE_S = 0.3
 _AT_FIRST_S, _LATER_S = 0.001, 0.5
 """Real time for which it waits then, every time: before anything has been taken, and when something has."""
@@ -67,7 +67,7 @@ class VirtualPort:
     # --- the device's end ------------------------------------------------------------------------
 
     def poll(self) -> int:
-        """Return the number of the reader that has the port open, 0 for nobody."""
+        """Return the number of the reader that has the port open, 0 if none has."""
         return self._readers if self._open else 0
 
     def read(self) -> bytes:
@@ -150,7 +150,7 @@ class VirtualPort:
         self._open = False
 
     def follow(self, arrival: float) -> None:
-        """Note how far whoever takes the samples has come."""
+        """Note how far the consumer of the samples is."""
         with self._taken:
             self._followed = arrival
             self._taken.notify_all()

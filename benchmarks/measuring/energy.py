@@ -15,7 +15,7 @@ from ecg_edge.firmware_bridge.errors import UsageError
 
 _SYS = Path("/sys")
 _EVERY_S = 0.1
-"""Between two readings of a sensor that tells power, not energy."""
+"""Seconds between two readings of a sensor of power."""
 _INPUT = re.compile(r"vdd_in|vin|5v_in|5v0", re.IGNORECASE)
 _PMIC = re.compile(r"(\S+)_(A|V) (?:current|volt)\(\d+\)=([\d.]+)")
 Clock = Callable[[], float]
@@ -38,9 +38,9 @@ def _text(path: Path) -> str:
 class Energy:
     """What the machine says of its power.
 
-    Looks for Intel RAPL packages (counters of energy, which wrap), for an INA sensor on the input rail (Jetson; what
-    tegrastats shows comes from the same one), and for a Raspberry Pi 5's power chip (``vcgencmd pmic_read_adc``: the
-    sum over its rails, without what the board takes past them).
+    It looks for Intel RAPL packages first: counters of energy, which wrap. Then it looks for an INA sensor on the
+    input rail of a Jetson, the one that tegrastats shows. Last it asks a Raspberry Pi 5's power chip (``vcgencmd
+    pmic_read_adc``) for the sum over its rails. That sum lacks what the board takes past them.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class Energy:
     def over(self, work: Callable[[], object], seconds: float, clock: Clock = time.perf_counter) -> tuple[float, int]:
         """Joules while `work` is called over and over for so long, and the number of calls.
 
-        A sensor of power is read ten times a second between calls and taken as constant in between; the
-        time the reading takes is left out. Not a number where the machine does not tell.
+        A sensor of power is read ten times a second between calls, and its value holds until the next reading. The
+        time of a reading does not count. The joules are NaN where the machine reports no energy.
         """
         calls, joules, start = 0, 0.0, clock()
         before = self._counters()

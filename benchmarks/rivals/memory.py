@@ -16,7 +16,7 @@ _RUNS = 5
 
 
 def of(path: Path, shape: tuple[int, ...] | None = None) -> float | None:
-    """MB that opening and running a file adds to a process with numpy and the runtime; None where none can say.
+    """Return the MB that opening and running a file adds to a process that has the runtime; None if it is unknown.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def of(path: Path, shape: tuple[int, ...] | None = None) -> float | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Open, run, and print MB; nothing where the kernel does not tell."""
+    """Open a file, run it and print MB; print nothing where the kernel reports no memory."""
     path, shape = Path(arguments[0]), json.loads(arguments[1])
     _imports(path)
     if not STATUS_FILE.exists():

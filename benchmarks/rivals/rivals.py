@@ -70,9 +70,9 @@ def measure(model: Model, results: Path, rounds: int = 9) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows``: name, algorithmic latency in ms, share of a core in percent, megabytes of file and of
-        memory, accuracy, ratio to ours in the same arithmetic with its spread; ``openings_apart_percent``:
-        by how much the ratios of the two openings differ at most.
+        ``rows``: name, algorithmic latency in ms, percent of a core, megabytes of file and of memory, accuracy, ratio
+        to ours with its spread. ``openings_apart_percent``: the largest difference between the ratios of the two
+        openings.
     """
     import torch
 
@@ -119,8 +119,8 @@ def pooled(seen: list[dict[str, list[float]]], name: str, ours: str) -> tuple[fl
     Returns
     -------
     tuple of float
-        Median of all turns; the lowest and the highest quartile of any opening; by how much, as a share
-        of the median, the openings' own medians lie apart.
+        Median of all turns. Lowest and highest quartile of any opening. Distance between the openings' medians, as a
+        share of the median.
     """
     each = [ratio(s[name], s[ours]) for s in seen]
     mid, _, _ = ratio([t for s in seen for t in s[name]], [t for s in seen for t in s[ours]])
@@ -134,8 +134,8 @@ def agreement(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, An
     Returns
     -------
     dict
-        ``of``: ratios in both; ``within``: those of `now` inside the spread of `before`; ``outside``: the
-        others' names, each with how far, in percent, it lies beyond.
+        ``of``: number of ratios in both. ``within``: those of `now` inside the spread of `before`. ``outside``: names
+        of the others, each with its distance from the spread in percent.
     """
     old = {r["name"]: r for r in before.get("rows", []) if "ratio_spread" in r}
     new = {r["name"]: r for r in now.get("rows", []) if r["name"] in old and r["name"] != r["against"]}

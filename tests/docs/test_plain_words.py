@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.support.plain_words import ROOT, main, measured, pages, sentences, words
+from tests.support.plain_words import ROOT, docstrings, main, measured, pages, sentences, words
 
 
 def test_sentences_are_short():
@@ -28,3 +28,27 @@ def test_what_counts_as_a_sentence(capsys, tmp_path):
     (tmp_path / "page.md").write_text(page)
     main([str(tmp_path / "page.md")])
     assert "2 sentences: mean 5.0" in capsys.readouterr().out
+
+
+def test_docstrings_of_training_export_and_benchmarks_are_short():
+    found = measured(sorted(p for folder in ("train", "export", "benchmarks") for p in (ROOT / folder).rglob("*.py")))
+    lengths = [s.words for s in found]
+    assert len(found) > 1000
+    assert np.mean(lengths) <= 15
+    assert np.percentile(lengths, 90) <= 22
+
+
+def test_names_and_headings_of_numpydoc_are_no_words():
+    source = '''"""One two three four five."""
+
+def f(a, b):
+    """Six seven eight nine ten eleven.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (n_samples, n_leads), in mV
+        One two three four five six seven.
+    """
+    return "no words at all here, whatever they say."
+'''
+    assert [s.words for s in sentences(docstrings(source))] == [5, 6, 7]

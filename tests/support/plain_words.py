@@ -1,11 +1,14 @@
 """How long the sentences of the pages are: ``python -m tests.support.plain_words [PAGE ...]`` prints the worst ten.
 
+A page is Markdown, or a Python file: then its docstrings are read, without the headings and names of numpydoc.
+
 A sentence is prose: code blocks, tables, headings and pictures are left out. An item of a list is a paragraph. What has
 fewer than five words is no sentence, and the address of a link is no word. A colon ends no sentence.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+_UNDERLINE, _NAMES = re.compile(r"^[\w ]+\n-{3,}$", re.MULTILINE), re.compile(r"^[\w, *.]+ : .*$", re.MULTILINE)
 ROOT = Path(__file__).resolve().parents[2]
 HELD = ("README.md", "docs/tutorials/*.md", "docs/how-to/*.md")
 SHORT = 5
@@ -60,9 +64,17 @@ def pages(patterns: tuple[str, ...] = HELD) -> list[Path]:
     return [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
+def docstrings(source: str) -> str:
+    """Return the docstrings of a Python file as paragraphs."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [ast.get_docstring(node) for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+    return _NAMES.sub("\n\n", _UNDERLINE.sub("\n\n", "\n\n".join(d for d in found if d)))
+
+
 def measured(paths: list[Path]) -> list[Sentence]:
     """Return every sentence of these pages."""
-    return [s for p in paths for s in sentences(p.read_text(encoding="utf-8"), p.name)]
+    texts = {p: p.read_text(encoding="utf-8") for p in paths}
+    return [s for p, t in texts.items() for s in sentences(docstrings(t) if p.suffix == ".py" else t, p.name)]
 
 
 def main(arguments: list[str]) -> None:

@@ -165,7 +165,7 @@ def _save(response: http.client.HTTPResponse, part: Path, have: int) -> str:
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """Read a block; a broken line reads as the end, and the length then tells."""
+    """Read a block. A broken connection reads as the end; the length then shows it."""
     try:
         return response.read(_CHUNK)
     except (http.client.HTTPException, ConnectionError, TimeoutError):

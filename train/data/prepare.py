@@ -88,8 +88,8 @@ def prepare(
 ) -> Prepared:
     """Load, screen and condition the records of some folds, or map the result of an earlier call.
 
-    A record is conditioned as a whole, from one cold start, and then cut into pieces of 10 s;
-    what is left at its end is dropped, and a record below 10 s is left out and listed.
+    A record is conditioned as a whole, from one cold start, and then cut into pieces of 10 s. The rest at its end is
+    dropped. A record below 10 s is left out and listed.
 
     Parameters
     ----------

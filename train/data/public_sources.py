@@ -1,4 +1,4 @@
-"""Where the public data sets come from: version, licence, citation, in one table."""
+"""Origins of the public data sets: version, licence, citation, in one table."""
 
 from __future__ import annotations
 

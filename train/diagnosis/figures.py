@@ -1,4 +1,4 @@
-"""How well probabilities tell the superclasses: area under the ROC curve and F1, with intervals over patients."""
+"""How well probabilities separate the superclasses: area under the ROC curve and F1, with intervals over patients."""
 
 from __future__ import annotations
 

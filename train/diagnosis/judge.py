@@ -139,6 +139,7 @@ class _Block(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
+        """Shape (batch, c_in, time) → (batch, c_out, time / stride)."""
         y = self.convs(x)
         y = y * self.weigh(y.mean(-1))[..., None]
         short = F.avg_pool1d(x, self.stride, ceil_mode=True) if self.stride > 1 else x
@@ -159,6 +160,7 @@ class _Inception(nn.Module):
         self.norm = nn.BatchNorm1d(c_out)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Shape (batch, c_in, time) → (batch, c_out, time)."""
         narrow = self.narrow(x)
         beside = self.highest(F.max_pool1d(x, 3, 1, padding=1))
         return F.relu(self.norm(torch.cat([*(conv(narrow) for conv in self.convs), beside], dim=1)))
@@ -174,6 +176,7 @@ class _Mixed(nn.Module):
         self.around = _Conv(c_in, c_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Shape (batch, c_in, time) → (batch, c_out, time / stride)."""
         if self.stride > 1:
             x = F.avg_pool1d(x, self.stride, ceil_mode=True)
         return F.relu(self.mix(x) + self.around(x))

@@ -28,10 +28,10 @@ def amplitude_regression(truth: FloatArray, estimate: FloatArray, boot: Bootstra
     Returns
     -------
     dict
-        ``variance_ratio`` (variance of the estimates over that of the truth, 1 where nothing shrinks), ``slope``
-        (estimate on truth), ``error_r2`` (share of the error's variance that the true amplitude explains),
-        ``bias_mv`` and ``limits_mv`` (mean of estimate - truth, and 1.96 SD about it),
-        ``bland_altman_slope`` (difference on the mean of both), ``mae_mv``, ``records``, and ``ci``.
+        ``variance_ratio``: variance of the estimates over that of the truth, 1 where nothing shrinks. ``slope``:
+        estimate on truth. ``error_r2``: share of the error's variance that the true amplitude explains. ``bias_mv``
+        and ``limits_mv``: mean of estimate - truth, and 1.96 SD about it. ``bland_altman_slope``: difference on the
+        mean of both. Also ``mae_mv``, ``records`` and ``ci``.
     """
     both = np.isfinite(truth) & np.isfinite(estimate)
     n = int(both.sum())
@@ -82,10 +82,10 @@ def st_levels(truth: FloatArray, estimate: FloatArray, boot: Bootstrap | None = 
     Returns
     -------
     dict
-        ``bias_mv``, ``mae_mv``, ``above_threshold`` (share of records whose error exceeds 0.1 mV), counts
-        ``events`` (true level beyond ±0.1 mV), ``true_positives`` (stated with the same sign),
-        ``false_negatives``, ``false_positives``, ``sensitivity``, ``specificity``, ``wrong_events`` (false
-        ones among all that are true or stated), ``unexplained`` (1 - squared correlation), and ``ci``.
+        ``bias_mv``, ``mae_mv``, ``sensitivity``, ``specificity``, ``ci``. ``above_threshold``: share of records whose
+        error exceeds 0.1 mV. ``events``: number of true levels beyond ±0.1 mV. ``true_positives``: events stated with
+        the same sign; ``false_negatives`` and ``false_positives``. ``wrong_events``: false ones among all that are
+        true or stated. ``unexplained``: 1 - squared correlation.
         A stated elevation where the truth is a depression is both a false positive and a false negative.
     """
     both = np.isfinite(truth) & np.isfinite(estimate)
@@ -154,8 +154,8 @@ def r_peak_timing(records: list[PeakTiming], boot: Bootstrap | None = None) -> d
     Returns
     -------
     dict
-        ``beats``, ``matched``, ``bias_ms``, ``mae_ms``, ``p95_ms`` (of the absolute error), ``sensitivity``
-        and ``precision`` (share of true and of found peaks that have a partner within 100 ms), and ``ci``.
+        ``beats``, ``matched``, ``bias_ms``, ``mae_ms``, ``ci``. ``p95_ms``: 95th percentile of the absolute error.
+        ``sensitivity`` and ``precision``: share of true and of found peaks that have a partner within 100 ms.
     """
     sums = np.array([[p.true, p.found, p.matched, p.errors_s.sum(), np.abs(p.errors_s).sum()] for p in records], float)
     errors = np.concatenate([p.errors_s for p in records]) if records else np.empty(0)

@@ -18,8 +18,8 @@ from ecg_edge.train.evaluation.delineation import Delineator, Floats, Landmarks
 class RememberingDelineator(Delineator):
     """A delineator that looks a record's landmarks up by what it holds.
 
-    They lie in the cache of prepared records, one line of JSON each, in a file for each version of NeuroKit2 and of
-    this package's own part. A line that was cut off is found anew; where nothing can be written, nothing is kept.
+    They lie in the cache of prepared records, one line of JSON each. Each version of NeuroKit2 and of this package's
+    own part has its file. A line that was cut off is found anew; where nothing can be written, nothing is kept.
 
     Parameters
     ----------

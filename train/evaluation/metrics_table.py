@@ -30,10 +30,10 @@ def full_table(figures: LeadFigures, boot: Bootstrap | None = None) -> dict[str,
     Returns
     -------
     dict
-        As `LeadFigures.summary`; beside it, per lead and mean: ``r_p5`` (5th percentile over records),
-        ``r2`` (1 - sum of squared errors / sum of squares of the truth about each record's mean, pooled
-        over records), ``prd`` (percentage root-mean-square difference: 100 sqrt(mean e² / mean t²), mean
-        over records), and ``ci`` with an interval for each of rmse_mv, r, mse_mv2, r2, prd.
+        As `LeadFigures.summary`, with more figures per lead and mean. ``r_p5`` is the 5th percentile over records.
+        ``r2`` is 1 - sum of squared errors / sum of squares of the truth about each record's mean, pooled over
+        records. ``prd`` is the percentage root-mean-square difference, 100 sqrt(mean e² / mean t²), averaged over
+        records. ``ci`` holds an interval for each of rmse_mv, r, mse_mv2, r2, prd.
     """
     doc = figures.summary()
     r2 = 1 - _quotient(figures.mse_mv2.sum(axis=0), figures.variance_mv2.sum(axis=0))
@@ -102,8 +102,8 @@ def diagnostic_groups(data: Prepared) -> dict[str, BoolArray]:
     Returns
     -------
     dict of str to ndarray of bool, shape (n_records,)
-        The superclasses where the data set has them (a record may be in several); otherwise one group per
-        text of diagnosis, none at all where these are too many or unknown.
+        The superclasses where the data set has them; a record may be in several. Otherwise one group per text of
+        diagnosis. Empty where these are too many or unknown.
     """
     sets = [set(text.split(";")) - {""} for text in data.superclasses]
     found = set().union(*sets) if sets else set()

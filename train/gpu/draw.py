@@ -1,7 +1,7 @@
 """Batches drawn and augmented where the network trains: the twin of `batches.draw` and `augment` for a GPU.
 
-Everything has fixed shapes and asks nothing of the processor, so that a whole step can be captured once and replayed
-(a CUDA graph); a Python number given to ``torch.where`` would be a copy from there. The distributions are those of
+Everything has fixed shapes and needs nothing from the processor, so a whole step can be captured once and replayed (a
+CUDA graph). A Python number given to ``torch.where`` would be a copy from the processor. The distributions are those of
 `augment` and `wearable_noise`; the random numbers are the device's.
 """
 

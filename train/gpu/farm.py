@@ -83,7 +83,7 @@ class Records:
     pool: Placements | None = None
 
     def rows(self, times: int) -> npt.NDArray[np.int64]:
-        """What an epoch shows: every record once, field records so many times."""
+        """What an epoch shows: every record once, field records `times` times."""
         return np.concatenate([np.flatnonzero(~self.field), *[np.flatnonzero(self.field)] * times]).astype(np.int64)
 
 
@@ -150,7 +150,7 @@ class Farm:
         self._recipes = {e.name: recipe.read(recipe.find(e.recipe), list(e.settings)) for e in plan}
 
     def run(self, seconds: float) -> None:
-        """Train until every network is done, or so many seconds of the clock have passed."""
+        """Train until every network is done, or the clock has reached `seconds`."""
         while (self._waiting or self._running) and self._clock() < seconds:
             if self._clock() - self._looked > _LOOK_S:
                 self._begin()

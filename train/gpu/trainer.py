@@ -1,8 +1,8 @@
 """The training of one network on a device, as one step of fixed shape that can be captured and replayed.
 
 `Trainer` asks for each step's loss and draws its batches on the processor. On a GPU both cost more than the step
-itself. Here a step draws, learns and averages without a word to the processor; many networks share one GPU, each on
-its own stream (NVIDIA, "CUDA Graphs", CUDA C++ Programming Guide).
+itself. Here a step draws, learns and averages without the processor. Many networks share one GPU, each on its own
+stream (NVIDIA, "CUDA Graphs", CUDA C++ Programming Guide).
 """
 
 from __future__ import annotations

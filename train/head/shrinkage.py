@@ -1,9 +1,8 @@
 """How much of what one recording teaches holds on the patient's next one, direction by direction.
 
-A reference fits the person and the day alike. In the whitened coordinates of the head's regressors
-each direction of the fitted change is scaled by a factor, one per target, that makes the change
-serve a second recording of the same patient best: weighted least squares over the training
-patients who have two, in both directions.
+A reference fits the person and the day alike. In the whitened coordinates of the head's regressors each direction of
+the fitted change has a factor per target. The factors make the change fit a second recording of the same patient
+best. They are found by weighted least squares over the training patients who have two recordings, in both directions.
 """
 
 from __future__ import annotations

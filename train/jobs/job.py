@@ -125,6 +125,16 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
         trainer.load(last)
         log.say(f"resumed after epoch {trainer.epoch}")
     log.say(f"{sum(p.numel() for p in trainer.model.parameters())} parameters, {len(lessons)} records")
+    if code := _fit(trainer, log):
+        return code
+    if zero:
+        _measure(run, *parts)
+        log.say(_next(job))
+    return 0
+
+
+def _fit(trainer: Trainer, log: RunLog) -> int:
+    """Train to the end and log it; return the exit code where a user stopped it, else 0."""
     try:
         trainer.fit(log.epoch)
     except KeyboardInterrupt:
@@ -136,17 +146,17 @@ def train(job: Job, fabric: Fabric, workers: int | None = None) -> int:
     finally:
         log.close()
     if trainer.out_of_patience:
-        log.say(f"stopped early: no better for {recipe.train.patience} epochs, the best was {trainer.best_epoch}")
-    if not zero:
-        return 0
-    _measure(run, *parts)
-    data = f" --data {job.data}" if job.data else ""
-    export = f"ecg-edge export {run.path} --int8{data}"
-    if recipe.net.any_lead:
-        log.say(f"next: {export}   or   ecg-edge train --leads I,II --init {run.path}{data}")
-    else:
-        log.say(f"next: ecg-edge evaluate {run.path}{data}   or   {export}")
+        log.say(f"stopped early: no better for {trainer.spec.patience} epochs, the best was {trainer.best_epoch}")
     return 0
+
+
+def _next(job: Job) -> str:
+    """The commands that use a finished run."""
+    data = f" --data {job.data}" if job.data else ""
+    export = f"ecg-edge export {job.out} --int8{data}"
+    if job.recipe.net.any_lead:
+        return f"next: {export}   or   ecg-edge train --leads I,II --init {job.out}{data}"
+    return f"next: ecg-edge evaluate {job.out}{data}   or   {export}"
 
 
 def _measured_elsewhere(job: Job, run: RunFolder, fabric: Fabric) -> int:

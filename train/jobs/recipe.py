@@ -1,4 +1,4 @@
-"""Recipes: one commented YAML file says how a model is trained; every mistake in one is told at once."""
+"""Recipes: one commented YAML file describes how a model is trained; all its mistakes are reported together."""
 
 from __future__ import annotations
 

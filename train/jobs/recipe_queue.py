@@ -74,7 +74,7 @@ def _in_order(found: list[Recipe]) -> list[Recipe]:
 
 
 def run(queue: list[Job], work: Callable[[Job], int]) -> int:
-    """Do the jobs in order; one that fails is told and does not stop those that can do without it.
+    """Do the jobs in order. A job that fails is reported, and only the jobs that need it are left out.
 
     Returns
     -------

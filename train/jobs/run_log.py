@@ -1,4 +1,4 @@
-"""What a run tells while it trains: lines on the screen and in ``run.log``, TensorBoard, curves, a card."""
+"""What a run reports while it trains: lines on the screen and in ``run.log``, TensorBoard, curves, a card."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RunLog:
         self._board: Any = None
 
     def say(self, text: str) -> None:
-        """Tell the human, and the log."""
+        """Show a text, and log it."""
         if self._silent:
             return
         hint(text)
@@ -41,7 +41,7 @@ class RunLog:
             f.writelines(f"{self._now()}  {line}\n" for line in text.splitlines())
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """Tell the figures of an epoch."""
+        """Report the figures of an epoch."""
         leads = "  ".join(f"{lead} {fig['r']:.3f}" for lead, fig in row["leads"].items())
         mean = row["mean"]
         self.say(

@@ -1,7 +1,7 @@
 """Augmentation of training crops: other devices' filters, gains and noise, drawn per record.
 
-Filters and gain act on inputs and targets alike, as another recorder would; noise, misplaced electrodes
-and leads that fall off act on the inputs alone, because the network shall not learn to predict them.
+Filters and gain act on inputs and targets alike, as another recorder would. Noise, misplaced electrodes and leads
+that fall off act on the inputs alone: the network must not learn to predict them.
 All randomness comes from the generator that is passed in, so that a resumed run draws the same numbers.
 """
 

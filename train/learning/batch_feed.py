@@ -26,8 +26,8 @@ Key = tuple[int, int, npt.NDArray[np.int64]]
 class Feed:
     """Batches, epoch after epoch.
 
-    Each step has its own generator, of the run's seed, the epoch and the step: whoever draws it, in whatever
-    order, the numbers are the same, and a resumed run draws what it would have drawn.
+    Each step has its own generator, made of the run's seed, the epoch and the step. The numbers do not depend on the
+    process or the order, so a resumed run draws what an uninterrupted one would.
 
     Parameters
     ----------

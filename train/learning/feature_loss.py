@@ -51,8 +51,8 @@ def lost_features(judge: nn.Module, truth: Tensor, estimate: Tensor, weight: Ten
     Returns
     -------
     Tensor
-        Mean over records and levels of the squared distance of the features in units of their variance over batch
-        and time, plus `ANSWER` times the relative entropy of the two answers.
+        Mean over records and levels of the squared distance of the features, in units of their variance. Added to it
+        is `ANSWER` times the relative entropy of the two answers.
     """
     assert isinstance(judge, Judge)
     with torch.no_grad():

@@ -30,8 +30,8 @@ def beats(x: Float32Array, fs: int) -> BoolArray:
     Returns
     -------
     ndarray of bool, shape (n_records, n_samples)
-        Local maxima, over 250 ms to both sides, of the summed slope of all leads, where that is at least .35 of
-        the record's largest.
+        Local maxima, over 250 ms to both sides, of the summed slope of all leads. A maximum counts from .35 of the
+        record's largest.
     """
     slope = np.zeros((len(x), x.shape[-1]), np.float32)
     slope[:, 1:-1] = np.abs(x[..., 2:] - x[..., :-2]).sum(axis=1)

@@ -1,8 +1,8 @@
 """R waves of an estimate stretched about their mean, so that they vary from person to person as the true ones do.
 
-The best estimate of what cannot be known varies less than the truth: regression to the mean. Undoing it costs
-least where nothing but the R waves is stretched, and where a record is large: there an error of the same size
-is a smaller part of it.
+The best estimate of what cannot be known varies less than the truth: regression to the mean. Undoing it costs least
+where only the R waves are stretched, and where a record is large. There an error of the same size is a smaller part
+of it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from ecg_edge.train.learning.r_amplitudes import r_amplitudes
 
 
 def lost_spread(mean: Tensor, truth: Tensor, at: Tensor, fs: int, share: float = 1.0) -> Tensor:
-    """How far the spread of an estimate's R amplitudes is from what it shall be.
+    """How far the spread of an estimate's R amplitudes is from the one wanted.
 
     The best estimate of what cannot be known varies less than the truth does: regression to the mean. With
     several processes each looks at its share of the batch.
@@ -23,12 +23,12 @@ def lost_spread(mean: Tensor, truth: Tensor, at: Tensor, fs: int, share: float =
     fs : int
         In Hz.
     share : float
-        What the standard deviation over the records shall be, in units of the truth's.
+        Wanted standard deviation over the records, in units of the truth's.
 
     Returns
     -------
     Tensor
-        Mean over leads of the square of what is missing to that, or too much.
+        Mean over leads of the squared difference to it.
     """
     estimated, true = (r_amplitudes(v, at, fs).std(0) for v in (mean, truth))
     return torch.square(share - estimated / (true + 1e-3)).mean()

@@ -54,7 +54,7 @@ def taught(
     mix: float = 0.0,
     mixes: int = 1,
 ) -> Prepared:
-    """The training records with what the teachers say of their missing leads.
+    """The training records with the teachers' estimates of their missing leads.
 
     It lies in the cache of prepared records, keyed by records and teachers.
 
@@ -67,14 +67,14 @@ def taught(
     teachers : list of UNet
         In evaluation mode; their mean counts.
     ratio : float
-        R waves are stretched until their variance, as an evaluation reads it, is so much of the truth's, see
-        `stretch.learn`; 0: not at all.
+        R waves are stretched until their variance, as an evaluation reads it, is this share of the truth's, see
+        `stretch.learn`. 0: not at all.
     mix : float
-        Beside each record come others that the teachers do not know by heart: its measured leads mixed by a matrix
-        that differs from the identity by normal numbers of this standard deviation, with the teachers' answer to
-        that; the truth is that answer and what the record's own truth had beyond theirs. 0: none.
+        Each record gets copies that the teachers have not learnt by heart. Their measured leads are mixed by a matrix
+        that differs from the identity by normal numbers of this standard deviation. Their truth is the teachers'
+        answer to them, plus what the record's own truth had beyond the teachers' answer. 0: no copies.
     mixes : int
-        How many others for each record.
+        How many copies of each record.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def _lesson(x: Float32Array, said: Float32Array, net: NetSpec, how: stretch.Stre
 def _mixed(
     x: Float32Array, said: Float32Array, net: NetSpec, teachers: list[UNet], mix: float, rng: np.random.Generator
 ) -> tuple[Float32Array, Float32Array]:
-    """Records with their measured leads mixed, and what the teachers say of those."""
+    """Records with their measured leads mixed, and the teachers' estimates for those."""
     seen, out = ([BASIS.index(lead) for lead in leads] for leads in (net.input_leads, net.target_leads))
     matrix = np.eye(len(seen)) + rng.normal(0, mix, (len(x), len(seen), len(seen)))
     other = x.copy()

@@ -29,14 +29,14 @@ class TrainSpec:
     spread : float
         Weight of the lost spread of R amplitudes over a batch, see `spread_loss.lost_spread`.
     spread_share : float
-        What that spread shall be, in units of the truth's standard deviation.
+        Wanted spread, in units of the truth's standard deviation.
     stretch : float
-        R waves of what teachers say are stretched until their variance from record to record is so much of the
-        truth's, see `r_wave_stretch.learn`; 0: not at all.
+        R waves of the teachers' estimates are stretched until their variance over records is this share of the
+        truth's. 0: not at all. See `r_wave_stretch.learn`.
     mix : float
-        Teachers also answer for records whose measured leads are mixed, by so much, see `teachers.taught`; 0: no.
+        Teachers also answer for records whose measured leads are mixed by this much; 0: no. See `teachers.taught`.
     mixes : int
-        So many times, each time by other random numbers.
+        How often each record is mixed, each time by other random numbers.
     diagnosis : float
         Weight of what a classifier of diagnoses sees of the estimate and not of the truth, or the other way round.
     field : int
@@ -58,7 +58,7 @@ class TrainSpec:
     clip : float
         Largest norm of the gradient.
     patience : int
-        Stop after so many epochs without a better RMSE on the validation records; 0: never.
+        Stop after this many epochs without a better RMSE on the validation records; 0: never.
     """
 
     epochs: int = 20

@@ -77,7 +77,7 @@ KINDS: dict[str, Noise] = {"wander": wander, "mains": mains, "muscle": muscle, "
 
 
 def fallen_off(x: Float32Array, probability: float, rng: Rng) -> Float32Array:
-    """Let one of several leads fall silent for a stretch, in so many of the records; shape (n, n_leads, n_samples)."""
+    """Silence one of several leads for a stretch, in a share of the records; shape (n, n_leads, n_samples)."""
     n, leads, samples = x.shape
     if leads == 1:
         return x

@@ -44,7 +44,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Placements:
-    """Channels of some records, and what they say of the basis leads.
+    """Channels of some records, and what is known of the basis leads from them.
 
     Attributes
     ----------

@@ -47,12 +47,12 @@ class NetSpec:
     taps_before : int
         Input taps of the head before the output instant; after it there are `lookahead`.
     any_lead : bool
-        Accept every subset of `input_leads`, which are then the whole basis: a second row of inputs
-        says which leads are there (1) and which are not (0, their values 0 as well).
+        Accept every subset of `input_leads`, which are then the whole basis. A second row of inputs marks the leads
+        that are measured with 1. The others have the mark 0 and the value 0.
     any_electrode : bool
-        Accept channels between any electrodes: the inputs are their best linear guess of the basis leads, and the
-        share of each that is known from them, see `placement.guess`. Values and masks are the case without
-        covariance, so that such a network is an any-lead one too.
+        Accept channels between any electrodes. The inputs are the best linear guess of the basis leads and the share
+        of each that is known, see `placement.guess`. Without covariance these are values and masks, so such a network
+        is an any-lead one too.
     """
 
     input_leads: tuple[str, ...]
@@ -232,8 +232,7 @@ class Body(nn.Module):
 class UNet(nn.Module):
     """Body and head: mean and log-scale of every missing basis lead.
 
-    The head is linear in its regressors: the features, the delayed inputs and their neighbours
-    in time (an FIR filter over the input), and a bias.
+    The head is linear in its regressors: the features, an FIR filter over the delayed inputs, and a bias.
     """
 
     def __init__(self, spec: NetSpec) -> None:

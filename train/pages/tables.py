@@ -49,7 +49,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def number(x: float | None, digits: int = 3, scale: float = 1.0) -> str:
-    """A number with so many decimals, a dash where there is none."""
+    """Return a number with a fixed count of decimals, a dash where there is none."""
     return NONE if x is None else f"{scale * x:.{digits}f}"
 
 

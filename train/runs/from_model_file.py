@@ -1,8 +1,8 @@
 """A network to train on from a model file: what ships can be fine-tuned without the run that made it.
 
-The file holds folded convolutions, in 8 bits or float. Their weights go into convolutions with batch norms
-that change nothing; `settle_norms` then gives each norm the moments it would have learnt, so that training
-starts from what the file computes rather than from what a fresh normalisation makes of it.
+The file holds folded convolutions, in 8 bits or float. Their weights go into convolutions with batch norms that
+change nothing. `settle_norms` then gives each norm the moments it would have learnt. Training so starts from what the
+file computes, not from what a fresh normalisation makes of it.
 """
 
 from __future__ import annotations

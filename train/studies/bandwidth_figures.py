@@ -87,8 +87,8 @@ def turns(x: AnyFloatArray) -> int:
 def _spectrum(truth: Float32Array, guess: Float32Array) -> dict[str, float]:
     """Power in `BAND_HZ` against the truth's, and how much of it is coherent with the truth.
 
-    Coherence by Welch's method over the segments of all records together (Bendat & Piersol, section 5.2),
-    weighted by the truth's power; two unrelated signals have about one over the number of segments.
+    Coherence by Welch's method over the segments of all records together (Bendat & Piersol, section 5.2), weighted by
+    the truth's power. Unrelated signals have about one over the number of segments.
     """
     f, pxx = signal.welch(truth, FS, nperseg=_SEGMENT, axis=1)
     _, pyy = signal.welch(guess, FS, nperseg=_SEGMENT, axis=1)

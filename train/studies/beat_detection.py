@@ -1,8 +1,8 @@
 """How the device's beat detector does beside kept ones, on made-up hard cases and annotated records.
 
 ``python -m ecg_edge.train.studies.beat_detection --data FOLDER [--out FILE]``: `FOLDER` holds ``nstdb/118e06`` and
-``wearable/*``. The others run offline on the whole record (they cannot be fed as samples arrive), those that are
-installed: WFDB's XQRS and GQRS, NeuroKit2's, py-ecg-detectors', SleepECG's. Prints one JSON document.
+``wearable/*``. The others run offline on the whole record, since they cannot be fed as samples arrive. Used are those
+that are installed: WFDB's XQRS and GQRS, NeuroKit2's, py-ecg-detectors', SleepECG's. Prints one JSON document.
 """
 
 from __future__ import annotations

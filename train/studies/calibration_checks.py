@@ -63,7 +63,7 @@ def _exchanged(check: str, data: Prepared, said: str, exchange: Any) -> dict[str
 
 
 def _arms_while_worn(data: Prepared) -> dict[str, Any]:
-    """What a run tells from its measured lead I alone."""
+    """What a run finds in its measured lead I alone."""
     fs = 100
     hits = alarms = unknown = 0
     for x in data.x:

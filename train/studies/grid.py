@@ -97,7 +97,7 @@ def rows(study: str, epochs: int, smaller: bool = False) -> list[StudyRow]:
 
 
 def _wide(base: NetSpec, factor: float) -> NetSpec:
-    """The same network with so many times the channels, rounded to multiples of four."""
+    """The same network with its channels times a factor, rounded to multiples of four."""
     channels = tuple(max(4, round(c * factor / 4) * 4) for c in base.channels)
     return replace(base, channels=channels, n_features=max(4, round(base.n_features * factor / 4) * 4))
 

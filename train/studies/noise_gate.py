@@ -62,10 +62,10 @@ def _band(low: float, high: float, n: int, rng: np.random.Generator) -> FloatArr
 def made_up(model: Model, folder: Path, records: int) -> list[dict[str, Any]]:
     """Rates on fold 9: for each kind and size of noise on one lead, of windows of 4 s.
 
-    `worthless` counts those in which the error of V1 to V6 has more power than the leads themselves; `hits` and
-    `misses` count these by the verdict on the noisy lead, `early` those closed before it came to that. `errors` are
-    means of that ratio of powers (at most 4 each): from both leads, from the quiet one alone through the any-lead
-    model, as the gate chooses between them, and as somebody would who knew.
+    `worthless` counts windows in which the error of V1 to V6 has more power than the leads themselves. `hits` and
+    `misses` split these by the verdict on the noisy lead. `early` counts windows that were closed although they were
+    not worthless. `errors` are means of that ratio of powers, at most 4 each. They are given for both leads, for the
+    quiet one alone through the any-lead model, for the gate's choice, and for the best choice.
     """
     data = prepare(folder, (ptbxl.VALIDATION_FOLD,), model.spec.conditioning)
     spare = load_model("any-int8")

@@ -1,7 +1,7 @@
 """What each place of the electrodes knows: every pair, every set of three and four, by a linear estimate.
 
-Fifteen numbers per lead and record are enough for all of them: the products of the basis leads with each other at
-nine shifts are summed once, and every placement's estimate and its error follow from those sums.
+The products of the basis leads with each other at nine shifts are summed once per record. Every placement's estimate
+and its error follow from those sums.
 """
 
 from __future__ import annotations
