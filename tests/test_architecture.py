@@ -36,6 +36,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "lead_columns",
         "analysis sinks",
         "measurements",
+        "page",
         "reconstruction recording monitor",
         "verification personal_calibration sources ward",
         "live offline",

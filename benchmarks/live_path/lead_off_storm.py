@@ -20,10 +20,11 @@ from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.reconstruction.pipeline import Pipeline
-from ecg_edge.device.recording.ecg_page import PAGE_S, Page
 from ecg_edge.device.recording.edf_writer import write_edf
+from ecg_edge.device.recording.page_content import page_content
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.recording.stored_recording import length, read_stored
+from ecg_edge.device.recording.stretch import PAGE_S
 from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray, BoolArray, Float32Array
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock, StreamInfo
@@ -157,8 +158,8 @@ def _page_differs(path: str, kinds: npt.NDArray[np.int8], mv: Float32Array) -> i
     fs, n = length(path)
     step = int(PAGE_S * fs)
     for at in range(0, n, step):
-        page = Page(read_stored(path, at, at + step))
-        parts = [(lead, kind, x) for lead in LEADS for kind, x in page.strips(lead, slice(0, step))]
+        page = page_content(read_stored(path, at, at + step))
+        parts = [(lead, s.kind, s.mv) for lead in LEADS for s in page.leads[lead]]
         wrong += _mistakes(parts, kinds[at : at + step], mv[at : at + step])
     return wrong
 

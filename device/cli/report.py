@@ -1,4 +1,4 @@
-"""The verb ``report``: a twelve-lead page as PDF (extra `plot`)."""
+"""The verb ``report``: a page of a recording as PDF or PNG."""
 
 from __future__ import annotations
 
@@ -6,37 +6,66 @@ import argparse
 import shlex
 from pathlib import Path
 
-from ecg_edge.device.recording import ecg_page as report_page
-from ecg_edge.device.recording.stored_recording import length, read_stored, record_name
+from ecg_edge.device.page.compose import compose
+from ecg_edge.device.page.content import PageContent
+from ecg_edge.device.page.draw import pdf, png
+from ecg_edge.device.page.options import PageOptions
+from ecg_edge.device.page.traces import is_cut
+from ecg_edge.device.recording.page_content import page_content
+from ecg_edge.device.recording.safe_files import disk_errors
+from ecg_edge.device.recording.stored_recording import record_name
+from ecg_edge.device.recording.stretch import stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.private_files import private_open
+
+SUFFIXES = (".pdf", ".png")
 
 
 def report(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge report`` says; return the exit status."""
     a = arguments
     try:
-        fs, n = length(a.record)
-        wanted = round(report_page.PAGE_S * fs)
-        start = max(0, n - wanted) if a.at is None else round(a.at * float(fs))
-        if not 0 <= start < n:
-            raise UsageError(
-                f"--at {a.at:g} is outside the recording of {n / float(fs):.1f} s", "choose a second inside"
-            )
+        stored = stretch_of(a.record, a.at)
         out = Path(a.out or f"{record_name(a.record)}.pdf")
-        if out.suffix not in report_page.SUFFIXES:
+        if out.suffix not in SUFFIXES:
             raise UsageError(f"--out {out} is no page", "name a .pdf or .png file")
-        page = report_page.Page(read_stored(a.record, start, start + wanted), a.patient or "", a.speed, a.gain)
+        content = page_content(stored, a.patient or "", a.name or "")
+        options = PageOptions(a.paper, a.layout, a.speed, _gain(a, content), a.simultaneous)
         if out.exists() and not a.force:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
-        page.save(out)
+        written = _write(content, options, out)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
         raise
+    start = stored.first / float(stored.fs)
     if a.json:
-        emit_json({"out": str(out), "from_s": start / float(fs), "exit": 0})
+        emit_json({"out": str(out), "files": [str(p) for p in written], "from_s": start, "exit": 0})
     else:
-        say(f"{out}: from {start / float(fs):.1f} s, {a.speed} mm/s, {a.gain} mm/mV")
+        said = ", ".join(str(p) for p in written)
+        say(f"{said}: from {start:.1f} s, {options.speed:g} mm/s, {options.gain:g} mm/mV")
     hint(f"next: ecg-edge convert {shlex.quote(record_name(a.record))}")
     return 0
+
+
+def _gain(a: argparse.Namespace, content: PageContent) -> float:
+    """The gain asked for; with ``auto`` half of the usual one where waves would be cut."""
+    if a.gain != "auto":
+        return float(a.gain)
+    usual = PageOptions(a.paper, a.layout, a.speed, 10.0, a.simultaneous)
+    return 5.0 if is_cut(content, usual) else 10.0
+
+
+def _write(content: PageContent, options: PageOptions, out: Path) -> list[Path]:
+    """Write the page; a PNG holds one sheet, so further ones lie beside it."""
+    sheets = compose(content, options)
+    if out.suffix == ".pdf":
+        files = [(out, pdf(sheets, f"ECG {content.record}"))]
+    else:
+        names = [out, *(out.with_name(f"{out.stem}-{k}.png") for k in range(2, len(sheets) + 1))]
+        files = [(path, png(sheet)) for path, sheet in zip(names, sheets, strict=True)]
+    for path, data in files:
+        with disk_errors(path), private_open(path, "wb") as f:
+            f.write(data)
+    return [path for path, _ in files]

@@ -96,9 +96,20 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=float, metavar="S", help="second at which the page begins (default: the last ten)")
     parser.add_argument("--out", metavar="FILE", help="PDF or PNG file (default: a PDF beside the record)")
     parser.add_argument("--patient", metavar="ID", help="for the head of the page (default: the recording's)")
+    parser.add_argument("--name", help="of the person, for the head of the page (default: the recording's)")
     parser.add_argument("--force", action="store_true", help="replace the file where it is there")
+    parser.add_argument(
+        "--layout", choices=("3x4", "6x2", "12x1"), default="3x4", help="12x1: two pages (default: 3x4)"
+    )
+    parser.add_argument("--simultaneous", action="store_true", help="columns show the same seconds")
+    parser.add_argument("--paper", choices=("a4", "letter"), default="a4", help="(default: a4)")
     parser.add_argument("--speed", type=int, choices=(25, 50), default=25, help="mm/s (default: 25)")
-    parser.add_argument("--gain", type=int, choices=(5, 10, 20), default=10, help="mm/mV (default: 10)")
+    parser.add_argument(
+        "--gain",
+        choices=("5", "10", "20", "auto"),
+        default="10",
+        help="mm/mV; auto: 5 where waves are tall (default: 10)",
+    )
     _output(parser)
 
 

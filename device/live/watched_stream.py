@@ -52,6 +52,7 @@ class WatchedStream:
         self, model: Model, personal: Model, info: StreamInfo, settings: RunSettings, spare: Model | None
     ) -> None:
         self.model = model
+        self._mains_hz = settings.mains_hz
         self.pipeline = Pipeline(personal, info, mains_hz=settings.mains_hz, spare=spare)
         self.clocks = ClockFit(info.fs)
         self.rate = RateWatch(info.fs, info.tick_hz)
@@ -88,6 +89,7 @@ class WatchedStream:
             self.pipeline.latency_terms,
             calibration,
             patient or (origin.patient if origin else ""),
+            self._mains_hz,
         )
 
     @property

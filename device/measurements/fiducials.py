@@ -212,8 +212,8 @@ def _foot(m: FloatArray, peak: int, step: int, noise: float) -> float | None:
     steep, low = _zero_of(flank, 3 * _STEEP, _STEEP), _zero_of(flank, 4 * share, share)
     if steep is None:
         return None
-    tail = low is None or abs(low - steep) > _TAIL_S * FS
-    return peak + step * (steep if tail else low)  # type: ignore[operator]
+    foot = steep if low is None or abs(low - steep) > _TAIL_S * FS else low
+    return peak + step * foot
 
 
 def _zero_of(flank: FloatArray, high: float, low: float) -> float | None:
@@ -221,7 +221,7 @@ def _zero_of(flank: FloatArray, high: float, low: float) -> float | None:
     a, b = _first_below(flank, high * flank[0]), _first_below(flank, low * flank[0])
     if a is None or b is None:
         return None
-    return b + (b - a) / ((high / low) ** (1 / _POWER) - 1)
+    return b + (b - a) / float((high / low) ** (1 / _POWER) - 1)
 
 
 def _first_below(flank: FloatArray, level: float) -> float | None:

@@ -181,7 +181,8 @@ def _comments(recording: Recording, block: LeadBlock, model: Model, wanted: Want
         f"model: {model.path.name} sha256 {model.file_sha256} model_id {spec.model_id} {spec.precision}",
         *([label] if label else []),
         f"source: {recording.source} {recording.name}",
-        f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
+        f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz, "
+        + (f"notch {wanted.mains_hz:g} Hz" if wanted.mains_hz else "no notch"),
         "alignment: sample m shows the instant m / rate of the source, no delay",
         f"{DELAY}0",
         f"interval: the truth lies within lead ± interval with {100 * spec.head.interval_level:g} % probability",

@@ -217,7 +217,9 @@ def _comments(header: RunHeader) -> list[str]:
         *([f"patient: {header.patient}"] if header.patient else []),
         *([header.calibration] if header.calibration else []),
         f"source: {header.source}",
-        f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz",
+        f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz, "
+        + (f"notch {header.mains_hz:g} Hz" if header.mains_hz else "no notch"),
+        f"device: {header.info.device} {header.info.firmware} {header.info.serial}".rstrip(),
         f"alignment: sample m shows the instant m/{spec.fs} s - {header.delay_s:.4f} s",
         f"{DELAY}{header.delay_s:.6f}",
         f"interval: the model states a {level} interval for its estimates while running; it is not in this record",

@@ -39,6 +39,8 @@ class RunHeader:
         ``reconstructed, calibrated <date> from <record>``; empty where the model is everybody's.
     patient : str
         Identifier as the user gave it; empty where unknown.
+    mains_hz : float or None
+        Notch in Hz; None where there is none.
 
     Examples
     --------
@@ -60,6 +62,7 @@ class RunHeader:
     latency_terms: dict[str, float] = field(default_factory=dict)
     calibration: str = ""
     patient: str = ""
+    mains_hz: float | None = None
 
     @property
     def delay_s(self) -> float:

@@ -19,7 +19,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.train.data import ptbxl
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
-from ecg_edge.train.evaluation.estimators import from_model
+from ecg_edge.train.evaluation.estimators import Subject, from_model
 from ecg_edge.train.intervals import delineators
 from ecg_edge.train.runs.run_folder import environment
 
@@ -91,16 +91,16 @@ def _of(basis: FloatArray, fs: int, kinds: Sequence[Provenance]) -> Measurements
     return measure_leads(basis @ twelve_from_basis().T, fs, LEADS, kinds)
 
 
-def _completed(record: FloatArray, subject: Any) -> FloatArray:
+def _completed(record: FloatArray, subject: Subject) -> FloatArray:
     """The basis leads: the inputs as measured, the others as estimated."""
-    out = record.copy()
+    out = np.array(record, np.float64)
     columns = [BASIS.index(x) for x in subject.inputs]
     guess = subject.estimate(record[:, columns].astype(np.float32))[0]
     n = min(len(guess), len(record))
     for k, lead in enumerate(subject.targets):
         if lead not in subject.inputs:
             out[:n, BASIS.index(lead)] = guess[:n, k]
-    return out[:n]
+    return np.asarray(out[:n])
 
 
 def _provenance(inputs: Sequence[str]) -> tuple[Provenance, ...]:

@@ -12,10 +12,12 @@ from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.lead_algebra import Provenance, provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.lead_columns import LeadColumns, ProvenanceTally
+from ecg_edge.device.page.compose import compose
+from ecg_edge.device.page.options import PageOptions
 from ecg_edge.device.personal_calibration.reference import read_reference
 from ecg_edge.device.reconstruction.pipeline import Pipeline
-from ecg_edge.device.recording.ecg_page import Page
 from ecg_edge.device.recording.edf_writer import write_edf
+from ecg_edge.device.recording.page_content import page_content
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.recording.stored_recording import Signal, Stored, read_groups, read_stored
 from ecg_edge.device.sinks.sink import RunHeader
@@ -124,9 +126,9 @@ def test_what_is_kept_is_what_was_said(tmp_path_factory, off, at):
     assert len({s.label for s in _signals(edf)}) == len(exported.signals)
 
     stretch = read_stored(str(path), at, at + 1000)
-    page = Page(stretch)
+    page = page_content(stretch)
     for lead in LEADS:
-        drawn = dict(page.strips(lead, slice(0, None)))
+        drawn = {strip.kind: strip.mv for strip in page.leads[lead]}
         for kind in KINDS:
             part = want[lead, kind][at : at + 1000]
             found = drawn.get(kind, np.full(len(part), np.nan))
@@ -171,8 +173,8 @@ def test_a_lead_that_was_estimated_for_a_while_lies_in_two_columns(lost_ii):
 
 
 def test_the_rhythm_strip_is_what_is_measured(lost_ii):
-    assert Page(read_stored(str(lost_ii), 0, 390)).rhythm == "II"
-    assert Page(read_stored(str(lost_ii), 450, 1150)).rhythm == "I"
+    assert page_content(read_stored(str(lost_ii), 0, 390)).rhythm == "II"
+    assert page_content(read_stored(str(lost_ii), 450, 1150)).rhythm == "I"
 
 
 def test_a_record_that_does_not_say_is_not_called_measured(tmp_path):
@@ -180,17 +182,11 @@ def test_a_record_that_does_not_say_is_not_called_measured(tmp_path):
     stored = Stored(
         "x", Fraction(100), None, 0, names, np.ones((1000, 12), np.int32), np.ones((1000, 12), bool), (), ()
     )
-    assert {kind for lead in LEADS for kind, _ in Page(stored).strips(lead, slice(0, 100))} == {""}
-    texts = []
-
-    class Axes:
-        plot = vlines = hlines = lambda *a, **k: None
-
-        def text(self, x, y, text, **style):
-            texts.append(text)
-
-    Page(stored)._row(Axes(), ("II",), 50.0)
-    assert any("not stated" in t for t in texts) and not any("measured" in t for t in texts)
+    content = page_content(stored)
+    assert {strip.kind for lead in LEADS for strip in content.leads[lead]} == {""}
+    (sheet,) = compose(content, PageOptions())
+    words = [t.words for t in sheet.texts]
+    assert sum("not stated" in w for w in words) > 12 and "measured" not in words
 
 
 def test_an_estimate_is_never_played_as_a_measurement(lost_ii):

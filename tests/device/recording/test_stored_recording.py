@@ -11,8 +11,8 @@ import pyedflib
 import pytest
 
 from ecg_edge.device.cli.main import main
-from ecg_edge.device.recording.ecg_page import Page
 from ecg_edge.device.recording.edf_writer import data_records, write_edf
+from ecg_edge.device.recording.page_content import page_content
 from ecg_edge.device.recording.stored_recording import Signal, Stored, read_stored
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
 from ecg_edge.firmware_bridge.events import Gap
@@ -118,31 +118,15 @@ def test_a_page_at_true_scale(recording, tmp_path, capsys):
     assert "twelve-lead" in capsys.readouterr().err
 
 
-def test_a_page_draws_each_lead_where_and_how_it_belongs(recording):
-    drawn, texts = [], []
-
-    class Axes:
-        def plot(self, x, y, **style):
-            drawn.append((np.asarray(x), np.asarray(y), style))
-
-        def text(self, x, y, text, **style):
-            texts.append(text)
-
-        vlines = hlines = lambda *a, **k: None
-
-    page = Page(read_stored(recording, 100, 1100), "P7")
-    page._row(Axes(), ("II",), 50.0)
-    strip = max(drawn, key=lambda d: len(d[0]))
-    assert np.diff(strip[0]) == pytest.approx(0.25)  # 25 mm/s at 100 Hz
-    mv = read_stored(recording, 100, 1100).mv[:, LEADS.index("II")]
-    assert strip[1] == pytest.approx(50 + 10 * mv, nan_ok=True)
-    pulse = next(d for d in drawn if len(d[0]) == 6)
-    assert np.ptp(pulse[1]) == 10 and strip[2]["linestyle"] == "-"
-    drawn.clear()
-    page._row(Axes(), ("III", "aVF", "V3", "V6"), 50.0)
-    assert [d[2]["linestyle"] for d in drawn if len(d[0]) > 100] == ["-", "-", (0, (4, 1.6)), (0, (4, 1.6))]
-    page._words(Axes())
-    assert any("not for diagnosis" in t for t in texts) and any("reconstructed" in t for t in texts)
+def test_a_page_holds_what_the_recording_says(recording):
+    content = page_content(read_stored(recording, 100, 1100), "P7")
+    mv = read_stored(recording, 100, 1100).mv
+    assert content.identifier == "P7" and content.fs == 100 and content.rhythm in ("I", "II")
+    for k, lead in enumerate(LEADS):
+        assert np.array_equal(content.leads[lead][0].mv, mv[:, k], equal_nan=True)
+    assert [content.leads[x][0].kind for x in ("II", "III", "V3")] == ["measured", "derived", "reconstructed"]
+    assert content.filters == "0.5–40 Hz, no notch" and content.device and "LL" in content.electrodes
+    assert "UTC" in content.when
 
 
 def test_what_is_missing_is_told(tmp_path):
@@ -152,7 +136,7 @@ def test_what_is_missing_is_told(tmp_path):
         "x", Fraction(100), None, 0, (Signal("I", "", 1, 0),), np.zeros((9, 1), np.int32), np.ones((9, 1), bool), (), ()
     )
     with pytest.raises(LeadMismatchError, match="lacks"):
-        Page(stored)
+        page_content(stored)
 
 
 def test_replay_plays_the_measured_record(recording, model, tmp_path, capsys):
