@@ -118,16 +118,26 @@ def span_solution(
     matrix : ndarray of shape (m, k)
         Its combination; zero where it does not.
     """
-    used: list[int] = []
-    for k in range(len(channels)):
-        if np.linalg.matrix_rank(channels[[*used, k]], tol=_EXACT) > len(used):
-            used.append(k)
+    used = _independent(channels)
     matrix = np.zeros((len(wanted), len(channels)))
     if used:
         matrix[:, used] = np.round(np.linalg.lstsq(channels[used].T, wanted.T, rcond=None)[0].T, 12) + 0.0
     exact = np.abs(matrix @ channels - wanted).max(axis=1, initial=0.0) < _EXACT
     matrix[~exact] = 0
     return exact, matrix
+
+
+def _independent(rows: npt.NDArray[np.float64]) -> list[int]:
+    used: list[int] = []
+    for k in range(len(rows)):
+        if np.linalg.matrix_rank(rows[[*used, k]], tol=_EXACT) > len(used):
+            used.append(k)
+    return used
+
+
+def independent(channels: Sequence[str]) -> tuple[str, ...]:
+    """Channels without those that follow from earlier ones."""
+    return tuple(channels[k] for k in _independent(of_basis(channels)))
 
 
 def known_leads(measured: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:

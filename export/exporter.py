@@ -46,9 +46,9 @@ class Exporter:
 
     @property
     def stem(self) -> str:
-        """File name without precision and suffix: ``i-ii``, or ``any``."""
+        """File name without precision and suffix: ``i-ii``, ``any``, or ``any-electrode``."""
         if self.spec.any_lead:
-            return "any"
+            return "any-electrode" if self.spec.any_electrode else "any"
         return "-".join(self.spec.input_leads).lower()
 
     def quantise(self, x: Float32Array) -> Quantisation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecg_edge.device.inference.spec import ModelSpec
-from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN
 
 
 def model_card(spec: ModelSpec, files: list[tuple[str, int, str]]) -> str:
@@ -19,10 +19,12 @@ def model_card(spec: ModelSpec, files: list[tuple[str, int, str]]) -> str:
         The files made from the run.
     """
     inputs = "any of " * spec.any_lead + ", ".join(spec.input_leads)
+    if spec.any_electrode:
+        inputs = "one to four channels between any of the electrodes " + ", ".join(SKIN)
     train = spec.training
     derived = [lead for lead in LEADS if lead not in spec.input_leads and lead not in spec.target_leads]
     lines = [
-        f"# {'Any leads' if spec.any_lead else inputs} → twelve leads",
+        f"# {_title(spec, inputs)} → twelve leads",
         "",
         "Causal streaming reconstructor. **Not a medical device: reconstructed leads are estimates, "
         "not for diagnosis.** ST deviation in V2 and V3 cannot be known from limb leads.",
@@ -45,6 +47,12 @@ def model_card(spec: ModelSpec, files: list[tuple[str, int, str]]) -> str:
         "",
     ]
     return "\n".join([*lines, *_accuracy(spec), *_training(spec)]) + "\n"
+
+
+def _title(spec: ModelSpec, inputs: str) -> str:
+    if spec.any_electrode:
+        return "Any electrodes"
+    return "Any leads" if spec.any_lead else inputs
 
 
 def _accuracy(spec: ModelSpec) -> list[str]:

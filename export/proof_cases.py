@@ -12,11 +12,14 @@ from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.network import lead_subsets as subsets
-from ecg_edge.train.network.inputs import masked
+from ecg_edge.train.network import placement_draw
+from ecg_edge.train.network.inputs import guessed, masked
 
 _BATCH = 128
 _ANY_EVERY = 3
 """An any-lead file is proved on six lead sets, each on a third of the records."""
+_PROVED = (("I", "II"), ("I", "II", "V2"), *placement_draw.PLACES[:3], ("V1-V3", "V1-V6"))
+"""An any-electrode file is proved on these."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def cases(spec: ModelSpec, data: Prepared) -> list[Case]:
     if not spec.any_lead:
         return [_case("", spec, x, spec.input_leads)]
     x = x[::_ANY_EVERY] if len(x) > _ANY_EVERY else x
-    return [_case("+".join(leads), spec, x, leads) for leads in subsets.SPECIALISTS]
+    sets = _PROVED if spec.any_electrode else subsets.SPECIALISTS
+    return [_case("+".join(leads), spec, x, leads) for leads in sets]
 
 
 def _case(name: str, spec: ModelSpec, x: Float32Array, leads: tuple[str, ...]) -> Case:
@@ -79,7 +83,7 @@ def _case(name: str, spec: ModelSpec, x: Float32Array, leads: tuple[str, ...]) -
     return Case(
         name,
         hidden,
-        masked(x, leads) if spec.any_lead else seen,
+        _inputs(spec, x, leads, seen),
         x[:, :, [BASIS.index(lead) for lead in hidden]],
         seen[:, :, 0],
         [spec.target_leads.index(lead) for lead in hidden],
@@ -87,10 +91,26 @@ def _case(name: str, spec: ModelSpec, x: Float32Array, leads: tuple[str, ...]) -
     )
 
 
+def _inputs(spec: ModelSpec, x: Float32Array, leads: tuple[str, ...], seen: Float32Array) -> Float32Array:
+    if spec.any_electrode:
+        return guessed(x, leads, spec.covariance)
+    return masked(x, leads) if spec.any_lead else seen
+
+
 def calibration_inputs(spec: ModelSpec, data: Prepared) -> Float32Array:
     """Inputs of the graph from which its 8-bit parameters are chosen; an any-lead one sees subsets of all kinds."""
     x = np.asarray(data.x)
     if not spec.any_lead:
         return measured(x, spec.input_leads)
+    if spec.any_electrode:
+        return _drawn_places(spec, x)
     drawn = subsets.draw(len(x), x.shape[1], np.random.default_rng(0)).masks.transpose(0, 2, 1)
     return np.concatenate([x * drawn, drawn], axis=2).astype(np.float32)
+
+
+def _drawn_places(spec: ModelSpec, x: Float32Array) -> Float32Array:
+    """Every record behind a placement drawn as in training."""
+    drawn = placement_draw.draw(len(x), spec.covariance, np.random.default_rng(0))
+    values = np.einsum("nck,ntk,njc->ntj", drawn.channels, x, drawn.before, optimize=True)
+    shares = np.broadcast_to(drawn.known_before[:, None], values.shape)
+    return np.concatenate([values, shares], axis=2).astype(np.float32)

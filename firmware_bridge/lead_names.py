@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from ecg_edge.firmware_bridge.errors import UsageError
 
@@ -29,6 +30,7 @@ _LIMB = {
 }
 
 
+_PAIRS = frozenset(f"{a}-{b}" for a, b in permutations(SKIN, 2))
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
 _SKIN_BY_LOWER = {name.lower(): name for name in SKIN}
 _ROMAN = {"d1": "I", "d2": "II", "d3": "III", "di": "I", "dii": "II", "diii": "III"}
@@ -184,6 +186,11 @@ def channel_name(name: str) -> str:
             f"join two of {', '.join(SKIN)} by a hyphen, the positive one last: RA-V5 is V5 minus RA",
         )
     return f"{found[0]}-{found[1]}"
+
+
+def known_channels(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some canonical names that have a known place: leads and pairs of electrodes."""
+    return tuple(name for name in names if name in LEADS or name in _PAIRS)
 
 
 def parse_channels(text: str, skip: bool = False) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ecg_edge.export.exporter import Exporter, described
 from ecg_edge.export.graph import from_body
 from ecg_edge.export.targets import Target
 from ecg_edge.firmware_bridge.array_types import Float32Array
-from ecg_edge.train.head.model_head import plain_head
+from ecg_edge.train.head.model_head import any_fields, plain_head
 from ecg_edge.train.network.unet import NetSpec, UNet
 
 
@@ -35,7 +35,7 @@ def exporter_of(network: UNet, hop: int | None = None) -> Exporter:
         settling_s=0.0,
         conditioning=ConditioningSpec(),
         training={"network": net.to_dict(), "macs_per_hop": graph.macs_per_hop(), "weights": "random"},
-        any_lead=net.any_lead,
+        **any_fields(network),
     )
     return Exporter(network, graph, spec)
 

@@ -70,6 +70,26 @@ class RegressorLayout:
             rows += [self.tap(k).start + column for column in columns]
         return [*rows, self.size - 1]
 
+    def mixing(self, matrix: FloatArray) -> FloatArray:
+        """Return the matrix that makes this layout's regressors of those of other leads.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n_leads, n_others)
+            This layout's leads as combinations of the others.
+
+        Returns
+        -------
+        ndarray of float64, shape (size, other size)
+            Features and bias stay as they are, and each tap's leads are mixed.
+        """
+        n, others = self.n_features, RegressorLayout(self.n_features, matrix.shape[1], self.lags)
+        out = np.zeros((self.size, others.size))
+        out[:n, :n], out[-1, -1] = np.eye(n), 1
+        for k in range(len(self.taps)):
+            out[self.tap(k), others.tap(k)] = matrix
+        return out
+
     def matrix(self, features: npt.NDArray[np.float32], window: npt.NDArray[np.float32]) -> FloatArray:
         """Build the design matrix of consecutive output instants.
 

@@ -36,6 +36,8 @@ class Model:
         False for an any-lead model on leads that its file does not list.
     personal : Personal or None
         Where the head was refitted to a person: the model's own, and when to go back to it.
+    whole : Model or None
+        Of a view made by `for_leads`: the any-lead or any-electrode model it is a view of.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class Model:
     file_sha256: str
     interval_calibrated: bool = True
     personal: Personal | None = None
+    whole: Model | None = None
 
 
 def load_model(path: Path | str, threads: int = 1) -> Model:

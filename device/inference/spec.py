@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.inference.lead_subset import LeadSubset
 from ecg_edge.device.inference.packed_arrays import pack_array, pack_symmetric, unpack_array, unpack_symmetric
 from ecg_edge.device.lead_algebra import BASIS, missing_basis
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
-from ecg_edge.firmware_bridge.lead_names import lead_name
+from ecg_edge.firmware_bridge.lead_names import channel_name
 
 METADATA_KEY = "ecg_edge"
 FORMAT = 1
@@ -89,47 +91,6 @@ class Head:
 
 
 @dataclass(frozen=True)
-class LeadSubset:
-    """What an any-lead model knows of one set of measured leads.
-
-    Attributes
-    ----------
-    leads : tuple of str
-        The set, in order.
-    moments : ndarray of float32, shape (n_regressors, n_regressors)
-        As `Head.moments`, of the regressors a model of these leads has.
-    interval_factors : ndarray of float32, shape (8,)
-        One per basis lead; those of the measured ones are not used.
-    ridge : dict of str to ndarray
-        As `ModelSpec.ridge`.
-    """
-
-    leads: tuple[str, ...]
-    moments: npt.NDArray[np.float32]
-    interval_factors: npt.NDArray[np.float32]
-    ridge: dict[str, npt.NDArray[np.float32]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for the model file."""
-        return {
-            "leads": list(self.leads),
-            "moments": pack_symmetric(self.moments),
-            "interval_factors": pack_array(self.interval_factors),
-            "ridge": {k: pack_array(v) for k, v in self.ridge.items()},
-        }
-
-    @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> LeadSubset:
-        """Inverse of `to_dict`."""
-        return cls(
-            tuple(lead_name(x) for x in d["leads"]),
-            unpack_symmetric(d["moments"]),
-            unpack_array(d["interval_factors"]),
-            {str(k): unpack_array(v) for k, v in d["ridge"].items()},
-        )
-
-
-@dataclass(frozen=True)
 class ModelSpec:
     """Everything the device must know to run a model and to say what it is.
 
@@ -158,6 +119,9 @@ class ModelSpec:
         Accepts every set of basis leads; `device.inference.any_lead.for_leads` makes a model of fixed leads of it.
     subsets : tuple of LeadSubset
         Lead sets of an any-lead model whose interval was calibrated.
+    covariance : ndarray of float64, shape (8, 8)
+        Second moments of the basis leads in the population, in mV²: such a model accepts channels between any
+        electrodes, see `device.placement.guess`. Of shape (0, 0) for every other model.
 
     Examples
     --------
@@ -189,6 +153,12 @@ class ModelSpec:
     licence: str = "Apache-2.0"
     any_lead: bool = False
     subsets: tuple[LeadSubset, ...] = ()
+    covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def any_electrode(self) -> bool:
+        """Whether it accepts channels between any electrodes."""
+        return self.any_lead and self.covariance.size > 0
 
     @property
     def algorithmic_latency_s(self) -> float:
@@ -197,7 +167,7 @@ class ModelSpec:
 
     @property
     def n_inputs(self) -> int:
-        """Channels of the graph's input: the leads, and of an any-lead model their masks."""
+        """Channels of the graph's input: the leads, and of an any-lead model their masks or known shares."""
         return len(self.input_leads) * (2 if self.any_lead else 1)
 
     @property
@@ -255,6 +225,8 @@ class ModelSpec:
             doc["head"] |= {"shrink": pack_array(h.shrink)}  # type: ignore[operator]
         if self.any_lead:
             doc |= {"any_lead": True, "subsets": [s.to_dict() for s in self.subsets]}
+        if self.any_electrode:
+            doc |= {"covariance": self.covariance.tolist()}
         return json.dumps(doc, sort_keys=True, allow_nan=False)
 
     @classmethod
@@ -283,8 +255,8 @@ def _parse(doc: dict[str, Any]) -> ModelSpec:
     head = doc["head"]
     return ModelSpec(
         kind=str(doc["kind"]),
-        input_leads=tuple(lead_name(x) for x in doc["input_leads"]),
-        target_leads=tuple(lead_name(x) for x in doc["target_leads"]),
+        input_leads=tuple(channel_name(x) for x in doc["input_leads"]),
+        target_leads=tuple(channel_name(x) for x in doc["target_leads"]),
         fs=int(doc["fs"]),
         hop=int(doc["hop"]),
         lookahead=int(doc["lookahead"]),
@@ -319,6 +291,7 @@ def _parse(doc: dict[str, Any]) -> ModelSpec:
         model_id=str(doc["model_id"]),
         any_lead=bool(doc.get("any_lead", False)),
         subsets=tuple(LeadSubset.from_dict(s) for s in doc.get("subsets", [])),
+        covariance=np.array(doc["covariance"], np.float64) if "covariance" in doc else np.zeros((0, 0)),
     )
 
 
@@ -358,19 +331,21 @@ def _check(spec: ModelSpec) -> None:
         )
         for s in spec.states
     ]
+    if spec.covariance.size:
+        rules.append((spec.any_electrode and _is_covariance(spec.covariance), "the population's covariance is none"))
     rules += [
-        (
-            0 < len(s.leads) < len(BASIS)
-            and set(s.leads) <= set(BASIS)
-            and s.moments.shape == (spec.n_features + taps * len(s.leads) + 1,) * 2
-            and s.interval_factors.shape == (len(BASIS),),
-            f"lead set {'+'.join(s.leads)} is malformed",
-        )
+        (s.fits(spec.n_features, taps, spec.any_electrode), f"lead set {'+'.join(s.leads)} is malformed")
         for s in spec.subsets
     ]
     for ok, what in rules:
         if not ok:
             raise ModelFileError(f"the model's description contradicts itself: {what}", "export the model again")
+
+
+def _is_covariance(x: FloatArray) -> bool:
+    """Whether it is of the basis leads, symmetric, and positive definite."""
+    square = x.shape == (len(BASIS),) * 2
+    return square and bool(np.isfinite(x).all() and (x == x.T).all() and np.linalg.eigvalsh(x)[0] > 0)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from ecg_edge.device.inference.head import RegressorLayout, layout_of
 from ecg_edge.device.inference.spec import ModelSpec
-from ecg_edge.device.lead_algebra import BASIS, Provenance, known_basis, provenance, twelve_from_basis
+from ecg_edge.device.lead_algebra import (
+    BASIS,
+    Provenance,
+    known_basis,
+    known_leads,
+    of_basis,
+    provenance,
+    span_solution,
+    twelve_from_basis,
+)
 from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -38,8 +47,11 @@ class HopGeometry:
         Basis leads the head estimates.
     twelve, twelve2 : ndarray of float64, shape (8, 12)
         From the basis to the twelve leads, and the same squared.
-    measured : list of int
-        Which of the twelve are inputs, in the order of the inputs.
+    measured, columns : list of int
+        Which of the twelve are inputs, and which input each is.
+    direct : list of int
+        Which of the twelve follow exactly from the inputs, but not from the basis leads that do: III, where only
+        LL and LA are worn. `direct_of` has their weights, shape (n_inputs, n_direct).
     guess : ndarray of bool, shape (12,)
         Which are reconstructed; `certain` has the numbers of the others.
     needs : ndarray of bool, shape (12, n_inputs)
@@ -60,6 +72,9 @@ class HopGeometry:
     twelve: FloatArray
     twelve2: FloatArray
     measured: list[int]
+    columns: list[int]
+    direct: list[int]
+    direct_of: FloatArray
     guess: BoolArray
     certain: npt.NDArray[np.intp]
     needs: BoolArray
@@ -70,11 +85,13 @@ def geometry_of(spec: ModelSpec) -> HopGeometry:
     layout, origin = layout_of(spec), provenance(spec.input_leads)
     known, matrix = known_basis(spec.input_leads)
     known_columns = [BASIS.index(lead) for lead in known]
-    measured = [LEADS.index(lead) for lead in spec.input_leads]
+    measured, columns = _measured(spec.input_leads)
+    direct, direct_of = _direct(spec.input_leads, known_columns, measured)
     guess = np.array([p is Provenance.RECONSTRUCTED for p in origin])
     twelve = twelve_from_basis().T
     needs = np.abs(twelve[known_columns].T @ matrix) > 1e-9
-    needs[measured] = np.eye(len(measured), dtype=np.bool_)
+    needs[measured] = np.eye(len(spec.input_leads), dtype=np.bool_)[columns]
+    needs[direct] = np.abs(direct_of.T) > 1e-9
     needs[guess] = True
     return HopGeometry(
         fs=spec.fs,
@@ -82,7 +99,7 @@ def geometry_of(spec: ModelSpec) -> HopGeometry:
         late=spec.lookahead,
         back=spec.lookahead + layout.history,
         settle=round(spec.settling_s * spec.fs),
-        n_in=len(measured),
+        n_in=len(spec.input_leads),
         layout=layout,
         provenance=origin,
         known=matrix.T,
@@ -91,7 +108,31 @@ def geometry_of(spec: ModelSpec) -> HopGeometry:
         twelve=twelve,
         twelve2=twelve**2,
         measured=measured,
+        columns=columns,
+        direct=direct,
+        direct_of=direct_of,
         guess=guess,
         certain=np.flatnonzero(~guess),
         needs=needs,
     )
+
+
+def _measured(channels: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """Which of the twelve leads are channels, under whatever name (``RA-LA`` is I), and which channel each is."""
+    found: dict[int, int] = {}
+    leads = of_basis(LEADS)
+    for column, row in enumerate(of_basis(channels)):
+        own = channels[column] if channels[column] in LEADS else None
+        for lead in np.flatnonzero((leads == row).all(axis=1)).tolist():
+            if own is not None or lead not in found:
+                found[lead] = column
+    return list(found), list(found.values())
+
+
+def _direct(channels: tuple[str, ...], known_columns: list[int], measured: list[int]) -> tuple[list[int], FloatArray]:
+    """Leads that follow from the channels and not from the basis leads that do, with their weights."""
+    known, matrix = known_leads(channels)
+    rows = [LEADS.index(lead) for lead in known]
+    by_basis, _ = span_solution(np.eye(len(BASIS))[known_columns], twelve_from_basis()[rows])
+    kept = [k for k, lead in enumerate(rows) if not by_basis[k] and lead not in measured]
+    return [rows[k] for k in kept], matrix[kept].T

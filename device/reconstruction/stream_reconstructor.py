@@ -173,7 +173,9 @@ class StreamReconstructor:
         basis[:, g.target_columns] = regressors @ mean
         width[:, g.target_columns] = np.exp(np.minimum(np.maximum(regressors @ heads.log_scale, -6.0), 3.0)) * factors
         mv = (basis @ g.twelve).astype(np.float32)
-        mv[:, g.measured] = now
+        mv[:, g.measured] = now[:, g.columns]
+        if g.direct:
+            mv[:, g.direct] = now @ g.direct_of
         # Leads with independent uncertain ancestors add their widths in quadrature.
         sigma = np.sqrt((width**2) @ g.twelve2).astype(np.float32)
         sigma[:, g.certain] = 0

@@ -6,16 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from ecg_edge.device.inference.spec import LeadSubset
+from ecg_edge.device.inference.any_lead import behind_guess
+from ecg_edge.device.inference.lead_subset import LeadSubset
 from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
-from ecg_edge.firmware_bridge.array_types import Float32Array
+from ecg_edge.device.personal_calibration.fit import SKIP_S
+from ecg_edge.device.placement import guess_from
+from ecg_edge.firmware_bridge.array_types import Float32Array, FloatArray
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
-from ecg_edge.train.head import ridge
-from ecg_edge.train.head.design import regressors
+from ecg_edge.train.head import ridge, shrinkage
+from ecg_edge.train.head.design import head_layout, head_weights, regressors
 from ecg_edge.train.head.figures import BATCH, LEVEL, arrays_of, gram_of, settling_of
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network import placement_draw
@@ -24,11 +26,13 @@ from ecg_edge.train.network.unet import NetSpec, UNet
 
 _MOMENT_RECORDS = 4096
 """Second moments of a hundred regressors over as many records of 8 s are known to a percent."""
+_SHRINK_PAIRS = 400
+"""Pairs of recordings that teach what of a calibration lasts, for each of two dozen placements."""
 
 
 def finalise_any(model: UNet, train: Prepared, validation: Prepared, path: Path) -> None:
     """Measure every listed lead set and write the figures to `path`."""
-    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    arrays: dict[str, Float32Array] = {}
     every = max(1, len(train) // _MOMENT_RECORDS)
     part = replace(train, x=train.x[::every], ids=train.ids[::every])
     settling = 0.0
@@ -42,6 +46,9 @@ def finalise_any(model: UNet, train: Prepared, validation: Prepared, path: Path)
             arrays[f"{name}/moments"] = _moments(model, part, leads)
             for taps in ridge.TAPS:
                 arrays[f"{name}/ridge_{taps}"] = ridge.fit(part, leads, missing_basis(leads), model.spec.fs, taps)
+            found = _shrink(model, train, leads, arrays[f"{name}/moments"]) if model.spec.any_electrode else None
+            if found is not None:
+                arrays[f"{name}/shrink"] = found
             progress.step()
     np.savez(path, settling_s=np.float64(settling), **arrays)  # type: ignore[arg-type]
 
@@ -61,6 +68,7 @@ def load(path: Path) -> tuple[tuple[LeadSubset, ...], float]:
                 z[f"{'+'.join(leads)}/moments"],
                 z[f"{'+'.join(leads)}/factors"],
                 {str(t): z[f"{'+'.join(leads)}/ridge_{t}"] for t in ridge.TAPS},
+                z[f"{'+'.join(leads)}/shrink"] if f"{'+'.join(leads)}/shrink" in z.files else None,
             )
             for leads in (tuple(name.partition("/")[0].split("+")) for name in z.files if name.endswith("/factors"))
         ]
@@ -70,6 +78,23 @@ def load(path: Path) -> tuple[tuple[LeadSubset, ...], float]:
 def listed(spec: NetSpec) -> tuple[tuple[str, ...], ...]:
     """Channel sets whose figures go into the file of a network."""
     return placement_draw.LISTED if spec.any_electrode else subsets.LISTED
+
+
+def _shrink(model: UNet, data: Prepared, leads: tuple[str, ...], moments: Float32Array) -> Float32Array | None:
+    """Shrink factors of a placement, see `shrinkage.learn`."""
+    spec = model.spec
+    found = guess_from(leads, model.get_buffer("covariance").cpu().numpy())
+    hidden = [BASIS.index(lead) for lead in missing_basis(leads)]
+    weights = behind_guess(head_layout(spec), head_weights(model)[0][:, hidden], found.matrix)
+    first = round(SKIP_S * spec.fs)
+
+    def record(k: int) -> tuple[FloatArray, FloatArray]:
+        rows = slice(k, k + 1)
+        seen = _regressors(model, _tensor(model, data, rows, leads), data, rows, leads)[0].numpy()[spec.lookahead :]
+        truth = data.x[k, : len(seen), hidden].T
+        return seen[first:].astype(np.float64), np.asarray(truth[first:], np.float64)
+
+    return shrinkage.factors(shrinkage.pairs_of(data)[:_SHRINK_PAIRS], weights, moments, record, spec.fs)
 
 
 def _tensor(model: UNet, data: Prepared, rows: slice, leads: tuple[str, ...]) -> torch.Tensor:

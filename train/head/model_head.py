@@ -32,10 +32,18 @@ def read_head(network: UNet, file: Path) -> tuple[Head, dict[str, Any]]:
     """
     if network.spec.any_lead:
         subsets, settling_s = figures_any_lead.load(file)
-        return plain_head(network), {"any_lead": True, "subsets": subsets, "settling_s": settling_s}
+        return plain_head(network), {"subsets": subsets, "settling_s": settling_s, **any_fields(network)}
     found = HeadFigures.load(file)
     head = _head(network, found.moments, found.interval_factors, found.shrink)
     return head, {"ridge": found.ridge, "settling_s": found.settling_s}
+
+
+def any_fields(network: UNet) -> dict[str, Any]:
+    """Fields of `ModelSpec` that say which leads or channels a network accepts, beside fixed ones."""
+    if not network.spec.any_electrode:
+        return {"any_lead": network.spec.any_lead}
+    covariance = network.get_buffer("covariance").double().cpu().numpy()
+    return {"any_lead": True, "covariance": (covariance + covariance.T) / 2}
 
 
 def plain_head(network: UNet) -> Head:

@@ -8,6 +8,7 @@ best. They are found by weighted least squares over the training patients who ha
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -45,28 +46,52 @@ def learn(model: UNet, data: Prepared, moments: Float32Array) -> Float32Array | 
     ndarray of float32, shape (n_regressors, n_targets), or None
         None with fewer than `MIN_PAIRS` pairs.
     """
-    pairs = _pairs(data)
+    return factors(pairs_of(data), head_weights(model)[0], moments, lambda n: _record(model, data, n), model.spec.fs)
+
+
+def factors(
+    pairs: list[tuple[int, int]],
+    weights: Float32Array,
+    moments: Float32Array,
+    record: Callable[[int], tuple[FloatArray, FloatArray]],
+    fs: int,
+) -> Float32Array | None:
+    """Learn the factors of one head; see `learn`.
+
+    Parameters
+    ----------
+    pairs : list of tuple of int
+        See `pairs_of`.
+    weights : ndarray of float32, shape (n_regressors, n_targets)
+        Of the mean.
+    moments : ndarray of float32, shape (n_regressors, n_regressors)
+        As the model file will hold them.
+    record : callable
+        Returns regressors and truth of a record by its number, from `calibration.SKIP_S` on.
+    fs : int
+        In Hz.
+    """
     if len(pairs) < MIN_PAIRS:
         return None
-    head = head_weights(model)[0].astype(np.float64)
+    head = weights.astype(np.float64)
     prior = calibration.prior(moments)
     basis, inverse = calibration.whitened(prior)
     k, n_out = head.shape
-    later = round((JUDGED_FROM_S - calibration.SKIP_S) * model.spec.fs)
+    later = round((JUDGED_FROM_S - calibration.SKIP_S) * fs)
     left, right = np.zeros((n_out, k, k)), np.zeros((n_out, k))
     with Progress("next recordings", len(pairs)) as progress:
         for pair in pairs:
-            (xa, ta), (xb, tb) = (_record(model, data, n) for n in pair)
+            (xa, ta), (xb, tb) = (record(n) for n in pair)
             for (x, t), (y, u) in (((xa, ta), (xb, tb)), ((xb, tb), (xa, ta))):
                 z, e = (y[later:] @ basis), (u - y @ head)[later:]
                 c = inverse @ calibration.change(x, t - x @ head, prior, calibration.TAUGHT_STRENGTH)
                 _add(left, right, c, z, e)
             progress.step()
-    factors = np.empty((k, n_out))
+    found = np.empty((k, n_out))
     for j in range(n_out):
         pull = _RIDGE * np.trace(left[j]) / k
-        factors[:, j] = np.linalg.solve(left[j] + pull * np.eye(k), right[j] + pull * _TOWARD)
-    return factors.astype(np.float32)
+        found[:, j] = np.linalg.solve(left[j] + pull * np.eye(k), right[j] + pull * _TOWARD)
+    return found.astype(np.float32)
 
 
 def _add(left: FloatArray, right: FloatArray, c: FloatArray, z: FloatArray, e: FloatArray) -> None:
@@ -78,7 +103,8 @@ def _add(left: FloatArray, right: FloatArray, c: FloatArray, z: FloatArray, e: F
         right[j] += w * c[:, j] * moment[:, j]
 
 
-def _pairs(data: Prepared) -> list[tuple[int, int]]:
+def pairs_of(data: Prepared) -> list[tuple[int, int]]:
+    """Consecutive recordings of one patient, by their numbers."""
     of: dict[object, list[int]] = defaultdict(list)
     for k, patient in enumerate(data.patients):
         if patient:

@@ -62,7 +62,16 @@ def seen_by(model: UNet, x: Float32Array, channels: Sequence[str]) -> Float32Arr
     ndarray of float32, shape (..., n_samples, n_inputs)
     """
     covariance = model.get_buffer("covariance").cpu().numpy() if model.spec.any_electrode else None
-    matrix, constant = input_matrix(model.spec, channels, covariance)
+    return _seen(x, channels, *input_matrix(model.spec, channels, covariance))
+
+
+def guessed(x: Floats, channels: Sequence[str], covariance: npt.NDArray[np.float64]) -> Floats:
+    """What an any-electrode network sees of the basis leads, shape (..., n_samples, 16); see `seen_by`."""
+    found = guess_from(channels, covariance)
+    return _seen(x, channels, found.matrix.astype(np.float32), found.known.astype(np.float32))
+
+
+def _seen(x: Floats, channels: Sequence[str], matrix: Floats, constant: Floats) -> Floats:
     values = measured(x, channels) @ matrix.T
     shares = np.broadcast_to(constant, (*x.shape[:-1], len(constant)))
     return np.concatenate([values, shares], axis=-1, dtype=np.float32)

@@ -88,6 +88,7 @@ def _geometry(spec: ModelSpec, constants: dict[str, Any], dilations: dict[str, i
         spec.n_features,
         -min(spec.head.lags),
         spec.any_lead,
+        spec.any_electrode,
     )
     if net.hop != spec.hop:
         raise ValueError(f"{len(encoder)} levels do not make a hop of {spec.hop}")
@@ -127,6 +128,8 @@ def _fill(model: UNet, spec: ModelSpec, constants: dict[str, Any]) -> None:
         norm.running_mean.zero_()
         norm.running_var.fill_(1 - norm.eps)
     _fill_head(model, spec)
+    if spec.any_electrode:
+        model.get_buffer("covariance").copy_(torch.from_numpy(spec.covariance))
 
 
 def _fill_head(model: UNet, spec: ModelSpec) -> None:
