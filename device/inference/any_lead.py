@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ecg_edge.device.inference.backend import Backend, State
 from ecg_edge.device.inference.head import RegressorLayout, layout_of
-from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.lead_subset import LeadSubset
+from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.spec import Head, ModelSpec
 from ecg_edge.device.lead_algebra import BASIS, independent, leads_known, missing_basis, of_basis, span_solution
 from ecg_edge.device.placement import guess_from

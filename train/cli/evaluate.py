@@ -17,7 +17,11 @@ OFFLINE_UNET = "offline U-Net"
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="run folder, model file, or the name of a shipped model")
-    parser.add_argument("--leads", metavar="L", help="lead set an any-lead model is scored on: I,II")
+    parser.add_argument(
+        "--leads",
+        metavar="L",
+        help="leads or channels an any-lead or any-electrode model is scored on: I,II, or RA-V2,RA-V5",
+    )
     parser.add_argument("--data", help="DIR or KIND:DIR, e.g. ptbdb:DIR (default: $ECG_EDGE_DATA, PTB-XL)")
     parser.add_argument("--fold", type=int, default=10, help="official fold (default 10, the test fold)")
     parser.add_argument("--limit", type=int, metavar="N", help="score only the first N records")
@@ -35,13 +39,13 @@ def _evaluate(args: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if args.resamples < 1:
         raise UsageError("--resamples must be at least 1", "leave it out for 1000")
-    from ecg_edge.firmware_bridge.lead_names import parse_leads
+    from ecg_edge.firmware_bridge.lead_names import pair_of, parse_channels
     from ecg_edge.train.evaluation import estimators
     from ecg_edge.train.evaluation.evaluate import evaluate
     from ecg_edge.train.pages import report
     from ecg_edge.train.runs.run_folder import data_root
 
-    leads = parse_leads(args.leads) if args.leads else ()
+    leads = parse_channels(args.leads) if args.leads else ()
     subject = estimators.open_subject(args.model, leads)
     twin = estimators.from_model(args.against, leads) if args.against else estimators.twin_of(subject)
     if twin is not None:
@@ -49,9 +53,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     rivals: dict[str, Any] = {}
     if args.offline_unet:
         rivals[OFFLINE_UNET] = estimators.offline_unet_of(args.offline_unet, subject.inputs)
+    root = data_root(args.data)
+    if subject.any_electrode or any(map(pair_of, subject.inputs)):
+        rivals |= estimators.linear_baseline(subject, root)
     evaluation = evaluate(
         subject,
-        data_root(args.data),
+        root,
         fold=args.fold,
         limit=args.limit,
         twin=twin,

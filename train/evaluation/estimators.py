@@ -11,12 +11,21 @@ import numpy as np
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.lead_algebra import BASIS, missing_basis
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray, Float32Array
 from ecg_edge.firmware_bridge.errors import CheckpointError, LeadMismatchError, UsageError
-from ecg_edge.train.evaluation.scoring import Estimator, IntervalEstimator, streamed_with_interval
+from ecg_edge.train.data.datasets import Dataset
+from ecg_edge.train.data.prepare import prepare
+from ecg_edge.train.data.ptbxl import TRAIN_FOLDS
+from ecg_edge.train.evaluation.scoring import Estimator, IntervalEstimator, linear, streamed_with_interval
+from ecg_edge.train.head import ridge
 
 if TYPE_CHECKING:
-    from ecg_edge.train.network.unet import NetSpec
+    from ecg_edge.train.network.unet import NetSpec, UNet
+    from ecg_edge.train.runs.run_folder import RunFolder
+
+LINEAR_TAPS = 9
+"""Samples that the linear estimate of a placement sees, as in the study of places."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Subject:
         The model file.
     identity : dict of str to str
         ``model_id``, ``file_sha256``, ``precision`` of a model file.
+    any_electrode : bool
+        Whether it takes channels between any electrodes, of which `inputs` are one choice.
     """
 
     name: str
@@ -58,12 +69,14 @@ class Subject:
     level: float | None = None
     path: Path | None = None
     identity: dict[str, str] = field(default_factory=dict)
+    any_electrode: bool = False
 
 
 def open_subject(text: str, leads: tuple[str, ...] = ()) -> Subject:
     """Open a run folder, a checkpoint, a model file, or a shipped model by its name; `leads` as in `from_model`."""
     path = Path(text)
-    return from_run(path) if (path / "config.json").is_file() or path.suffix == ".pt" else from_model(text, leads)
+    is_run = (path / "config.json").is_file() or path.suffix == ".pt"
+    return from_run(path, leads) if is_run else from_model(text, leads)
 
 
 def from_model(text: str, leads: tuple[str, ...] = ()) -> Subject:
@@ -74,14 +87,15 @@ def from_model(text: str, leads: tuple[str, ...] = ()) -> Subject:
     text : str
         Path, or name of a shipped model.
     leads : tuple of str
-        The set an any-lead model is scored on.
+        The set an any-lead or any-electrode model is scored on.
 
     Raises
     ------
     ModelFileError
         See `device.inference.load.load_model`.
     """
-    model = for_leads(load_model(text), leads)
+    whole = load_model(text)
+    model = for_leads(whole, leads)
     spec = model.spec
     return Subject(
         text,
@@ -95,6 +109,7 @@ def from_model(text: str, leads: tuple[str, ...] = ()) -> Subject:
         spec.head.interval_level,
         model.path,
         {"model_id": spec.model_id, "file_sha256": model.file_sha256, "precision": spec.precision},
+        whole.spec.any_electrode,
     )
 
 
@@ -120,13 +135,37 @@ def check_same_leads(subject: Subject, other: Subject) -> None:
         )
 
 
-def from_run(path: Path) -> Subject:
+def linear_baseline(subject: Subject, root: Path | Dataset) -> dict[str, Estimator]:
+    """The linear estimate that every placement of the study of places has, fitted on the training folds.
+
+    Parameters
+    ----------
+    subject : Subject
+        Whose channels and targets.
+    root : Path or Dataset
+        PTB-XL; for another data set there is no such baseline.
+    """
+    if isinstance(root, Dataset):
+        return {}
+    train = prepare(root, TRAIN_FOLDS, subject.conditioning, None, "training records", subject.fs)
+    weights = ridge.fit(train, subject.inputs, subject.targets, subject.fs, LINEAR_TAPS)
+    return {f"linear {LINEAR_TAPS}": linear(weights)}
+
+
+def from_run(path: Path, leads: tuple[str, ...] = ()) -> Subject:
     """A training run's averaged network, whole records at once in torch (which equals streamed).
+
+    Parameters
+    ----------
+    path : Path
+        Run folder or checkpoint.
+    leads : tuple of str
+        The leads or channels an any-lead or any-electrode network is scored on.
 
     Raises
     ------
     UsageError
-        The run is an any-lead one.
+        Such a network without leads.
     CheckpointError
         It is damaged.
     """
@@ -141,7 +180,9 @@ def from_run(path: Path) -> Subject:
     model = load_network(path)
     spec = model.spec
     if spec.any_lead:
-        raise UsageError("an any-lead run has no single table", "read its history.jsonl, which has one per lead set")
+        if not leads:
+            raise UsageError("this run takes many lead sets", "name the one to score: --leads I,II or --leads RA-V5")
+        return _any_run(path, run, model, leads)
     calibration = HeadFigures.load(run.calibration_file) if run.calibration_file.is_file() else None
 
     def estimate(x: Float32Array) -> tuple[AnyFloatArray, AnyFloatArray | None]:
@@ -163,6 +204,41 @@ def from_run(path: Path) -> Subject:
         estimate,
         calibration.ridge if calibration else {},
         LEVEL if calibration else None,
+    )
+
+
+def _any_run(path: Path, run: RunFolder, model: UNet, leads: tuple[str, ...]) -> Subject:
+    """A run that takes any leads or channels, scored on these."""
+    import torch
+
+    from ecg_edge.train.head import figures_any_lead
+    from ecg_edge.train.head.figures import LEVEL
+    from ecg_edge.train.network.inputs import channel_inputs
+
+    spec, hidden = model.spec, missing_basis(leads)
+    columns = [BASIS.index(lead) for lead in hidden]
+    listed = figures_any_lead.load(run.calibration_file)[0] if run.calibration_file.is_file() else ()
+    found = next((s for s in listed if s.leads == leads), None)
+
+    def estimate(x: Float32Array) -> tuple[AnyFloatArray, AnyFloatArray | None]:
+        n = len(x) // spec.hop * spec.hop
+        seen = channel_inputs(model, x[:n], leads)
+        with torch.no_grad():
+            both = model(torch.from_numpy(np.ascontiguousarray(seen[None].transpose(0, 2, 1))))
+        mean, log_scale = (t.numpy()[0].T[spec.lookahead :, columns] for t in both)
+        return mean, None if found is None else np.exp(log_scale) * found.interval_factors[columns]
+
+    return Subject(
+        str(path),
+        "fp32 offline in torch (equals streamed)",
+        leads,
+        hidden,
+        spec.fs,
+        run.conditioning(),
+        estimate,
+        dict(found.ridge) if found else {},
+        LEVEL if found else None,
+        any_electrode=spec.any_electrode,
     )
 
 

@@ -65,6 +65,13 @@ def seen_by(model: UNet, x: Float32Array, channels: Sequence[str]) -> Float32Arr
     return _seen(x, channels, *input_matrix(model.spec, channels, covariance))
 
 
+def channel_inputs(model: UNet, x: Floats, channels: Sequence[str]) -> Floats:
+    """What a network sees of measured channels themselves, shape (..., n_samples, len(channels)); see `seen_by`."""
+    covariance = model.get_buffer("covariance").cpu().numpy() if model.spec.any_electrode else None
+    matrix, constant = input_matrix(model.spec, channels, covariance)
+    return _with_shares(x @ matrix.T, constant)
+
+
 def guessed(x: Floats, channels: Sequence[str], covariance: npt.NDArray[np.float64]) -> Floats:
     """What an any-electrode network sees of the basis leads, shape (..., n_samples, 16); see `seen_by`."""
     found = guess_from(channels, covariance)
@@ -72,8 +79,11 @@ def guessed(x: Floats, channels: Sequence[str], covariance: npt.NDArray[np.float
 
 
 def _seen(x: Floats, channels: Sequence[str], matrix: Floats, constant: Floats) -> Floats:
-    values = measured(x, channels) @ matrix.T
-    shares = np.broadcast_to(constant, (*x.shape[:-1], len(constant)))
+    return _with_shares(measured(x, channels) @ matrix.T, constant)
+
+
+def _with_shares(values: Floats, constant: Floats) -> Floats:
+    shares = np.broadcast_to(constant, (*values.shape[:-1], len(constant)))
     return np.concatenate([values, shares], axis=-1, dtype=np.float32)
 
 

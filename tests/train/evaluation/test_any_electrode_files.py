@@ -22,8 +22,9 @@ from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstruc
 from ecg_edge.device.verification import model_checks as verify
 from ecg_edge.export.cli import EXPORT
 from ecg_edge.firmware_bridge.cli.verb import Verb
-from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.train.cli.evaluate import EVALUATE
 from ecg_edge.train.cli.train import TRAIN
 from ecg_edge.train.network.inputs import seen_by
 from ecg_edge.train.network.placement_draw import LISTED
@@ -145,3 +146,20 @@ def test_what_is_known_is_told_to_the_network(run: Path) -> None:
     want, _ = model.backend.step(both, model.backend.initial_state())
     got, _ = part.backend.step(x, part.backend.initial_state())
     np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+def test_evaluate_scores_file_and_run_with_the_linear_estimate_beside(
+    run: Path, ptbxl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rmse = []
+    for subject in (run / "export/any-electrode-fp32.onnx", run):
+        args = [str(subject), "--leads", "RA-V2,RA-V5", "--data", str(ptbxl), "--no-delineation", "--json"]
+        assert call(EVALUATE, *args) == 0
+        doc = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert set(doc["leads"]) == set(missing_basis(("RA-V2", "RA-V5"))) == set(BASIS)
+        assert doc["baselines"]["linear 9"]["mean"]["r"] is not None
+        assert doc["interval"]["level"] == 0.9
+        rmse.append(doc["mean"]["rmse_mv"])
+    assert rmse[0] == pytest.approx(rmse[1], rel=1e-3)
+    with pytest.raises(UsageError, match="many lead sets"):
+        call(EVALUATE, str(run), "--data", str(ptbxl))
