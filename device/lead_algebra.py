@@ -167,6 +167,13 @@ def known_leads(measured: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[n
     return tuple(lead for lead, known in zip(LEADS, exact, strict=True) if known), matrix[exact]
 
 
+def further_channels(measured: Sequence[str]) -> tuple[str, ...]:
+    """Channels that are none of the twelve leads, also not under another name: they have strips of their own."""
+    twelve = of_basis(LEADS)
+    rows = zip(measured, of_basis(measured), strict=True)
+    return tuple(name for name, row in rows if not (twelve == row).all(axis=1).any())
+
+
 def known_basis(measured: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     """Return `known_leads` of the basis alone.
 

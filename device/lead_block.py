@@ -82,6 +82,10 @@ class LeadBlock:
         How much of a person's refitted head went into the row, 0 to 1. None: the model's own head alone.
     fs : float or Fraction
         Rate of the rows in Hz; 0 where it is not known.
+    channels : tuple of str
+        Measured channels that are none of the twelve leads: pairs of electrodes such as ``RA-V5``.
+    channel_mv, channel_valid : ndarray of shape (n_samples, n_channels), or None
+        Their values in mV, conditioned, and where these can be trusted. None: no such channel.
 
     Examples
     --------
@@ -103,6 +107,9 @@ class LeadBlock:
     held: npt.NDArray[np.bool_] | None = None
     share: npt.NDArray[np.float32] | None = None
     fs: float | Fraction = 0
+    channels: tuple[str, ...] = ()
+    channel_mv: npt.NDArray[np.float32] | None = None
+    channel_valid: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.mv)
@@ -113,6 +120,8 @@ class LeadBlock:
         for kind in Provenance:
             if leads := [lead for lead, p in zip(LEADS, self.provenance, strict=True) if p is kind]:
                 parts.append(f"{kind.value} {', '.join(leads)}")
+        if self.channels:
+            parts.insert(1, f"channels {', '.join(self.channels)}")
         return f"<LeadBlock: {'; '.join(parts)}>"
 
     @classmethod
@@ -145,6 +154,8 @@ class LeadBlock:
             arrival=blocks[-1].arrival,
             held=_joined([b.held for b in blocks], blocks, np.bool_),
             share=_joined([b.share for b in blocks], blocks, np.float32),
+            channel_mv=_joined([b.channel_mv for b in blocks], blocks, np.float32),
+            channel_valid=_joined([b.channel_valid for b in blocks], blocks, np.bool_),
         )
 
     @classmethod
@@ -189,6 +200,8 @@ class LeadBlock:
             sigma=self.sigma[a:b],
             held=None if self.held is None else self.held[a:b],
             share=None if self.share is None else self.share[a:b],
+            channel_mv=None if self.channel_mv is None else self.channel_mv[a:b],
+            channel_valid=None if self.channel_valid is None else self.channel_valid[a:b],
         )
 
     def lead(self, name: str) -> npt.NDArray[np.float32]:
@@ -291,4 +304,7 @@ def _joined(
     """Rows of a field that may be None, which stands for zeros."""
     if all(part is None for part in parts):
         return None
-    return np.concatenate([np.zeros(len(b), kind) if p is None else p for p, b in zip(parts, blocks, strict=True)])
+    shape = next(part.shape[1:] for part in parts if part is not None)
+    return np.concatenate(
+        [np.zeros((len(b), *shape), kind) if p is None else p for p, b in zip(parts, blocks, strict=True)]
+    )

@@ -18,6 +18,7 @@ from ecg_edge.device.inference.backend import Backend, State
 from ecg_edge.device.inference.head import RegressorLayout, layout_of
 from ecg_edge.device.inference.lead_subset import LeadSubset
 from ecg_edge.device.inference.load import Model
+from ecg_edge.device.inference.shipped import PLACES_FIX
 from ecg_edge.device.inference.spec import Head, ModelSpec
 from ecg_edge.device.lead_algebra import BASIS, independent, leads_known, missing_basis, of_basis, span_solution
 from ecg_edge.device.placement import guess_from
@@ -143,13 +144,6 @@ def channel_view(spec: ModelSpec, channels: tuple[str, ...]) -> ModelSpec:
         head=head,
         ridge=ridge,
     )
-
-
-PLACES_FIX = (
-    "name where each channel sits: --leads RA-V5,RA-V2 (the positive electrode last), or --leads I,II for leads; "
-    "or find the place with a twelve-lead reference: ecg-edge calibrate --place"
-)
-"""Two ways out for channels whose place is not known."""
 
 
 def _spanning(spec: ModelSpec, channels: tuple[str, ...]) -> LeadSubset | None:

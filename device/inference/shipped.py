@@ -8,12 +8,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from ecg_edge.device.lead_algebra import BASIS, leads_known
+from ecg_edge.device.lead_algebra import BASIS, independent, known_leads, missing_basis
 from ecg_edge.firmware_bridge.errors import (
     LeadMismatchError,
     ModelFileError,
 )
-from ecg_edge.firmware_bridge.lead_names import LEADS, pair_of
+from ecg_edge.firmware_bridge.lead_names import LEADS, known_channels
 
 _SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_runtime")}
 
@@ -84,17 +84,38 @@ def default_model(leads: tuple[str, ...]) -> Path:
         raise ModelFileError("this build contains no model", "name a model file with --model")
     # An any-lead model comes after one made for the very leads.
     # Names say leads and precision, so that only the chosen file has to be opened.
-    known = {lead.upper() for lead in leads_known(leads)}
-    usable = known & {lead.upper() for lead in BASIS}
-    reads = {name: set(name.upper().split("-")[:-1]) for name in shipped}
-    reads |= {name: usable for name in shipped if name.startswith("any-") and 0 < len(usable) < len(BASIS)}
-    fitting = [name for name in shipped if reads[name] <= known]
-    if not fitting:
+    placed = known_channels(leads)
+    known = set(known_leads(placed)[0])
+    reads = {name: n for name in shipped if (n := _read_of(name, known, placed))}
+    if not reads:
         fix = "ecg-edge info lists the shipped models"
-        if any(map(pair_of, leads)):
-            fix = "train one: ecg-edge train --leads " + ",".join(leads) + "; none for electrodes anywhere ships yet"
-        elif not set(leads) & set(LEADS):
-            fix = "name the place of each channel: --leads I,II, or --leads RA-V5,RA-V2 for pairs of electrodes"
+        if not placed:
+            fix = PLACES_FIX
+        elif set(placed) - set(LEADS):
+            fix = "name an any-electrode model: --model FILE, or train one: ecg-edge train --leads any-electrode"
         raise LeadMismatchError(f"no shipped model for {', '.join(leads)}", fix)
-    best = max(fitting, key=lambda name: (len(reads[name]), name[:4] != "any-", name.endswith("-int8"), name))
+    best = max(reads, key=lambda name: (reads[name], name[:4] != "any-", name.endswith("-int8"), name))
     return shipped[best]
+
+
+PLACES_FIX = (
+    "name where each channel sits: --leads RA-V5,RA-V2 (the positive electrode last), or --leads I,II for leads; "
+    "or find the place with a twelve-lead reference: ecg-edge calibrate --patch RECORD --reference RECORD"
+)
+"""Two ways out for channels whose place is not known."""
+
+
+def _read_of(name: str, known: set[str], placed: tuple[str, ...]) -> int:
+    """How many independent channels a shipped model reads of what is known; 0: it does not fit."""
+    if name.startswith(ANY_ELECTRODE):
+        n = len(independent(placed))
+        return n if n < len(BASIS) and missing_basis(placed) else 0
+    if name.startswith("any-"):
+        n = len(known & set(BASIS))
+        return n if n < len(BASIS) else 0
+    own = {lead for lead in LEADS if lead.upper() in name.upper().split("-")[:-1]}
+    return len(own) if own <= known else 0
+
+
+ANY_ELECTRODE = "any-electrode-"
+"""How the names of models for channels between any electrodes begin."""

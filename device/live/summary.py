@@ -12,7 +12,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.live.options import Options
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.events import StreamInfo
-from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, electrodes_of, known_channels
 from ecg_edge.firmware_bridge.tally import Counts
 
 
@@ -108,6 +108,8 @@ class Summary:
             "fs_in": float(self.info.fs) if self.info else None,
             "fs_out": spec.fs if spec else None,
             "leads": list(LEADS),
+            "channels": list(known_channels(self.info.leads)) if self.info else [],
+            "electrodes": self._electrodes(),
             "provenance": {x: self._weakest(x, p).value for x, p in zip(LEADS, self.provenance, strict=False)},
             "provenance_s": self._seconds(),
             "samples_in": self.counts.samples_in,
@@ -126,6 +128,11 @@ class Summary:
             "error": self.error.message if self.error else None,
             "exit": self.exit_code,
         }
+
+    def _electrodes(self) -> list[str]:
+        """Electrodes that the measured leads and channels are taken from."""
+        there = known_channels(self.info.leads) if self.info else ()
+        return [e for e in ELECTRODES if any(e in electrodes_of(name) for name in there)]
 
     def _weakest(self, lead: str, usual: Provenance) -> Provenance:
         """A lead that was estimated for a while is not called measured."""

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.clock_drift import ClockFit
 from ecg_edge.device.analysis.plausibility import BEATLESS
 from ecg_edge.device.analysis.rate_watch import RateWatch, usual
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
 from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.live.run_settings import RunSettings
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.sinks.sink import RunHeader
+from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array
 from ecg_edge.firmware_bridge.events import (
     Event,
     Gap,
@@ -61,8 +65,7 @@ class WatchedStream:
         self._exchanged, self._said_exchanged = 0, False
         self._forgotten, self._listened = False, 0
         self.beats = BeatDetector(model.spec.fs)
-        leads = model.spec.input_leads
-        self._beat_column = LEADS.index("II" if "II" in leads else leads[0])
+        self._beat_lead = _listened(model.spec.input_leads, self.pipeline.provenance)
         self._limit = math.inf if settings.seconds is None else math.ceil(settings.seconds * info.fs)
 
     def header(self, url: str, began: datetime, calibration: str, patient: str) -> RunHeader:
@@ -107,7 +110,7 @@ class WatchedStream:
         """Beats per minute; None where it cannot be stated, at a wrong rate, and from a lead that is no ECG."""
         if self._forgotten or self.rate.off_hz:
             return None
-        doubt = self.pipeline.doubts.get(LEADS[self._beat_column])
+        doubt = self.pipeline.doubts.get(self._beat_lead)
         return None if doubt is not None and doubt.word in BEATLESS else self.beats.heart_rate()
 
     def forget(self) -> None:
@@ -158,7 +161,7 @@ class WatchedStream:
             self._forgotten = False
             self.beats.reset(block.index)
             self.beat.reset(block.index)
-        peaks = self.beats.feed(block.mv[:, self._beat_column], block.valid[:, self._beat_column])
+        peaks = self.beats.feed(*_rows_of(block, self._beat_lead))
         self.beat.feed(block, peaks)
 
     def electrodes(self) -> Iterator[Note]:
@@ -175,6 +178,23 @@ class WatchedStream:
         elif before > -_SURE_S == self._exchanged and self._said_exchanged:
             self._said_exchanged = False
             yield Note("electrodes", at, at, "lead I no longer looks upside down")
+
+
+def _listened(inputs: tuple[str, ...], provenance: tuple[Provenance, ...]) -> str:
+    """Where heart beats are looked for: lead II, else another lead that is measured, else a channel."""
+    measured = [lead for lead, p in zip(LEADS, provenance, strict=True) if p is Provenance.MEASURED]
+    found = [lead for lead in inputs if lead in LEADS] or measured or list(inputs)
+    return "II" if "II" in found else found[0]
+
+
+def _rows_of(block: LeadBlock, name: str) -> tuple[Float32Array, BoolArray]:
+    """One lead or channel of a block: values in mV, and where they are valid."""
+    if name in LEADS:
+        return block.mv[:, LEADS.index(name)], block.valid[:, LEADS.index(name)]
+    if block.channel_mv is None or block.channel_valid is None:
+        return np.zeros(len(block), np.float32), np.zeros(len(block), np.bool_)
+    column = block.channels.index(name)
+    return block.channel_mv[:, column], block.channel_valid[:, column]
 
 
 def _off(stream: WatchedStream) -> str:

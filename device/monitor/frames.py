@@ -23,11 +23,14 @@ offset type  meaning
              it was too slow and frames were dropped on the way to it
 8      f64   index of the first row on the model-rate sample axis
 16     u32   provenance, two bits per lead of ``samples.LEADS`` from the lowest:
-             0 measured, 1 derived, 2 reconstructed
+             0 measured, 1 derived, 2 reconstructed; bits 24 to 27: c, the number of
+             measured channels that are none of the twelve leads
 20     u16   flags, n of them: bits 0 to 11 the lead is valid, bit 12 warm-up
 ...    i16   n x 12 values in microvolts, row by row; clipped to +-32.767 mV
 ...    u16   n x r half-widths of the stated interval in microvolts, row by row;
              r counts the reconstructed leads, in the order of ``samples.LEADS``
+...    i16   n x c values of those channels in microvolts, row by row, in the order of
+             the header's ``channels``; -32768 where there is none to show
 ====== ===== ==================================================================
 
 ``web/wire.js`` reads the same layout.
@@ -53,6 +56,8 @@ WARMUP_BIT = len(LEADS)
 
 _HEAD = struct.Struct("<BBHIdI")
 _ORDER = (Provenance.MEASURED, Provenance.DERIVED, Provenance.RECONSTRUCTED)
+_CHANNELS_AT, _MOST_CHANNELS = 24, 15
+_NO_VALUE = -32768
 _BIT = (1 << np.arange(len(LEADS))).astype(np.uint16)
 
 
@@ -72,6 +77,8 @@ class Frame:
     warmup : ndarray of bool, shape (n,)
     sigma_uv : ndarray of uint16, shape (n, 12)
         Half-width of the stated interval in microvolts; zero unless reconstructed.
+    channel_uv : ndarray of int16, shape (n, n_channels)
+        Of measured channels that are none of the twelve, in microvolts; -32768 where invalid.
     """
 
     sequence: int
@@ -81,6 +88,7 @@ class Frame:
     valid: npt.NDArray[np.bool_]
     warmup: npt.NDArray[np.bool_]
     sigma_uv: npt.NDArray[np.uint16]
+    channel_uv: npt.NDArray[np.int16]
 
 
 def encode_frames(block: LeadBlock, sequence: int, max_rows: int = 4096) -> list[bytes]:
@@ -102,8 +110,18 @@ def _encode(block: LeadBlock, rows: slice, sequence: int) -> bytes:
     sigma = np.nan_to_num(block.sigma[rows][:, guessed], nan=65.535, posinf=65.535)
     width = np.clip(np.rint(sigma * 1000.0), 0, 65535).astype("<u2")
     code = sum(_ORDER.index(p) << 2 * k for k, p in enumerate(block.provenance))
+    code |= len(block.channels[:_MOST_CHANNELS]) << _CHANNELS_AT
     head = _HEAD.pack(MAGIC, VERSION, len(mv), sequence & 0xFFFFFFFF, block.index + (rows.start or 0), code)
-    return b"".join((head, flags.astype("<u2").tobytes(), uv.tobytes(), width.tobytes()))
+    return b"".join((head, flags.astype("<u2").tobytes(), uv.tobytes(), width.tobytes(), _channels(block, rows)))
+
+
+def _channels(block: LeadBlock, rows: slice) -> bytes:
+    if block.channel_mv is None or block.channel_valid is None:
+        return b""
+    mv, valid = block.channel_mv[rows, :_MOST_CHANNELS], block.channel_valid[rows, :_MOST_CHANNELS]
+    good = valid & np.isfinite(mv)
+    uv = np.clip(np.rint(np.where(good, mv, 0.0) * 1000.0), -32767, 32767)
+    return np.where(good, uv, _NO_VALUE).astype("<i2").tobytes()
 
 
 def frame_rows(data: bytes) -> int:
@@ -124,13 +142,16 @@ def decode_frame(data: bytes) -> Frame:
     magic, version, n, sequence, index, code = _HEAD.unpack_from(data)
     kinds = [code >> 2 * k & 3 for k in range(len(LEADS))]
     guessed = np.array(kinds) == 2
-    size = _HEAD.size + 2 * n * (1 + len(LEADS) + int(guessed.sum()))
+    n_guessed, n_channels = int(guessed.sum()), code >> _CHANNELS_AT & _MOST_CHANNELS
+    size = _HEAD.size + 2 * n * (1 + len(LEADS) + n_guessed + n_channels)
     if (magic, version) != (MAGIC, VERSION) or 3 in kinds or len(data) != size or not math.isfinite(index):
         raise NotAnEcgStreamError("not a monitor frame of this version", "use the same ecg-edge on both ends")
     flags = np.frombuffer(data, "<u2", n, _HEAD.size)
     uv = np.frombuffer(data, "<i2", n * len(LEADS), _HEAD.size + 2 * n).reshape(n, len(LEADS))
     sigma = np.zeros((n, len(LEADS)), np.uint16)
-    sigma[:, guessed] = np.frombuffer(data, "<u2", -1, _HEAD.size + 26 * n).reshape(n, int(guessed.sum()))
+    at = _HEAD.size + 26 * n
+    sigma[:, guessed] = np.frombuffer(data, "<u2", n * n_guessed, at).reshape(n, n_guessed)
+    channels = np.frombuffer(data, "<i2", n * n_channels, at + 2 * n * n_guessed).reshape(n, n_channels)
     return Frame(
         sequence,
         int(index),
@@ -139,4 +160,5 @@ def decode_frame(data: bytes) -> Frame:
         (flags[:, None] & _BIT) != 0,
         (flags >> WARMUP_BIT & 1).astype(np.bool_),
         sigma,
+        channels.astype(np.int16),
     )

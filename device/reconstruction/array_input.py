@@ -13,9 +13,9 @@ import numpy.typing as npt
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model
-from ecg_edge.device.lead_algebra import leads_known
+from ecg_edge.device.lead_algebra import of_basis, span_solution
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
-from ecg_edge.firmware_bridge.lead_names import channel_name, parse_channels
+from ecg_edge.firmware_bridge.lead_names import channel_name, known_channels, parse_channels
 
 LARGEST_SWING_MV, SMALLEST_SWING_MV = 20.0, 0.02
 """No heart swings more within two seconds, and no lead with a heart in it swings less."""
@@ -192,7 +192,8 @@ def model_for(model: Model | Path | str | None, leads: tuple[str, ...], personal
     """
     loaded = model if isinstance(model, Model) else load_model(default_model(leads) if model is None else model)
     found = for_leads(loaded, leads)
-    if missing := [lead for lead in found.spec.input_leads if lead not in (*leads, *leads_known(leads))]:
+    exact, _ = span_solution(of_basis(known_channels(leads)), of_basis(found.spec.input_leads))
+    if missing := [lead for lead, known in zip(found.spec.input_leads, exact.tolist(), strict=True) if not known]:
         raise LeadMismatchError(
             f"{found.path.name} reads {', '.join(found.spec.input_leads)}; "
             f"the signal has {', '.join(leads)}: {', '.join(missing)} missing",

@@ -21,6 +21,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.array_types import BoolArray
+from ecg_edge.firmware_bridge.lead_names import LEADS
 
 AFTER_S = 0.5
 """A lead must be gone for so long: a passing touch of an electrode is left to the usual flags."""
@@ -29,7 +30,8 @@ HISTORY_S = 3.0
 
 def fits(spec: ModelSpec, spare: ModelSpec) -> bool:
     """Whether an any-lead model can stand in: same rate, hop, look-ahead and conditioning."""
-    return spare.any_lead and (spec.fs, spec.hop, spec.lookahead, spec.conditioning) == (
+    leads = spare.any_electrode or set(spec.input_leads) <= set(LEADS)
+    return leads and spare.any_lead and (spec.fs, spec.hop, spec.lookahead, spec.conditioning) == (
         spare.fs, spare.hop, spare.lookahead, spare.conditioning,
     )  # fmt: skip
 
@@ -42,7 +44,8 @@ class FallbackReconstructor:
     model : Model
         Of fixed leads.
     spare : Model, optional
-        An any-lead model that `fits`; without it the usual flags are all there is.
+        An any-lead model that `fits`. Where it does not, and the model is a view of one that does, that one is
+        the spare. Without a spare the usual flags are all there is.
     told : callable
         Called with a row index and the leads reconstructed from, whenever these change.
 
@@ -57,7 +60,8 @@ class FallbackReconstructor:
     ) -> None:
         self._main = StreamReconstructor(model)
         self._leads = model.spec.input_leads
-        self._spare_model = spare if spare is not None and fits(model.spec, spare.spec) else None
+        others = (spare, model.whole) if spare is not None else ()
+        self._spare_model = next((m for m in others if m is not None and fits(model.spec, m.spec)), None)
         self._told = told
         self._hop = model.spec.hop
         self._after = round(AFTER_S * model.spec.fs)

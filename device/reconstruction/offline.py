@@ -126,8 +126,8 @@ def offline_blocks(
     mains_hz : float or None
         50, 60, or None for no notch.
     leads : tuple of str, optional
-        Names of the columns; the model's inputs unless given. What they measure, or what follows exactly from
-        them, is returned as it is; the network's estimate fills the rest.
+        Names of the columns, leads or channels; the model's inputs unless given. What they measure, or what follows
+        exactly from them, is returned as it is; the network's estimate fills the rest.
 
     Yields
     ------

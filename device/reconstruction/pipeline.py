@@ -15,6 +15,7 @@ from ecg_edge.device.analysis.signal_watch import SignalWatch
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.input_guard import InputGuard
 from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_algebra import further_channels
 from ecg_edge.device.lead_block import LONG_GAP_S, LeadBlock, Note
 from ecg_edge.device.reconstruction.fallback import FallbackReconstructor
 from ecg_edge.device.reconstruction.gap_bridge import GapBridge
@@ -95,7 +96,8 @@ class Pipeline:
         spec = model.spec
         self.info = info
         self._names = names = measured_names(info, spec.input_leads)
-        self._measured = None if names == spec.input_leads else MeasuredLeads(names, spec.input_leads)
+        plain = names == spec.input_leads and not further_channels(names)
+        self._measured = None if plain else MeasuredLeads(names, spec.input_leads)
         self._columns = [info.leads.index(lead) for lead in names]
         n = len(self._columns)
         self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
@@ -108,7 +110,8 @@ class Pipeline:
         self.support = max(1, round(2 * self.delay * float(info.fs)))
         self._gaps = GapBridge(info.fs, self._step, self.support)
         self._guard = InputGuard(n, self._gaps.hold, self.support)
-        self._off_leads = [np.array([lead in lead_off_leads(1 << k) for lead in names]) for k in range(len(ELECTRODES))]
+        lost = (lead_off_leads(1 << k, names) for k in range(len(ELECTRODES)))
+        self._off_leads = [np.array([lead in off for lead in names]) for off in lost]
         self.counts = Counts()
         self._losses = ShortLosses(n, self._gaps.hold)
         self._off = 0

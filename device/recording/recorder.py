@@ -214,6 +214,8 @@ def _comments(header: RunHeader) -> list[str]:
         *(f"{p.value}: {', '.join(leads) or 'none'}" for p, leads in by.items()),
         "a column holds one provenance; a lead estimated for a while lies in its column (reconstructed) meanwhile",
         f"model: {header.model_name} sha256 {header.model_sha256} model_id {spec.model_id} {spec.precision}",
+        f"electrodes: {', '.join(header.electrodes) or 'unknown'}",
+        *([f"channels: {', '.join(header.channels)}; see the measured record"] if header.channels else []),
         *([f"patient: {header.patient}"] if header.patient else []),
         *([header.calibration] if header.calibration else []),
         f"source: {header.source}",

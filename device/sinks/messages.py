@@ -10,7 +10,7 @@ from importlib import metadata
 from ecg_edge.device.lead_algebra import ST_WEAK
 from ecg_edge.device.lead_block import Note
 from ecg_edge.device.sinks.sink import RunHeader, Status
-from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, electrodes_of
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS
 
 VERSION = 1
 
@@ -29,7 +29,8 @@ def header_message(header: RunHeader) -> str:
         leads=LEADS,
         provenance=[p.value for p in header.provenance],
         inputs=spec.input_leads,
-        electrodes=[e for e in ELECTRODES if any(e in electrodes_of(x) for x in header.info.leads if x in LEADS)],
+        channels=header.channels,
+        electrodes=header.electrodes,
         sensed=[e for k, e in enumerate(ELECTRODES) if header.info.sensed >> k & 1],
         patient=header.patient,
         fs=spec.fs,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from ecg_edge.device.inference.spec import ModelSpec
-from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.device.lead_algebra import Provenance, further_channels
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.network import Network
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, electrodes_of, known_channels
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,18 @@ class RunHeader:
     def delay_s(self) -> float:
         """Seconds by which the twelve leads are late against the source: row ``m`` shows ``m / spec.fs - delay_s``."""
         return self.latency_terms.get("resampler", 0.0)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Measured channels that are none of the twelve leads, in the order of ``LeadBlock.channels``."""
+        there = known_channels(c.lead for c in self.info.channels if math.isfinite(c.lsb_mv))
+        return further_channels(there)
+
+    @property
+    def electrodes(self) -> tuple[str, ...]:
+        """Electrodes that the measured leads and channels are taken from."""
+        there = known_channels(self.info.leads)
+        return tuple(e for e in ELECTRODES if any(e in electrodes_of(name) for name in there))
 
 
 @dataclass(frozen=True)

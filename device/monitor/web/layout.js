@@ -39,10 +39,14 @@ export const STYLES = {
 export const SPEEDS = [25, 50]; // mm/s
 export const GAINS = [5, 10, 20]; // mm/mV
 
-/** Rows of the layout, the rhythm strip last. */
-export function rowsOf(name) {
+/** Groups of rows that sweep together: measured channels above the twelve leads, the rhythm strip last. */
+function groupsOf(name, channels) {
   const { rows, rhythm } = LAYOUTS[name];
-  return rhythm ? [...rows, [rhythm]] : rows;
+  const width = rows[0].length;
+  const above = [];
+  // As many to a row as fill it: two channels above four columns have half the width each.
+  for (let k = 0; k < channels.length; k += width) above.push([channels.slice(k, k + width)]);
+  return [...above, rows, ...(rhythm ? [[[rhythm]]] : [])];
 }
 
 /** Whole device pixels where a millimetre is large enough to be drawn, else whole ones per 5 mm. */
@@ -56,15 +60,21 @@ function snap(mm) {
  * Returns {mm, gutter, groups}: a group is a set of rows that sweep together; each of its columns has
  * x, width and cells {lead, x, width, top, height, base}, all sharing the group's top and height.
  */
-export function place(name, width, height, dpr, fixedMm) {
-  const { rows, rhythm, rowMm, columnMm } = LAYOUTS[name];
-  const all = rowsOf(name);
+export function place(name, width, height, dpr, fixedMm, channels = []) {
+  const { rows, rowMm, columnMm } = LAYOUTS[name];
+  const strips = [...LEADS, ...channels];
+  const parts = groupsOf(name, channels);
+  const all = parts.flat();
   const wish = Math.min(height / all.length / rowMm, width / rows[0].length / columnMm);
   const mm = fixedMm ?? snap(Math.max(1.5 * dpr, Math.min(8 * dpr, wish)));
   const gutter = Math.round((width > 700 * dpr ? 9 : 7) * mm);
   const rowHeight = Math.floor(height / all.length);
-  const groups = [makeGroup(rows, 0)];
-  if (rhythm) groups.push(makeGroup([[rhythm]], rows.length));
+  const groups = [];
+  let row = 0;
+  for (const part of parts) {
+    groups.push(makeGroup(part, row));
+    row += part.length;
+  }
   return { mm, gutter, groups, rowHeight };
 
   function makeGroup(groupRows, firstRow) {
@@ -84,6 +94,6 @@ export function place(name, width, height, dpr, fixedMm) {
     // R waves are taller than S waves are deep, and the pulse of 1 mV must fit at the standard gain.
     const down = Math.max(0.56 * rowHeight, Math.min(11 * mm, 0.75 * rowHeight));
     const base = Math.round((top + down) / mm) * mm;
-    return { lead, k: LEADS.indexOf(lead), x, top, height: rowHeight, base: Math.round(base) };
+    return { lead, k: strips.indexOf(lead), x, top, height: rowHeight, base: Math.round(base) };
   }
 }

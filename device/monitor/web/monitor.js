@@ -70,7 +70,7 @@ function onHeader(header) {
     panel.announce("Reconnected");
   }
   Object.assign(link, { connected: true, ended: false, tries: 0, sequence: -1 });
-  Object.assign(run, { header, ring: new Ring(header.fs), playout: new Playout(header.fs, header.hop), status: null, past: [] });
+  Object.assign(run, { header, ring: new Ring(header.fs, (header.channels ?? []).length), playout: new Playout(header.fs, header.hop), status: null, past: [] });
   run.provenance = header.provenance.reduce((word, kind, k) => word | (KINDS.indexOf(kind) << (2 * k)), 0);
   view.lastData = performance.now();
   panel.clearEvents();
@@ -100,8 +100,8 @@ function startScope() {
   scope.use(run.ring);
   view.head = NaN;
   run.playout.reset();
-  relabel();
-  wipe();
+  scope.options.channels = run.header.channels ?? [];
+  fit();
 }
 
 function onFrame(buffer) {
@@ -172,7 +172,7 @@ function relabel() {
 /** The leads others are reconstructed from where these are not all of the model's inputs; else nothing. */
 function remaining(provenance) {
   const now = view.frozen ? null : run.status?.reconstructed_from;
-  const measured = (lead) => kindOf(provenance, LEADS.indexOf(lead)) === 0;
+  const measured = (lead) => !LEADS.includes(lead) || kindOf(provenance, LEADS.indexOf(lead)) === 0;
   const there = run.header.inputs.filter((lead) => measured(lead) && (!now?.length || now.includes(lead)));
   return there.length < run.header.inputs.length ? there.join(", ") : "";
 }

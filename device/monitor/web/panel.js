@@ -1,7 +1,7 @@
 // Everything around the traces: figures, lead labels, events, what a screen reader hears.
 
 import { STYLES } from "./layout.js";
-import { showElectrodes } from "./torso.js";
+import { showChannels, showElectrodes } from "./torso.js";
 import { KINDS, kindOf, LEADS } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -25,7 +25,11 @@ export function showHeader(h) {
   $("device").title = `${h.source}${h.firmware ? `, firmware ${h.firmware}` : ""}`;
   say("patient", h.patient);
   $("patient").hidden = !h.patient;
+  showChannels($("torso"), h.channels ?? []);
+  delete $("torso").dataset.state; // the electrodes lie above the channels
   showOff(h, null);
+  say("worn", h.channels?.length ? h.electrodes.join(" ") : "electrodes");
+  $("torso").parentElement.title = h.electrodes?.length ? `Electrodes on ${h.electrodes.join(", ")}` : "";
   say("model", h.model.name);
   showCalibration(h, h.calibration, true);
   say("interval", h.interval_level ? `${Math.round(100 * h.interval_level)} % interval` : "interval");

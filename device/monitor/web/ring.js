@@ -1,17 +1,18 @@
 // The last minutes of samples, in typed arrays that are allocated once.
 
-import { LEADS } from "./wire.js";
+import { LEADS, NO_VALUE, validBit } from "./wire.js";
 
 const N = LEADS.length;
 
 export class Ring {
-  /** Room for `seconds` at `fs` samples per second. */
-  constructor(fs, seconds = 310) {
+  /** Room for `seconds` at `fs` samples per second, of the twelve leads and `extra` channels. */
+  constructor(fs, extra = 0, seconds = 310) {
     this.fs = fs;
+    this.strips = N + extra;
     this.size = Math.ceil(fs * seconds);
-    this.uv = new Int16Array(N * this.size); // lead after lead: a strip is drawn along time
-    this.sigma = new Uint16Array(N * this.size);
-    this.flags = new Uint16Array(this.size); // 0: nothing valid, which is what a hole is
+    this.uv = new Int16Array(this.strips * this.size); // lead after lead: a strip is drawn along time
+    this.sigma = new Uint16Array(this.strips * this.size);
+    this.flags = new Uint32Array(this.size); // 0: nothing valid, which is what a hole is
     this.provenance = new Uint32Array(this.size);
     this.clear(0);
   }
@@ -44,6 +45,13 @@ export class Ring {
     this.flags[slot] = frame.flags[i];
     this.provenance[slot] = frame.provenance;
     for (let k = 0; k < N; k++) this.uv[k * this.size + slot] = frame.uv[i * N + k];
+    const more = Math.min(frame.channels, this.strips - N);
+    for (let k = 0; k < more; k++) {
+      const uv = frame.extra[i * frame.channels + k];
+      if (uv === NO_VALUE) continue;
+      this.uv[(N + k) * this.size + slot] = uv;
+      this.flags[slot] |= 1 << validBit(N + k);
+    }
     const r = frame.guessed.length;
     for (let j = 0; j < r; j++) this.sigma[frame.guessed[j] * this.size + slot] = frame.sigma[i * r + j];
   }

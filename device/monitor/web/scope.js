@@ -2,7 +2,7 @@
 
 import { place, STYLES } from "./layout.js";
 import { drawPaper, makeHatch, readTheme } from "./paper.js";
-import { KINDS, kindOf, LEADS, WARMUP } from "./wire.js";
+import { KINDS, kindOf, LEADS, validBit, WARMUP } from "./wire.js";
 
 const ERASE_MM = 9;
 const UV = 1000;
@@ -11,7 +11,7 @@ export class Scope {
   constructor(paper, traces) {
     this.paper = paper;
     this.ink = traces.getContext("2d");
-    this.options = { layout: "3x4", mode: "sweep", speed: 25, gain: 10, band: true };
+    this.options = { layout: "3x4", mode: "sweep", speed: 25, gain: 10, band: true, channels: [] };
     this.phase = new Float32Array(LEADS.length); // where in the dash pattern each lead is
     this.phased = -1; // sample up to which `phase` holds
     this.phases = null; // the same for every sample of the ring
@@ -23,7 +23,8 @@ export class Scope {
   /** Take samples from another ring (a new run, or a frozen copy). */
   use(ring) {
     this.ring = ring;
-    this.phases = new Float32Array(LEADS.length * ring.size);
+    this.phase = new Float32Array(ring.strips);
+    this.phases = new Float32Array(ring.strips * ring.size);
     this.phased = -1;
     this.drawnTo = [];
   }
@@ -34,7 +35,7 @@ export class Scope {
       canvas.width = Math.round(width * dpr);
       canvas.height = Math.round(height * dpr);
     }
-    const scene = place(this.options.layout, this.paper.width, this.paper.height, dpr, mm);
+    const scene = place(this.options.layout, this.paper.width, this.paper.height, dpr, mm, this.options.channels);
     const weight = Math.max(dpr, Math.min(1.5 * dpr, scene.mm / 5)); // a wall screen is looked at from afar
     this.scene = { ...scene, dpr, weight };
     this.restyle();
@@ -112,7 +113,7 @@ export class Scope {
       if (word === last) continue;
       for (const { cells, reach } of this.#reaches())
         for (const { k } of cells)
-          if (i >= head - reach && kindOf(word, k) !== kindOf(last, k) && (this.ring.flags[slot] >>> k) & 1) mixed[k] = KINDS[kindOf(word, k)];
+          if (i >= head - reach && kindOf(word, k) !== kindOf(last, k) && (this.ring.flags[slot] >>> validBit(k)) & 1) mixed[k] = KINDS[kindOf(word, k)];
     }
     return mixed;
   }
@@ -185,7 +186,7 @@ export class Scope {
   #key(k, i) {
     const slot = i % this.ring.size;
     const flags = this.ring.flags[slot];
-    if (!((flags >>> k) & 1)) return -1;
+    if (!((flags >>> validBit(k)) & 1)) return -1;
     const kind = kindOf(this.ring.provenance[slot], k);
     return kind === 2 && flags & WARMUP ? kind + 4 : kind;
   }
@@ -263,7 +264,7 @@ export class Scope {
     for (; this.phased < to; this.phased++) {
       const slot = this.phased % ring.size;
       const before = (this.phased + ring.size - 1) % ring.size;
-      for (let k = 0; k < LEADS.length; k++) {
+      for (let k = 0; k < ring.strips; k++) {
         const at = k * ring.size;
         const rise = this.phased > ring.first ? (ring.uv[at + slot] - ring.uv[at + before]) * unit : 0;
         this.phase[k] = (this.phase[k] + Math.hypot(scale, rise)) % period;

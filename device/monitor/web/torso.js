@@ -14,6 +14,19 @@ const AT = {
 }; // seen from the front: the patient's right is on the left
 const NS = "http://www.w3.org/2000/svg";
 
+/** Draw a channel from its negative to its positive electrode; names such as RA-V5. */
+export function showChannels(svg, channels) {
+  for (const old of svg.querySelectorAll(".channel")) old.remove();
+  for (const name of channels) {
+    const [from, to] = name.split("-").map((electrode) => AT[electrode]);
+    if (!from || !to) continue;
+    const line = document.createElementNS(NS, "path");
+    line.setAttribute("class", "channel");
+    line.setAttribute("d", `M${from[0]} ${from[1]}L${to[0]} ${to[1]}`);
+    svg.append(line);
+  }
+}
+
 /** Mark the electrodes that are worn on `svg`, which of them are off, and hollow those of which nobody can tell. */
 export function showElectrodes(svg, worn, off, sensed) {
   const names = Object.keys(AT).filter((name) => worn.includes(name) || off.includes(name));

@@ -4,14 +4,20 @@ export const LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "
 export const KINDS = ["measured", "derived", "reconstructed"];
 export const ALL_VALID = 0x0fff;
 export const WARMUP = 0x1000;
+export const NO_VALUE = -32768; // of a channel, where there is none to show
 
 const MAGIC = 0xe1;
 const VERSION = 1;
 const HEAD = 20;
 
+/** Bit of strip k in a sample's flags: the twelve leads, the warm-up, then further channels. */
+export function validBit(k) {
+  return k < LEADS.length ? k : k + 1;
+}
+
 /** Number of the kind (index into KINDS) of lead k in a frame's provenance word. */
 export function kindOf(word, k) {
-  return (word >>> (2 * k)) & 3;
+  return k < LEADS.length ? (word >>> (2 * k)) & 3 : 0; // a further channel is measured
 }
 
 /** Decode a binary message; null where it is none of ours. Arrays are views, not copies. */
@@ -20,15 +26,18 @@ export function decodeFrame(buffer) {
   const view = new DataView(buffer);
   if (view.getUint8(0) !== MAGIC || view.getUint8(1) !== VERSION) return null;
   const n = view.getUint16(2, true);
-  const provenance = view.getUint32(16, true);
+  const word = view.getUint32(16, true);
+  const provenance = word & 0xffffff;
+  const channels = (word >>> 24) & 15;
   const guessed = [];
   for (let k = 0; k < LEADS.length; k++) {
     const kind = kindOf(provenance, k);
     if (kind === 3) return null;
     if (kind === 2) guessed.push(k);
   }
-  if (buffer.byteLength !== HEAD + 2 * n * (1 + LEADS.length + guessed.length)) return null;
+  if (buffer.byteLength !== HEAD + 2 * n * (1 + LEADS.length + guessed.length + channels)) return null;
   const values = HEAD + 2 * n;
+  const sigma = values + 2 * n * LEADS.length;
   return {
     n,
     sequence: view.getUint32(4, true),
@@ -37,6 +46,8 @@ export function decodeFrame(buffer) {
     guessed,
     flags: new Uint16Array(buffer, HEAD, n),
     uv: new Int16Array(buffer, values, n * LEADS.length),
-    sigma: new Uint16Array(buffer, values + 2 * n * LEADS.length, n * guessed.length),
+    sigma: new Uint16Array(buffer, sigma, n * guessed.length),
+    channels,
+    extra: new Int16Array(buffer, sigma + 2 * n * guessed.length, n * channels),
   };
 }
