@@ -65,24 +65,24 @@ def seen_by(model: UNet, x: Float32Array, channels: Sequence[str]) -> Float32Arr
     return _seen(x, channels, *input_matrix(model.spec, channels, covariance))
 
 
-def channel_inputs(model: UNet, x: Floats, channels: Sequence[str]) -> Floats:
+def channel_inputs(model: UNet, x: Float32Array, channels: Sequence[str]) -> Float32Array:
     """What a network sees of measured channels themselves, shape (..., n_samples, len(channels)); see `seen_by`."""
     covariance = model.get_buffer("covariance").cpu().numpy() if model.spec.any_electrode else None
     matrix, constant = input_matrix(model.spec, channels, covariance)
     return _with_shares(x @ matrix.T, constant)
 
 
-def guessed(x: Floats, channels: Sequence[str], covariance: npt.NDArray[np.float64]) -> Floats:
+def guessed(x: Float32Array, channels: Sequence[str], covariance: FloatArray) -> Float32Array:
     """What an any-electrode network sees of the basis leads, shape (..., n_samples, 16); see `seen_by`."""
     found = guess_from(channels, covariance)
     return _seen(x, channels, found.matrix.astype(np.float32), found.known.astype(np.float32))
 
 
-def _seen(x: Floats, channels: Sequence[str], matrix: Floats, constant: Floats) -> Floats:
+def _seen(x: Float32Array, channels: Sequence[str], matrix: Float32Array, constant: Float32Array) -> Float32Array:
     return _with_shares(measured(x, channels) @ matrix.T, constant)
 
 
-def _with_shares(values: Floats, constant: Floats) -> Floats:
+def _with_shares(values: Float32Array, constant: Float32Array) -> Float32Array:
     shares = np.broadcast_to(constant, (*values.shape[:-1], len(constant)))
     return np.concatenate([values, shares], axis=-1, dtype=np.float32)
 
