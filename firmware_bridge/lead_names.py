@@ -51,7 +51,8 @@ class LeadLabel:
     Attributes
     ----------
     lead : str
-        One of `LEADS`, or empty where the label names none of them.
+        One of `LEADS`, or empty where the label names none of them. A recording that knows the order of a pair
+        puts the channel here: ``RA-V5``.
     sign : int
         -1 for a lead that is written upside down (``-aVR``, Cabrera's sequence), else 1.
     provenance : str

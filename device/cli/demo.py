@@ -19,6 +19,8 @@ from ecg_edge.device.live.summary import Summary
 from ecg_edge.device.personal_calibration.file import Calibration, read_calibration
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import hint, say, table
+from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.virtual_patch.child_process import (
     PATCH_FS,
     PATCH_LEADS,
@@ -38,9 +40,12 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def _demo(a: argparse.Namespace) -> Summary:
     with contextlib.ExitStack() as ends:
-        port = ends.enter_context(virtual_patch(PATCH_LEADS))
-        hint(f"a virtual patch on {port}: synthetic heart, leads {PATCH_LEADS} at {PATCH_FS} Hz")
-        model = a.model or str(default_model(tuple(PATCH_LEADS.split(","))))
+        leads = parse_channels(a.leads or PATCH_LEADS)
+        model = a.model or str(default_model(leads))
+        port = ends.enter_context(virtual_patch(",".join(leads)))
+        hint(f"a virtual patch on {port}: synthetic heart, {', '.join(leads)} at {PATCH_FS} Hz")
+        if a.calibrated and a.leads:
+            raise UsageError("--calibrated shows leads I and II", "leave --leads out, or --calibrated")
         file = Path(ends.enter_context(tempfile.TemporaryDirectory())) / f"{_PATIENT}.calibration"
         if a.calibrated:
             twelve = ends.enter_context(virtual_patch(",".join(BASIS), _TWELVE_PACE))

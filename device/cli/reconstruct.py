@@ -17,7 +17,7 @@ from ecg_edge.device.personal_calibration.file import Calibration, read_calibrat
 from ecg_edge.device.reconstruction.array_input import exact_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.lead_names import LEADS, parse_leads
+from ecg_edge.firmware_bridge.lead_names import LEADS, parse_channels
 from ecg_edge.firmware_bridge.recordings.open_recording import SUFFIXES as READ
 from ecg_edge.firmware_bridge.recordings.text import rate
 
@@ -51,7 +51,7 @@ def _wanted(a: argparse.Namespace) -> Wanted:
     out_fs = a.out_fs if a.out_fs in (None, "input") else exact_rate(_rate("--fs", a.out_fs))
     mains = None if a.mains == "off" else float(a.mains)
     in_fs = None if a.in_fs is None else _rate("--in-fs", a.in_fs)
-    return Wanted(parse_leads(a.leads) if a.leads else (), a.model, calibration, mains, in_fs, out_fs)
+    return Wanted(parse_channels(a.leads) if a.leads else (), a.model, calibration, mains, in_fs, out_fs)
 
 
 def _rate(flag: str, text: str) -> Fraction:

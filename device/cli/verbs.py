@@ -141,6 +141,7 @@ def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     _settings(parser, "model", "seconds")
+    parser.add_argument("--leads", metavar="L,L", help="where the patch sits: I,II (default), or RA-V5,RA-V2")
     parser.add_argument("--calibrated", action="store_true", help="calibrate to the patient while it runs")
     parser.add_argument("--headless", action="store_true", help="without the monitor")
     _settings(parser, "port", "out")

@@ -79,7 +79,7 @@ def view(spec: ModelSpec, leads: tuple[str, ...]) -> ModelSpec:
     listed = listed_subset(spec, there)
     factors: npt.NDArray[np.float32]
     if listed is None:
-        factors = np.max([s.interval_factors for s in spec.subsets], axis=0, initial=1.0)
+        factors = np.max([np.ones(len(BASIS), np.float32), *(s.interval_factors for s in spec.subsets)], axis=0)
         moments, ridge = np.zeros((0, 0), np.float32), {}
     else:
         factors, ridge = listed.interval_factors, listed.ridge
@@ -119,7 +119,7 @@ def channel_view(spec: ModelSpec, channels: tuple[str, ...]) -> ModelSpec:
         )
     columns = [BASIS.index(lead) for lead in hidden]
     found, listed = guess_from(there, spec.covariance), _spanning(spec, there)
-    factors = np.max([s.interval_factors for s in spec.subsets], axis=0, initial=1.0)
+    factors = np.max([np.ones(len(BASIS), np.float32), *(s.interval_factors for s in spec.subsets)], axis=0)
     moments, shrink, ridge = np.zeros((0, 0), np.float32), None, {}
     if listed is not None:
         factors, moments = listed.interval_factors, _moments_of(spec, listed, there)

@@ -128,7 +128,7 @@ def _columns(recording: Recording, leads: Sequence[str]) -> dict[str, int]:
             f"{recording.name} lacks lead {', '.join(missing)}; it holds {', '.join(there) or 'no lead'}",
             "name leads it holds with --leads",
         )
-    found = {lead: k for lead, k in there.items() if (lead in leads if leads else True)}
+    found = {lead: k for lead, k in sorted(there.items(), key=lambda item: item[1]) if not leads or lead in leads}
     measured = {lead: k for lead, k in found.items() if recording.signals[k].provenance not in _ESTIMATES}
     if not measured:
         said = f"only estimates of {', '.join(found)}" if found else "no signal named as a lead"

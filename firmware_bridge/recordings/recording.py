@@ -12,7 +12,7 @@ import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
-from ecg_edge.firmware_bridge.lead_names import LeadLabel, read_labels
+from ecg_edge.firmware_bridge.lead_names import LeadLabel, known_channels, read_labels
 from ecg_edge.firmware_bridge.units import mv_per
 
 MAX_SIGNALS = 1024
@@ -152,9 +152,16 @@ class Recording:
             if not MIN_FS <= s.fs <= MAX_FS:
                 raise RecordingError(f"{self.name}: {s.label!r} claims {float(s.fs):g} Hz", "check the file's header")
         leads = read_labels([s.label for s in self.signals])
+        leads = tuple(self._placed(lead) for lead in leads)
         named = (replace(s, lead=lead, provenance=s.provenance or lead.provenance)
                  for s, lead in zip(self.signals, leads, strict=True))  # fmt: skip
         object.__setattr__(self, "signals", tuple(named))
+
+    def _placed(self, label: LeadLabel) -> LeadLabel:
+        """Read a pair of electrodes as a channel where its order is known: in WFDB, and where we wrote the label."""
+        ours = self.source == "WFDB" or bool(label.provenance)
+        name = "-".join(label.pair)
+        return replace(label, lead=name) if ours and known_channels([name]) else label
 
     @property
     def seconds(self) -> Fraction:

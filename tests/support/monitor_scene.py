@@ -10,7 +10,7 @@ import pytest
 from ecg_edge.benchmarks.measuring.chromium import find_browser
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.spec import Head, ModelSpec
-from ecg_edge.device.lead_algebra import provenance
+from ecg_edge.device.lead_algebra import further_channels, missing_basis, provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.monitor.monitor_sink import MonitorSink
 from ecg_edge.device.sinks.sink import RunHeader, Status
@@ -26,7 +26,7 @@ FS = 100
 
 
 def make_header(measured):
-    targets = tuple(lead for lead in LEADS[6:] if lead not in measured)
+    targets = missing_basis(measured)
     zeros = np.zeros((4, len(targets)), np.float32)
     head = Head((), zeros, zeros, np.eye(4, dtype=np.float32), 0.9, np.ones(len(targets), np.float32))
     spec = ModelSpec("streaming", measured, targets, FS, 8, 12, 800, 1.2, 1, (), head, ConditioningSpec(), "ab")
@@ -40,9 +40,13 @@ def make_block(index, n, measured=("I", "II"), invalid=(), warm=False):
     mv = np.tile((0.5 * np.sin(2 * np.pi * 3 * t)).astype(np.float32)[:, None], (1, 12))
     kinds = provenance(measured)
     valid = np.ones((n, 12), np.bool_)
-    valid[:, [LEADS.index(lead) for lead in invalid]] = False
+    valid[:, [LEADS.index(lead) for lead in invalid if lead in LEADS]] = False
     sigma = np.tile(np.array([0.2 if p.value == "reconstructed" else 0 for p in kinds], np.float32), (n, 1))
-    return LeadBlock(index, mv, kinds, valid, np.full(n, warm), sigma)
+    block = LeadBlock(index, mv, kinds, valid, np.full(n, warm), sigma)
+    if not (channels := further_channels(measured)):
+        return block
+    there = np.tile([name not in invalid for name in channels], (n, 1))
+    return replace(block, channels=channels, channel_mv=mv[:, : len(channels)], channel_valid=there)
 
 
 def make_status(**more):
@@ -81,7 +85,7 @@ class Scene:
             f"""(() => {{
             const m = ecgMonitor, a = m.scope.locate("{lead}", {first}), b = m.scope.locate("{lead}", {last});
             const box = m.scope.ink.getImageData(a.x, a.top, Math.max(1, b.x - a.x), a.height).data;
-            const hex = m.provenance["{lead}"].color;
+            const hex = m.provenance["{lead}"]?.color ?? m.scope.theme.measured;
             const rgb = [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
             let n = 0;
             for (let i = 0; i < box.length; i += 4)

@@ -252,3 +252,23 @@ def test_labels_say_what_the_strip_shows_and_not_what_is_true_by_now(scene):
     for _ in range(2):
         scene.browser.press("ArrowRight")
     assert scene.js(badge.format("I")) == "reconstructed from II, in part measured"
+
+
+def test_measured_channels_have_strips_of_their_own_above_the_twelve(scene):
+    scene.start(("RA-V5", "RA-V2"))
+    scene.feed(3)
+    scene.show()
+    assert scene.js("ecgMonitor.header.channels") == ["RA-V5", "RA-V2"]
+    names = scene.js("[...document.querySelectorAll('.label')].map((l) => l.dataset.lead)")
+    assert names[:2] == ["RA-V5", "RA-V2"] and sorted(set(names[2:])) == sorted(LEADS)
+    for name in ("RA-V5", "V5", "RA-V2"):
+        assert scene.ink(name, 200, 280) > 20, name
+    tops = scene.js("['RA-V5', 'I', 'II'].map((lead) => ecgMonitor.scope.locate(lead, 0).top)")
+    assert tops == sorted(tops)
+    assert scene.js("document.querySelectorAll('#torso .channel').length") == 2
+    assert scene.text("worn") == "RA V2 V5" and "RA-V5 + RA-V2 → 12" in scene.text("precision")
+    scene.feed(0.5, invalid=("RA-V2",))
+    scene.caught_up()
+    assert scene.ink("RA-V2", 305, 340) == 0 and scene.ink("RA-V5", 305, 340) > 20
+    scene.js("ecgMonitor.setOption('layout', '12x1')")
+    assert scene.js("document.querySelectorAll('.label').length") == 14
