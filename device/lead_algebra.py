@@ -14,7 +14,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, electrodes_of
+from ecg_edge.firmware_bridge.lead_names import LEADS, SKIN, electrodes_of, fitted_weights
 
 BASIS: tuple[str, ...] = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """The eight independent leads; the other four limb leads are algebra of I and II."""
@@ -64,8 +64,10 @@ def channel_vector(channel: str) -> npt.NDArray[np.float64]:
     Parameters
     ----------
     channel : str
-        Canonical name of a lead, or of a pair (``RA-V5`` is V5 minus RA).
+        Canonical name of a lead, or of a pair (``RA-V5`` is V5 minus RA), or one that carries fitted weights.
     """
+    if fitted := fitted_weights(channel):
+        return np.array(fitted)
     first, *others = electrodes_of(channel)
     weights = np.zeros(len(SKIN))
     weights[SKIN.index(first)] += 1

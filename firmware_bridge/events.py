@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
@@ -146,6 +146,20 @@ class StreamInfo:
         # A channel left over must not answer to a name that is now another's.
         rest = {k: f"ch{k + 1}" for k, c in enumerate(self.channels) if c.lsb_mv == c.lsb_mv or c.lead in leads} | names
         return replace(self, channels=tuple(replace(c, lead=rest.get(k, c.lead)) for k, c in enumerate(self.channels)))
+
+    def placed(self, names: Mapping[str, str]) -> StreamInfo:
+        """Give channels whose place was fitted the names that carry it.
+
+        Parameters
+        ----------
+        names : mapping of str to str
+            By the channel's label, in any case.
+        """
+        if not names:
+            return self
+        found = {label.lower(): name for label, name in names.items()}
+        channels = tuple(replace(c, lead=found.get(c.lead.lower(), c.lead)) for c in self.channels)
+        return replace(self, channels=channels)
 
 
 @dataclass(frozen=True)

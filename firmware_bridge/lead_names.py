@@ -141,6 +141,7 @@ def lead_name(name: str) -> str:
     raise UsageError(f"unknown lead {name!r}", f"use one of {', '.join(LEADS)}")
 
 
+_LARGEST_WEIGHT = 100.0
 SKIP = "-"
 """In a list of the leads of a source's channels: this one is none."""
 
@@ -153,10 +154,39 @@ def parse_leads(text: str) -> tuple[str, ...]:
     return leads
 
 
+def fitted_name(label: str, weights: Sequence[float]) -> str:
+    """Name of a channel whose place was fitted: its label and its weights over `SKIN`, which sum to zero.
+
+    Examples
+    --------
+    >>> fitted_name("X", [-1, 0, 0, 0, 0, 0, 0, 1, 0])
+    'X[-1 0 0 0 0 0 0 1 0]'
+    """
+    plain = re.sub(r"[\[\],+]", " ", label).strip() or "channel"
+    mean = sum(weights) / len(weights)
+    return f"{plain}[{' '.join(f'{w - mean:.4g}' for w in weights)}]"
+
+
+def fitted_weights(name: str) -> tuple[float, ...]:
+    """Weights over `SKIN` that a name of `fitted_name` carries; empty where it carries none."""
+    label, bracket, rest = name.partition("[")
+    try:
+        found = tuple(float(w) for w in rest.removesuffix("]").split()) if bracket and name.endswith("]") else ()
+    except ValueError:
+        return ()
+    good = label.strip() and len(found) == len(SKIN) and all(abs(w) < _LARGEST_WEIGHT for w in found) and any(found)
+    return tuple(w - sum(found) / len(found) for w in found) if good else ()
+
+
+def shown_name(name: str) -> str:
+    """What people read of a channel's name: without the weights of a fitted place."""
+    return name.partition("[")[0] if fitted_weights(name) else name
+
+
 def pair_of(channel: str) -> tuple[str, str] | None:
     """Negative and positive electrode of a channel named as a pair, in that order; None for a lead."""
     negative, dash, positive = channel.partition("-")
-    return (negative, positive) if dash else None
+    return (negative, positive) if dash and "[" not in channel else None
 
 
 def channel_name(name: str) -> str:
@@ -177,6 +207,8 @@ def channel_name(name: str) -> str:
     UsageError
         Neither a lead nor such a pair.
     """
+    if fitted_weights(name):
+        return name
     parts = name.strip().replace("\N{EN DASH}", "-").replace("\N{MINUS SIGN}", "-").split("-")
     if len(parts) == 1:
         return lead_name(name)
@@ -191,7 +223,7 @@ def channel_name(name: str) -> str:
 
 def known_channels(names: Iterable[str]) -> tuple[str, ...]:
     """Those of some canonical names that have a known place: leads and pairs of electrodes."""
-    return tuple(name for name in names if name in LEADS or name in _PAIRS)
+    return tuple(name for name in names if name in LEADS or name in _PAIRS or fitted_weights(name))
 
 
 def parse_channels(text: str, skip: bool = False) -> tuple[str, ...]:
@@ -221,9 +253,14 @@ def parse_channels(text: str, skip: bool = False) -> tuple[str, ...]:
 
 
 def electrodes_of(channel: str) -> tuple[str, ...]:
-    """Electrodes of a channel, the positive one first; a chest lead is taken against Wilson's terminal RA, LA, LL."""
+    """Electrodes of a channel, the positive one first; a chest lead is taken against Wilson's terminal RA, LA, LL.
+
+    Those of a channel whose place was fitted are not known: none.
+    """
     if pair := pair_of(channel):
         return pair[1], pair[0]
+    if fitted_weights(channel):
+        return ()
     return _LIMB.get(channel) or (channel, "RA", "LA", "LL")
 
 

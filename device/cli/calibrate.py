@@ -13,6 +13,13 @@ from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.live.live_reference import record_reference
 from ecg_edge.device.personal_calibration.file import Calibration, read_calibration, write_calibration
 from ecg_edge.device.personal_calibration.fit import HALF_LIFE_DAYS, fit
+from ecg_edge.device.personal_calibration.fitted_place import (
+    FittedPlace,
+    fit_places,
+    read_channels,
+    read_places,
+    write_places,
+)
 from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
 from ecg_edge.device.personal_calibration.reference import Reference, read_reference
 from ecg_edge.device.personal_calibration.reference_checks import MIN_S, unlike, worse
@@ -20,7 +27,7 @@ from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.lead_names import parse_channels
+from ecg_edge.firmware_bridge.lead_names import SKIN, parse_channels
 
 _UNLIKE = "another person, or electrodes elsewhere? It does not resemble"
 
@@ -28,6 +35,12 @@ _UNLIKE = "another person, or electrodes elsewhere? It does not resemble"
 def calibrate(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge calibrate`` says; return the exit status."""
     try:
+        if arguments.patch:
+            return _place(arguments)
+        if not arguments.model:
+            raise UsageError(
+                "calibrate needs --model", "name the model whose head is fitted, or --patch to find a place"
+            )
         document = _calibrate(arguments)
     except EcgEdgeError as e:
         if arguments.json:
@@ -45,6 +58,33 @@ def calibrate(arguments: argparse.Namespace) -> int:
     )
     hint(f"next: ecg-edge run SOURCE --model {arguments.model} --calibration {arguments.out} --placement same")
     return 0
+
+
+def _place(a: argparse.Namespace) -> int:
+    """Find where the channels of a patch sit."""
+    if len(a.reference) != 1:
+        raise UsageError("--patch needs one --reference", "give the twelve leads recorded at the same time")
+    labels = [label.strip() for label in (a.patch_channels or "").split(",") if label.strip()]
+    reference = read_reference(a.reference[0], None if a.fs is None else _rate(a.fs))
+    places = fit_places(reference, *read_channels(a.patch, labels))
+    out = Path(a.out)
+    if out.exists() and not a.force and not read_places(out):
+        raise CalibrationError(f"{out} is there and holds no place", "choose another --out, or say --force")
+    write_places(out, places, a.patient, reference.name, datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    if a.json:
+        emit_json(
+            {"out": a.out, "patient": a.patient, "reference": reference.name, "channels": [vars(p) for p in places]}
+        )
+    else:
+        say("\n".join(_said(p) for p in places))
+    hint(f"next: ecg-edge run SOURCE --model any-electrode-int8 --calibration {a.out}")
+    return 0
+
+
+def _said(place: FittedPlace) -> str:
+    parts = zip(SKIN, place.weights, place.deviations, strict=True)
+    weights = "  ".join(f"{name} {w:+.2f}±{sd:.2f}" for name, w, sd in parts)
+    return f"{place.label}: r {place.r:.3f}, most like {place.nearest}, {place.shift_s:+.2f} s late\n  {weights}"
 
 
 def _calibrate(a: argparse.Namespace) -> dict[str, Any]:

@@ -149,7 +149,11 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="M", required=True, help="model file or name")
+    parser.add_argument("--model", metavar="M", help="model file or name (not with --patch)")
+    parser.add_argument(
+        "--patch", metavar="REC", help="find where a patch sits: its own channels, recorded together with --reference"
+    )
+    parser.add_argument("--patch-channels", metavar="X,Y", help="signals of --patch (default: those that are no leads)")
     parser.add_argument(
         "--reference", metavar="REC12", action="append", default=[], help="twelve-lead record; more than one may do"
     )

@@ -22,6 +22,7 @@ from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.live.stop_signals import stop_on_signals
 from ecg_edge.device.live.summary import Summary
 from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
+from ecg_edge.device.personal_calibration.fitted_place import read_places
 from ecg_edge.device.reconstruction.array_input import exact_leads, model_for
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink import Sink
@@ -96,6 +97,8 @@ def _once(
     load: Callable[[str | Path], Model],
     turn: AbstractContextManager[object] | None,
 ) -> Summary:
+    if settings.places:
+        options = replace(options, calibration=None)  # it was the place; the head is everybody's
     models = _models(options, clock, load)
     source = _source(options, clock)
     recorder = Recorder(Path(options.out), options.rotate) if options.out else None
@@ -117,6 +120,7 @@ def _settings(options: Options) -> RunSettings:
         patient=options.patient or "",
         follow_rate=() if options.fs else tuple(d.name for d in known_devices()),
         follow_device=True,
+        places=read_places(Path(options.calibration)) if options.calibration else {},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import Note
@@ -43,6 +43,8 @@ class RunSettings:
         50, 60, or None for no notch.
     leads : tuple of str, optional
         Names for the source's channels in place of the device's.
+    places : dict of str to str
+        Names that carry a fitted place, by the label of the source's channel.
     seconds : float, optional
         Length of signal in seconds after which the run ends; None: never.
     patient : str
@@ -62,6 +64,7 @@ class RunSettings:
     patient: str = ""
     follow_rate: tuple[str, ...] = ()
     follow_device: bool = False
+    places: dict[str, str] = field(default_factory=dict)
     opening: tuple[str, ...] = ()
 
     def opening_notes(self, remarks: Iterable[str]) -> Iterator[Note]:

@@ -147,7 +147,7 @@ class Runner:
 
     def _take(self, event: ReaderEvent) -> None:
         if isinstance(event, StreamInfo):
-            event = event.renamed(self._settings.leads)
+            event = event.renamed(self._settings.leads).placed(self._settings.places)
             if self._stream is None:
                 self._refuse_slow(event)
                 self._heard_at = self._clock.monotonic()

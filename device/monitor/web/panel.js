@@ -40,7 +40,7 @@ export function showHeader(h) {
 /** Whose head the estimates come from: everybody's, this person's, or everybody's again where that does not fit. */
 function showCalibration(h, calibration, fits) {
   const word = !calibration ? "" : fits ? " · calibrated" : " · calibration does not fit";
-  say("precision", `${h.model.precision} · ${h.inputs.join(" + ")} → 12${word}`);
+  say("precision", `${h.model.precision} · ${h.inputs.map((name) => name.split("[")[0]).join(" + ")} → 12${word}`);
   $("precision").classList.toggle("unfit", Boolean(calibration) && !fits);
   $("model").title = `sha256 ${h.model.sha256}${calibration ? `; ${calibration}` : ""}`;
 }
@@ -193,7 +193,7 @@ function label(cell, column, scene, kind, weak, { calibration, from }, mixed) {
   node.style.top = `${cell.top / dpr}px`;
   node.style.maxWidth = `${column.width / dpr - 4}px`;
   node.dataset.lead = cell.lead;
-  node.append(part("b", cell.lead));
+  node.append(part("b", cell.lead.split("[")[0])); // a fitted place is not for reading
   const { word, short } = STYLES[kind];
   const more = [
     [calibration && !from, ", calibrated", " cal."],
