@@ -32,7 +32,7 @@ FS = 100
 LEAST_R = 0.9
 """Correlation, on parts left out of the fit, below which no place explains a channel."""
 LEAST_S = 8.0
-_SKIP_S, _MOST_SHIFT_S, _PARTS = 1.0, 2.0, 8
+_SKIP_S, _MOST_SHIFT_S, _SEARCHED_S, _PARTS = 1.0, 2.0, 30.0, 8
 _KEY, _FORMAT = "ecg_edge_places", 1
 _PAIRS = tuple(f"{a}-{b}" for a, b in permutations(SKIN, 2))
 
@@ -101,7 +101,8 @@ def fit_places(reference: Reference, channels: dict[str, FloatArray], fs: Fracti
 
 def _shift(x: FloatArray, y: FloatArray) -> int:
     """Samples by which the channels lag behind the reference: where it explains most of them."""
-    most = round(_MOST_SHIFT_S * FS)
+    most, searched = round(_MOST_SHIFT_S * FS), round(_SEARCHED_S * FS)
+    x, y = x[:searched], y[:searched]
     shifts = sorted(range(-most, most + 1), key=abs)
     return min(shifts, key=lambda k: _left(*_aligned(x, y, k)))
 
