@@ -1,6 +1,7 @@
 """Samples at another rate, in place: a windowed sinc at every instant (Oppenheim & Schafer, section 7.5.3).
 
-Every instant is an exact fraction, so that 511.422 Hz becomes 500 Hz without drift, in pieces as in one go.
+Every instant is an exact fraction, so that 511.422 Hz becomes 500 Hz without drift, in pieces as in one go. Only
+beside a hole that begins behind a piece's end do pieces differ: what bridges it lies under the kernel's tail.
 """
 
 from __future__ import annotations
