@@ -13,10 +13,12 @@ from ecg_edge.firmware_bridge.lead_names import SKIN
 
 AT: dict[str, tuple[float, float]] = {
     "RA": (62, 62), "LA": (178, 62), "LL": (162, 236),
-    "V1": (104, 134), "V2": (130, 134), "V3": (144, 149), "V4": (158, 164), "V5": (180, 164), "V6": (198, 164),
+    "V1": (104, 134), "V2": (130, 134), "V3": (144, 149), "V4": (158, 164), "V5": (176, 164), "V6": (193, 164),
 }  # fmt: skip
 """Middle of each electrode in a drawing of `WIDTH` by `HEIGHT`; the wearer's right is on the left."""
 WIDTH, HEIGHT = 240, 280
+_BELOW = 19
+"""Of a name under its electrode: channels come from above."""
 _BODY = "M100 6v26c-6 10-34 10-52 18c-12 6-16 18-18 34L18 150M34 96c4 40 6 70 2 160h168c-4-90-2-120 2-160"
 _BODY += "M222 150L210 84c-2-16-6-28-18-34c-18-8-46-8-52-18V6"
 _INK, _CHOSEN, _FREE = "#333", "#b35900", "#fff"
@@ -84,4 +86,7 @@ def _one(chosen: Sequence[str]) -> Iterable[str]:
         fill, ink, r = (_CHOSEN, _CHOSEN, 7) if worn else (_FREE, "#999", 4)
         yield f'<circle cx="{x:g}" cy="{y:g}" r="{r}" fill="{fill}" stroke="{ink}"/>'
         if worn:
-            yield f'<text x="{x:g}" y="{y - 10:g}" text-anchor="middle" font-weight="bold" fill="{_INK}">{name}</text>'
+            yield (
+                f'<text x="{x:g}" y="{y + _BELOW:g}" text-anchor="middle" font-weight="bold" fill="{_INK}" '
+                f'stroke="#fff" stroke-width="3" paint-order="stroke">{name}</text>'
+            )
