@@ -27,6 +27,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
     parser.add_argument("--out", type=Path, help="results and checkpoints (default: runs/STUDY)")
     parser.add_argument("--model", default="i-ii-int8", help="of the study calibration (default i-ii-int8)")
+    parser.add_argument("--network", metavar="M", help="of the study placement: an any-electrode model")
     parser.add_argument("--epochs", type=int, help="of every row (default 4; of the classifiers of diagnosis 15)")
     parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
@@ -79,6 +80,8 @@ def _placement(args: argparse.Namespace) -> int:
     train = prepare(root, ptbxl.TRAIN_FOLDS, spec, limit, "training records")
     test = prepare(root, (ptbxl.TEST_FOLD,), spec, limit, "test records")
     doc = placement.linear(train, test, ptbxl.FS, args.out / "placement.json")
+    if args.network:
+        doc = placement.network(doc, test, args.network, args.out / "placement.json")
     lines = []
     for row in placement.best(doc):
         mean = row["over_eight"]

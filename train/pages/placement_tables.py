@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecg_edge.device.torso import torsos
-from ecg_edge.train.pages.tables import Table, number
+from ecg_edge.train.pages.tables import NONE, Table, number
 
 Doc = dict[str, Any]
 SIZES = (2, 3, 4)
@@ -28,22 +28,31 @@ def table(doc: Doc) -> Table:
             mean = row["over_eight"]
             cells = [number(row["leads"][lead]["rmse_mv"]) if lead in row["leads"] else "exact" for lead in leads]
             channels = ", ".join(row["channels"])
+            more = [_network(row), number(row.get("diagnosis", {}).get("auc"))]
             rows.append(
-                [str(size or "–"), row["name"], channels, number(mean["r"]), number(mean["rmse_mv"], 4), *cells]
+                [str(size or "–"), row["name"], channels, number(mean["r"]), number(mean["rmse_mv"], 4), *more, *cells]
             )
     records = doc["records"]
     note = (
         f"{answers(doc)} A linear estimate of {doc['taps']} samples, fitted on {records['train']} records of folds 1 "
         f"to 8, scored on {records['test']} of fold 10 from 2 s on. r and RMSE in mV are means over the eight basis "
         "leads, exact leads counted as right; the last eight columns are RMSE by lead. A dash: a placement in use, by "
-        "the name it has there. Left out until the classifier of diagnoses has judged these places: the diagnosis "
-        "kept. Limb leads matter to a diagnosis, and a small error alone does not keep it. "
+        "the name it has there. Network: the same over the eight leads by an any-electrode model, int8 as streamed. "
+        "Diagnosis: macro AUC that a classifier of diagnoses keeps; a dash where it has not judged the place. Limb "
+        "leads matter to a diagnosis, and a small error alone does not keep it. "
         f"{LIMITS} `ecg-edge reproduce placement` makes it.\n\n"
         f"![The best two, three and four places](results/{PICTURE})"
     )
-    return Table(
-        "Where to put the electrodes", ["electrodes", "placement", "channels", "r", "RMSE", *leads], rows, note
-    )
+    head = ["electrodes", "placement", "channels", "r", "RMSE", "network", "diagnosis", *leads]
+    return Table("Where to put the electrodes", head, rows, note)
+
+
+def _network(row: Doc) -> str:
+    """RMSE and r of the network over the eight basis leads, or a dash."""
+    if "network" not in row:
+        return NONE
+    mean = row["network"]["over_eight"]
+    return f"{mean['rmse_mv']:.4f}, {mean['r']:.3f}"
 
 
 LIMITS = (

@@ -21,8 +21,13 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.lead_names import SKIN
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
+from ecg_edge.train.evaluation import scoring
+from ecg_edge.train.evaluation.estimators import Subject, from_model
+from ecg_edge.train.network.placement_draw import LISTED
 from ecg_edge.train.runs.run_folder import environment
 
+MOST = 5
+"""Placements of each number of electrodes that a network is scored on."""
 TAPS = 9
 STRENGTH = 1e-4
 USUAL: dict[str, tuple[str, ...]] = {
@@ -127,8 +132,9 @@ def _correlation(weights: FloatArray, now: npt.NDArray[np.int64], test: Products
 
 
 def placements() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Name and channels of every placement of the study: the usual ones, then every set of two to four electrodes."""
+    """Name and channels of every placement: the usual ones, those listed in model files, all sets of electrodes."""
     yield from USUAL.items()
+    yield from ((", ".join(c), c) for c in LISTED if c not in USUAL.values())
     for n in (2, 3, 4):
         for electrodes in electrode_sets(n):
             yield ", ".join(electrodes), channels_of(electrodes)
@@ -167,12 +173,60 @@ def linear(train: Prepared, test: Prepared, fs: int, out: Path) -> dict[str, Any
         with Progress("placements", len(todo)) as progress:
             for k, (name, channels) in enumerate(todo, 1):
                 row = score(channels, *sums)
-                electrodes = name.split(", ") if name not in USUAL else []
+                parts = name.split(", ")
+                electrodes = parts if len(parts) > 1 and set(parts) <= set(SKIN) else []
                 done[name] = {"name": name, "electrodes": electrodes, **row}
                 progress.step()
                 if k % 10 == 0 or k == len(todo):
                     _write(out, list(done.values()), len(train), len(test))
     return dict(json.loads(out.read_text()))
+
+
+def network(doc: dict[str, Any], test: Prepared, model: str, out: Path, most: int = MOST) -> dict[str, Any]:
+    """Score a model file, as streamed, on the usual placements, the listed ones and the best of each size.
+
+    Parameters
+    ----------
+    doc : dict
+        As `linear` returns it.
+    test : Prepared
+        Conditioned records.
+    model : str
+        An any-electrode file, or the name of a shipped one.
+    out : Path
+        Rows that have this model's figures already are not done again; written after every row.
+    most : int
+        Placements of each number of electrodes.
+
+    Returns
+    -------
+    dict
+        The document, each such row with ``network``: as the linear figures, and the file's digest.
+    """
+    records = doc["records"]
+    rows = best(doc, most)
+    with Progress("placements by the network", len(rows)) as progress:
+        for row in rows:
+            subject = from_model(model, tuple(row["channels"]))
+            found = row.get("network", {})
+            if (found.get("file_sha256"), found.get("records")) != (subject.identity["file_sha256"], len(test)):
+                row["network"] = _by_network(subject, test)
+                _write(out, doc["rows"], records["train"], records["test"])
+            progress.step()
+    return dict(json.loads(out.read_text()))
+
+
+def _by_network(subject: Subject, test: Prepared) -> dict[str, Any]:
+    label, known = "+".join(subject.inputs), len(BASIS) - len(subject.targets)
+    figures = scoring.score(
+        test, subject.inputs, subject.targets, subject.fs, lambda x: subject.estimate(x)[0], label
+    ).summary()
+    mean = figures["mean"]
+    over_eight = {
+        "rmse_mv": mean["rmse_mv"] * len(subject.targets) / len(BASIS),
+        "r": (mean["r"] * len(subject.targets) + known) / len(BASIS),
+    }
+    return {**figures, "over_eight": over_eight, "records": len(test), **subject.identity}
 
 
 def _write(out: Path, rows: list[dict[str, Any]], trained: int, tested: int) -> None:

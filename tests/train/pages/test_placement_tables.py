@@ -28,10 +28,17 @@ def test_the_least_error_stands_first_and_is_said() -> None:
     assert [r[1] for r in table.rows] == ["I", "RA, V5", "RA, V4", "RA, V2, V5", "RA, LA, V2, V5"]
     assert "2 electrodes: RA, V5 leave 0.1100 mV" in table.note
     assert "no electrodes elsewhere" in table.note
-    assert table.rows[0][5:] == ["exact", "exact", "0.140", *["exact"] * 5]
+    assert table.rows[0][5:7] == ["–", "–"]
+    assert table.rows[0][7:] == ["exact", "exact", "0.140", *["exact"] * 5]
 
 
 def test_the_picture_draws_the_best() -> None:
     drawn = placement_tables.picture(DOC)
     assert "RA, V5: 0.1100 mV" in drawn
     assert "RA, V4" not in drawn
+
+
+def test_a_network_and_a_judge_fill_their_columns() -> None:
+    judged = {**ROWS[3], "network": {"over_eight": {"rmse_mv": 0.0555, "r": 0.941}}, "diagnosis": {"auc": 0.893}}
+    table = placement_tables.table({**DOC, "rows": [*ROWS[:3], judged, ROWS[4]]})
+    assert table.rows[3][5:7] == ["0.0555, 0.941", "0.893"]
