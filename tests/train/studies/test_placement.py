@@ -13,7 +13,9 @@ from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.train.data.prepare import Prepared
 from ecg_edge.train.evaluation import metrics
 from ecg_edge.train.head import ridge
+from ecg_edge.train.network.placement_draw import LISTED
 from ecg_edge.train.studies import placement
+from tests.support.places import any_electrode_file
 
 FS = 100
 
@@ -46,7 +48,8 @@ def test_exact_leads_count_as_known_over_eight(data: Prepared) -> None:
 
 def test_every_set_is_there_once_and_a_stopped_study_goes_on(data: Prepared, tmp_path: Path) -> None:
     names = [name for name, _ in placement.placements()]
-    assert len(names) == len(set(names)) == len(placement.USUAL) + 36 + 84 + 126
+    usual = set(placement.USUAL.values()) | set(LISTED)
+    assert len(names) == len(set(names)) == len(usual) + 36 + 84 + 126
     out = tmp_path / "placement.json"
     doc = placement.linear(data, data, FS, out)
     kept = {**doc, "rows": [{**row, "name": row["name"], "mark": k} for k, row in enumerate(doc["rows"][:250])]}
@@ -54,4 +57,17 @@ def test_every_set_is_there_once_and_a_stopped_study_goes_on(data: Prepared, tmp
     again = placement.linear(data, replace(data), FS, out)
     assert [row["name"] for row in again["rows"]] == [row["name"] for row in doc["rows"]]
     assert sum("mark" in row for row in again["rows"]) == 250
-    assert len(placement.best(doc)) == len(placement.USUAL) + 15
+    assert len(placement.best(doc)) == len(usual) + 15
+
+
+def test_a_network_is_scored_once_on_each_placement_it_is_asked_for(data: Prepared, tmp_path: Path) -> None:
+    out, model = tmp_path / "placement.json", str(any_electrode_file(tmp_path))
+    doc = placement.linear(data, data, FS, out)
+    doc["rows"] = [row for row in doc["rows"] if row["name"] in ("CM5", "RA, V2, V5", "V1, V3, V6")]
+    done = placement.network(doc, data, model, out)
+    found = {row["name"]: row["network"] for row in done["rows"]}
+    assert set(found) == {"CM5", "RA, V2, V5", "V1, V3, V6"}
+    assert found["CM5"]["over_eight"]["rmse_mv"] == found["CM5"]["mean"]["rmse_mv"]  # nothing follows exactly
+    stamp = out.stat().st_mtime_ns
+    placement.network(done, data, model, out)
+    assert out.stat().st_mtime_ns == stamp
