@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import Provenance
-from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
 
 _T = TypeVar("_T")
@@ -255,7 +255,7 @@ class LeadBlock:
         """
         try:
             import pandas
-        except ImportError:
+        except NOT_LOADABLE:
             raise MissingExtraError("pandas", "pandas") from None
         time = pandas.Index(self.seconds, name="seconds")
         frame = pandas.DataFrame(np.where(self.valid, self.mv, np.float32(np.nan)), index=time, columns=list(LEADS))

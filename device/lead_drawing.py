@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def draw_strip(
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError:
+    except NOT_LOADABLE:
         raise MissingExtraError("matplotlib", "plot") from None
     shown = slice(0, int(np.searchsorted(seconds, seconds[0] + SHOWN_S)) if len(seconds) else 0)
     figure = Figure(figsize=(11, 7.6), layout="constrained")

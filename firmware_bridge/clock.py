@@ -117,4 +117,7 @@ class ClockWatch:
 
     def _of(self) -> datetime:
         """Wall-clock time at which the machine started, as the clock states it now."""
-        return self._clock.now() - timedelta(seconds=self._clock.uptime())
+        try:
+            return self._clock.now() - timedelta(seconds=self._clock.uptime())
+        except OverflowError:  # the calendar begins later
+            return self._clock.now()

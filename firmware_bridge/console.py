@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,26 @@ def write_through(text: str) -> None:
     left = memoryview(text.encode())
     while left:
         left = left[os.write(number, left) :]
+
+
+@contextlib.contextmanager
+def stdout_elsewhere() -> Iterator[None]:
+    """Send to standard error what libraries write to standard output, from Python or C: it is for data alone."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # closed
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            os.dup2(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def silence_stdout() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class EcgEdgeError(Exception):
     """Root of all errors raised on purpose.
@@ -102,8 +104,22 @@ class ProtocolVersionError(EcgEdgeError):
     """The device speaks a major protocol version this build does not know."""
 
 
+NOT_LOADABLE = (ImportError, OSError, RuntimeError, AttributeError, TypeError, ValueError)
+"""What an import of an optional package may raise: a library is missing, or built for another version."""
+
+
+def _broken(error: BaseException | None) -> str:
+    """Why a package that is there cannot be loaded; empty where it is not there."""
+    for cause in (error, error.__context__ if error else None):
+        if isinstance(cause, NOT_LOADABLE) and not isinstance(cause, ModuleNotFoundError):
+            return " ".join(f"{type(cause).__name__}: {cause}".split())[:500]
+    return ""
+
+
 class MissingExtraError(EcgEdgeError):
-    """An optional dependency is not installed.
+    """An optional dependency is not installed, or is there and cannot be loaded.
+
+    Raised while the failed import is handled, it tells the two apart and says why.
 
     Parameters
     ----------
@@ -114,10 +130,10 @@ class MissingExtraError(EcgEdgeError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"this needs the package {package!r}, which is not installed",
-            f'pip install "ecg-edge[{extra}]"',
-        )
+        broken = _broken(sys.exc_info()[1])
+        what = f"which is here and cannot be loaded: {broken}" if broken else "which is not installed"
+        again = "--force-reinstall " if broken else ""
+        super().__init__(f"this needs the package {package!r}, {what}", f'pip install {again}"ecg-edge[{extra}]"')
         self.package, self.extra = package, extra
 
 

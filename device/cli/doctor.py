@@ -186,8 +186,10 @@ def _models() -> list[Inspection]:
     out = []
     for name, path in shipped_models().items():
         try:
-            spec = load_model(path).spec
-            out.append(Inspection(f"model {name}", True, f"{'+'.join(spec.input_leads)}, {spec.precision}"))
+            model = load_model(path)
+            runs = f"{model.backend.name} on {model.backend.runs_on}"
+            leads = "+".join(model.spec.input_leads)
+            out.append(Inspection(f"model {name}", True, f"{leads}, {model.spec.precision}, {runs}"))
         except EcgEdgeError as e:
             out.append(Inspection(f"model {name}", False, e.message, e.fix))
     return out or [Inspection("models", None, "none shipped with this build", "name one with --model")]

@@ -48,7 +48,8 @@ def _of(name: str) -> dict[str, Any]:
 
 def describe(model: Model) -> dict[str, Any]:
     """Everything a user may want to know of a model, as plain values."""
-    return _described(model.path, model.spec, model.file_sha256)
+    runtime = f"{model.backend.name} on {model.backend.runs_on}"
+    return _described(model.path, model.spec, model.file_sha256) | {"runtime": runtime}
 
 
 def _described(path: Path, spec: ModelSpec, digest: str) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def _list(models: list[dict[str, Any]]) -> str:
 def _text(m: dict[str, Any]) -> str:
     rows = [
         ["model", f"{m['name']} ({m['precision']}, {m['kind']})"],
+        *([["runs in", m["runtime"]]] if "runtime" in m else []),
         ["leads", f"{', '.join(m['input_leads'])} -> {', '.join(m['target_leads'])} at {m['fs']} Hz"],
         [
             "latency",

@@ -22,6 +22,11 @@ class Backend(Protocol):
 
     name: str
 
+    @property
+    def runs_on(self) -> str:
+        """What runs it: ``CPU``, or the accelerator's name."""
+        ...
+
     def initial_state(self) -> State:
         """State of a cold start."""
         ...

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.inference.backend import REASON, State, check_tensors, failed_hop
 from ecg_edge.device.inference.spec import ModelSpec
-from ecg_edge.firmware_bridge.errors import MissingExtraError, ModelFileError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, ModelFileError
 
 
 def open_interpreter(blob: bytes, path: Path, threads: int = 1) -> Any:
@@ -29,7 +29,7 @@ def open_interpreter(blob: bytes, path: Path, threads: int = 1) -> Any:
     except ImportError:
         try:
             from tflite_runtime.interpreter import Interpreter
-        except ImportError:
+        except NOT_LOADABLE:
             raise MissingExtraError("ai-edge-litert", "tflite") from None
     try:
         interpreter = Interpreter(model_content=blob, num_threads=threads)
@@ -58,6 +58,7 @@ class LiteRtBackend:
     """
 
     name = "LiteRT"
+    runs_on = "CPU"
 
     def __init__(self, interpreter: Any, spec: ModelSpec, path: Path) -> None:
         self._states = spec.states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as _ort
 from ecg_edge.device.inference.backend import REASON, State, check_tensors, failed_hop
 from ecg_edge.device.inference.onnx_state import BoundState, Lane
 from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.firmware_bridge.console import stdout_elsewhere
 from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 
 _ORT_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)", "int8": "tensor(int8)"}
@@ -49,8 +51,10 @@ def open_session(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.Inferen
     # Without this, x86 before VNNI saturates 16-bit sums of int8 products and disagrees with ARM.
     options.add_session_config_entry("session.x64quantprecision", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    wanted = providers(ort.get_available_providers())
     try:
-        session = ort.InferenceSession(blob, options, providers=providers(ort.get_available_providers()))
+        with stdout_elsewhere() if len(wanted) > 1 else contextlib.nullcontext():
+            session = ort.InferenceSession(blob, options, providers=wanted)
     except _ORT_ERRORS as e:
         raise ModelFileError(f"onnxruntime cannot read {path}: {str(e)[:REASON]}", "export the model again") from e
     return session, dict(session.get_modelmeta().custom_metadata_map)
@@ -94,6 +98,11 @@ class OnnxBackend:
             ("outputs", want_out, self._session.get_outputs()),
         ):
             check_tensors(what, {t.name: (t.type, list(t.shape)) for t in got}, want, path)
+
+    @property
+    def runs_on(self) -> str:
+        """What runs it: ``CPU``, ``CUDA`` or ``Tensorrt``, the first provider that could be loaded."""
+        return str(self._session.get_providers()[0]).removesuffix("ExecutionProvider")
 
     def initial_state(self) -> State:
         """State of a cold start, and on the processor the memory that its stream will use."""

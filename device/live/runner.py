@@ -9,7 +9,6 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from datetime import timedelta
 
 from ecg_edge.device.analysis.rate_watch import usual
 from ecg_edge.device.lead_block import LeadBlock, Note
@@ -20,7 +19,7 @@ from ecg_edge.device.live.latency_histogram import LatencyRecorder
 from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.summary import Renewal, Summary
 from ecg_edge.device.live.watched_stream import WatchedStream
-from ecg_edge.device.sinks.header_date import HeaderDate
+from ecg_edge.device.sinks.header_date import HeaderDate, before
 from ecg_edge.device.sinks.sink import Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.open_source import MIN_LIVE_FS
@@ -215,7 +214,7 @@ class Runner:
     def _open_sinks(self, stream: WatchedStream, first: SampleBlock) -> None:
         pipeline, origin = stream.pipeline, stream.pipeline.info.origin
         age = self._clock.monotonic() - first.arrival + float((first.index + len(first)) / pipeline.info.fs)
-        began = self._clock.now() - timedelta(seconds=age)
+        began = before(self._clock.now(), age)
         header = stream.header(self._source.url, began, self._label, self._settings.patient)
         self._dated = HeaderDate(header, self._clock)
         for sink in self._sinks:

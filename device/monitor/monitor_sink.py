@@ -24,7 +24,7 @@ from ecg_edge.device.monitor.hub import Hub
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
-from ecg_edge.firmware_bridge.errors import MissingExtraError, PortBusyError, UsageError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, PortBusyError, UsageError
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -128,7 +128,7 @@ class MonitorSink(SinkBase):
         """
         try:
             import websockets.asyncio.server  # noqa: F401
-        except ImportError as e:
+        except NOT_LOADABLE as e:
             raise MissingExtraError("websockets", self.extra) from e
         self._hub = Hub(header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
         self._listener = bind_port(self._host, self._port)

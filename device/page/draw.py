@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecg_edge.device.page.sheet import FAMILY, Sheet
-from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def pdf(sheets: Sequence[Sheet], title: str) -> bytes:
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_pdf import PdfPages
-    except ImportError:
+    except NOT_LOADABLE:
         raise MissingExtraError("matplotlib", "plot") from None
     out = io.BytesIO()
     with rc_context({"pdf.fonttype": 42}), PdfPages(out, metadata={"Title": title, "Creator": "ecg-edge"}) as pages:
@@ -55,7 +55,7 @@ def _figure(sheet: Sheet) -> Figure:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError:
+    except NOT_LOADABLE:
         raise MissingExtraError("matplotlib", "plot") from None
     figure = Figure(figsize=(sheet.width / 25.4, sheet.height / 25.4))
     FigureCanvasAgg(figure)

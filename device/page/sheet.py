@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
 
 MM_PER_PT = 25.4 / 72
 FAMILY = ["DejaVu Sans"]
@@ -113,7 +113,7 @@ def extent(words: str, size: float, bold: bool = False) -> tuple[float, float, f
     try:
         from matplotlib.font_manager import FontProperties
         from matplotlib.textpath import text_to_path
-    except ImportError:
+    except NOT_LOADABLE:
         raise MissingExtraError("matplotlib", "plot") from None
     font = FontProperties(family=FAMILY, weight="bold" if bold else "normal", size=size)
     w, h, d = text_to_path.get_text_width_height_descent(words, font, ismath=False)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Signal, Stored
 from ecg_edge.firmware_bridge.console import one_line
-from ecg_edge.firmware_bridge.errors import MissingExtraError, RecordingError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.edf_file import END, OWN, OWN_INVALID, UTC
 
@@ -54,7 +54,7 @@ def write_edf(stored: Stored, path: Path, patient: str = "", others: Sequence[St
     """
     try:
         import edfio
-    except ImportError as e:
+    except NOT_LOADABLE as e:
         raise MissingExtraError("edfio", "edf") from e
     parts = [stored, *others]
     duration, counts = data_records([part.fs for part in parts])

@@ -192,7 +192,7 @@ class Recorder(SinkBase):
             if half.suffix != suffix and abs(half.started - started) <= _SAME:
                 self._halves.remove(half)
                 return half.name + suffix
-        stamp = f"{started:%Y%m%dT%H%M%S}" + ("Z" if started.tzinfo else "")
+        stamp = f"{started.year:04}{started:%m%dT%H%M%S}" + ("Z" if started.tzinfo else "")
         name, k = stamp, 2
         while not (self._free(name) and self._free(f"{name}_measured")):
             name, k = f"{stamp}_{k}", k + 1

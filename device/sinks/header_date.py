@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.firmware_bridge.clock import Clock, ClockWatch
@@ -35,6 +36,14 @@ class HeaderDate:
         except OverflowError:
             return ""
         return f"the clock was set: this recording began at {_words(self.header)}, not at {was:%Y-%m-%d %H:%M:%S}"
+
+
+def before(now: datetime, seconds: float) -> datetime:
+    """Time so long before; the same where the calendar begins later, as on a board without any clock."""
+    try:
+        return now - timedelta(seconds=seconds)
+    except OverflowError:
+        return now
 
 
 def _words(header: RunHeader) -> str:

@@ -10,7 +10,7 @@ from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.lead_columns import LeadColumns
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.device.sinks.steady_stamps import SteadyStamps
-from ecg_edge.firmware_bridge.errors import MissingExtraError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
 
 
 class LslSink(SinkBase):
@@ -44,7 +44,7 @@ class LslSink(SinkBase):
         """Announce the streams."""
         try:
             import pylsl
-        except (ImportError, RuntimeError) as e:
+        except NOT_LOADABLE as e:
             raise MissingExtraError("pylsl", self.extra) from e
         self._clock = pylsl.local_clock
         self._fs = header.spec.fs

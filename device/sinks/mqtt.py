@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from ecg_edge.device.sinks.json_lines import JsonLines
 from ecg_edge.device.sinks.messages import end_message
 from ecg_edge.device.sinks.network import Network
-from ecg_edge.firmware_bridge.errors import MissingExtraError, PortNotFoundError, UsageError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, PortNotFoundError, UsageError
 
 _RETAINED = ("header", "status", "end")
 _STALE = ("leads", "status")
@@ -52,7 +52,7 @@ class MqttSender:
     def __init__(self, url: str, network: Network = _NO_SETTINGS) -> None:
         try:
             import paho.mqtt.client as mqtt
-        except ImportError as e:
+        except NOT_LOADABLE as e:
             raise MissingExtraError("paho", MqttSink.extra) from e
         parts, port = _split(url)
         self._prefix = parts.path.strip("/")

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.errors import (
+    NOT_LOADABLE,
     DeviceLostError,
     EcgEdgeError,
     MissingExtraError,
@@ -98,7 +99,7 @@ def open_board(text: str) -> tuple[Board, Described, tuple[str, ...]]:
             from brainflow.board_shim import BoardIds, BoardShim, BrainFlowInputParams
 
             BoardShim.disable_board_logger()
-    except ImportError as e:
+    except NOT_LOADABLE as e:
         raise MissingExtraError("brainflow", "brainflow") from e
     wanted = name.upper().removesuffix("_BOARD") + "_BOARD"
     ids: dict[str, Any] = {b.name: b for b in BoardIds}

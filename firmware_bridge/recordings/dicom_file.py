@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import MissingExtraError, RecordingError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import moment, rate
 
@@ -31,7 +31,7 @@ def open_dicom(path: Path) -> Recording:
     """
     try:
         import pydicom
-    except ImportError as e:
+    except NOT_LOADABLE as e:
         raise MissingExtraError("pydicom", "dicom") from e
     if path.stat().st_size > _MAX_BYTES:
         raise RecordingError(f"{path} is larger than {_MAX_BYTES // 10**6} MB", "choose an ECG")

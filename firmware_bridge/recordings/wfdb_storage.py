@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.errors import MissingExtraError, RecordingError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.recordings.text import unreadable
 
 Counts = npt.NDArray[np.int64]
@@ -166,7 +166,7 @@ class SignalFile:
     def _flac(self) -> Counts:
         try:
             import soundfile
-        except (ImportError, OSError) as e:
+        except NOT_LOADABLE as e:
             raise MissingExtraError("soundfile", "wfdb") from e
         sound: Any = soundfile
         try:
