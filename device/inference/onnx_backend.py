@@ -30,6 +30,9 @@ _ORT_ERRORS = (
     ValueError,
 )
 
+if hasattr(ort, "disable_telemetry_events"):
+    ort.disable_telemetry_events()  # some builds count sessions for their maker; a bedside device sends nothing home
+
 
 def providers(available: list[str]) -> list[str]:
     """What runs the network, the first that can: TensorRT or CUDA on a Jetson, the processor everywhere."""

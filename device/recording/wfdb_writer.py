@@ -177,7 +177,9 @@ class WfdbWriter:
 
     def _header_text(self) -> str:
         t = self._started
-        lines = [f"{self._name} {len(self._signals)} {self._fs!r} {self.n_samples} {t:%H:%M:%S.%f} {t:%d/%m}/{t.year:04}"]
+        lines = [
+            f"{self._name} {len(self._signals)} {self._fs!r} {self.n_samples} {t:%H:%M:%S.%f} {t:%d/%m}/{t.year:04}"
+        ]
         for k, s in enumerate(self._signals):
             checksum = int(self._sum[k] + 0x8000) % 0x10000 - 0x8000
             lines.append(
