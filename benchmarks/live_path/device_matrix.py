@@ -1,6 +1,9 @@
 """Every device of the catalogue through the whole live path, under every condition, as a table.
 
-``python -m ecg_edge.benchmarks.live_path.device_matrix [--device NAME] [--condition NAME] [--tenth K] [--json]``
+``python -m ecg_edge.benchmarks.live_path.device_matrix [--device NAME] [--condition NAME] [--kept FILE]``
+
+``--tenth K`` runs every tenth cell, ``--json`` prints one document. With ``--kept`` each cell is kept in a file, and a
+run that was interrupted goes on where it was.
 
 An emulator of the device sends a heart of 65 beats a minute to a port in virtual time (`virtual_port`). Reader,
 decoder, pipeline and model are the real ones. A cell is right if the run ends with that heart rate and no
@@ -10,9 +13,12 @@ fault on a lead. It is also right if an error refuses the run and names the fix.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -241,16 +247,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--condition", action="append", help="only this one; may be repeated")
     parser.add_argument("--tenth", type=int, help="every tenth cell from this one on")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
+    parser.add_argument("--kept", type=Path, help="JSON lines of the cells that are done")
     a = parser.parse_args(argv)
-    found = []
+    found, done = [], _kept(a.kept)
     for device, condition in _chosen(a):
+        if cell := done.get((device.name, condition.name)):
+            found.append(cell)
+            continue
         found.append(run_cell(device, condition))
+        if a.kept:
+            with a.kept.open("a") as out:
+                out.write("\n" + json.dumps(asdict(found[-1])))  # the line before may have been cut
         hint(f"{device.name}, {condition.name}: {'right' if found[-1].right else 'WRONG'} ({found[-1].told})")
     if a.json:
         emit_json({"cells": [asdict(cell) for cell in found]})
     else:
         sys.stdout.write(table(found) + "\n")
     return 0 if all(cell.right for cell in found) else 1
+
+
+def _kept(file: Path | None) -> dict[tuple[str, str], Cell]:
+    """Cells of an earlier run; a line that was cut is done again."""
+    found: dict[tuple[str, str], Cell] = {}
+    for line in file.read_text().splitlines() if file and file.exists() else ():
+        with contextlib.suppress(ValueError, TypeError):
+            cell = Cell(**json.loads(line))
+            found[cell.device, cell.condition] = cell
+    return found
 
 
 def _chosen(a: argparse.Namespace) -> list[tuple[Device, Condition]]:

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from ecg_edge.benchmarks.live_path import device_matrix
 from ecg_edge.benchmarks.live_path.device_matrix import CONDITIONS, Cell, a_tenth, run_cell, table
 from ecg_edge.device.cli.main import main
 from ecg_edge.firmware_bridge.clock import SystemClock
@@ -44,6 +45,20 @@ def test_ten_tenths_are_the_matrix():
 def test_the_table_shows_what_is_wrong():
     text = table([Cell("cyton", "named", True, "65/min"), Cell("cyton", "auto", False, "no samples")])
     assert "1 of 2 right" in text and "cyton, auto: no samples" in text
+
+
+def test_a_matrix_that_was_interrupted_goes_on(tmp_path, monkeypatch, capsys):
+    ran, kept = [], tmp_path / "cells.jsonl"
+    kept.write_text('{"device": "cyton", "condition": "named", "right": true, "told": "65/min"}\n{"device": "cy')
+
+    def cell(device, condition):
+        ran.append((device.name, condition.name))
+        return Cell(device.name, condition.name, True, "65/min")
+
+    monkeypatch.setattr(device_matrix, "run_cell", cell)
+    words = ["--device", "cyton", "--condition", "named", "--condition", "late", "--kept", str(kept)]
+    assert device_matrix.main(words) == 0 and device_matrix.main(words) == 0
+    assert ran == [("cyton", "late")] and "2 of 2 right" in capsys.readouterr().out
 
 
 TYPED = ["ad8232", "plotter", *(d.name for d in DEVICES[TODAY % 10 :: 10] if d.name not in ("ad8232", "plotter"))]
