@@ -41,7 +41,7 @@ test: .venv-test/.installed
 .venv-test/.installed: dist/.built
 	@test -x .venv-test/bin/python || { echo "setting up .venv-test …" >&2; $(call venv,.venv-test); }
 	@.venv-test/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
-	@$(call pip,.venv-test) "$$(ls dist/*.whl)[web,wfdb,edf,dicom,pandas,lsl,mqtt,plot,train,evaluate,export,dev]"
+	@$(call pip,.venv-test) "$$(ls dist/*.whl)[web,wfdb,edf,dicom,parquet,pandas,lsl,mqtt,plot,train,evaluate,export,dev]"
 	@$(call pip,.venv-test) --no-deps --force-reinstall dist/*.whl
 	@touch $@
 
@@ -58,7 +58,7 @@ dev:
 	@test -x .venv/bin/python || $(call venv,.venv)
 	@.venv/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
 	@rm -rf build
-	@.venv/bin/python -m pip install -q --disable-pip-version-check -e ".[web,wfdb,edf,dicom,pandas,lsl,mqtt,plot,train,evaluate,export,dev]" --config-settings editable_mode=strict
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -e ".[web,wfdb,edf,dicom,parquet,pandas,lsl,mqtt,plot,train,evaluate,export,dev]" --config-settings editable_mode=strict
 	@echo "next: . .venv/bin/activate && ecg-edge -h" >&2
 
 # Every figure of docs/benchmarks.md, from nothing but the repository: some minutes.

@@ -38,7 +38,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "measurements",
         "page",
         "reconstruction recording monitor",
-        "verification personal_calibration sources ward",
+        "verification personal_calibration sources ward hand_on",
         "live offline",
         "gateway",
         "cli",

@@ -1,15 +1,15 @@
-"""The verb ``convert``: a recording as EDF+ (extra `edf`)."""
+"""The verb ``convert``: a recording as EDF+ (extra `edf`), or in another format by the file's name."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
-from ecg_edge.device.recording.edf_writer import (
-    write_edf,
-)
-from ecg_edge.device.recording.stored_recording import read_groups, record_name
+from ecg_edge.device.offline.write_recording import format_of, write_recording
+from ecg_edge.device.recording.edf_writer import write_edf
+from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
@@ -23,8 +23,13 @@ def convert(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{out} is the recording itself", "choose another --out")
         if out.exists() and not a.force:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
+        kind = format_of(out, None)
         stored, *others = parts = read_groups(a.record)
-        write_edf(stored, out, a.patient or stored.patient, others)
+        if kind == "edf":
+            write_edf(stored, out, a.patient or stored.patient, others)
+        else:
+            parts = (stored,)
+            write_recording(_of(stored, a.patient), out, kind)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
@@ -42,5 +47,14 @@ def convert(arguments: argparse.Namespace) -> int:
         )
     else:
         say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {len(stored.notes)} notes")
-    hint(f"next: open {out} in any EDF+ reader, or print a page: ecg-edge report {shlex.quote(record_name(a.record))}")
+    hint(f"next: open {out}, or print a page: ecg-edge report {shlex.quote(record_name(a.record))}")
     return 0
+
+
+def _of(stored: Stored, patient: str) -> Stored:
+    """The recording under another identifier, where one is given."""
+    if not patient:
+        return stored
+    comments = tuple(c for c in stored.comments if not c.startswith("patient: "))
+    person = replace(stored.person, identifier=patient)
+    return replace(stored, comments=(f"patient: {patient}", *comments), person=person)

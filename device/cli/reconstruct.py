@@ -22,6 +22,8 @@ from ecg_edge.firmware_bridge.recordings.open_recording import SUFFIXES as READ
 from ecg_edge.firmware_bridge.recordings.text import rate
 
 Document = dict[str, Any]
+_DICOM_HZ = "500"
+"""A 12-lead ECG object holds 200 to 1000 Hz."""
 
 
 class _Personal:
@@ -37,7 +39,8 @@ class _Personal:
 def reconstruct(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge reconstruct`` says; return the exit status."""
     try:
-        wanted, jobs, kind = _wanted(arguments), *_jobs(arguments)
+        jobs, kind = _jobs(arguments)
+        wanted = _wanted(arguments, kind)
         done = [_one(arguments, wanted, source, out, kind) for source, out in jobs]
     except EcgEdgeError as e:
         if arguments.json:
@@ -46,9 +49,10 @@ def reconstruct(arguments: argparse.Namespace) -> int:
     return _summary(arguments, done)
 
 
-def _wanted(a: argparse.Namespace) -> Wanted:
+def _wanted(a: argparse.Namespace, kind: str) -> Wanted:
     calibration = _Personal(read_calibration(a.calibration), a.patient, a.placement) if a.calibration else None
-    out_fs = a.out_fs if a.out_fs in (None, "input") else exact_rate(_rate("--fs", a.out_fs))
+    asked = a.out_fs or (_DICOM_HZ if kind == "dicom" else None)
+    out_fs = asked if asked in (None, "input") else exact_rate(_rate("--fs", asked))
     mains = None if a.mains == "off" else float(a.mains)
     in_fs = None if a.in_fs is None else _rate("--in-fs", a.in_fs)
     return Wanted(parse_channels(a.leads) if a.leads else (), a.model, calibration, mains, in_fs, out_fs)

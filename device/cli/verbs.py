@@ -19,6 +19,9 @@ def _work(name: str, module: str = "") -> Callable[[argparse.Namespace], int]:
     return run
 
 
+_FILES = "x.hea, x.edf, x.csv, x.dcm, x.parquet, x.json (FHIR)"
+
+
 def _settings(parser: argparse.ArgumentParser, *names: str) -> None:
     from ecg_edge.device.live.options import add_settings
 
@@ -52,7 +55,9 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _convert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="finished or recovered WFDB recording")
-    parser.add_argument("--out", metavar="FILE", help="EDF+ file (default: beside the record)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="x.edf, x.dcm, x.parquet, x.csv, x.json (FHIR), x.hea (default: EDF+ beside it)"
+    )
     parser.add_argument("--patient", metavar="ID", default="", help="for the header (default: the recording's)")
     parser.add_argument("--force", action="store_true", help="replace the file where it is there")
     _output(parser)
@@ -60,14 +65,20 @@ def _convert_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="FILE|DIR", help="recording of any format, or a folder of them")
-    parser.add_argument("--out", metavar="FILE|DIR", required=True, help="x.hea, x.edf, x.csv, or a folder")
-    parser.add_argument("--format", choices=("wfdb", "edf", "csv"), help="of the files (default: by name, else wfdb)")
+    parser.add_argument(
+        "--out", metavar="FILE|DIR", required=True, help="x.hea, x.edf, x.csv, x.dcm, x.parquet, x.json, or a folder"
+    )
+    parser.add_argument(
+        "--format", choices=("wfdb", "edf", "csv", "dicom", "parquet", "fhir"), help="(default: by name, else wfdb)"
+    )
     parser.add_argument("--leads", metavar="L", help="leads of the file to use (default: all that were measured)")
     parser.add_argument("--model", metavar="M", help="model file or name (default: the one that uses most leads)")
     parser.add_argument("--calibration", metavar="FILE", help="of the person")
     parser.add_argument("--patient", metavar="ID", help="whose calibration it must be")
     parser.add_argument("--placement", choices=("same", "again"), default="again", help="of electrodes (%(default)s)")
-    parser.add_argument("--fs", dest="out_fs", metavar="HZ|input", help="rate of the result (default: the model's)")
+    parser.add_argument(
+        "--fs", dest="out_fs", metavar="HZ|input", help="rate of the result (default: the model's; DICOM 500)"
+    )
     parser.add_argument("--in-fs", metavar="HZ", help="rate of a file that does not state its own")
     _settings(parser, "mains")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
@@ -173,6 +184,17 @@ def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
     _output(parser)
 
 
+def _send_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="RECORD", help="recording of any format")
+    parser.add_argument("url", metavar="URL", help="base of the service: https://server/fhir")
+    parser.add_argument("--as", dest="kind", choices=("fhir", "dicomweb"), default="fhir", help="(default: fhir)")
+    parser.add_argument("--at", type=float, metavar="S", help="second at which it begins (default: the last ten)")
+    parser.add_argument("--seconds", type=float, metavar="N", default=10.0, help="how much is sent (default: 10)")
+    parser.add_argument("--token-file", metavar="FILE", help="bearer token (or $ECG_EDGE_SEND_TOKEN)")
+    parser.add_argument("--plain-http", action="store_true", help="without TLS beyond this machine")
+    _output(parser)
+
+
 RUN = Verb("run", "twelve leads live from a device, a record or the synthetic heart", _run_arguments, _work("run"))
 CALIBRATE = Verb(
     "calibrate", "fit a model's head to one person's twelve-lead record", _calibrate_arguments, _work("calibrate")
@@ -190,12 +212,15 @@ RECONSTRUCT = Verb(
     _reconstruct_arguments,
     _work("reconstruct"),
 )
-CONVERT = Verb("convert", "a recording as EDF+", _convert_arguments, _work("convert"))
+CONVERT = Verb("convert", "a recording as EDF+, DICOM, parquet, CSV or FHIR", _convert_arguments, _work("convert"))
 MEASURE = Verb(
     "measure",
     "heart rate, intervals, axes and ST of a recording",
     _measure_arguments,
     _work("measure", "hand_on.measure"),
+)
+SEND = Verb(
+    "send", "ten seconds of a recording to a FHIR or DICOMweb server", _send_arguments, _work("send", "hand_on.send")
 )
 REPORT = Verb("report", "a twelve-lead page of a recording as PDF", _report_arguments, _work("report"))
 SERVICE = Verb("service", "print a systemd unit and what to do with it", _service_arguments, _work("service"))

@@ -1,16 +1,20 @@
-"""A `Stored` recording as a file: WFDB, EDF+ or CSV. A file is there when it is complete, never before."""
+"""A `Stored` recording as a file of any format. A file is there when it is complete, never before."""
 
 from __future__ import annotations
 
 import csv
 import shutil
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from ecg_edge.device.hand_on.dicom_writer import write_dicom
+from ecg_edge.device.hand_on.fhir import write_fhir
+from ecg_edge.device.hand_on.parquet_writer import write_parquet
 from ecg_edge.device.recording import wfdb_writer
 from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.safe_files import disk_errors
@@ -19,7 +23,14 @@ from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
-SUFFIXES = {"wfdb": ".hea", "edf": ".edf", "csv": ".csv"}
+SUFFIXES = {
+    "wfdb": ".hea",
+    "edf": ".edf",
+    "csv": ".csv",
+    "dicom": ".dcm",
+    "parquet": ".parquet",
+    "fhir": ".json",
+}
 _UNKNOWN = datetime(1900, 1, 1)
 _CHUNK = 4096
 
@@ -49,7 +60,7 @@ def write_recording(stored: Stored, path: Path, kind: str) -> None:
     path : Path
         Replaced if it is there.
     kind : str
-        ``wfdb``, ``edf`` or ``csv``.
+        ``wfdb``, ``edf``, ``csv``, ``dicom``, ``parquet`` or ``fhir``.
 
     Raises
     ------
@@ -60,7 +71,7 @@ def write_recording(stored: Stored, path: Path, kind: str) -> None:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    {"wfdb": _wfdb, "edf": _edf, "csv": _csv}[kind](stored, path)
+    _WRITERS[kind](stored, path)
 
 
 def _edf(stored: Stored, path: Path) -> None:
@@ -110,3 +121,13 @@ def _csv(stored: Stored, path: Path) -> None:
             writer.writerow([f"{float(k / fs):.6f}", *cells])
     with disk_errors(path):
         part.replace(path)
+
+
+_WRITERS: dict[str, Callable[[Stored, Path], None]] = {
+    "wfdb": _wfdb,
+    "edf": _edf,
+    "csv": _csv,
+    "dicom": write_dicom,
+    "parquet": write_parquet,
+    "fhir": write_fhir,
+}

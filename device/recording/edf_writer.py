@@ -140,9 +140,13 @@ def _signal(edfio: Any, stored: Stored, k: int, signal: Signal, missing: int, fs
 
 
 def _label(stored: Stored, k: int) -> str:
-    """``ECG aVR``; ``ECG aVR (recon)`` for what lies in a further column of a lead: labels are unique."""
+    """``ECG aVR``; ``ECG V1 (recon)``, so that a viewer shows an estimate as one.
+
+    What lies in a further column of a lead says its provenance too: labels are unique.
+    """
     lead, kind = stored.signals[k].lead, stored.signals[k].provenance
-    return f"ECG {lead}" if not kind or stored.columns(lead)[0] == k else f"ECG {lead} ({kind[:5]})"
+    said = kind == "reconstructed" or (kind and stored.columns(lead)[0] != k)
+    return f"ECG {lead} ({kind[:5]})" if said else f"ECG {lead}"
 
 
 def _digital(

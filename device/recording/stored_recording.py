@@ -100,6 +100,10 @@ class Stored:
         baseline = np.array([s.baseline for s in self.signals])
         return np.where(self.valid, (self.counts - baseline) / gain, np.nan)
 
+    def rows(self, a: int, b: int) -> Stored:
+        """Rows `a` to `b` of this stretch; `first` moves with them."""
+        return replace(self, first=self.first + a, counts=self.counts[a:b], valid=self.valid[a:b])
+
     def columns(self, lead: str) -> list[int]:
         """Columns of a lead, its usual one first."""
         return [k for k, s in enumerate(self.signals) if s.lead == lead]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
+from ecg_edge.firmware_bridge.lead_names import PROVENANCE
 from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import moment, rate
 
@@ -78,7 +79,7 @@ def _recording(path: Path, data: Any) -> Recording:
         return np.where(x == invalid, np.nan, values) if invalid is not None else values
 
     signals = tuple(
-        Signal(_label(c, k), unit, fs, there, lsb, -zero / lsb, bits)
+        Signal(_label(c, k), unit, fs, there, lsb, -zero / lsb, bits, provenance=_origin(c))
         for k, (c, (unit, lsb, zero)) in enumerate(zip(channels, scales, strict=True))
     )
     return Recording(path.stem, "DICOM", signals, read, _started(data), _person(data), remarks=tuple(remarks))
@@ -101,6 +102,12 @@ def _label(channel: Any, k: int) -> str:
     sources = channel.get("ChannelSourceSequence") or []
     meaning = str(sources[0].get("CodeMeaning", "")) if sources else ""
     return meaning or str(channel.get("ChannelLabel", "")) or f"signal {k + 1}"
+
+
+def _origin(channel: Any) -> str:
+    """Provenance, as our own files state it in the channel's derivation: ``reconstructed: an estimate …``."""
+    word = str(channel.get("ChannelDerivationDescription", "") or "").split(":")[0]
+    return word if word in PROVENANCE else ""
 
 
 def _started(data: Any) -> datetime | None:

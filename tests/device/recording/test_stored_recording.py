@@ -41,10 +41,11 @@ def test_edf_holds_what_the_record_holds_in_two_other_readers(recording, tmp_pat
     d = json.loads(capsys.readouterr().out)
     stored = read_stored(recording + which)
     want, n = np.nan_to_num(stored.mv), len(stored.counts)
+    labels = [f"ECG {s.lead}" + (" (recon)" if s.provenance == "reconstructed" else "") for s in stored.signals]
     assert d["seconds"] == pytest.approx(n / float(stored.fs))
     with pyedflib.EdfReader(str(out)) as edf:
         assert edf.getPatientCode() == "P 7" and edf.getStartdatetime() == datetime(2025, 3, 1, 12, 0, 5)
-        assert edf.getSignalLabels() == [f"ECG {s.lead}" for s in stored.signals]
+        assert edf.getSignalLabels() == labels
         assert {edf.getPhysicalDimension(k) for k in range(edf.signals_in_file)} == {"mV"}
         onsets, lengths, texts = edf.readAnnotations()
         for k, s in enumerate(stored.signals):
@@ -56,7 +57,7 @@ def test_edf_holds_what_the_record_holds_in_two_other_readers(recording, tmp_pat
     assert blank and sum(e for _, e in blank) == pytest.approx((~stored.valid).any(axis=1).sum() / float(stored.fs))
     assert any("gap" in t for t in texts) and "start of recording" in texts
     raw = mne.io.read_raw_edf(out, preload=True)
-    assert raw.info["sfreq"] == float(stored.fs) and raw.ch_names == [f"ECG {s.lead}" for s in stored.signals]
+    assert raw.info["sfreq"] == float(stored.fs) and raw.ch_names == labels
     x = 1e3 * raw.get_data()[:, :n].T
     assert np.abs(x - want)[stored.valid].max() <= 0.51 / min(s.gain for s in stored.signals)
     assert len(raw.annotations) == len(texts)
