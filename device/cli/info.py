@@ -12,6 +12,7 @@ from ecg_edge.device.inference.shipped import shipped_models
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
 from ecg_edge.firmware_bridge.errors import OfflineModelError
+from ecg_edge.firmware_bridge.lead_names import SKIN, electrodes_of
 
 
 def info(arguments: argparse.Namespace) -> int:
@@ -62,6 +63,8 @@ def _described(path: Path, spec: ModelSpec, digest: str) -> dict[str, Any]:
         "precision": spec.precision,
         "input_leads": list(spec.input_leads),
         "target_leads": list(spec.target_leads),
+        "electrodes": list(SKIN) if spec.any_electrode else _electrodes(spec),
+        "placements": ["+".join(s.leads) for s in spec.subsets],
         "fs": spec.fs,
         "hop": spec.hop,
         "lookahead": spec.lookahead,
@@ -79,6 +82,11 @@ def _described(path: Path, spec: ModelSpec, digest: str) -> dict[str, Any]:
         "accuracy": spec.accuracy,
         "licence": spec.licence,
     }
+
+
+def _electrodes(spec: ModelSpec) -> list[str]:
+    """Electrodes that the inputs are taken from."""
+    return [e for e in SKIN if any(e in electrodes_of(name) for name in spec.input_leads)]
 
 
 def _macs_per_s(spec: ModelSpec) -> float | None:
@@ -101,7 +109,9 @@ def _text(m: dict[str, Any]) -> str:
     rows = [
         ["model", f"{m['name']} ({m['precision']}, {m['kind']})"],
         *([["runs in", m["runtime"]]] if "runtime" in m else []),
-        ["leads", f"{', '.join(m['input_leads'])} -> {', '.join(m['target_leads'])} at {m['fs']} Hz"],
+        ["leads", f"{_inputs(m)} -> {', '.join(m['target_leads'])} at {m['fs']} Hz"],
+        ["electrodes", f"{', '.join(m['electrodes'])}   (ecg-edge doctor --placement RA,V2,V5 draws them)"],
+        *([["placements", "measured for " + ", ".join(m["placements"])]] if m["placements"] else []),
         [
             "latency",
             f"{m['algorithmic_latency_ms']:.0f} ms algorithmic: hop {m['hop']}, look-ahead {m['lookahead']} samples",
@@ -124,6 +134,13 @@ def _text(m: dict[str, Any]) -> str:
     return "\n".join(
         [table(rows), "", *_accuracy(m["accuracy"]), "reconstructed leads are estimates, not for diagnosis"]
     )
+
+
+def _inputs(m: dict[str, Any]) -> str:
+    """What is measured; an any-electrode model lists placements that are no leads."""
+    if any("-" in name for name in m["placements"]):
+        return "one to four channels between any electrodes"
+    return ", ".join(m["input_leads"])
 
 
 def _short(value: object) -> str:
