@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from ecg_edge.device.verification.budget import Budget
@@ -21,6 +22,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="files for whole records as well")
     parser.add_argument("--format", default="onnx,tflite", help="onnx, tflite, or both (default)")
     parser.add_argument("--out", type=Path, help="folder for the files (default: RUN/export)")
+    parser.add_argument("--name", help="of the files (default: the run's folder)")
+    parser.add_argument("--force", action="store_true", help="replace files of another run, or use a shipped name")
     parser.add_argument("--data", help="PTB-XL folder for calibration and verification (default: $ECG_EDGE_DATA)")
     parser.add_argument("--budget", default=str(Budget()), help="what a smaller file may cost per lead (%(default)s)")
     parser.add_argument("--calibration-records", type=int, default=512, metavar="N", help="from the training folds")
@@ -38,7 +41,7 @@ def _export(args: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     from ecg_edge.export import exporter as build
     from ecg_edge.export.export_run import make
-    from ecg_edge.export.targets import choose
+    from ecg_edge.export.targets import choose, is_shipped, refuse_strangers
     from ecg_edge.train.data import ptbxl
     from ecg_edge.train.data.prepare import prepare
     from ecg_edge.train.runs.run_folder import RunFolder, data_root
@@ -47,13 +50,19 @@ def _export(args: argparse.Namespace) -> int:
     targets = choose(args.format, args.int8, args.fp16, args.dynamic, args.offline)
     if args.calibration_records < 1:
         raise UsageError("calibration needs records", "--calibration-records 512")
-    exporter = build.open_run(RunFolder(args.run))
+    if args.name and is_shipped(args.name) and not args.force:
+        raise UsageError(f"{args.name} is the name of a shipped model", "choose another --name, or say --force")
+    exporter = build.open_run(RunFolder(args.run), args.name or "")
+    out = args.out or args.run / "export"
+    if args.out and not args.force:
+        refuse_strangers(out, exporter.stem, exporter.spec.model_id)
     root, conditioning = data_root(args.data), exporter.spec.conditioning
     validation = prepare(root, (ptbxl.VALIDATION_FOLD,), conditioning, args.limit, "validation records")
     calibration = prepare(root, ptbxl.TRAIN_FOLDS, conditioning, args.calibration_records, "calibration records")
-    out = args.out or args.run / "export"
     out.mkdir(parents=True, exist_ok=True)
     report = make(exporter, validation, calibration, out, targets, budget, lambda c: hint(c.line()), args.qat)
+    for remark in report["accuracy"].get("remarks", ()):
+        hint(remark)
     if args.json:
         emit_json(report)
     if not report["ok"]:
@@ -62,8 +71,10 @@ def _export(args: argparse.Namespace) -> int:
             "add --qat, train longer, or widen --budget knowingly; the files are kept as *.rejected",
         )
     best = next(f["path"] for f in reversed(report["files"]) if "-offline." not in f["path"])
-    data = f" --data {args.data}" if args.data else ""
-    hint(f"next: ecg-edge evaluate {best}{data}   or   ecg-edge run --model {best}")
+    data = f" --data {shlex.quote(args.data)}" if args.data else ""
+    best = shlex.quote(best)
+    source = f"synthetic:leads={','.join(exporter.spec.input_leads)}" if not exporter.spec.any_lead else "synthetic:"
+    hint(f"next: ecg-edge evaluate {best}{data}   or   ecg-edge run {source} --model {best}")
     return 0
 
 

@@ -24,6 +24,7 @@ from ecg_edge.export.sensitivity import MOST_IN_FLOAT, EightBitCost, costs
 from ecg_edge.export.targets import Target
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import Prepared
+from ecg_edge.train.evaluation.verdict import verdict
 from ecg_edge.train.runs import checkpoints
 
 _FEW = 24
@@ -46,6 +47,7 @@ class _Proof:
     streamed: dict[tuple[str, str], Float32Array] = field(default_factory=dict)
     features: dict[tuple[str, str], Float32Array] = field(default_factory=dict)
     sensitivity: list[EightBitCost] = field(default_factory=list)
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -58,6 +60,17 @@ class _Proof:
             whole = np.concatenate([checkpoints.reconstruct(network, x) for x in batches])
             self.reference[c.name] = whole[:, :, c.outputs]
             self.accuracy[_table("fp32", c)] = c.score(self.reference[c.name])
+            self.baselines[c.name] = c.baselines(self.exporter.spec.ridge, self.reference[c.name].shape[1])
+
+    def remark(self) -> None:
+        """State in the figures which tables are no better than a baseline."""
+        worse = [
+            f"{verdict(figures['mean']['rmse_mv'], self.baselines[c.name], f'{name} on these records')}"
+            for c in self.cases
+            for name, figures in self.accuracy.items()
+            if isinstance(figures, dict) and name.partition(" ")[2].removeprefix("tflite").strip() == c.name
+        ]
+        self.accuracy["remarks"] = [text for text in worse if text]
 
     def add(self, *made: checks.Check) -> None:
         for check in made:
@@ -192,6 +205,7 @@ def _attempt(
     for target, part in parts.items():
         _write(proof, target, part, {})
         proof.prove(target, part)
+    proof.remark()
     return proof
 
 

@@ -14,7 +14,7 @@ from ecg_edge.export import onnx_writer
 from ecg_edge.export.graph import FEATURES, Graph, from_body
 from ecg_edge.export.qat import Tuned, tune
 from ecg_edge.export.quantise import Quantisation, calibrate
-from ecg_edge.export.targets import Target
+from ecg_edge.export.targets import Target, own_name
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import MissingExtraError
 from ecg_edge.train.head.model_head import read_head
@@ -37,19 +37,15 @@ class Exporter:
         Of the fp32 file; the others differ in states and quantisation.
     tuned : Tuned or None
         The body fine-tuned for 8 bits, which int8 files are then written from.
+    stem : str
+        File name without precision and suffix: the run's own name.
     """
 
     network: UNet
     graph: Graph
     spec: ModelSpec
     tuned: Tuned | None = None
-
-    @property
-    def stem(self) -> str:
-        """File name without precision and suffix: ``i-ii``, ``any``, or ``any-electrode``."""
-        if self.spec.any_lead:
-            return "any-electrode" if self.spec.any_electrode else "any"
-        return "-".join(self.spec.input_leads).lower()
+    stem: str = "model"
 
     def quantise(self, x: Float32Array) -> Quantisation:
         """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
@@ -137,8 +133,15 @@ def _tflite() -> ModuleType:
     return tflite_writer
 
 
-def open_run(run: RunFolder) -> Exporter:
+def open_run(run: RunFolder, name: str = "") -> Exporter:
     """Load a finished run.
+
+    Parameters
+    ----------
+    run : RunFolder
+        The run.
+    name : str
+        Of the files; the folder's own unless given.
 
     Raises
     ------
@@ -171,7 +174,7 @@ def open_run(run: RunFolder) -> Exporter:
         },
         **measured,
     )
-    return Exporter(network, graph, spec)
+    return Exporter(network, graph, spec, stem=name or own_name(run.path.resolve().name))
 
 
 def described(network: UNet, graph: Graph, head: Head, **more: Any) -> ModelSpec:

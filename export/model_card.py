@@ -46,7 +46,8 @@ def model_card(spec: ModelSpec, files: list[tuple[str, int, str]]) -> str:
         *(f"| `{name}` | {size:,} | `{digest}` |" for name, size, digest in files),
         "",
     ]
-    return "\n".join([*lines, *_accuracy(spec), *_training(spec)]) + "\n"
+    worse = [part for text in spec.accuracy.get("remarks", ()) for part in (f"**{text}**", "")]
+    return "\n".join([*lines, *_accuracy(spec), *worse, *_training(spec)]) + "\n"
 
 
 def _title(spec: ModelSpec, inputs: str) -> str:

@@ -11,6 +11,7 @@ from ecg_edge.device.lead_algebra import BASIS, measured, missing_basis
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import SCORED_FROM_S, Prepared
 from ecg_edge.train.evaluation import metrics
+from ecg_edge.train.head import ridge
 from ecg_edge.train.network import lead_subsets as subsets
 from ecg_edge.train.network import placement_draw
 from ecg_edge.train.network.inputs import guessed, masked
@@ -65,6 +66,16 @@ class Case:
         ]
         where = "PTB-XL fold 9 (validation)" + (f", every {_ANY_EVERY}rd record" if self.name else "")
         return {"set": where, **metrics.concatenate(parts).summary()}
+
+    def baselines(self, weights: dict[str, Float32Array], n_samples: int) -> dict[str, float]:
+        """Mean RMSE in mV of zero and of each ridge regression, over the first `n_samples` of each record."""
+        scored, found = slice(self.first, n_samples), {"zero": np.zeros_like(self.truth[:, :n_samples])}
+        for taps, w in sorted(weights.items(), key=lambda kv: int(kv[0])):
+            found[f"ridge {taps}"] = np.stack([ridge.predict(x, w)[:n_samples].astype(np.float32) for x in self.x])
+        return {
+            name: float(np.sqrt(((y - self.truth[:, :n_samples])[:, scored] ** 2).mean(axis=1)).mean())
+            for name, y in found.items()
+        }
 
 
 def cases(spec: ModelSpec, data: Prepared) -> list[Case]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.inference.shipped import shipped_files
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
 FORMATS = ("onnx", "tflite")
 
@@ -56,3 +60,36 @@ def choose(formats: str, int8: bool, fp16: bool, dynamic: bool, offline: bool) -
         kinds = ["fp32", *["fp16"] * (fp16 and tflite), *["dynamic"] * (dynamic and tflite), *["int8"] * int8]
         out += [Target(form, kind, late) for kind in kinds for late in ((False, True) if offline else (False,))]
     return out
+
+
+def own_name(folder: str) -> str:
+    """Name of a run's files: its folder's, and never that of a shipped model."""
+    plain = re.sub(r"[^\w.-]+", "-", folder).strip("-.") or "model"
+    return f"{plain}-own" if is_shipped(plain) else plain
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a shipped model has this name, in any precision."""
+    return any(p.stem.rpartition("-")[0] == name.lower() for p in shipped_files())
+
+
+def refuse_strangers(out: Path, stem: str, model_id: str) -> None:
+    """Refuse a folder whose files of this name were made from another run, or were not made by an export.
+
+    Raises
+    ------
+    UsageError
+        There is such a file.
+    """
+    kinds = [Target(f, p, late) for f in FORMATS for p in ("fp32", "fp16", "dynamic", "int8") for late in (False, True)]
+    for path in (out / kind.file_name(stem) for kind in kinds):
+        if path.exists() and _model_id(path) != model_id:
+            raise UsageError(f"{path} was made from another run", "choose another --out or --name, or say --force")
+
+
+def _model_id(path: Path) -> str:
+    """Of a file; empty where it is none of ours."""
+    try:
+        return load_model(path).spec.model_id
+    except EcgEdgeError:
+        return ""

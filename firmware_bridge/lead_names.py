@@ -264,6 +264,11 @@ def electrodes_of(channel: str) -> tuple[str, ...]:
     return _LIMB.get(channel) or (channel, "RA", "LA", "LL")
 
 
+def electrode_bits(names: Iterable[str]) -> int:
+    """Bit mask over `ELECTRODES`; names that are none do not count."""
+    return sum(1 << ELECTRODES.index(name) for name in set(names) & set(ELECTRODES))
+
+
 def lead_off_leads(mask: int, channels: tuple[str, ...] = LEADS) -> frozenset[str]:
     """Those of some channels that depend on an electrode whose lead-off bit is set in `mask`."""
     off = {name for k, name in enumerate(ELECTRODES) if mask >> k & 1}

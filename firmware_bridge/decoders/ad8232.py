@@ -17,9 +17,11 @@ import numpy as np
 from ecg_edge.firmware_bridge.events import Channel, Event, StreamInfo
 from ecg_edge.firmware_bridge.framing.framed_decoder import stream_info
 from ecg_edge.firmware_bridge.framing.text_lines import Rows, TextDecoder
+from ecg_edge.firmware_bridge.lead_names import electrode_bits, electrodes_of
 
 BYTE_HZ = Fraction(960)
 """Bytes a second at 9600 baud, 8N1."""
+
 _VALUE = rb"(?:102[0-3]|10[01]\d|[1-9]\d{1,2}|\d|!)"
 _GOOD = re.compile(rb"(?:" + _VALUE + rb"\r\n)+")
 _TAIL = re.compile(rb"[^\d\r\n](" + _VALUE + rb"\r\n)\Z")
@@ -104,4 +106,5 @@ def ad8232(leads: Sequence[str] | None = None, gain: float | None = None, fs: Fr
     """
     channel = Channel("I", 3300 / 1024 / (gain or 1100), 512, bits=10, highpass_hz=0.5, lowpass_hz=40)
     info = stream_info("ad8232", fs or BYTE_HZ / 5, [channel], leads)
+    info = replace(info, sensed=electrode_bits(electrodes_of(info.leads[0])))
     return Ad8232(info if fs else replace(info, tick_hz=BYTE_HZ))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -25,20 +26,16 @@ from ecg_edge.firmware_bridge.framing.frame_formats import (
 )
 from ecg_edge.firmware_bridge.framing.framed_decoder import NOT_A_VOLTAGE, FramedDecoder, stream_info
 from ecg_edge.firmware_bridge.framing.sequencer import Frames, Seconds
-from ecg_edge.firmware_bridge.lead_names import ELECTRODES, electrodes_of
+from ecg_edge.firmware_bridge.lead_names import electrode_bits, electrodes_of
 
 _STATUS = 24
 _BLOCK = 8
 
 
-def _mask(names: Sequence[str]) -> int:
-    return sum(1 << ELECTRODES.index(name) for name in set(names))
-
-
 def off_by_input(lead: str) -> npt.NDArray[np.int64]:
     """LOFF_STAT of an ADS1292 whose channel 2 is `lead` -> mask over `ELECTRODES`, as a table of 32."""
     positive, negative = electrodes_of(lead)[:2]
-    masks = {2: _mask([positive]), 3: _mask([negative]), 4: _mask(["RL"])}
+    masks = {2: electrode_bits([positive]), 3: electrode_bits([negative]), 4: electrode_bits(["RL"])}
     return np.array([sum(m for bit, m in masks.items() if s >> bit & 1) for s in range(32)], np.int64)
 
 
@@ -75,10 +72,11 @@ def healthypi34(
     info = stream_info(
         f"healthypi{version}", fs or Fraction(125), [ecg, Channel("resp", NOT_A_VOLTAGE, bits=16)], leads
     )
-    decoder = HealthyPi34(info, FixedFormat(27, good, sync=SYNC))
     lead = info.leads[0]
-    any_off = np.array([0, _mask(electrodes_of(lead)), 0, _mask(electrodes_of(lead))], np.int64)
-    decoder.off = off_by_input(lead) if version == 4 else any_off
+    any_off = np.array([0, electrode_bits(electrodes_of(lead)), 0, electrode_bits(electrodes_of(lead))], np.int64)
+    off = off_by_input(lead) if version == 4 else any_off
+    decoder = HealthyPi34(replace(info, sensed=int(np.bitwise_or.reduce(off))), FixedFormat(27, good, sync=SYNC))
+    decoder.off = off
     return decoder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -100,4 +101,4 @@ def healthypi6(
     channels += [Channel("resp", NOT_A_VOLTAGE), Channel("lead_off", NOT_A_VOLTAGE, bits=4)]
     info = stream_info("healthypi6", fs or Fraction(500), channels, leads, samples_per_frame=_SAMPLES)
     fmt = VariableFormat(_ECG_LENGTH, SYNC, _measure, _sequence, 1 << 32, lock=1)
-    return HealthyPi6(info, fmt, shared=True, timed=True)
+    return HealthyPi6(replace(info, sensed=sum(_OFF_BITS)), fmt, shared=True, timed=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -148,7 +148,8 @@ class _Wishes:
         channels.append(Channel("fresh", NOT_A_VOLTAGE, bits=1))
         fs = self.fs if self.fs and layout.period == self.period else Fraction(TICK_HZ, layout.period)
         info = stream_info("shimmer3", fs, channels, self.leads)
-        return Shimmer(layout, info, opening)
+        sensed = int(np.bitwise_or.reduce([0, *(_MASKS[chip][-1] for chip, _ in layout.status)]))
+        return Shimmer(layout, replace(info, sensed=sensed), opening)
 
 
 class ShimmerFinder(Finder):

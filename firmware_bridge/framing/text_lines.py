@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.lead_names import ELECTRODES, electrodes_of
+from ecg_edge.firmware_bridge.lead_names import electrode_bits, electrodes_of
 from ecg_edge.firmware_bridge.tally import Tally
 
 LONGEST = 256
@@ -203,9 +203,6 @@ class TextDecoder:
 
     def _masks(self, off: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Electrodes that may be off: all that the channel's lead is made from."""
-        bits = [
-            sum(1 << ELECTRODES.index(name) for name in set(electrodes_of(lead)) & set(ELECTRODES))
-            for lead in self.info.leads
-        ]
+        bits = [electrode_bits(electrodes_of(lead)) for lead in self.info.leads]
         masks = np.bitwise_or.reduce(np.where(off, np.array(bits, np.int64), 0), axis=1)
         return np.asarray(masks, np.int64)

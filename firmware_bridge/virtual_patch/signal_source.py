@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.events import NO_VALUE, Channel, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import electrode_bits, electrodes_of
 
 DEFAULT_LSB_MV = 0.0005
 """0.5 µV: finer than any electrode's noise, and 24 bits then reach ±4.2 V."""
@@ -60,7 +61,8 @@ def to_counts(mv: npt.NDArray[np.floating], lsb_mv: float) -> npt.NDArray[np.int
 def plain_info(device: str, fs: Fraction, labels: tuple[str, ...], lsb_mv: float) -> StreamInfo:
     """Describe a device whose channels are all alike: 24 bits, offset 0, ticks at 32768 Hz."""
     channels = tuple(Channel(label, lsb_mv) for label in labels)
-    return StreamInfo(device, fs, channels, tick_hz=Fraction(32768))
+    sensed = electrode_bits(e for label in labels for e in electrodes_of(label))
+    return StreamInfo(device, fs, channels, tick_hz=Fraction(32768), sensed=sensed)
 
 
 class ArraySource:

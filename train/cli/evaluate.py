@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,13 @@ def _evaluate(args: argparse.Namespace) -> int:
             hint(f"wrote {path}")
     if args.json:
         emit_json(evaluation.doc)
-    what = f"export {args.model} --int8" if Path(args.model).is_dir() else f"run --model {args.model} --monitor"
-    hint(f"next: ecg-edge {what}")
+    model, data = shlex.quote(args.model), ""
+    if args.data and ":" not in args.data:  # export reads PTB-XL alone
+        data = f" --data {shlex.quote(args.data)}"
+    if Path(args.model).is_dir():
+        hint(f"next: ecg-edge export {model} --int8{data}")
+    else:
+        hint(f"next: ecg-edge run synthetic:leads={','.join(subject.inputs)} --model {model} --monitor")
     return 0
 
 

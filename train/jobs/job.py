@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -152,11 +153,12 @@ def _fit(trainer: Trainer, log: RunLog) -> int:
 
 def _next(job: Job) -> str:
     """The commands that use a finished run."""
-    data = f" --data {job.data}" if job.data else ""
-    export = f"ecg-edge export {job.out} --int8{data}"
+    data = f" --data {shlex.quote(job.data)}" if job.data else ""
+    path = shlex.quote(str(job.out))
+    export = f"ecg-edge export {path} --int8{data}"
     if job.recipe.net.any_lead:
-        return f"next: {export}   or   ecg-edge train --leads I,II --init {job.out}{data}"
-    return f"next: ecg-edge evaluate {job.out}{data}   or   {export}"
+        return f"next: {export}   or   ecg-edge train --leads I,II --init {path}{data}"
+    return f"next: ecg-edge evaluate {path}{data}   or   {export}"
 
 
 def _measured_elsewhere(job: Job, run: RunFolder, fabric: Fabric) -> int:

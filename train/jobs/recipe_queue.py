@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,7 +101,11 @@ def run(queue: list[Job], work: Callable[[Job], int]) -> int:
             hint(f"{job.recipe.name} failed: {e.message}\n  fix: {e.fix}")
     for path, why in failed.items():
         hint(f"not done: {path.name}: {why}")
-    hint("next: the same command goes on with what is left" if failed else "next: ecg-edge export RUN --int8")
+    if failed or not queue:
+        hint("next: the same command goes on with what is left")
+    else:
+        data = f" --data {shlex.quote(queue[-1].data)}" if queue[-1].data else ""
+        hint(f"next: ecg-edge export {shlex.quote(str(queue[-1].out))} --int8{data}")
     return 1 if failed else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecg_edge.train.data.ptbxl import TEST_FOLD, VALIDATION_FOLD
+from ecg_edge.train.evaluation.verdict import verdict
 from ecg_edge.train.pages.tables import Table, number, percent, with_interval
 
 Doc = dict[str, Any]
@@ -39,9 +40,8 @@ def remarks(doc: Doc) -> list[str]:
     if n := doc.get("patients_in_training", 0):
         said.append(f"**Patients of this fold that training folds hold too: {n}.**")
     own = doc["mean"]["rmse_mv"]
-    better = [name for name, table in doc["baselines"].items() if not own < table["mean"]["rmse_mv"]]
-    if better:
-        said.append(f"**Worse than {' and '.join(better)}: this network gains nothing.**")
+    if worse := verdict(own, {name: table["mean"]["rmse_mv"] for name, table in doc["baselines"].items()}):
+        said.append(f"**{worse}**")
     return said
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
+from ecg_edge.device.cli.main import main
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.verification.budget import Budget
 from ecg_edge.export.cli import EXPORT
+from ecg_edge.export.targets import own_name
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.errors import BudgetError, CheckpointError, DataFolderError, EcgEdgeError, UsageError
 from ecg_edge.train.cli.evaluate import EVALUATE
@@ -96,16 +101,19 @@ def test_export_proves_describes_and_names(run: Path, ptbxl: Path, tmp_path: Pat
     assert all(c["ok"] for c in report["checks"])
     for line in ("✓ ONNX fp32 against torch", "✓ TFLite int8 V1: RMSE", "✓ int8 ONNX against TFLite"):
         assert line in out.err
-    int8, fp32 = (load_model(tmp_path / f"i-ii-{p}.onnx") for p in ("int8", "fp32"))
-    assert load_model(tmp_path / "i-ii-int8.tflite").spec.model_id == int8.spec.model_id
+    int8, fp32 = (load_model(tmp_path / f"r-{p}.onnx") for p in ("int8", "fp32"))
+    assert load_model(tmp_path / "r-int8.tflite").spec.model_id == int8.spec.model_id
     assert all(line.startswith("✓ ONNX int8 ") for line in int8.spec.accuracy["checks"])
     assert int8.spec.model_id == fp32.spec.model_id == report["model_id"]
     assert int8.spec.accuracy["int8"]["leads"].keys() == {"V1", "V2", "V3", "V4", "V5", "V6"}
     assert int8.path.stat().st_size < fp32.path.stat().st_size
-    card = (tmp_path / "i-ii.md").read_text()
+    card = (tmp_path / "r.md").read_text()
     for text in ("not for diagnosis", "CC BY 4.0", int8.file_sha256, "V6"):
         assert text in card
     assert not list(tmp_path.glob("*.part"))
+    remarks = int8.spec.accuracy["remarks"]
+    assert len(remarks) == 3 and all(f"**{text}**" in card and text in out.err for text in remarks)
+    assert remarks[0].startswith("Worse than ") and "ridge" in remarks[0]  # two epochs on 24 records
     assert call(EVALUATE, str(int8.path), "--data", str(ptbxl), "--json") == 0
     doc = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert "int8 streamed" in doc["how"]
@@ -119,18 +127,18 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "i-ii-int8.onnx").write_bytes(b"an older file")
+    (tmp_path / "r-int8.onnx").write_bytes(b"an older file")
     # No 8-bit file is half as wrong as its fp32 twin: a budget that nothing can meet.
     monkeypatch.setattr("ecg_edge.device.verification.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
     monkeypatch.setattr("ecg_edge.export.qat.STEPS", 5)
-    args = [str(run), "--int8", "--qat", "--data", str(ptbxl), "--out", str(tmp_path)]
+    args = [str(run), "--int8", "--qat", "--data", str(ptbxl), "--out", str(tmp_path), "--force"]
     with pytest.raises(BudgetError, match="rejected") as caught:
         call(EXPORT, *args)
     assert caught.value.exit_code == 3
-    assert {p.name: p.read_bytes() for p in tmp_path.glob("*.onnx")} == {"i-ii-int8.onnx": b"an older file"}
+    assert {p.name: p.read_bytes() for p in tmp_path.glob("*.onnx")} == {"r-int8.onnx": b"an older file"}
     kinds = ("int8.onnx", "fp32.onnx", "int8.tflite", "fp32.tflite")
-    assert {p.name for p in tmp_path.glob("*.rejected")} == {f"i-ii-{kind}.rejected" for kind in kinds}
-    report = json.loads((tmp_path / "i-ii.rejected.json").read_text())
+    assert {p.name for p in tmp_path.glob("*.rejected")} == {f"r-{kind}.rejected" for kind in kinds}
+    report = json.loads((tmp_path / "r.rejected.json").read_text())
     assert not report["ok"]
     assert any(not c["ok"] and c["name"].startswith("ONNX int8 V") for c in report["checks"])
     said = capsys.readouterr().err
@@ -140,6 +148,59 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
     assert said.index("fine-tuned for 8 bits") < said.index(f"{dearest[0]} in float")
     assert report["fine_tuning"]["after_uv"] <= report["fine_tuning"]["before_uv"]
     assert set(report["float_convolutions"]) >= set(dearest) and len(report["float_convolutions"]) == 5
+
+
+def test_an_export_takes_no_name_that_is_anothers(run: Path, ptbxl: Path, tmp_path: Path) -> None:
+    args = [str(run), "--data", str(ptbxl), "--out", str(tmp_path), "--limit", "2", "--format", "onnx"]
+    with pytest.raises(UsageError, match="name of a shipped model"):
+        call(EXPORT, *args, "--name", "i-ii")
+    assert call(EXPORT, *args, "--name", "bed 7".replace(" ", "-")) == 0
+    first = (tmp_path / "bed-7-fp32.onnx").read_bytes()
+    assert call(EXPORT, *args, "--name", "bed-7") == 0  # the same run again
+    other = shutil.copytree(run, tmp_path / "bed-7")
+    net = torch.load(other / "best.pt", weights_only=True)
+    weights = net["average"]
+    for key in weights:
+        if weights[key].is_floating_point():
+            weights[key] = weights[key] * 1.5
+    torch.save(net, other / "best.pt")
+    args[0] = str(other)
+    with pytest.raises(UsageError, match="another run"):
+        call(EXPORT, *args)
+    assert (tmp_path / "bed-7-fp32.onnx").read_bytes() == first
+    assert call(EXPORT, *args, "--force") == 0 and (tmp_path / "bed-7-fp32.onnx").read_bytes() != first
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("i-ii", "i-ii-own"), ("any", "any-own"), ("mine", "mine"), ("a b/ü", "a-b-ü"), ("..", "model")],
+)
+def test_the_files_are_named_by_the_run(folder: str, name: str) -> None:
+    assert own_name(folder) == name
+
+
+def next_commands(said: str) -> list[list[str]]:
+    """Every command of the last next line."""
+    line = [x for x in said.splitlines() if x.startswith("next: ")][-1].removeprefix("next: ")
+    return [shlex.split(part)[1:] for part in line.split("   or   ")]
+
+
+def test_the_next_lines_run_as_printed(ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Train, evaluate, export, decode: each line of each, from a folder with a space in its name."""
+    out = tmp_path / "a b" / "r"
+    few = {"evaluate": ["--limit", "2", "--no-delineation", "--resamples", "20"], "run": ["--fast", "--seconds", "1"]}
+    few |= {"export": ["--limit", "2", "--budget", "rmse=99%,st=900uV,rpeak=90ms", "--calibration-records", "8"]}
+    waiting = [["train", "--leads", "I,II", "--data", str(ptbxl), "--out", str(out), *SMALL, "--set", "epochs=1"]]
+    done = set()
+    while waiting:
+        verb, *words = waiting.pop()
+        if verb in done or verb not in (*few, "train"):
+            continue
+        done.add(verb)
+        words = [w for w in words if w != "--monitor"]
+        assert main([verb, *words, *few.get(verb, [])]) == 0, (verb, words)
+        waiting += next_commands(capsys.readouterr().err)
+    assert done == {"train", "evaluate", "export", "run"}
 
 
 @pytest.mark.parametrize("budget", ["rmse", "rmse=x", "r=1%", "rmse=-1%", "st=1mm", "rpeak=5000ms"])
