@@ -35,6 +35,7 @@ _FS, _LEADS, _LSB_MV, _FRAME = 250, ("I", "II"), 0.001, 25
 _KINDS = tuple(p.value for p in Provenance)
 _CHUNK_S = 600
 _HALF_LSB = 0.00051
+_MOST_MV = 32.7675
 _OFF_S, _ON_S = 4.0, 6.0
 
 
@@ -169,9 +170,9 @@ def _mistakes(parts: Sequence[tuple[str, str, AnyFloatArray]], kinds: npt.NDArra
     wrong = sum(int(np.isfinite(x).sum()) for (_, kind), x in found.items() if kind not in _KINDS)
     for k, lead in enumerate(LEADS):
         for code, kind in enumerate(_KINDS):
-            want = np.where(kinds[:, k] == code, mv[:, k], np.nan)
+            want = np.where((kinds[:, k] == code) & (np.abs(mv[:, k]) < _MOST_MV), mv[:, k], np.nan)
             x = found.get((lead, kind), np.full(len(want), np.nan))
-            apart = (np.isfinite(x) != np.isfinite(want)) | (np.abs(x - np.clip(want, -32.767, 32.767)) > _HALF_LSB)
+            apart = (np.isfinite(x) != np.isfinite(want)) | (np.abs(x - want) > _HALF_LSB)
             wrong += int(apart.sum())
     return wrong
 

@@ -26,6 +26,7 @@ from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 _BYTES_PER_S = 3600
 _GAIN = 1000
 """Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
+_LARGEST = 2**30
 _SYNC_S = 0.72
 """Signal between two updates of the headers; with what waits in the queue, a killed run loses under a second."""
 _SAME = timedelta(seconds=1)
@@ -144,7 +145,7 @@ class Recorder(SinkBase):
         seen = record.n_samples - block.index
         self._mark_warmup(block, seen)
         mv, valid = self._columns.spread(block.rows(seen, len(block)))
-        counts = np.rint(np.clip(mv.astype(np.float64) * _GAIN, -32767, 32767))
+        counts = np.rint(np.clip(mv.astype(np.float64) * _GAIN, -_LARGEST, _LARGEST))  # beyond 16 bits: invalid
         record.append(counts.astype(np.int32), valid)
         if record.n_samples - self._synced >= self._sync_every:
             self._sync()
@@ -225,8 +226,8 @@ def _comments(header: RunHeader) -> list[str]:
         f"alignment: sample m shows the instant m/{spec.fs} s - {header.delay_s:.4f} s",
         f"{DELAY}{header.delay_s:.6f}",
         f"interval: the model states a {level} interval for its estimates while running; it is not in this record",
-        "invalid samples (lost, electrode off) read as NaN; notes say why, where short gaps were bridged (held), and "
-        "where estimates warm up",
+        "invalid samples (lost, electrode off, beyond 32.767 mV) read as NaN; notes say why, where short gaps were "
+        "bridged (held), and where estimates warm up",
     ]
 
 

@@ -18,6 +18,7 @@ from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, sta
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
 
 _CHUNK_S = 600
+_TOP = 2**31
 _VALUE_LSB = 1e-4
 """Of files that hold values instead of counts: 0.1 µV."""
 
@@ -184,9 +185,9 @@ def _stored(recording: Recording, columns: Sequence[int], fs: Fraction, start: i
         rows = slice(at - start, min(at + step, stop) - start)
         for j, (k, s, out) in enumerate(zip(columns, picked, signals, strict=True)):
             x = values_at(recording, k, fs, at, min(at + step, stop)) * _scale(s)
-            valid[rows, j] = np.isfinite(x)
-            scaled = np.rint(np.where(valid[rows, j], x * out.gain + out.baseline, 0))
-            counts[rows, j] = np.clip(scaled, -(2**31) + 1, 2**31 - 1)
+            scaled = np.rint(x * out.gain + out.baseline)
+            valid[rows, j] = np.abs(scaled) < _TOP  # also false for NaN
+            counts[rows, j] = np.where(valid[rows, j], scaled, 0)
     notes = tuple((round(at * fs), text) for at, text in recording.notes)
     return Stored(
         recording.name, fs, recording.started_utc or recording.started, start, signals,

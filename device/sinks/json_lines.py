@@ -52,8 +52,10 @@ def leads_line(block: LeadBlock, told: tuple[Provenance, ...]) -> str:
 
 def _microvolts(mv: npt.NDArray[np.floating], valid: npt.NDArray[np.bool_] | None = None) -> list[int | None]:
     """Whole microvolts; null where they are not valid or no number."""
-    there = np.isfinite(mv) if valid is None else np.isfinite(mv) & valid
-    uv = np.rint(np.clip(np.where(there, mv, 0.0), -_MOST_MV, _MOST_MV).astype(np.float64) * 1000).astype(np.int64)
+    there = np.abs(mv) <= _MOST_MV  # also false for NaN
+    if valid is not None:
+        there &= valid
+    uv = np.rint(np.where(there, mv, 0.0).astype(np.float64) * 1000).astype(np.int64)
     return uv.tolist() if there.all() else [v if ok else None for v, ok in zip(uv.tolist(), there, strict=True)]
 
 

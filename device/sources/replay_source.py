@@ -163,7 +163,9 @@ def _block(values: FloatArray, recording: Recording, channels: Sequence[Channel]
     valid = np.isfinite(values)
     plain = np.where(valid, values, 0.0)
     counts = np.rint(plain * to_counts + np.array([c.offset for c in channels]))
-    return SampleBlock(0, np.clip(counts, -_LIMIT, _LIMIT).astype(np.int32), (plain * scale).astype(np.float32), valid)
+    valid &= np.abs(counts) <= _LIMIT
+    counts = np.where(valid, counts, 0).astype(np.int32)
+    return SampleBlock(0, counts, (np.where(valid, plain, 0) * scale).astype(np.float32), valid)
 
 
 def _rows(recording: Recording, rate: Fraction, start: int, stop: int) -> FloatArray:

@@ -137,9 +137,10 @@ class RescaledSource:
 
     def _block(self, event: SampleBlock) -> SampleBlock:
         if any(self._of):
-            mv, counts = event.mv.copy(), event.counts.copy()
+            mv, counts, valid = event.mv.copy(), event.counts.copy(), event.valid.copy()
             for k, s in enumerate(self._of):
                 if s is not None:
                     counts[:, k], mv[:, k] = s.apply(self._were[k], event.counts[:, k], event.mv[:, k])
-            return replace(event, counts=counts, mv=mv)
+                    valid[:, k] &= np.abs(counts[:, k].astype(np.int64)) < np.iinfo(np.int32).max
+            return replace(event, counts=counts, mv=mv, valid=valid)
         return event
