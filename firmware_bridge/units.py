@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _PREFIXES = {"": 1e3, "m": 1.0, "milli": 1.0, "u": 1e-3, "μ": 1e-3, "micro": 1e-3, "n": 1e-6, "nano": 1e-6}
@@ -19,7 +20,8 @@ def mv_per(unit: str) -> float | None:
     ----------
     unit : str
         ``mV``, ``uV``, ``µV`` (with the micro sign or the Greek letter), ``V``, ``nV``, ``Volts``, ``millivolt``,
-        ``MDC_DIM_MICRO_VOLT`` (ISO/IEEE 11073-10101); case does not matter.
+        ``MDC_DIM_MICRO_VOLT`` (ISO/IEEE 11073-10101); case does not matter. A number before it is what one count is:
+        ``0.38uV``.
 
     Returns
     -------
@@ -29,4 +31,7 @@ def mv_per(unit: str) -> float | None:
     # NFKC turns the micro sign U+00B5 into the Greek letter U+03BC.
     plain = unicodedata.normalize("NFKC", unit).strip().strip("[]()").lower()
     plain = plain.removeprefix("mdc_dim_").replace("_", "").replace(" ", "")
+    counted = re.fullmatch(r"(\d{1,9}(?:\.\d{0,9})?)([^\d.].*)", plain)
+    if counted and (one := _MV_PER.get(counted[2])) and float(counted[1]):
+        return float(counted[1]) * one
     return _MV_PER.get(plain)

@@ -55,7 +55,7 @@ def _wanted(a: argparse.Namespace, kind: str) -> Wanted:
     out_fs = asked if asked in (None, "input") else exact_rate(_rate("--fs", asked))
     mains = None if a.mains == "off" else float(a.mains)
     in_fs = None if a.in_fs is None else _rate("--in-fs", a.in_fs)
-    return Wanted(parse_channels(a.leads) if a.leads else (), a.model, calibration, mains, in_fs, out_fs)
+    return Wanted(parse_channels(a.leads) if a.leads else (), a.model, calibration, mains, in_fs, out_fs, a.unit)
 
 
 def _rate(flag: str, text: str) -> Fraction:

@@ -80,6 +80,7 @@ def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
         "--fs", dest="out_fs", metavar="HZ|input", help="rate of the result (default: the model's; DICOM 500)"
     )
     parser.add_argument("--in-fs", metavar="HZ", help="rate of a file that does not state its own")
+    parser.add_argument("--unit", default="", help="of a file that states none: uV, or what a count is: 0.38uV")
     _settings(parser, "mains")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     _output(parser)

@@ -47,6 +47,8 @@ class Wanted:
         Rate of a file that states none, in Hz.
     out_fs : Fraction, str or None
         Rate of the result; ``input`` for the leads' own, None for the model's.
+    unit : str
+        Unit of signals that state none, or what a count of theirs is: ``0.38uV``.
     """
 
     leads: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ class Wanted:
     mains_hz: float | None = 50.0
     fs: Fraction | None = None
     out_fs: Fraction | str | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
         These cannot be millivolts.
     """
     recording = open_recording(path, wanted.fs)
+    if wanted.unit:
+        recording = recording.with_unit(wanted.unit)
     columns = _columns(recording, wanted.leads)
     model = model_for(wanted.model, tuple(columns), wanted.calibration)
     names = tuple(columns)

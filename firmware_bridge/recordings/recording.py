@@ -246,7 +246,8 @@ class Recording:
         if s.mv_per_unit is None:
             said = f"in {s.unit!r}, which is no unit of voltage" if s.unit else "without a unit"
             raise RecordingError(
-                f"{self.name}: {s.label!r} is {said}", "choose leads in V, mV, µV or nV with --leads, or mend the unit"
+                f"{self.name}: {s.label!r} is {said}",
+                "choose leads in V, mV, µV or nV with --leads, or give the unit: reconstruct --unit 0.38uV",
             )
         return s.mv_per_unit * s.lead.sign
 
@@ -288,6 +289,25 @@ class Recording:
             if s.lead.lead and (first := seen.setdefault((s.lead.lead, s.provenance), k)) != k:
                 raise self._twice(s.name, first, k)
         return found
+
+    def with_unit(self, unit: str) -> Recording:
+        """Return the recording with a unit for the signals that state none; see `mv_per`.
+
+        Raises
+        ------
+        RecordingError
+            It is no unit of voltage.
+        """
+        if mv_per(unit) is None:
+            raise RecordingError(f"{unit!r} is no unit of voltage", "give mV, uV, V, or what a count is: 0.38uV")
+        silent = [
+            bool(s.note.startswith("no unit")) or not s.unit or s.unit.startswith("no unit") for s in self.signals
+        ]
+        signals = tuple(
+            replace(s, unit=unit, note=f"no unit: {unit} as given") if quiet else s
+            for s, quiet in zip(self.signals, silent, strict=True)
+        )
+        return replace(self, signals=signals)
 
     def measured(self) -> Recording:
         """Return the recording without the signals that it calls estimates or algebra; nothing of it is changed.

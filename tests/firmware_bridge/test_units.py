@@ -26,3 +26,11 @@ def test_what_is_no_voltage_has_no_millivolts(unit):
 @given(text=st.text(max_size=12))
 def test_any_text_is_a_voltage_or_none(text):
     assert mv_per(text) in (None, *NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "mv"),
+    [("0.38uV", 0.00038), ("2.5 µV", 0.0025), ("1mV", 1.0), ("0uV", None), ("0.38", None), ("uV2", None)],
+)
+def test_a_number_before_a_unit_is_what_one_count_is(text, mv):
+    assert mv_per(text) == (None if mv is None else pytest.approx(mv))

@@ -104,6 +104,20 @@ def test_a_folder_is_done_once_and_goes_on_where_it_stopped(two, tmp_path, capsy
     assert code == 0 and document["there already"] == 2 and "done" not in document
 
 
+def test_a_table_without_units_needs_one(tmp_path, capsys):
+    mv = stored_files.beats(12, 250)
+    stored_files.table(tmp_path / "raw.csv", mv, 250, ("timestamp [ms]", "I", "II"), scale=1 / 0.00038, tick=1000)
+    code, document = run(capsys, tmp_path / "raw.csv", "--out", tmp_path / "a.csv")
+    assert code == 1 and "--unit" in document["fix"]
+    code, document = run(capsys, tmp_path / "raw.csv", "--out", tmp_path / "a.csv", "--unit", "0.38uV")
+    assert code == 0 and any("0.38uV as given" in r for r in document["remarks"])
+    want = reconstruct(mv, fs=250, leads=("I", "II"))
+    got = open_recording(tmp_path / "a.csv")
+    np.testing.assert_allclose(got.mv([every_lead(got)["II"]])[: len(want), 0], want.lead("II"), atol=2e-3)
+    code, document = run(capsys, tmp_path / "raw.csv", "--out", tmp_path / "b.csv", "--unit", "counts")
+    assert code == 1 and "no unit of voltage" in document["error"]
+
+
 @pytest.mark.data
 def test_twelve_records_of_ptb_xl_stripped_to_two_leads(data_folder, tmp_path, capsys):
     pytest.importorskip("edfio")
