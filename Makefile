@@ -13,7 +13,7 @@ venv = $(PYTHON) -m venv $(1)
 pip = $(1)/bin/python -m pip install -q --disable-pip-version-check
 endif
 
-.PHONY: test-aarch64 test-core demo test dev docs lint bench clean
+.PHONY: dist test-aarch64 test-core demo test dev docs lint bench clean
 
 demo: .venv-demo/.installed
 	@.venv-demo/bin/ecg-edge demo $(ARGS)
@@ -77,8 +77,20 @@ test-aarch64: .venv-test/.installed
 	@rm -rf .aarch64/wheel && .venv-test/bin/python -m pip wheel -q --no-deps -w .aarch64/wheel .
 	tests/aarch64/emulate.sh .aarch64/wheel/*.whl .aarch64 .venv-test/bin/python
 
+# Wheel and sdist for a release, the same bytes each time for one commit; checked as the package index checks them.
+dist: .venv-dist/.installed
+	@rm -f dist/*.whl dist/*.tar.gz
+	@.venv-dist/bin/python packaging/build_dist.py dist
+	@.venv-dist/bin/python -m twine check --strict dist/*.whl dist/*.tar.gz
+	@cd dist && sha256sum *.whl *.tar.gz
+
+.venv-dist/.installed:
+	@test -x .venv-dist/bin/python || { echo "setting up .venv-dist …" >&2; $(call venv,.venv-dist); }
+	@$(call pip,.venv-dist) "setuptools>=77" twine
+	@touch $@
+
 lint: .venv-test/.installed
 	.venv-test/bin/ruff check . && .venv-test/bin/ruff format --check . && .venv-test/bin/mypy
 
 clean:
-	rm -rf .venv .venv-demo .venv-test build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-demo .venv-test .venv-dist build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

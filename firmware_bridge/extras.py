@@ -32,6 +32,7 @@ EXTRAS = (
     Extra("parquet", ("pyarrow",), "parquet tables"),
     Extra("plot", ("matplotlib",), "pages and plots"),
     Extra("pandas", ("pandas",), "tables of leads"),
+    Extra("cluster", ("distributed",), "a Dask cluster for folders of records"),
     Extra("mqtt", ("paho.mqtt",), "an MQTT broker"),
     Extra("lsl", ("pylsl",), "Lab Streaming Layer"),
     Extra("brainflow", ("brainflow",), "boards that BrainFlow drives"),

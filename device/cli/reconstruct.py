@@ -9,39 +9,28 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.inference.load import Model
-from ecg_edge.device.lead_algebra import Provenance
-from ecg_edge.device.offline.twelve_leads import Wanted, reconstruct_recording
-from ecg_edge.device.offline.write_recording import SUFFIXES, format_of, write_recording
-from ecg_edge.device.personal_calibration.file import Calibration, read_calibration
+from ecg_edge.device.offline.many_records import Document, RecordPlan, convert_record, wanted
+from ecg_edge.device.offline.spread_records import over_cluster, over_cores, usual_processes
+from ecg_edge.device.offline.write_recording import SUFFIXES, format_of
 from ecg_edge.device.reconstruction.array_input import exact_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.lead_names import LEADS, parse_channels
+from ecg_edge.firmware_bridge.lead_names import parse_channels
+from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.firmware_bridge.recordings.open_recording import SUFFIXES as READ
 from ecg_edge.firmware_bridge.recordings.text import rate
 
-Document = dict[str, Any]
 _DICOM_HZ = "500"
 """A 12-lead ECG object holds 200 to 1000 Hz."""
-
-
-class _Personal:
-    """A person's head, for electrodes that were left alone or put on again."""
-
-    def __init__(self, calibration: Calibration, patient: str | None, placement: str) -> None:
-        self._calibration, self._how, self.label = calibration, (patient, placement), calibration.label
-
-    def apply(self, model: Model) -> Model:
-        return self._calibration.apply(model, *self._how)
 
 
 def reconstruct(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge reconstruct`` says; return the exit status."""
     try:
         jobs, kind = _jobs(arguments)
-        wanted = _wanted(arguments, kind)
-        done = [_one(arguments, wanted, source, out, kind) for source, out in jobs]
+        plan = _plan(arguments, kind)
+        many = Path(arguments.record).expanduser().is_dir()
+        done = _many(arguments, plan, jobs) if many else [_one(plan, *jobs[0])]
     except EcgEdgeError as e:
         if arguments.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
@@ -49,13 +38,24 @@ def reconstruct(arguments: argparse.Namespace) -> int:
     return _summary(arguments, done)
 
 
-def _wanted(a: argparse.Namespace, kind: str) -> Wanted:
-    calibration = _Personal(read_calibration(a.calibration), a.patient, a.placement) if a.calibration else None
+def _plan(a: argparse.Namespace, kind: str) -> RecordPlan:
     asked = a.out_fs or (_DICOM_HZ if kind == "dicom" else None)
     out_fs = asked if asked in (None, "input") else exact_rate(_rate("--fs", asked))
-    mains = None if a.mains == "off" else float(a.mains)
-    in_fs = None if a.in_fs is None else _rate("--in-fs", a.in_fs)
-    return Wanted(parse_channels(a.leads) if a.leads else (), a.model, calibration, mains, in_fs, out_fs, a.unit)
+    plan = RecordPlan(
+        leads=parse_channels(a.leads) if a.leads else (),
+        model=a.model,
+        mains_hz=None if a.mains == "off" else float(a.mains),
+        in_fs=None if a.in_fs is None else _rate("--in-fs", a.in_fs),
+        out_fs=out_fs,
+        calibration=a.calibration and str(Path(a.calibration).expanduser().absolute()),
+        patient=a.patient,
+        placement=a.placement,
+        kind=kind,
+        force=a.force,
+        unit=a.unit,
+    )
+    wanted(plan)  # what cannot be read is reported before any work
+    return plan
 
 
 def _rate(flag: str, text: str) -> Fraction:
@@ -93,32 +93,30 @@ def _is_recording(path: Path, out: Path) -> bool:
     return not ours and path.suffix.lower() in (".hea", *READ) and path.is_file()
 
 
-def _one(a: argparse.Namespace, wanted: Wanted, source: Path, out: Path, kind: str) -> Document:
-    many = Path(a.record).is_dir()
-    if many and out.exists() and not a.force:
-        return {"record": str(source), "out": str(out), "state": "there already"}
-    try:
-        result = reconstruct_recording(str(source), wanted, _progress(source.name))
-        write_recording(result.stored, out, kind)
-    except EcgEdgeError as e:
-        if not many:
-            raise
-        hint(f"{source}: {e.message}")
-        return {"record": str(source), "state": "refused", "error": e.message, "fix": e.fix}
-    for remark in result.remarks:
+def _one(plan: RecordPlan, source: Path, out: Path) -> Document:
+    document = convert_record(plan, str(source), str(out), _progress(source.name))
+    for remark in document["remarks"]:
         hint(f"{source.name}: {remark}")
-    block = result.block
-    leads = {k.value: [x for x, p in zip(LEADS, block.provenance, strict=True) if p is k] for k in Provenance}
-    return {
-        "record": str(source),
-        "out": str(out),
-        "state": "done",
-        "seconds": len(block) / float(block.fs),
-        "fs": float(block.fs),
-        "model": result.model.path.name,
-        "leads": leads,
-        "remarks": list(result.remarks),
-    }
+    return document
+
+
+def _many(a: argparse.Namespace, plan: RecordPlan, jobs: list[tuple[Path, Path]]) -> list[Document]:
+    """All records, on as many cores or machines as wanted; what became of each, in their order."""
+    words = [(str(source), str(out)) for source, out in jobs]
+    if a.scheduler:
+        words = [(str(source.absolute()), str(out.absolute())) for source, out in jobs]
+        spread = over_cluster(plan, words, a.scheduler)
+    else:
+        spread = over_cores(plan, words, a.workers or usual_processes(len(words)))
+    done: dict[str, Document] = {}
+    with Progress("reconstruct", len(words)) as progress:
+        for document in spread:
+            done[document["record"]] = document
+            name = Path(document["record"]).name
+            for remark in [document["error"]] if "error" in document else document.get("remarks", []):
+                hint(f"{document['record'] if 'error' in document else name}: {remark}")
+            progress.step(note=name)
+    return [done[source] for source, _ in words]
 
 
 def _progress(name: str) -> Any:

@@ -82,8 +82,16 @@ def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--in-fs", metavar="HZ", help="rate of a file that does not state its own")
     parser.add_argument("--unit", default="", help="of a file that states none: uV, or what a count is: 0.38uV")
     _settings(parser, "mains")
+    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for a folder (default: one a core)")
+    parser.add_argument("--scheduler", metavar="URL", help="spread a folder over a Dask cluster: tcp://HOST:8786")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     _output(parser)
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
 
 
 def _service_arguments(parser: argparse.ArgumentParser) -> None:

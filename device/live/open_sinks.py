@@ -131,6 +131,7 @@ def _network(options: Options) -> Network:
         find_secret(None, options.metrics_token_file, "ECG_EDGE_METRICS_TOKEN"),
         options.mqtt_ca,
         find_secret(None, options.mqtt_password_file, "ECG_EDGE_MQTT_PASSWORD"),
+        options.mqtt_discovery,
     )
 
 

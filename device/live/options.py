@@ -212,6 +212,10 @@ class Options:
     mqtt_password_file: str | None = _setting(
         None, "--mqtt-password-file", "mqtt-password-file",
         "file with the broker's password (or the variable ECG_EDGE_MQTT_PASSWORD)", metavar="FILE", extras=("mqtt",))
+    mqtt_discovery: str | None = _setting(
+        None, "--mqtt-discovery", "mqtt-discovery",
+        "list the figures in Home Assistant, whose prefix is usually homeassistant", metavar="PREFIX",
+        extras=("mqtt",))
     lsl: bool = _setting(False, "--lsl", "lsl", "Lab Streaming Layer outlet", SWITCH, extras=("lsl",))
     metrics: str | None = _setting(
         None, "--metrics", "metrics", "figures for Prometheus at /metrics", metavar="PORT", unique=True)

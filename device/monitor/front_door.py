@@ -14,6 +14,8 @@ from ecg_edge.device.listeners.token_check import TokenCheck, Verdict, secret_of
 
 SOCKET_PATH = "/ws"
 LOGIN_PATH = "/login"
+HEALTH_PATH = "/health"
+"""For who watches the process: it answers ``ok``, without a token, and says nothing of a person."""
 FILES: dict[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/login.html": ("login.html", "text/html; charset=utf-8"),
@@ -123,6 +125,8 @@ class FrontDoor:
         """
         if not self._hosts.knows(host):
             return refuse(403, "Forbidden", "unknown Host")  # a foreign name bound to our address
+        if target == HEALTH_PATH:
+            return respond(200, "OK", TEXT, b"ok\n")
         url = urlsplit(target) if target.startswith("/") and not target.startswith("//") else None
         if url is None or (url.path not in (SOCKET_PATH, LOGIN_PATH) and url.path not in FILES):
             return refuse(404, "Not Found", "no such page")

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ecg_edge.device.sinks.home_assistant import discovery
 from ecg_edge.device.sinks.json_lines import JsonLines
 from ecg_edge.device.sinks.messages import end_message
 from ecg_edge.device.sinks.network import Network
@@ -58,6 +59,7 @@ class MqttSender:
         self._prefix = parts.path.strip("/")
         self._run = secrets.token_hex(4)
         self._kept: dict[str, str] = {}
+        self._discovery = tuple(discovery(self._prefix, network.discovery)) if network.discovery else ()
         self._lost, self._other, self._away = 0, "", False
         self._last: Any = None
         self._answered, self._refusal = threading.Event(), ""
@@ -136,6 +138,8 @@ class MqttSender:
             client.subscribe(self._topic("status"))
             if "end" not in self._kept:
                 self._publish("end", "")  # an empty message clears what is retained
+            for topic, message in self._discovery:
+                client.publish(topic, message, qos=1, retain=True)
             for kind, line in tuple(self._kept.items()):
                 self._publish(kind, line)
         self._answered.set()

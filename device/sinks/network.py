@@ -22,6 +22,8 @@ class Network:
         PEM file that an MQTT broker's certificate is checked with; None: the machine's own store.
     broker_password : str or None
         For a broker whose URL holds none.
+    discovery : str or None
+        Prefix of Home Assistant's discovery messages; None: none are sent.
     """
 
     allowed: tuple[str, ...] = ()
@@ -29,3 +31,4 @@ class Network:
     metrics_token: str | None = None
     broker_ca: str | None = None
     broker_password: str | None = None
+    discovery: str | None = None

@@ -26,6 +26,7 @@ from ecg_edge.device.listeners.token_check import TokenCheck, Verdict, secret_of
 from ecg_edge.device.monitor.front_door import (  # fmt: skip
     COOKIE_S,
     FILES,
+    HEALTH_PATH,
     TEXT,
     HttpResponse,
     Secrets,
@@ -126,7 +127,7 @@ class WardDoor:
         path = urlsplit(target).path if target.startswith("/") and not target.startswith("//") else ""
         first, slash, rest = path.removeprefix("/").partition("/")
         below = f"/{rest}" if slash else path
-        if path == "/health":
+        if path == HEALTH_PATH:
             return respond(200, "OK", TEXT, b"ok\n")
         if below in _PUBLIC:
             return self._file(below, host)
