@@ -47,7 +47,9 @@ def build(kind: str, source: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     # Without setup.py's commands: PEP 517's hook, called as pip does.
     hook = f"import setuptools.build_meta as b; print(b.build_{kind}({str(out)!r}))"
-    subprocess.run([sys.executable, "-c", hook], cwd=source, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-c", hook], cwd=source, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
 
 
 def repack(sdist: Path, at: int) -> None:
@@ -77,6 +79,7 @@ def main(out: Path) -> int:
     """Build both into a folder."""
     at = epoch()
     os.environ["SOURCE_DATE_EPOCH"] = str(at)
+    os.umask(0o022)  # the wheel holds the permissions of what is copied into it
     for kind in ("sdist", "wheel"):
         with tempfile.TemporaryDirectory() as folder:
             copy_source(Path(folder), at)

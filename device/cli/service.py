@@ -143,6 +143,9 @@ ProtectSystem=strict
 ReadWritePaths={_path_word(folder)}
 UMask=0077
 PrivateTmp=yes
+RuntimeDirectory=ecg-edge
+RuntimeDirectoryMode=0700
+Environment=XDG_RUNTIME_DIR=%t/ecg-edge
 
 [Install]
 WantedBy=multi-user.target

@@ -19,6 +19,8 @@ from ecg_edge.device.listeners.streams import STRANGERS, start_server, turn_out
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, PortBusyError, PortNotFoundError, UsageError, as_error
 from ecg_edge.firmware_bridge.private_files import private_folder
 
+SERVICE = Path("/run/ecg-edge/ecg-edge.sock")
+"""As the unit of ``ecg-edge service`` has it; only its user and root can open it."""
 _ANSWER_S = 30.0
 _LONGEST = 1 << 22
 Document = dict[str, Any]
@@ -31,6 +33,13 @@ def control_path(given: str | None, environment: Mapping[str, str] = os.environ)
         return Path(given).expanduser()
     runtime = environment.get("XDG_RUNTIME_DIR")
     return Path(runtime, "ecg-edge.sock") if runtime else Path.home() / ".ecg-edge" / "gateway.sock"
+
+
+def find_gateway(given: str | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where a running gateway's socket is: that of the user's own, else that of the service."""
+    usual = control_path(given, environment)
+    there = [usual, *([] if given else [SERVICE])]
+    return next((path for path in there if path.is_socket()), usual)
 
 
 class ControlSocket:

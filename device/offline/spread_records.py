@@ -121,7 +121,7 @@ def over_cluster(plan: RecordPlan, jobs: Sequence[Job], scheduler: str, work: Wo
         raise PortNotFoundError(f"no Dask scheduler answers at {scheduler}: {e}", fix) from e
     with client:
         futures = {client.submit(work, plan, *job, pure=False, retries=_RETRIES): job for job in jobs}
-        for future in distributed.as_completed(list(futures)):
+        for future in distributed.as_completed(list(futures), loop=client.loop):
             job = futures.pop(future)
             error = future.exception()
             yield future.result() if error is None else refused(job[0], f"{type(error).__name__}: {error}", _MEND)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 PREFIX = "homeassistant"
 EXPIRES_S = 5
-_SENSORS = {
+_Figures = dict[str, tuple[str, str, dict[str, object]]]
+_SENSORS: _Figures = {
     "heart_rate": ("Heart rate", "value_json.heart_rate_bpm", {
         "unit_of_measurement": "bpm", "icon": "mdi:heart-pulse", "suggested_display_precision": 0,
         "state_class": "measurement"}),
@@ -22,7 +23,7 @@ _SENSORS = {
         "state_class": "total_increasing", "icon": "mdi:close-network"}),
     "electrodes_off": ("Electrodes off", "value_json.lead_off | join(' ') or 'none'", {"icon": "mdi:human"}),
 }  # fmt: skip
-_BINARY = {
+_BINARY: _Figures = {
     "connected": ("Device", "'ON' if value_json.connected else 'OFF'", {"device_class": "connectivity"}),
     "electrodes": ("Electrodes", "'ON' if value_json.lead_off else 'OFF'", {"device_class": "problem"}),
 }

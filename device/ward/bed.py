@@ -17,6 +17,7 @@ POOR = 0.5
 _LOSS_OVER_S = 60
 _EVENTS = 20
 _FIELDS = {f.name for f in fields(Status)}
+_AWAY = {"lost": "device lost", "old": "figures are old"}
 Document = dict[str, Any]
 
 
@@ -116,7 +117,7 @@ class Bed:
             "n": self.number,
             "name": self.name,
             "patient": self.header.get("patient", ""),
-            "state": self.state if self.state != "running" or figures else "lost",
+            "state": self._shown_state(figures),
             "level": level,
             "trouble": words,
             "hr": figures.get("heart_rate_bpm"),
@@ -129,6 +130,14 @@ class Bed:
                        "words": self.limits.words},
         }  # fmt: skip
 
+    def _shown_state(self, figures: Document) -> str:
+        """State of the run; of one that goes on, why there are no figures."""
+        if self.state != "running" or figures:
+            return self.state
+        if not self.figures:
+            return "starting"
+        return "old" if self.figures.get("connected") else "lost"
+
     def _trouble(self, figures: Document) -> tuple[int, list[str]]:
         """How urgent it is, from 0, and why."""
         found: list[tuple[int, str]] = []
@@ -138,8 +147,8 @@ class Bed:
             found.append((4, f"no samples for {self.limits.silence_s:g} s"))
         if self.state in ("ended", "restarting"):
             found.append((3, self.why or self.state))
-        elif self.state == "running" and not figures:
-            found.append((3, "device lost"))
+        elif self._shown_state(figures) in _AWAY:
+            found.append((3, _AWAY[self._shown_state(figures)]))
         if off := figures.get("lead_off"):
             found.append((2, f"off: {', '.join(off)}"))
         poor = [(x, q) for x, q in figures.get("quality", {}).items() if q["index"] < POOR]

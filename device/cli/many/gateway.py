@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.gateway.control import ask_gateway, control_path
+from ecg_edge.device.gateway.control import ask_gateway, find_gateway
 from ecg_edge.device.gateway.gateway_file import read_gateway
 from ecg_edge.device.live.config_file import parse_value
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
@@ -37,7 +37,7 @@ def gateway(arguments: argparse.Namespace) -> int:
 
 def _path(a: argparse.Namespace) -> Path:
     named = read_gateway(Path(a.config)).control if a.config else None
-    return control_path(a.socket or named)
+    return find_gateway(a.socket or named)
 
 
 def _request(a: argparse.Namespace) -> Document:

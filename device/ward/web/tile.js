@@ -4,7 +4,7 @@ const SECONDS = 4;
 const MV = 3; // from top to bottom
 const AHEAD = 0.04; // of the width, wiped before the pen
 const BLANK = -32768;
-const STATES = { starting: "Starting", lost: "Device lost", restarting: "Restarting", ended: "Ended" };
+const STATES = { starting: "Starting", lost: "Device lost", old: "Figures are old", restarting: "Restarting", ended: "Ended" };
 
 function part(parent, tag, name) {
   const made = document.createElement(tag);
@@ -41,7 +41,8 @@ export class Tile {
     this.event = part(this.link, "span", "event");
     this.button = part(this.node, "button");
     this.button.type = "button";
-    this.button.textContent = "limits";
+    this.button.textContent = "±";
+    this.button.title = this.button.ariaLabel = `Limits of ${bed.name}`;
     this.button.addEventListener("click", () => onLimits(this.bed));
     this.ink = this.canvas.getContext("2d");
     this.colour = "#fff";
@@ -58,6 +59,7 @@ export class Tile {
     set(this.hr.lastChild, bed.limits.words ? `/min  ${bed.limits.words}` : "/min");
     set(this.trouble, bed.trouble.join(" · "));
     this.none.hidden = live;
+    this.lead.hidden = !live;
     set(this.none, live ? "" : STATES[bed.state] ?? bed.state);
     if (!live) this.wipe();
     this.showFacts(bed);

@@ -2,13 +2,17 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 
 import numpy as np
 import pytest
 
+from ecg_edge.device.gateway.link import Link
+from ecg_edge.device.gateway.patch_document import to_document
 from ecg_edge.device.gateway.supervisor import Supervisor
+from ecg_edge.device.gateway.worker import Worker
 from ecg_edge.device.gateway.worker_process import WorkerProcess
 from ecg_edge.device.live.options import Options
 from ecg_edge.device.monitor.frames import decode_frame
@@ -46,6 +50,60 @@ def driven():
     made = Driven(2)
     yield made
     made.close()
+
+
+class Inside:
+    """A worker in a thread of this process, and the supervisor's end of its link."""
+
+    def __init__(self):
+        ours, theirs = socket.socketpair()
+        self.link, self.worker = Link(ours), Worker(Link(theirs), SystemClock())
+        self.thread = threading.Thread(target=self.worker.run)
+        self.thread.start()
+
+    def start(self, options, run=1, opening=()):
+        order = {"do": "start", "patch": to_document(options), "run": run, "leads": True, "opening": list(opening)}
+        self.link.send(order)
+
+    def until(self, kind, bed):
+        """Take what it sends up to a message of that kind; return all that is of the bed."""
+        found = []
+        for message in self.link.receive():
+            if isinstance(message, dict) and message.get("bed") == bed:
+                found.append(message)
+                if message["kind"] == kind:
+                    return found
+        raise AssertionError("the worker has gone")
+
+
+@pytest.fixture
+def inside():
+    made = Inside()
+    yield made
+    made.link.close()
+    made.thread.join(PATIENCE_S)
+
+
+def test_a_worker_sends_header_figures_and_outcome(inside, tmp_path):
+    good = Options(source="synthetic:", name="good", fast=True, seconds=3, out=str(tmp_path), model="i-ii-int8")
+    inside.start(good, 4, ["the worker process ended"])
+    found = inside.until("ended", "good")
+    assert {m["run"] for m in found} == {4} and found[0]["kind"] == "header"
+    assert any(m["kind"] == "note" and "the worker process ended" in m["text"] for m in found)
+    assert found[-1]["outcome"]["summary"]["samples_in"] == 750
+    inside.start(Options(source="replay:nowhere", name="bad"), 5)
+    assert "nowhere" in inside.until("ended", "bad")[-1]["outcome"]["error"]
+
+
+def test_a_worker_whose_supervisor_has_gone_ends_its_recordings(inside, tmp_path):
+    inside.start(Options(source="synthetic:", name="bed", out=str(tmp_path), model="i-ii-int8"))
+    inside.until("status", "bed")
+    inside.link.close()
+    inside.thread.join(PATIENCE_S)
+    assert not inside.thread.is_alive()
+    [record] = [p for p in tmp_path.glob("*.hea") if not p.stem.endswith("_measured")]
+    stored = read_stored(str(record.with_suffix("")))
+    assert len(stored.counts) == record.with_suffix(".dat").stat().st_size // (2 * len(stored.signals))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="workers need socket pairs as stdin")

@@ -36,7 +36,8 @@ def test_a_figure_that_is_old_is_not_shown():
     assert bed.tile(10.0)["hr"] == 72 and bed.tile(10.0)["battery"] == 80 and bed.tile(10.0)["off"] == ["RA"]
     for gone in (bed.tile(10.0 + OLD_S + 0.1), _lost(bed), _ended(bed)):
         assert gone["hr"] is None and gone["battery"] is None and gone["off"] == [] and gone["loss"] is None
-        assert gone["level"] >= 3 and gone["state"] != "running"
+        assert gone["level"] >= 3 and gone["state"] in ("old", "lost", "ended")
+    assert Bed("b", 0, Limits(), 0.0).tile(1.0)["state"] == "starting"
     assert bed.status(99.0).heart_rate_bpm is None and bed.status(99.0).connected is False
 
 
