@@ -54,6 +54,7 @@ def _plan(a: argparse.Namespace, kind: str) -> RecordPlan:
         force=a.force,
         unit=a.unit,
     )
+    wanted.cache_clear()  # the calibration may be another one than last time
     wanted(plan)  # what cannot be read is reported before any work
     return plan
 

@@ -266,6 +266,19 @@ def test_a_broker_gets_every_line_under_its_topic(run):
     }  # fmt: skip
 
 
+def test_home_assistant_is_told_of_a_bed_each_time_it_may_have_forgotten():
+    broker = Broker()
+    sender = MqttSender(f"mqtt://127.0.0.1:{broker.port}/ward/bed-7", Network(discovery="homeassistant"))
+    config = lambda: [p for p in broker.published if p[0].startswith("homeassistant/")]  # noqa: E731
+    assert settled(lambda: len(config()) == 6)
+    assert {(qos, kept) for _, _, qos, kept in config()} == {(1, True)}
+    assert {json.loads(line)["state_topic"] for _, line, _, _ in config()} == {"ward/bed-7/status"}
+    broker.published.clear()
+    broker.cut()
+    assert settled(lambda: len(config()) == 6)
+    sender.close()
+
+
 def test_a_broker_that_refuses_is_told():
     with pytest.raises(PortNotFoundError, match="refuses"):
         MqttSender(f"mqtt://127.0.0.1:{Broker(answer=5).port}/bed")
