@@ -40,7 +40,7 @@ class RecordPlan:
         ``wfdb``, ``edf`` or ``csv``.
     force : bool
         Whether files that are there are replaced.
-    unit : str or None
+    unit : str
         As ``Wanted.unit``.
     """
 
@@ -54,7 +54,7 @@ class RecordPlan:
     placement: str = "again"
     kind: str = "wfdb"
     force: bool = False
-    unit: str | None = None
+    unit: str = ""
 
 
 class _Personal:
