@@ -10,13 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecg_edge.device.gateway.gateway_file import read_gateway
-from ecg_edge.device.gateway.run_gateway import Gateway
 from ecg_edge.device.live.execute import execute
-from ecg_edge.device.live.gateway import run_all
 from ecg_edge.device.live.options import Options, settings
 from ecg_edge.device.live.summary import Summary
-from ecg_edge.device.recording.stored_recording import record_name
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
@@ -41,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def replay(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge replay`` says; return the exit status."""
+    from ecg_edge.device.recording.stored_recording import record_name
+
     name = record_name(arguments.source)
     measured = f"{name}_measured"
     there = not name.endswith("_measured") and Path(f"{measured}.hea").is_file()
@@ -84,6 +82,11 @@ def _gateway(a: argparse.Namespace) -> int:
 
 def _outcomes(path: Path, workers: int | None) -> dict[str, Document]:
     """Run the patches in workers, or all in this process: one needs no other, and Windows has no socket pairs."""
+    # A run of one patch starts sooner without these.
+    from ecg_edge.device.gateway.gateway_file import read_gateway
+    from ecg_edge.device.gateway.run_gateway import Gateway
+    from ecg_edge.device.live.gateway import run_all
+
     file = read_gateway(path)
     count = file.workers if workers is None else workers
     alone = count == 0 or (count is None and len(file.patches) == 1) or sys.platform == "win32"

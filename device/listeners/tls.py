@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
+from typing import TYPE_CHECKING
 
 from ecg_edge.firmware_bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    import ssl
 
 _MAKE = (
     "make one: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=ecg "
@@ -31,6 +34,8 @@ def server_tls(certificate: str | None, key: str | None) -> ssl.SSLContext | Non
         if key is not None:
             raise UsageError("--tls-key needs a certificate", "give --tls-cert too")
         return None
+    import ssl  # every run imports this file; few need TLS
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

@@ -22,7 +22,6 @@ from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.live.stop_signals import stop_on_signals
 from ecg_edge.device.live.summary import Summary
 from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
-from ecg_edge.device.personal_calibration.fitted_place import read_places
 from ecg_edge.device.reconstruction.array_input import exact_leads, model_for
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink import Sink
@@ -120,8 +119,17 @@ def _settings(options: Options) -> RunSettings:
         patient=options.patient or "",
         follow_rate=() if options.fs else tuple(d.name for d in known_devices()),
         follow_device=True,
-        places=read_places(Path(options.calibration)) if options.calibration else {},
+        places=_places(options.calibration),
     )
+
+
+def _places(calibration: str | None) -> dict[str, str]:
+    if not calibration:
+        return {}
+    # A run without a calibration starts sooner without the readers of recordings.
+    from ecg_edge.device.personal_calibration.fitted_place import read_places
+
+    return read_places(Path(calibration))
 
 
 def _models(options: Options, clock: Clock, load: Callable[[str | Path], Model]) -> Models:
