@@ -95,8 +95,12 @@ def test_replay_of_a_recording_gives_the_recording_again(model_file, tmp_path, c
     first = last_json(capsys)["recording"]
     assert main(["run", f"replay:{first}_measured", *args[2:4], "--fast", "--json", "--out", str(tmp_path / "b")]) == 0
     second = last_json(capsys)["recording"]
+    measured = [wfdb.rdrecord(f"{name}_measured").p_signal for name in (first, second)]
+    assert np.array_equal(*measured, equal_nan=True)
     a, b = wfdb.rdrecord(first), wfdb.rdrecord(second)
-    assert np.array_equal(a.p_signal, b.p_signal, equal_nan=True) and a.sig_name == b.sig_name
+    assert a.sig_name == b.sig_name
+    # A stored recording starts warm, a live one cold: the filters forget the difference within seconds.
+    np.testing.assert_allclose(a.p_signal[300:], b.p_signal[300:], atol=0.003, equal_nan=True)
 
 
 def test_people_get_figures_and_the_next_step(model_file, capsys):
@@ -296,7 +300,7 @@ def test_a_verb_names_the_extra_it_misses(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tests.device.needs_torch", None)
 
     def no_torch(entry):
-        raise ImportError("no torch", name="torch.nn")
+        raise ModuleNotFoundError("no torch", name="torch.nn")
 
     with pytest.raises(EcgEdgeError, match="not in this installation"):
         command.load_verb(broken["gone"])
