@@ -120,6 +120,7 @@ def _settings(options: Options) -> RunSettings:
         follow_rate=() if options.fs else tuple(d.name for d in known_devices()),
         follow_device=True,
         places=_places(options.calibration),
+        measure=options.measure,
     )
 
 

@@ -224,6 +224,8 @@ class Options:
         SINKS, metavar="NAME[:ARGUMENT]")
     seconds: float | None = _setting(
         None, "--seconds", "seconds", "end after N seconds of signal (default: Ctrl-C)", NUMBER, metavar="N")
+    measure: bool = _setting(
+        False, "--measure", "measure", "state intervals and axes every ten seconds, from measured leads", SWITCH)
     mains: str = _setting("50", "--mains", "mains", "mains frequency in Hz", choices=("50", "60", "off"))
     leads: str | None = _setting(
         None, "--leads", "leads", "names of the source's channels, in order: I,II; - skips one", NAMES, metavar="L")

@@ -54,6 +54,8 @@ class RunSettings:
         it can begin anew with that.
     follow_device : bool
         End the run where another device is there, so that it can begin anew.
+    measure : bool
+        Measure intervals every ten seconds.
     opening : tuple of str
         Notes of kind ``worker`` at the first sample: why what was before lies in another recording.
     """
@@ -66,6 +68,7 @@ class RunSettings:
     follow_device: bool = False
     places: dict[str, str] = field(default_factory=dict)
     opening: tuple[str, ...] = ()
+    measure: bool = False
 
     def opening_notes(self, remarks: Iterable[str]) -> Iterator[Note]:
         """Yield the notes at the first sample: what the source remarks of itself, and `opening`."""

@@ -254,7 +254,7 @@ class Runner:
         self._recalibrate(self._stream)
         self._listen(self._stream, now)
         self._outlet_troubles(self._stream)
-        for note in self._stream.electrodes():
+        for note in self._stream.news():
             self._note(note)
         self._taken.append((now, self._stream.pipeline.counts.samples_in))
         self._put(self._figures(self._stream))
@@ -352,6 +352,7 @@ class Runner:
             drift_ppm=stream.clocks.drift_ppm,
             jitter_ms=stream.clocks.jitter_ms,
             reconstructed_from=pipeline.reconstructed_from,
+            measurements=stream.measurements if here else {},
             warnings=(*(stream.warnings if here else ()), *self._troubles),
         )
 

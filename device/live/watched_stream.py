@@ -18,6 +18,7 @@ from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.live.run_settings import RunSettings
+from ecg_edge.device.measurements.live import LiveMeasurements
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array
@@ -62,6 +63,7 @@ class WatchedStream:
         self.rate = RateWatch(info.fs, info.tick_hz)
         self._said_off = False
         self.beat = RepresentativeBeat(model.spec.fs)
+        self._live = LiveMeasurements(model.spec.fs) if settings.measure else None
         self._exchanged, self._said_exchanged = 0, False
         self._forgotten, self._listened = False, 0
         self.beats = BeatDetector(model.spec.fs)
@@ -117,6 +119,8 @@ class WatchedStream:
         """The device is away: what has been heard so far says nothing of now, and only fresh beats count."""
         self._forgotten = True
         self._exchanged = 0
+        if self._live:
+            self._live.reset()
 
     def st_mv(self) -> dict[str, float | None]:
         """ST level of each lead; see `RepresentativeBeat.st_mv`."""
@@ -163,6 +167,19 @@ class WatchedStream:
             self.beat.reset(block.index)
         peaks = self.beats.feed(*_rows_of(block, self._beat_lead))
         self.beat.feed(block, peaks)
+        if self._live:
+            self._live.feed(block)
+
+    @property
+    def measurements(self) -> dict[str, object]:
+        """Intervals and axes of the last ten seconds; empty where they are not known or not wanted."""
+        return self._live.latest if self._live else {}
+
+    def news(self) -> Iterator[Note]:
+        """Once a second: what is new of the electrodes, and fresh measurements."""
+        yield from self.electrodes()
+        if self._live:
+            yield from self._live.notes(float(self.pipeline.info.fs) / self.model.spec.fs)
 
     def electrodes(self) -> Iterator[Note]:
         """Once a second: a note when LA and RA have looked exchanged for so long, and when no longer."""

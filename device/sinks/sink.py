@@ -120,6 +120,9 @@ class Status:
         Leads the others are reconstructed from now: fewer than the model's inputs while one is lost or too noisy.
     warnings : tuple of str
         What is wrong now and wants somebody's hand, in words: electrodes that look exchanged ….
+    measurements : dict of str to dict or None
+        Heart rate, intervals and axes of the last ten seconds with the leads they were read from (``run --measure``);
+        see `Measurements.document`. None: not identifiable; empty: not known.
 
     Examples
     --------
@@ -155,6 +158,7 @@ class Status:
     jitter_ms: float | None = None
     reconstructed_from: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    measurements: dict[str, object] = field(default_factory=dict)
 
 
 class Sink(Protocol):
