@@ -27,6 +27,8 @@ _T_LEAST_MV = 0.03
 _ABOVE_NOISE = 4.0
 _P_LEAST_S, _P_MOST_S, _PR_MOST_S, _P_END_S, _T_LEAST_S = 0.03, 0.20, 0.40, 0.12, 0.10
 _P_ALIKE = 0.4
+_RISE = 0.15
+"""Least rise of a T wave from the lowest level before it, as a share of its height."""
 _T_FROM_J_S = 0.06
 _SMOOTH_S = 0.006
 _REST_OF_RR = 0.72
@@ -173,18 +175,25 @@ def _t_wave(x: FloatArray, off: int, latest: int, noise: float) -> tuple[float, 
     if latest - first < round(_T_LEAST_S * FS):
         return None
     seen, width = x[first : latest + 1], round(0.03 * FS)
-    peak = int(np.argmax(_distance(seen - np.median(seen[-width:], axis=0), noise)))
-    after = peak + round(0.04 * FS)
-    if after >= len(seen):
+    peak = _summit(_distance(seen - np.median(seen[-width:], axis=0), noise))
+    if peak is None or (after := peak + round(0.04 * FS)) >= len(seen):
         return None
     at = _first_rest(seen, after)
     rest = np.median(seen[max(0, at - width // 2) : at + width // 2 + 1], axis=0)
     m = _distance(seen - rest, noise)
-    peak = int(np.argmax(m[:at]))
-    if m[peak] < max(_T_LEAST_MV, _ABOVE_NOISE * noise):
+    peak = _summit(m[:at])
+    if peak is None or m[peak] < max(_T_LEAST_MV, _ABOVE_NOISE * noise):
         return None
     end = _foot(m, peak, 1, noise)
     return None if end is None else (float(peak + first), min(end + first, float(latest)))
+
+
+def _summit(m: FloatArray) -> int | None:
+    """Row of the highest peak that rises from a lower level: what only falls from J on is no T wave."""
+    calm = _smooth(m, 0.02)
+    peaks = np.flatnonzero((calm[1:-1] >= calm[:-2]) & (calm[1:-1] > calm[2:])) + 1
+    risen = [k for k in peaks if calm[k] - calm[:k].min() >= _RISE * calm[k]]
+    return int(max(risen, key=lambda k: calm[k])) if risen else None
 
 
 def _distance(x: FloatArray, noise: float) -> FloatArray:

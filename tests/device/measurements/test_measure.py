@@ -99,6 +99,16 @@ def test_st_is_read_at_j_and_60_ms_later():
     assert m.amplitudes["I"]["st_j60"].value == pytest.approx(0.0, abs=0.03)
 
 
+def test_st_that_only_falls_from_j_on_is_no_t_wave():
+    mv, r = twelve(KnownBeats(qt_s=0.0921))  # no T wave
+    t = np.arange(len(mv)) / 500
+    for at in r:
+        late = t - at - 0.06
+        mv[:, 1] += 0.15 * np.exp(-np.clip(late, 0, None) / 0.05) * (late > 0) * (late < 0.5)
+    m = measure_leads(mv[:, :2], 500, ("I", "II"), [M, M])
+    assert m.qt is None and m.qtc_bazett is None and m.t_axis is None and m.heart_rate is not None
+
+
 def test_one_lead_has_intervals_of_fair_quality_and_no_axis():
     mv, _ = twelve()
     m = measure_leads(mv[:, 1:2], 500, ("II",), [M])
