@@ -27,7 +27,7 @@ _TURN_S = 0.1
 _LOST = ("gap", "overrun", "restart", "disconnect", "silent")
 
 
-def storm(beds: int, workers: int, every_s: float, seconds: float) -> dict[str, Any]:
+def storm(beds: int, workers: int, every_s: float, seconds: float, spare: bool = True) -> dict[str, Any]:
     """Kill the workers in turn and look at the recordings.
 
     Returns
@@ -39,7 +39,7 @@ def storm(beds: int, workers: int, every_s: float, seconds: float) -> dict[str, 
     with tempfile.TemporaryDirectory() as folder:
         names = [f"bed-{k}" for k in range(beds)]
         wake, board = threading.Event(), _Headers()
-        supervisor = Supervisor(WorkerProcess, workers, board, SystemClock(), report=hint, wake=wake.set)
+        supervisor = Supervisor(WorkerProcess, workers, board, SystemClock(), report=hint, wake=wake.set, spare=spare)
         supervisor.set_patches(
             [Options(source=f"synthetic:seed={k}", name=n, out=f"{folder}/{n}") for k, n in enumerate(names)]
         )
@@ -67,7 +67,14 @@ def storm(beds: int, workers: int, every_s: float, seconds: float) -> dict[str, 
                 turn()
             back.append(round(time.monotonic() - at, 2))
         supervisor.close(turn)
-        return {"beds": beds, "workers": workers, "killed": killed, "back_s": back, **_records(Path(folder), names)}
+        return {
+            "beds": beds,
+            "workers": workers,
+            "spare": spare,
+            "killed": killed,
+            "back_s": back,
+            **_records(Path(folder), names),
+        }
 
 
 def _records(folder: Path, names: list[str]) -> dict[str, Any]:
@@ -102,8 +109,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--every", type=float, default=20.0, metavar="S")
     parser.add_argument("--seconds", type=float, default=300.0, metavar="S")
+    parser.add_argument("--no-spare", dest="spare", action="store_false")
     a = parser.parse_args()
-    found = storm(a.beds, a.workers, a.every, a.seconds)
+    found = storm(a.beds, a.workers, a.every, a.seconds, a.spare)
     emit_json({"worker_storm": found})
     return 0 if not found["lost"] and found["annotated"] == found["records"] - found["beds"] else 1
 

@@ -3,6 +3,7 @@
 Beside ``[defaults]`` and ``[[patch]]`` (see `config_file`) it may hold::
 
     workers = 2                # processes; default: one a core, never more than patches
+    spare = true               # one worker more, ready for another's death; default: with [ward]
     control = "gateway.sock"   # socket of `ecg-edge gateway`
 
     [ward]                     # one address for all beds, see `ward.settings`
@@ -38,6 +39,8 @@ class GatewayFile:
         Checked.
     workers : int or None
         Processes; None: as many as fit the machine.
+    spare : bool or None
+        Whether one worker more waits for another's death; None: where there is a ward.
     control : str or None
         Path of the socket for ``ecg-edge gateway``.
     ward : WardSettings or None
@@ -47,6 +50,7 @@ class GatewayFile:
     document: dict[str, Any]
     patches: tuple[Options, ...]
     workers: int | None
+    spare: bool | None
     control: str | None
     ward: WardSettings | None
 
@@ -74,12 +78,14 @@ def read_gateway(path: Path, added: Sequence[dict[str, Any]] = (), removed: Sequ
         wrong.append(f"workers must be a whole number from 0 to {MOST_WORKERS}")
     if control is not None and not (isinstance(control, str) and control):
         wrong.append("control must be the path of a socket")
+    if not isinstance(spare := doc.get("spare"), bool | None):
+        wrong.append("spare must be true or false")
     ward, faults = read_ward(doc["ward"]) if "ward" in doc else (None, [])
     tables = doc.get("patch", [])
     if isinstance(tables, list) and (added or removed):
         kept = [t for t in tables if not (isinstance(t, dict) and t.get("name") in removed)]
         doc = doc | {"patch": [*kept, *added]}
-    return GatewayFile(doc, read_patches(doc, path, wrong + faults), workers, control, ward)
+    return GatewayFile(doc, read_patches(doc, path, wrong + faults), workers, spare, control, ward)
 
 
 class FileWatch:

@@ -112,7 +112,7 @@ class Gateway:
             wanted = workers or self._file.workers or usual_workers(_MANY if self._stays else len(self._file.patches))
             self.supervisor = Supervisor(
                 spawn, wanted, board, clock, report=report, wake=self._wake.set, leads=self._stays,
-                again_s=AGAIN_S if self._stays else None,
+                again_s=AGAIN_S if self._stays else None, spare=self._spares,
             )  # fmt: skip
             self._ends = self._ends.pop_all()
 
@@ -195,6 +195,10 @@ class Gateway:
         self._removed.clear()
         self._use(found)
         self._report(f"{self._path} has changed: {len(found.patches)} patches")
+
+    @property
+    def _spares(self) -> bool:
+        return self._stays if self._file.spare is None else self._file.spare
 
     def _use(self, found: GatewayFile) -> None:
         self._file = replace(self._file, document=found.document, patches=found.patches)

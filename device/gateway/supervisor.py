@@ -21,6 +21,7 @@ _SETTLED_S = 10.0
 """A worker that lived this long is started again at once when it dies; one that did not waits longer each time."""
 _WAITS_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
 _CLOSE_S = 15.0
+_NOWHERE = -1
 _LIMITS: dict[str, Any] = {"rate_low": None, "rate_high": None, "silence": None}
 
 
@@ -64,6 +65,14 @@ class _Bed:
 
 
 @dataclass
+class _Route:
+    """Where a worker's messages belong; a spare one gets its place later."""
+
+    slot: int
+    life: int = 0
+
+
+@dataclass
 class _Slot:
     end: WorkerEnd | None = None
     life: int = 0
@@ -93,6 +102,8 @@ class Supervisor:
         Called from any thread when `step` has work to do.
     leads : bool
         Whether the board shows the leads.
+    spare : bool
+        Keep one worker more, which waits with its libraries loaded: it takes the place of one that dies at once.
     again_s : float, optional
         A run that ends with an error is begun again after so long; None: never.
     """
@@ -108,12 +119,16 @@ class Supervisor:
         wake: Callable[[], None] = lambda: None,
         leads: bool = False,
         again_s: float | None = None,
+        spare: bool = False,
     ) -> None:
         self._spawn, self._board, self._clock, self._report = spawn, board, clock, report
         self._wake, self._leads, self._again_s = wake, leads, again_s
         self._slots = [_Slot() for _ in range(workers)]
         self._beds: dict[str, _Bed] = {}
-        self._inbox: queue.SimpleQueue[tuple[int, int, Document | Samples | None]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[_Route, Document | Samples | None]] = queue.SimpleQueue()
+        self._wants_spare, self._way = spare, _Route(_NOWHERE)
+        self._spare: WorkerEnd | None = None
+        self._began = clock.monotonic()
         self._runs = 0
         self._closing = False
         self.outcomes: dict[str, Document] = {}
@@ -136,9 +151,11 @@ class Supervisor:
     def step(self) -> None:
         """Take what the workers have sent, start those that are missing, end those that hang."""
         while not self._inbox.empty():
-            number, life, message = self._inbox.get()
-            if life == self._slots[number].life:
-                self._take(number, message)
+            route, message = self._inbox.get()
+            if route.slot == _NOWHERE:
+                self._take_from_spare(route, message)
+            elif route.life == self._slots[route.slot].life:
+                self._take(route.slot, message)
         now = self._clock.monotonic()
         for number, slot in enumerate(self._slots):
             if slot.end is not None and now - slot.heard > HANGS_S:
@@ -148,6 +165,11 @@ class Supervisor:
         for bed in tuple(self._beds.values()):
             if bed.state == "waiting" and now >= bed.due:
                 self._start(bed, now)
+        if self._wants_spare and self._spare is None and not self._closing and now - self._began > _SETTLED_S:
+            self._began = now  # one that dies is not replaced at once
+            self._way = _Route(_NOWHERE)
+            self._spare = self._spawn(partial(self._put, self._way))
+            self._spare.send({"do": "warm", "models": sorted({n for b in self._beds.values() for n in _models(b)})})
 
     def figures(self) -> Document:
         """What runs where, for ``ecg-edge gateway status``."""
@@ -175,6 +197,8 @@ class Supervisor:
             Waits so many seconds, or until `wake` is called.
         """
         self._closing = True
+        if self._spare is not None:
+            self._spare.send({"do": "end"})
         for slot in self._slots:
             if slot.end is not None:
                 slot.end.send({"do": "end"})
@@ -187,6 +211,8 @@ class Supervisor:
                         until += _CLOSE_S
             wait(0.2)
             self.step()
+        if self._spare is not None:
+            self._spare.died_of()
 
     # ---- beds -----------------------------------------------------------------------------------
 
@@ -218,7 +244,7 @@ class Supervisor:
         if slot.end is None:
             slot.life += 1
             slot.born = slot.heard = now
-            slot.end = self._spawn(partial(self._put, bed.slot, slot.life))
+            slot.end = self._worker(_Route(bed.slot, slot.life))
         self._runs += 1
         bed.run, bed.state = self._runs, "running"
         slot.end.send({
@@ -250,9 +276,22 @@ class Supervisor:
 
     # ---- workers --------------------------------------------------------------------------------
 
-    def _put(self, number: int, life: int, message: Document | Samples | None) -> None:
+    def _worker(self, route: _Route) -> WorkerEnd:
+        """The spare one, or a new one."""
+        if self._spare is None:
+            return self._spawn(partial(self._put, route))
+        spare, self._spare, self._began = self._spare, None, self._clock.monotonic()
+        self._way.slot, self._way.life = route.slot, route.life
+        return spare
+
+    def _take_from_spare(self, route: _Route, message: Document | Samples | None) -> None:
+        if message is None and route is self._way and self._spare is not None:
+            self._spare.died_of()
+            self._spare = None
+
+    def _put(self, route: _Route, message: Document | Samples | None) -> None:
         """Called in the threads of the workers' links."""
-        self._inbox.put((number, life, message))
+        self._inbox.put((route, message))
         self._wake()
 
     def _take(self, number: int, message: Document | Samples | None) -> None:
@@ -320,3 +359,8 @@ class Supervisor:
             return
         bed.state, bed.opening = "waiting", [text]
         self._board.state(bed.options.name, "restarting", text)
+
+
+def _models(bed: _Bed) -> tuple[str, ...]:
+    """Models of a bed that are known by their names."""
+    return tuple(n for n in (bed.options.model, bed.options.fallback) if n and n != "none")

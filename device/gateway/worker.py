@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -60,6 +61,10 @@ class Worker:
     def _obey(self, order: Document) -> None:
         if order["do"] == "end":
             self._end.set()
+        elif order["do"] == "warm":
+            for name in order["models"]:
+                with contextlib.suppress(Exception):  # whose run needs it reports what is wrong with it
+                    self._models(name)
         elif order["do"] == "stop" and order["bed"] in self._stops:
             self._stops[order["bed"]].set()
         elif order["do"] == "start" and not self._end.is_set():

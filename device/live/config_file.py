@@ -32,7 +32,7 @@ from typing import Any
 from ecg_edge.device.live.options import Options, settings
 from ecg_edge.firmware_bridge.errors import MissingExtraError, UsageError
 
-_TOP = ("defaults", "patch", "workers", "control", "ward")
+_TOP = ("defaults", "patch", "workers", "spare", "control", "ward")
 _EXAMPLE = "docs/settings.md has an example"
 _SETTINGS = {about.key: (field, about) for field, about, _ in settings() if about.key}
 

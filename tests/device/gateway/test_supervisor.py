@@ -108,6 +108,33 @@ def test_a_bed_that_is_removed_while_its_worker_is_dead_does_not_come_back():
     assert set(house.workers[-1].running()) == {"bed-0"} and house.states() == {"bed-0": "running"}
 
 
+def test_a_spare_worker_takes_the_place_of_one_that_dies():
+    house = House(workers=1, spare=True)
+    house.use(patch("bed-0", model="i-ii-int8"))
+    house.step(5)
+    assert len(house.workers) == 1, "the beds come first"
+    house.step(6)
+    first, spare = house.workers
+    assert spare.orders == [{"do": "warm", "models": ["any-int8", "i-ii-int8"]}]
+    first.kill()
+    house.step()
+    assert house.workers == [first, spare] and set(spare.running()) == {"bed-0"}
+    spare.say("bed-0", "header")
+    house.step(11)
+    assert house.board.heard == [("bed-0", "header", "{}")] and len(house.workers) == 3, "there is a spare again"
+    house.workers[2].kill()
+    house.step(5)
+    assert len(house.workers) == 3
+    house.step(6)
+    assert len(house.workers) == 4, "a spare that dies is replaced, not at once"
+    spare.kill()
+    house.step()
+    assert set(house.workers[3].running()) == {"bed-0"}
+    house.supervisor.close(
+        lambda s: [w.kill() for w in house.workers if w.orders[-1] == {"do": "end"} and not w.killed]
+    )
+
+
 @pytest.mark.parametrize("again_s", [None, 10.0])
 def test_a_run_that_fails_is_tried_again_where_the_ward_stays(again_s):
     house = House(workers=1, again_s=again_s)
