@@ -75,7 +75,7 @@ export class Tile {
     const facts = [];
     if (bed.off.length) facts.push([`off ${bed.off.join(" ")}`, true]);
     if (bed.quality) facts.push([`${bed.quality.lead} ${Math.round(100 * bed.quality.index)} %`, bed.quality.index < 0.5, "signal quality of the worst measured lead"]);
-    if (bed.loss !== null) facts.push([`lost ${bed.loss.toFixed(bed.loss < 10 ? 1 : 0)} %`, bed.loss >= 1, "samples lost in the last minute"]);
+    if (bed.loss !== null) facts.push([`lost ${bed.loss.toFixed(bed.loss > 0 && bed.loss < 10 ? 1 : 0)} %`, bed.loss >= 1, "samples lost in the last minute"]);
     if (bed.battery !== null) facts.push([`battery ${bed.battery} %`, bed.battery < 15]);
     const key = JSON.stringify(facts);
     if (key === this.factsKey) return;

@@ -57,7 +57,7 @@ def test_a_tile_says_what_is_true_and_draws_what_is_measured(ward):
     scene.feed("bed-7", 2)
     scene.browser.wait_for(f"{tile('bed-7')}.drawn === 200")
     assert text(scene, "bed-7", "hr").startswith("72/min") and "40–120" in text(scene, "bed-7", "hr")
-    assert text(scene, "bed-7", "facts") == "II 40 %lost 0.0 %battery 80 %"
+    assert text(scene, "bed-7", "facts") == "II 40 %lost 0 %battery 80 %"
     assert "0.2 s lost" in text(scene, "bed-7", "event") and text(scene, "bed-7", "lead") == "II"
     assert text(scene, "bed-7", "trouble") == "II noise"
     ink = f"{tile('bed-7')}.ink.getImageData(0, 0, 900, 200).data.filter((v, i) => i % 4 === 3 && v > 100).length"
