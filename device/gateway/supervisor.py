@@ -17,6 +17,8 @@ from ecg_edge.firmware_bridge.clock import Clock
 
 HANGS_S = 15.0
 """A worker that has not been heard for so long is ended and started again."""
+BEGINS_S = 120.0
+"""Time for a worker's first word: a busy board takes its time to load the libraries."""
 _SETTLED_S = 10.0
 """A worker that lived this long is started again at once when it dies; one that did not waits longer each time."""
 _WAITS_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
@@ -78,6 +80,7 @@ class _Slot:
     life: int = 0
     born: float = 0.0
     heard: float = 0.0
+    spoke: bool = False
     deaths: int = 0
     early: int = 0
     due: float = 0.0
@@ -158,9 +161,10 @@ class Supervisor:
                 self._take(route.slot, message)
         now = self._clock.monotonic()
         for number, slot in enumerate(self._slots):
-            if slot.end is not None and now - slot.heard > HANGS_S:
+            patience = HANGS_S if slot.spoke else BEGINS_S
+            if slot.end is not None and now - slot.heard > patience:
                 slot.heard = now
-                self._report(f"worker {number + 1} has said nothing for {HANGS_S:.0f} s: it is started again")
+                self._report(f"worker {number + 1} has said nothing for {patience:.0f} s: it is started again")
                 slot.end.kill()
         for bed in tuple(self._beds.values()):
             if bed.state == "waiting" and now >= bed.due:
@@ -243,7 +247,7 @@ class Supervisor:
             return
         if slot.end is None:
             slot.life += 1
-            slot.born = slot.heard = now
+            slot.born, slot.heard, slot.spoke = now, now, False
             slot.end = self._worker(_Route(bed.slot, slot.life))
         self._runs += 1
         bed.run, bed.state = self._runs, "running"
@@ -296,7 +300,7 @@ class Supervisor:
 
     def _take(self, number: int, message: Document | Samples | None) -> None:
         slot = self._slots[number]
-        slot.heard = self._clock.monotonic()
+        slot.heard, slot.spoke = self._clock.monotonic(), True
         if message is None:
             self._died(number)
         elif isinstance(message, Samples):

@@ -102,8 +102,8 @@ def test_a_worker_whose_supervisor_has_gone_ends_its_recordings(inside, tmp_path
     inside.thread.join(PATIENCE_S)
     assert not inside.thread.is_alive()
     [record] = [p for p in tmp_path.glob("*.hea") if not p.stem.endswith("_measured")]
-    stored = read_stored(str(record.with_suffix("")))
-    assert len(stored.counts) == record.with_suffix(".dat").stat().st_size // (2 * len(stored.signals))
+    _, columns, _, samples, *_ = record.read_text().split("\n")[0].split()
+    assert record.with_suffix(".dat").stat().st_size == 2 * int(columns) * int(samples) > 0, "the header knows it all"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="workers need socket pairs as stdin")
