@@ -146,6 +146,6 @@ def _quantity(code: str, title: str, figure: Figure | None) -> Resource:
     if figure is None:
         reason = {"coding": [_coding(_ABSENT, "unknown", "Unknown")], "text": NOT_IDENTIFIABLE}
         return {"code": coded, "dataAbsentReason": reason}
-    coded["text"] = f"{title}, from {' '.join(figure.leads)}, {figure.quality} quality"
+    coded["text"] = f"{title}, from {figure.read_from}, {figure.quality} quality"
     unit = _UNITS[figure.unit]
     return {"code": coded, "valueQuantity": {"value": figure.value, "unit": unit, "system": UCUM, "code": unit}}

@@ -15,6 +15,8 @@ INTERVALS = (
 """Names of the global figures, and how a person reads them."""
 WAVES = ("r", "s", "t", "st_j", "st_j60")
 """Names of the amplitudes of each lead."""
+UNSTATED = "provenance not stated"
+"""In words: the record does not say whether a lead was measured, so it is never called that."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Figure:
     quality : str
         ``good``: at least five beats, two independent leads, and noise below 5 % of the wave. Else ``fair``.
     interval : float or None
-        Of an amplitude of a reconstructed lead: half-width of the interval the model states. None: measured.
+        Of an amplitude of a reconstructed lead: half-width of the interval the model states.
+    stated : bool
+        Whether the record says that all of `leads` were measured or derived, or are estimates.
 
     Examples
     --------
@@ -45,6 +49,12 @@ class Figure:
     leads: tuple[str, ...]
     quality: str
     interval: float | None = None
+    stated: bool = True
+
+    @property
+    def read_from(self) -> str:
+        """The leads in words, with what is not stated of them."""
+        return " ".join(self.leads) + ("" if self.stated else f", {UNSTATED}")
 
     def __str__(self) -> str:
         spread = f" ± {self.interval:g}" if self.interval is not None else ""
@@ -103,4 +113,5 @@ def _plain(figure: Figure | None) -> dict[str, Any] | None:
     if figure is None:
         return None
     out = {"value": figure.value, "unit": figure.unit, "leads": list(figure.leads), "quality": figure.quality}
-    return out if figure.interval is None else {**out, "interval": figure.interval}
+    out |= {} if figure.interval is None else {"interval": figure.interval}
+    return out if figure.stated else {**out, "provenance": "not stated"}

@@ -1,6 +1,7 @@
 """Measure twelve leads: intervals of what is measured, amplitudes with their interval where they are estimates.
 
-Intervals and axes are read from measured and derived leads alone. QTc: Bazett (Heart 7:353, 1920),
+Intervals and axes are read from measured and derived leads alone; where a record states no lead's provenance, from
+all of them, and each figure says so. QTc: Bazett (Heart 7:353, 1920),
 QT / sqrt(RR), and Fridericia (Acta Med Scand 53:469, 1920), QT / RR^(1/3), RR in seconds.
 """
 
@@ -23,6 +24,7 @@ from ecg_edge.firmware_bridge.lead_names import LEADS
 
 ST_INTERVAL_MV = 0.1
 """ST of a reconstructed lead is stated where half its interval is narrower."""
+_SURE = (Provenance.MEASURED.value, Provenance.DERIVED.value)
 _GOOD_BEATS, _GOOD_NOISE = 5, 0.05
 _MOST_MISSING = 0.4
 _LEVEL_S = (0.014, 0.004)
@@ -73,7 +75,8 @@ def measure_leads(
     fs : float or Fraction
         In Hz.
     leads, provenance : sequence
-        Of each column. A provenance that is not stated counts as measured.
+        Of each column; empty: not stated. Such leads are read for intervals only where none is measured or
+        derived, and their figures are not `Figure.stated`.
     interval_mv : ndarray of the same shape, optional
         Half-width of the stated interval; without it, amplitudes of reconstructed leads are not stated.
     peaks : sequence of int, optional
@@ -86,7 +89,7 @@ def measure_leads(
     """
     kinds = [str(getattr(p, "value", p)) for p in provenance]
     there = [k for k in range(len(leads)) if np.isnan(mv[:, k]).mean() <= _MOST_MISSING]
-    sure = [k for k in there if kinds[k] != Provenance.RECONSTRUCTED.value]
+    sure = [k for k in there if kinds[k] in _SURE] or [k for k in there if not kinds[k]]
     if not sure or not fs:
         return None
     x = np.asarray(mv[:, there], np.float64)
@@ -97,8 +100,10 @@ def measure_leads(
     if beat is None or f is None:
         return None
     names = [leads[k] for k in there]
-    reader = _Reader(beat, f, names, tuple(leads[k] for k in sure), _mean_rr(at, fs))
-    guesses = {leads[k]: _usual(interval_mv[:, k]) if interval_mv is not None else None for k in there if k not in sure}
+    unsaid = frozenset(leads[k] for k in there if not kinds[k])
+    reader = _Reader(beat, f, names, tuple(leads[k] for k in sure), _mean_rr(at, fs), unsaid)
+    estimates = [k for k in there if kinds[k] == Provenance.RECONSTRUCTED.value]
+    guesses = {leads[k]: _usual(interval_mv[:, k]) if interval_mv is not None else None for k in estimates}
     return replace(reader.whole(), amplitudes=reader.amplitudes(guesses))
 
 
@@ -143,10 +148,18 @@ def _mean_rr(peaks: Sequence[int], fs: float | Fraction) -> float:
 
 
 class _Reader:
-    """Reads figures off one beat."""
+    """Reads figures off one beat; of the leads `unsaid` the provenance is not stated."""
 
-    def __init__(self, beat: TypicalBeat, f: Fiducials, leads: list[str], sure: tuple[str, ...], rr: float) -> None:
-        self._beat, self._f, self._leads, self._sure, self._rr = beat, f, leads, sure, rr
+    def __init__(
+        self,
+        beat: TypicalBeat,
+        f: Fiducials,
+        leads: list[str],
+        sure: tuple[str, ...],
+        rr: float,
+        unsaid: frozenset[str],
+    ) -> None:
+        self._beat, self._f, self._leads, self._sure, self._rr, self._unsaid = beat, f, leads, sure, rr, unsaid
         on = self._row(f.qrs_on)
         a, b = (max(0, on - round(s * FS)) for s in _LEVEL_S)
         self._x = beat.mv - beat.mv[a : b + 1].mean(axis=0)
@@ -162,7 +175,7 @@ class _Reader:
         return Measurements(
             self._beat.used,
             self._beat.found,
-            Figure(round(60 / rr), "/min", self._sure, "good" if self._beat.used >= _GOOD_BEATS else "fair"),
+            self._figure(round(60 / rr), "/min", self._sure, "good" if self._beat.used >= _GOOD_BEATS else "fair"),
             p=self._ms(f.p_off - f.p_on, p),
             pr=self._ms(f.qrs_on - f.p_on, p),
             qrs=self._ms(f.qrs_off - f.qrs_on, qrs),
@@ -201,7 +214,7 @@ class _Reader:
         values = {"r": r, "s": s, "t": t, "st_j": float(x[j]), "st_j60": float(x[j60])}
         noise = float(self._beat.noise_mv[k])
         return {
-            name: None if v is None else Figure(
+            name: None if v is None else self._figure(
                 round(v, 3) + 0.0, "mV", (lead,), "good" if self._enough() and noise < 0.02 else "fair", interval
             )
             for name, v in values.items()
@@ -230,7 +243,7 @@ class _Reader:
     def _ms(self, seconds: float, quality: str) -> Figure | None:
         if not np.isfinite(seconds):
             return None
-        return Figure(_ROUND_MS * round(1000 * float(seconds) / _ROUND_MS), "ms", self._sure, quality)
+        return self._figure(_ROUND_MS * round(1000 * float(seconds) / _ROUND_MS), "ms", self._sure, quality)
 
     def _axis(self, a: float, b: float, quality: str) -> Figure | None:
         """Direction of the area in the frontal plane: x is lead I, y is (2 II - I) / sqrt(3)."""
@@ -240,4 +253,10 @@ class _Reader:
         i, ii = (float(rows[:, self._leads.index(x)].sum()) for x in ("I", "II"))
         if np.hypot(i, ii) / FS < 0.0005:  # below 0.5 µVs there is no direction
             return None
-        return Figure(round(float(np.degrees(np.arctan2((2 * ii - i) / np.sqrt(3), i)))), "°", ("I", "II"), quality)
+        angle = round(float(np.degrees(np.arctan2((2 * ii - i) / np.sqrt(3), i))))
+        return self._figure(angle, "°", ("I", "II"), quality)
+
+    def _figure(
+        self, value: float, unit: str, leads: tuple[str, ...], quality: str, interval: float | None = None
+    ) -> Figure:
+        return Figure(value, unit, leads, quality, interval, self._unsaid.isdisjoint(leads))

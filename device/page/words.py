@@ -73,8 +73,7 @@ def _figures(sheet: Sheet, content: PageContent, left: float, top: float) -> Non
             sheet.write(x + 24, y, f"{figure}{'' if figure.quality == 'good' else ' ~'}", _PLAIN, bold=True)
     said = "three like beats of a measured lead are needed"
     if m and m.heart_rate:
-        leads = " ".join(m.heart_rate.leads)
-        said = f"from {leads}, {m.beats} of {m.found} beats; ~ fair quality. Check against the trace."
+        said = f"from {m.heart_rate.read_from}, {m.beats} of {m.found} beats; ~ fair quality. Check against the trace."
     for k, line in enumerate(wrapped(said, _BOX_WIDTH - 3, 5.0)[:2]):
         sheet.write(left + 1.5, top - (rows + 0.85 + 0.6 * k) * step, line, 5.0, color=_GREY)
 

@@ -1,7 +1,7 @@
 """Samples at another rate, in place: a windowed sinc at every instant (Oppenheim & Schafer, section 7.5.3).
 
-Every instant is an exact fraction, so that 511.422 Hz becomes 500 Hz without drift, in pieces as in one go. Only
-beside a hole that begins behind a piece's end do pieces differ: what bridges it lies under the kernel's tail.
+Every instant is an exact fraction, so that 511.422 Hz becomes 500 Hz without drift, in pieces as in one go. The line
+that bridges a hole runs between the samples on both sides of it, however far they lie beyond a piece.
 """
 
 from __future__ import annotations
@@ -64,14 +64,18 @@ def resample_rows(rows: Rows, length: int, native: Fraction, rate: Fraction, sta
         first, last = max(0, int(whole[0]) - reach), min(length, int(whole[-1]) + reach + 2)
         x = rows(first, last)
         missing = np.isnan(x)
-        x = bridged(x) if missing.any() else x
+        absent = missing[np.clip(whole - first, 0, len(x) - 1)]
+        if absent.all():
+            out[m - start] = np.nan
+            continue
+        x = _bridged_piece(rows, x, first, length) if missing.any() else x
         taps = np.arange(-reach, reach + 2)
         t = taps[None, :] - part[:, None]
         inside = np.clip(1 - (t / half) ** 2, 0, None)
         h = np.sinc(2 * cutoff * t) * np.i0(_BETA * np.sqrt(inside)) * (inside > 0)
         columns = np.clip(whole[:, None] + taps - first, 0, len(x) - 1)
         y = (h * x[columns]).sum(axis=1) / h.sum(axis=1)
-        out[m - start] = np.where(missing[np.clip(whole - first, 0, len(x) - 1)], np.nan, y)
+        out[m - start] = np.where(absent, np.nan, y)
     return out
 
 
@@ -86,6 +90,35 @@ def bridged(x: FloatArray) -> FloatArray:
     """A signal with straight lines where samples are missing; zeros where all are."""
     good = np.flatnonzero(~np.isnan(x))
     return np.interp(np.arange(len(x)), good, x[good]) if len(good) else np.zeros_like(x)
+
+
+def _bridged_piece(rows: Rows, x: FloatArray, first: int, length: int) -> FloatArray:
+    """A piece that begins at row `first`, bridged as in the whole signal."""
+    last = first + len(x)
+    good = np.flatnonzero(~np.isnan(x)) + first
+    before = _sample_before(rows, first) if good[0] > first else []
+    after = _sample_after(rows, last, length) if good[-1] < last - 1 else []
+    known = np.array([*before, *zip(good, x[good - first], strict=True), *after])
+    return np.interp(np.arange(first, last), known[:, 0], known[:, 1])
+
+
+def _sample_before(rows: Rows, at: int) -> list[tuple[int, float]]:
+    """The last sample before a row, with its row; none where all are missing."""
+    for stop in range(at, 0, -_CHUNK):
+        start = max(0, stop - _CHUNK)
+        x = rows(start, stop)
+        if len(good := np.flatnonzero(~np.isnan(x))):
+            return [(start + int(good[-1]), float(x[good[-1]]))]
+    return []
+
+
+def _sample_after(rows: Rows, at: int, length: int) -> list[tuple[int, float]]:
+    """The first sample from a row on, with its row; none where all are missing."""
+    for start in range(at, length, _CHUNK):
+        x = rows(start, min(start + _CHUNK, length))
+        if len(good := np.flatnonzero(~np.isnan(x))):
+            return [(start + int(good[0]), float(x[good[0]]))]
+    return []
 
 
 def values_at(recording: Recording, column: int, rate: Fraction, start: int, stop: int) -> FloatArray:

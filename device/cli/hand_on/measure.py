@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ecg_edge.device.measurements.figures import INTERVALS, NOT_IDENTIFIABLE, WAVES, Measurements
+from ecg_edge.device.measurements.figures import INTERVALS, NOT_IDENTIFIABLE, UNSTATED, WAVES, Measurements
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.stretch import stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
@@ -39,11 +39,12 @@ def _text(m: Measurements) -> str:
     rows = []
     for name, title in INTERVALS:
         f = getattr(m, name)
-        rows.append([title, str(f), f.quality, " ".join(f.leads)] if f else [title, NOT_IDENTIFIABLE, "", ""])
+        rows.append([title, str(f), f.quality, f.read_from] if f else [title, NOT_IDENTIFIABLE, "", ""])
     waves = [["lead", "R", "S", "T", "ST at J", "ST at J+60", "mV"]]
     for lead, row in m.amplitudes.items():
         cells = [f"{f.value:+.2f}" if (f := row[w]) else NOT_IDENTIFIABLE for w in WAVES]
         r = row["r"]
         spread = f"± {r.interval:.2f}, reconstructed" if r and r.interval is not None else ""
+        spread = UNSTATED if r and not r.stated else spread
         waves.append([lead, *cells, spread])
     return table(rows) + "\n" + table(waves)

@@ -166,3 +166,22 @@ def test_a_document_for_json_names_leads_and_quality():
         doc["qrs"] == {"value": 90, "unit": "ms", "leads": ["I", "II"], "quality": "good"} or doc["qrs"]["value"] == 92
     )
     assert doc["amplitudes"]["II"]["st_j60"]["unit"] == "mV"
+
+
+def test_leads_whose_provenance_is_not_stated_are_never_called_measured():
+    mv, _ = twelve()
+    m = measure_leads(mv, 500, LEADS, [""] * 12)
+    assert not m.qt.stated and not m.qrs_axis.stated and not m.heart_rate.stated
+    assert not any(f.stated for row in m.amplitudes.values() for f in row.values() if f)
+    doc = m.document()
+    assert doc["qt"]["provenance"] == doc["amplitudes"]["V2"]["r"]["provenance"] == "not stated"
+    assert m.qt.read_from.endswith("provenance not stated")
+
+
+def test_a_lead_that_is_not_stated_is_not_read_where_another_is_measured():
+    mv, _ = twelve()
+    m = measure_leads(mv, 500, LEADS, [M, M, *[""] * 10])
+    assert m.qt.leads == ("I", "II") and m.qt.stated and m.qrs_axis.stated
+    assert m.amplitudes["I"]["r"].stated and not m.amplitudes["V2"]["r"].stated
+    assert "provenance" not in m.document()["qt"]
+    assert measure_leads(mv, 500, LEADS, [R] * 12) is None

@@ -136,6 +136,14 @@ def test_what_must_be_said_is_said(contents):
     assert WARNING not in " ".join(t.words for t in compose(contents["hospital"], PageOptions())[0].texts)
 
 
+def test_figures_of_leads_that_are_not_stated_say_so(contents):
+    words = " ".join(t.words for t in compose(contents["hospital"], PageOptions())[0].texts)
+    assert "aVF V1 V2 V3 V4 V5 V6, provenance not stated, " in words and "Check against the trace" in words
+    assert "measured" not in words.replace("thick: measured", "")
+    usual = " ".join(t.words for t in compose(contents["usual"], PageOptions())[0].texts)
+    assert "provenance not stated" not in usual
+
+
 def test_without_colour_an_estimate_is_told_by_its_band_its_width_and_its_word(contents):
     (sheet,) = compose(contents["usual"], PageOptions())
     assert len(sheet.areas) == 6 and all(len({a.color[k : k + 2] for k in (1, 3, 5)}) > 1 for a in sheet.areas)
