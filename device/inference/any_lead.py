@@ -201,7 +201,7 @@ class MaskedInputs:
     """
 
     def __init__(self, backend: Backend, leads: tuple[str, ...]) -> None:
-        self.name, self._backend = backend.name, backend
+        self.name, self.runs_on, self._backend = backend.name, backend.runs_on, backend
         self._columns = [BASIS.index(lead) for lead in leads]
         self._masks = np.array([lead in leads for lead in BASIS], np.float32)
 
@@ -231,7 +231,7 @@ class GuessedInputs:
     """
 
     def __init__(self, backend: Backend, matrix: FloatArray, known: FloatArray) -> None:
-        self.name, self._backend = backend.name, backend
+        self.name, self.runs_on, self._backend = backend.name, backend.runs_on, backend
         self._matrix, self._known = matrix.astype(np.float32).T, known.astype(np.float32)
 
     def initial_state(self) -> State:

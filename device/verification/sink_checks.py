@@ -111,5 +111,5 @@ def _pass_on(sink: Sink, item: Item) -> None:
         sink.leads(item)
     elif isinstance(item, Note):
         sink.note(item)
-    else:
+    elif isinstance(item, Status):
         sink.status(item)

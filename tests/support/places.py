@@ -18,6 +18,7 @@ LSB, FS = 1e-5, 250
 
 def any_electrode_file(folder: Path) -> Path:
     """Write ``any-electrode-fp32.onnx``: it begins at the linear guess of a heart's own covariance."""
+    torch.manual_seed(3)
     net = UNet(NetSpec(BASIS, any_lead=True, any_electrode=True, **SMALL)).eval()
     x = SyntheticHeart(100, BASIS, seed=5).read(6000)
     net.get_buffer("covariance").copy_(torch.from_numpy(x.T @ x / len(x) + 1e-3 * np.eye(8)))
