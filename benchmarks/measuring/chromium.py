@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -172,13 +173,24 @@ class Chromium:
         BrowserError
             It is still not true after `timeout_s` seconds.
         """
-        came = self.js(
-            f"new Promise((done) => {{ const end = performance.now() + {1000 * timeout_s}; const look = () => {{"
-            f" let v; try {{ v = ({expression}); }} catch (e) {{ v = null; }}"
-            " if (v || performance.now() > end) done(Boolean(v)); else setTimeout(look, 15); }; look(); })"
-        )
-        if not came:
-            raise BrowserError(f"still not true after {timeout_s:g} s: {expression}")
+        end = time.monotonic() + timeout_s
+        while not self._came_true(expression, end - time.monotonic()):
+            if time.monotonic() > end:
+                raise BrowserError(f"still not true after {timeout_s:g} s: {expression}")
+
+    def _came_true(self, expression: str, timeout_s: float) -> bool:
+        """Wait on the page that is there; False too where it gives way to another meanwhile."""
+        try:
+            came = self.js(
+                f"new Promise((done) => {{ const end = performance.now() + {1000 * timeout_s}; const look = () => {{"
+                f" let v; try {{ v = ({expression}); }} catch (e) {{ v = null; }}"
+                " if (v || performance.now() > end) done(Boolean(v)); else setTimeout(look, 15); }; look(); })"
+            )
+        except BrowserError as e:
+            if "navigated" not in e.message:
+                raise
+            return False
+        return bool(came)
 
     def viewport(self, width: int, height: int, scale: float = 1.0, mobile: bool = False) -> None:
         """Set the size of the page in CSS pixels, and the device pixels in each."""

@@ -24,6 +24,7 @@ from ecg_edge.firmware_bridge.recordings.recording import DELAY
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 _BYTES_PER_S = 3600
+_MOST = np.iinfo(np.int32)
 _GAIN = 1000
 """Counts per mV of the twelve leads: 1 µV, up to 32.767 mV."""
 _LARGEST = 2**30
@@ -134,7 +135,9 @@ class Recorder(SinkBase):
             return
         record.skip(block.index - record.n_samples)
         seen = record.n_samples - block.index
-        record.append(block.counts[seen:][:, self._volts], block.valid[seen:][:, self._volts])
+        counts, valid = (x[seen:][:, self._volts] for x in (block.counts, block.valid))
+        held = (counts < _MOST.max) & (counts > _MOST.min)  # a source stops at these where its number is larger
+        record.append(counts, valid & held)
 
     def leads(self, block: LeadBlock) -> None:
         """Append rows of the twelve leads."""

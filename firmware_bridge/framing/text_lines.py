@@ -192,7 +192,6 @@ class TextDecoder:
             values = np.where(rows.off, np.nan, rows.values) / np.array([c.per_count for c in self.info.channels])
             scaled = (values - zero) * lsb
         valid = np.where(np.isnan(lsb), np.isfinite(values), np.abs(scaled) <= np.finfo(np.float32).max)
-        valid &= np.abs(np.nan_to_num(values)) <= limit.max  # what no count holds
         counts = np.rint(np.clip(np.where(valid, values, self.nothing), limit.min, limit.max)).astype(np.int32)
         mv = np.where(valid, scaled, 0).astype(np.float32)
         before = np.zeros(len(lsb), np.float32) if self._last is None else self._last

@@ -48,9 +48,9 @@ def test_a_default_reads_nothing_but_what_the_source_has(leads):
 @pytest.mark.parametrize(
     ("leads", "fix"),
     [
-        (("ch1", "ch2"), "name the place of each channel"),
-        (("RA-V5",), "ecg-edge train --leads RA-V5"),
-        ((), "name the place of each channel"),
+        (("ch1", "ch2"), "name where each channel sits"),
+        (("RA-V5",), "ecg-edge train --leads any-electrode"),
+        ((), "name where each channel sits"),
         (LEADS, ""),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_run_follows_ecglink(tick_hz, monkeypatch):
     clock = ManualClock()
     patch, sinks = _Patch(clock, tick_hz), []
 
-    def open_sinks(*_):
+    def open_sinks(*_, **__):
         sinks.append(_Follower(patch.port))
         return [execute.SinkThread(sinks[-1])]
 

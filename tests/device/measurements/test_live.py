@@ -69,7 +69,7 @@ def test_what_is_kept_is_bounded_while_nobody_asks():
 
 
 def test_a_run_states_them_when_asked(capsys):
-    assert main(["run", "synthetic:", "--seconds", "24", "--measure", "--jsonl", "--fast"]) == 0
+    assert main(["run", "synthetic:", "--seconds", "3", "--measure", "--jsonl"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     assert any(d.get("type") == "status" for d in found)
     assert all("measurements" in d for d in found if d.get("type") == "status")

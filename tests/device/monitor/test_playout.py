@@ -80,7 +80,7 @@ def push(page, index, n, flags=0x0FFF):
 
 
 def test_the_ring_keeps_the_newest_and_marks_holes(page):
-    page.js("void (window.ring = new Ring(100, 2))")
+    page.js("void (window.ring = new Ring(100, 0, 2))")
     assert push(page, 1000, 150) and push(page, 1160, 100)
     assert page.js("[ring.first, ring.end]") == [1060, 1260]
     flags = page.js("Array.from({ length: 200 }, (_, i) => ring.flags[(ring.first + i) % ring.size])")
@@ -94,7 +94,7 @@ def test_the_ring_keeps_the_newest_and_marks_holes(page):
 
 
 def test_the_ring_starts_anew_when_time_goes_back_or_leaps(page):
-    page.js("void (window.ring = new Ring(100, 2))")
+    page.js("void (window.ring = new Ring(100, 0, 2))")
     push(page, 500, 50)
     assert push(page, 0, 10) is False
     assert page.js("[ring.first, ring.end]") == [0, 10]
