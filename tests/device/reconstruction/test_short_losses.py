@@ -64,7 +64,8 @@ def test_one_sample_of_one_lead_is_bridged_like_a_lost_one_and_noted(model):
     blocks, notes = fakes.drain(Pipeline(model, fakes.info(), mains_hz=None), [block])
     assert [(x.kind, x.index, x.stop, x.text) for x in notes] == [("held", 500, 501, "1 sample of II missing, bridged")]
     _, rows = fakes.join(blocks)
-    assert rows["valid"].all() and rows["held"][201] and not rows["held"][:200].any()
+    assert rows["valid"][~rows["warmup"]].all() and not rows["warmup"][200]
+    assert rows["held"][201] and not rows["held"][:200].any()
 
 
 def test_an_electrode_that_is_off_for_one_sample_is_not_bridged(model):

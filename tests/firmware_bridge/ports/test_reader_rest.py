@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecg_edge.device.live.coalesce import coalesce
 from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
 from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
@@ -195,8 +196,9 @@ class Scripted:
 
 
 def plain(events: list[Event]) -> list[object]:
-    """Events without their time of arrival, which is the reader's own."""
-    return [(e.index, e.counts.tolist(), e.valid.tolist()) if isinstance(e, SampleBlock) else e for e in events]
+    """Events without their time of arrival, which is the reader's own; blocks that adjoin are joined."""
+    joined = coalesce(events)
+    return [(e.index, e.counts.tolist(), e.valid.tolist()) if isinstance(e, SampleBlock) else e for e in joined]
 
 
 @settings(max_examples=40, deadline=None)
