@@ -12,6 +12,7 @@ import pytest
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.train.cli import reproduce
 from ecg_edge.train.cli.reproduce import REPRODUCE
+from ecg_edge.train.network.placement_draw import LISTED
 from ecg_edge.train.studies import bandwidth, placement
 
 
@@ -60,7 +61,7 @@ def test_a_quick_study_of_places_shows_the_usual_and_the_best(
     shown = capsys.readouterr()
     assert "CM5" in shown.out and "RMSE" in shown.out and f"wrote {out / 'placement.json'}" in shown.err
     doc = json.loads((out / "placement.json").read_text())
-    assert len(doc["rows"]) == len(placement.USUAL) + 6
+    assert len(doc["rows"]) == len({*placement.USUAL.values(), *LISTED}) + 6
     assert call("placement", "--data", str(ptbxl), "--out", str(out), "--quick", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["rows"] == doc["rows"]
 

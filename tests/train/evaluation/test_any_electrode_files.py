@@ -54,7 +54,7 @@ def run(ptbxl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture(scope="module", params=["any-electrode-fp32.onnx", "any-electrode-fp32.tflite"])
+@pytest.fixture(scope="module", params=["r-fp32.onnx", "r-fp32.tflite"])
 def model(request: pytest.FixtureRequest, run: Path) -> Model:
     return load_model(run / "export" / request.param)
 
@@ -114,7 +114,7 @@ def test_channels_that_leave_nothing_to_do(model: Model) -> None:
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.sampled_from(PLACES))
 def test_every_cut_gives_the_same_bytes(run: Path, cuts: list[int], channels: tuple[str, ...]) -> None:
-    model = load_model(run / "export/any-electrode-int8.onnx")
+    model = load_model(run / "export/r-int8.onnx")
     x = measured(noise(900, 8, 2), channels)
 
     def streamed(pieces: list[np.ndarray]) -> bytes:
@@ -125,12 +125,12 @@ def test_every_cut_gives_the_same_bytes(run: Path, cuts: list[int], channels: tu
 
 
 def test_the_files_are_proved_and_go_on_to_train(run: Path) -> None:
-    spec = load_model(run / "export/any-electrode-int8.tflite").spec
+    spec = load_model(run / "export/r-int8.tflite").spec
     table = spec.accuracy["int8 tflite RA-V2+RA-V5"]
     assert set(table["leads"]) == set(missing_basis(("RA-V2", "RA-V5")))
-    assert not [f for f in verify.checks(load_model(run / "export/any-electrode-int8.tflite")) if not f.ok]
-    assert "between any of the electrodes" in (run / "export/any-electrode.md").read_text()
-    again = load_file(run / "export/any-electrode-fp32.onnx")
+    assert not [f for f in verify.checks(load_model(run / "export/r-int8.tflite")) if not f.ok]
+    assert "between any of the electrodes" in (run / "export/r.md").read_text()
+    again = load_file(run / "export/r-fp32.onnx")
     x, network = noise(160, 8, 9), load_network(run)
     want = reconstruct(network, seen_by(network, x[None], ("RA-V5",)))
     np.testing.assert_allclose(reconstruct(again, seen_by(again, x[None], ("RA-V5",))), want, atol=1e-4)
@@ -138,7 +138,7 @@ def test_the_files_are_proved_and_go_on_to_train(run: Path) -> None:
 
 def test_what_is_known_is_told_to_the_network(run: Path) -> None:
     """The graph's last eight inputs are the shares that the guess explains."""
-    model = load_model(run / "export/any-electrode-fp32.onnx")
+    model = load_model(run / "export/r-fp32.onnx")
     part = for_leads(model, ("RA-V5",))
     found = guess_from(("RA-V5",), model.spec.covariance)
     x = noise(8, 1, 4)
@@ -152,7 +152,7 @@ def test_evaluate_scores_file_and_run_with_the_linear_estimate_beside(
     run: Path, ptbxl: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rmse = []
-    for subject in (run / "export/any-electrode-fp32.onnx", run):
+    for subject in (run / "export/r-fp32.onnx", run):
         args = [str(subject), "--leads", "RA-V2,RA-V5", "--data", str(ptbxl), "--no-delineation", "--json"]
         assert call(EVALUATE, *args) == 0
         doc = json.loads(capsys.readouterr().out.splitlines()[-1])

