@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -48,6 +49,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
         raise
     for flag in document["flags"]:
         hint(f"doubtful: {flag}")
+    for note in document["notes"]:
+        hint(note)
     if arguments.json:
         emit_json(document)
     else:
@@ -56,7 +59,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
         "gain and interval hold while the electrodes stay where they are (run --placement same).\n"
         "Once they are put on again, the run uses a more careful head, which gains less: take a new reference then."
     )
-    hint(f"next: ecg-edge run SOURCE --model {arguments.model} --calibration {arguments.out} --placement same")
+    words = f"SOURCE --model {shlex.quote(arguments.model)} --calibration {shlex.quote(arguments.out)}"
+    hint(f"next: ecg-edge run {words} --placement same")
     return 0
 
 
@@ -77,7 +81,7 @@ def _place(a: argparse.Namespace) -> int:
         )
     else:
         say("\n".join(_said(p) for p in places))
-    hint(f"next: ecg-edge run SOURCE --model any-electrode-int8 --calibration {a.out}")
+    hint(f"next: ecg-edge run SOURCE --model any-electrode-int8 --calibration {shlex.quote(a.out)}")
     return 0
 
 
@@ -121,11 +125,12 @@ def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
         raise CalibrationError(
             f"doubtful, nothing written: {'; '.join(strange)}", "check the references, or say --force"
         )
-    c = make(model, found, a.patient, tuple(names), datetime.now(timezone.utc))
+    c = make(model, found, a.patient, [reference for reference, _ in taken], datetime.now(timezone.utc))
     write_calibration(out, c)
     return {
         "out": a.out, "patient": c.patient, "references": names, "model_id": c.model_id, "strength": c.strength,
         "expected": {k: dict(v) for k, v in c.expected.items()}, "flags": flags,
+        "notes": list(c.notes),
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ecg_edge.device.offline.write_recording import format_of, write_recording
 from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name
+from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
@@ -24,7 +25,7 @@ def convert(arguments: argparse.Namespace) -> int:
         if out.exists() and not a.force:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
         kind = format_of(out, None)
-        stored, *others = parts = read_groups(a.record)
+        stored, *others = parts = read_groups(a.record, file_rate(a.fs))
         if kind == "edf":
             write_edf(stored, out, a.patient or stored.patient, others)
         else:

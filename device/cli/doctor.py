@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -78,7 +79,7 @@ def _recover(record: str, as_json: bool) -> int:
         emit_json({"record": record, "samples": n, "exit": 0})
     else:
         say(f"{record}: {n} samples can be read")
-    hint(f"next: ecg-edge run replay:{record.removesuffix('.hea')}")
+    hint(f"next: ecg-edge run {shlex.quote('replay:' + record.removesuffix('.hea'))}")
     return 0
 
 

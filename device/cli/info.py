@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ def info(arguments: argparse.Namespace) -> int:
             say(_text(described))
         runs = described["kind"] == "streaming"
         hint(
-            f"next: ecg-edge run --model {arguments.model}" if runs else "next: ecg-edge info   (the streaming models)"
+            f"next: ecg-edge run --model {shlex.quote(arguments.model)}"
+            if runs
+            else "next: ecg-edge info   (the streaming models)"
         )
         return 0
     all_of_them = [describe(load_model(path)) for path in shipped_models().values()]

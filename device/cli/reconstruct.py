@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections import Counter
 from fractions import Fraction
@@ -146,7 +147,7 @@ def _summary(a: argparse.Namespace, done: list[Document]) -> int:
         say(f"{len(done)} recordings: " + ", ".join(f"{n} {state}" for state, n in states.items()))
     written = [d["out"] for d in done if d["state"] == "done"]
     if written and len(done) == 1:
-        hint(f"next: ecg-edge report {written[0]}")
+        hint(f"next: ecg-edge report {shlex.quote(written[0])}")
     elif states["refused"]:
         hint("next: mend what was refused and run the same again: what is done is not done twice")
     return code

@@ -14,7 +14,7 @@ from ecg_edge.device.page.traces import is_cut
 from ecg_edge.device.recording.page_content import page_content
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import record_name
-from ecg_edge.device.recording.stretch import stretch_of
+from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.private_files import private_open
@@ -26,7 +26,7 @@ def report(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge report`` says; return the exit status."""
     a = arguments
     try:
-        stored = stretch_of(a.record, a.at)
+        stored = stretch_of(a.record, a.at, fs=file_rate(a.fs))
         out = Path(a.out or f"{record_name(a.record)}.pdf")
         if out.suffix not in SUFFIXES:
             raise UsageError(f"--out {out} is no page", "name a .pdf or .png file")

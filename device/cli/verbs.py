@@ -32,6 +32,10 @@ def _output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
 
 
+def _file_rate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fs", metavar="HZ", help="rate of a file that does not state its own")
+
+
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="TOML file that describes one or more patches, and all else")
     parser.add_argument(
@@ -60,6 +64,7 @@ def _convert_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--patient", metavar="ID", default="", help="for the header (default: the recording's)")
     parser.add_argument("--force", action="store_true", help="replace the file where it is there")
+    _file_rate(parser)
     _output(parser)
 
 
@@ -130,12 +135,14 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
         default="10",
         help="mm/mV; auto: 5 where waves are tall (default: 10)",
     )
+    _file_rate(parser)
     _output(parser)
 
 
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="recording of any format with at least one measured lead")
     parser.add_argument("--at", type=float, metavar="S", help="second from which ten are read (default: the last ten)")
+    _file_rate(parser)
     _output(parser)
 
 
@@ -201,6 +208,7 @@ def _send_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, metavar="N", default=10.0, help="how much is sent (default: 10)")
     parser.add_argument("--token-file", metavar="FILE", help="bearer token (or $ECG_EDGE_SEND_TOKEN)")
     parser.add_argument("--plain-http", action="store_true", help="without TLS beyond this machine")
+    _file_rate(parser)
     _output(parser)
 
 

@@ -20,7 +20,7 @@ from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored
 from ecg_edge.firmware_bridge.console import one_line
-from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.errors import RecordingError, UsageError
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 SUFFIXES = {
@@ -69,6 +69,9 @@ def write_recording(stored: Stored, path: Path, kind: str) -> None:
     MissingExtraError
         The format's package is not installed.
     """
+    if kind == "wfdb" and path.stem.split() != [path.stem]:
+        fix = f"name it {path.with_name('_'.join(path.stem.split()) + path.suffix)}, or choose another format"
+        raise RecordingError(f"{path.name}: a WFDB record's name holds no spaces", fix)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     _WRITERS[kind](stored, path)

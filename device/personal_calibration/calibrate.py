@@ -87,11 +87,11 @@ def calibrate(
     for reference in read:
         design, doubts = make_design(chosen, reference, mains_hz)
         designs.append(design)
-        for doubt in doubts:
+        for doubt in [*doubts, *[reference.remark] * bool(reference.remark)]:
             warnings.warn(f"{reference.name}: {doubt}", UserWarning, stacklevel=2)
     found = fit(chosen.spec, designs)
     refuse_harm(chosen, found)
-    return make(chosen, found, patient, tuple(r.name for r in read), made or datetime.now(timezone.utc))
+    return make(chosen, found, patient, read, made or datetime.now(timezone.utc))
 
 
 def _model(model: Model | Path | str, leads: Sequence[str] | str | None) -> Model:

@@ -52,6 +52,8 @@ class Calibration:
         Second moments of the measured leads in the references, mV²: what drift is told by.
     expected : dict of str to dict
         Per lead the error before and after in mV, by cross-validation inside the references.
+    notes : tuple of str
+        What of the references was not used.
 
     Examples
     --------
@@ -75,6 +77,7 @@ class Calibration:
     again: npt.NDArray[np.float32]
     covariance: npt.NDArray[np.float32]
     expected: Mapping[str, Mapping[str, float]]
+    notes: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -237,4 +240,5 @@ def _parse(doc: dict[str, Any]) -> Calibration:
         unpack_array(doc["again"]),
         unpack_array(doc["covariance"]),
         {str(k): {str(n): float(x) for n, x in v.items()} for k, v in doc["expected"].items()},
+        tuple(str(x) for x in doc.get("notes", ())),  # files of before have none
     )

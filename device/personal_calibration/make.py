@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -43,8 +44,9 @@ def refuse_harm(model: Model, found: Fit) -> None:
         )
 
 
-def make(model: Model, found: Fit, patient: str, references: tuple[str, ...], at: datetime) -> Calibration:
-    """Bind a fit to its patient, model and leads."""
+def make(model: Model, found: Fit, patient: str, references: Sequence[Reference], at: datetime) -> Calibration:
+    """Bind a fit to its patient, model and leads; what of a reference was not used becomes a note."""
+    names = tuple(r.name for r in references)
     spec = model.spec
     before, after = found.rmse_before.tolist(), found.rmse_after.tolist()
     expected = {
@@ -52,7 +54,8 @@ def make(model: Model, found: Fit, patient: str, references: tuple[str, ...], at
         for lead, b, c, k in zip(spec.target_leads, before, after, found.interval_factors, strict=True)
     }
     return Calibration(
-        patient, at.isoformat(timespec="seconds"), references, spec.model_id, spec.input_leads, spec.target_leads,
+        patient, at.isoformat(timespec="seconds"), names, spec.model_id, spec.input_leads, spec.target_leads,
         found.strength, found.mean.astype(np.float32), found.interval_factors.astype(np.float32),
         found.again.astype(np.float32), found.covariance.astype(np.float32), expected,
+        tuple(f"{r.name}: {r.remark}" for r in references if r.remark),
     )  # fmt: skip

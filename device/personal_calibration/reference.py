@@ -31,11 +31,14 @@ class Reference:
         Rate in Hz.
     mv : ndarray of float64, shape (n_samples, 12)
         In mV, columns as ``samples.LEADS``; finite.
+    remark : str
+        What of the recording is not used; empty where all is.
     """
 
     name: str
     fs: Fraction
     mv: npt.NDArray[np.float64]
+    remark: str = ""
 
 
 def read_reference(path: str, fs: Fraction | None = None) -> Reference:
@@ -65,13 +68,15 @@ def read_reference(path: str, fs: Fraction | None = None) -> Reference:
     rate = max(s.fs for s in signals)
     if rate < MIN_ECG_FS:
         raise CalibrationError(f"{recording.name} has {float(rate):g} Hz", f"give {MIN_ECG_FS} Hz or more")
-    n = min(max(resampled_length(s.length, s.fs, rate) for s in signals), int(_MAX_S * rate))
+    whole = max(resampled_length(s.length, s.fs, rate) for s in signals)
+    n = min(whole, int(_MAX_S * rate))
+    remark = f"only the first {_MAX_S} s of {float(whole / rate):.0f} s are used" if n < whole else ""
     scale = [recording.scale(columns[lead]) for lead in LEADS]
     parts = [values_at(recording, columns[lead], rate, 0, n) * s for lead, s in zip(LEADS, scale, strict=True)]
     mv = np.stack(parts, axis=1)
     if not np.isfinite(mv).all():
         raise CalibrationError(f"{recording.name} has samples missing", "give a reference without gaps")
-    return Reference(recording.name, rate, mv)
+    return Reference(recording.name, rate, mv, remark)
 
 
 def condition_reference(reference: Reference, spec: ModelSpec, mains_hz: float | None) -> npt.NDArray[np.float32]:

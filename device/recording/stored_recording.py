@@ -119,11 +119,11 @@ def record_name(path: str) -> str:
 _SUFFIXES = (".hea", ".dat", ".atr", ".mat", ".edf", ".bdf", ".csv", ".tsv", ".txt", ".dcm", ".xml", ".json", ".npz")
 
 
-def length(path: str) -> tuple[Fraction, int]:
-    """Rate in Hz of a recording's leads, and their number of samples at it."""
-    recording = open_recording(path.removeprefix("replay:"))
-    fs = _rate(recording)
-    return fs, max(resampled_length(s.length, s.fs, fs) for s in recording.signals)
+def length(path: str, fs: Fraction | None = None) -> tuple[Fraction, int]:
+    """Rate in Hz of a recording's leads, and their number of samples at it; `fs` is that of a file that states none."""
+    recording = open_recording(path.removeprefix("replay:"), fs)
+    own = _rate(recording)
+    return own, max(resampled_length(s.length, s.fs, own) for s in recording.signals)
 
 
 def read_stored(path: str, start: int = 0, stop: int | None = None, fs: Fraction | None = None) -> Stored:

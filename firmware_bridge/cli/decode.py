@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.out:
         given = (("--leads", arguments.leads), ("--gain", arguments.gain), ("--fs", arguments.fs))
         same = "".join(f" {flag} {value}" for flag, value in given if value is not None)
-        hint(f"next: ecg-edge decode --as {device.name} {arguments.file}{same} --out samples.npz")
+        hint(f"next: ecg-edge decode --as {device.name} {shlex.quote(str(arguments.file))}{same} --out samples.npz")
     return 0
 
 

@@ -136,7 +136,9 @@ def _rate(path: Path, arrays: Mapping[str, Any]) -> Fraction:
             found = rate(str(value.ravel()[0]))
             if found:
                 return rate_of(float(found))
-    raise RateUnknownError(f"{path} does not state its rate", "give --fs, or store fs beside the samples")
+    raise RateUnknownError(
+        f"{path} does not state its rate", "give --fs (reconstruct: --in-fs), or store fs beside the samples"
+    )
 
 
 def _words(arrays: Mapping[str, Any], names: Sequence[str]) -> list[str]:

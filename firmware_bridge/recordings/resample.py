@@ -99,7 +99,7 @@ def _bridged_piece(rows: Rows, x: FloatArray, first: int, length: int) -> FloatA
     before = _sample_before(rows, first) if good[0] > first else []
     after = _sample_after(rows, last, length) if good[-1] < last - 1 else []
     known = np.array([*before, *zip(good, x[good - first], strict=True), *after])
-    return np.interp(np.arange(first, last), known[:, 0], known[:, 1])
+    return np.asarray(np.interp(np.arange(first, last), known[:, 0], known[:, 1]), np.float64)
 
 
 def _sample_before(rows: Rows, at: int) -> list[tuple[int, float]]:

@@ -31,7 +31,7 @@ _INDEX = re.compile(
 )
 _BIRTH = re.compile(r"birth|geburt|naissance|nacimiento|nascita|dob", re.IGNORECASE)
 _NAME = re.compile(r"^(name|nom|nombre|nome|patient|patient name)$", re.IGNORECASE)
-_FS_FIX = "give --fs, or a column of evenly spaced times in s (time [s])"
+_FS_FIX = "give --fs (reconstruct: --in-fs), or a column of evenly spaced times in s (time [s])"
 
 
 def open_table(path: Path, fs: Fraction | None = None) -> Recording:
@@ -202,7 +202,8 @@ class _Meaning:
         label = column.name or f"signal {k + 1}"
         note = ""
         if not column.unit:
-            reach = float(np.nanpercentile(np.abs(x - np.nanmedian(x)), 99.5)) if np.isfinite(x).any() else 0.0
+            good = x[np.isfinite(x)]
+            reach = float(np.percentile(np.abs(good - np.median(good)), 99.5)) if len(good) else 0.0
             if reach > PLAUSIBLE_MV:
                 return Signal(label, f"no unit, with values of {reach:.4g} around their median", fs, len(x))
             note = "no unit: mV assumed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections import Counter
 from pathlib import Path
@@ -57,7 +58,7 @@ def _get(args: argparse.Namespace) -> int:
         hint("\nstopped; the same command resumes")
         return 130
     sys.stdout.write(f"{dest}: {done.fetched} files fetched, {done.present} were there\n")
-    hint(f"next: ecg-edge data info {dest}")
+    hint(f"next: ecg-edge data info {shlex.quote(str(dest))}")
     return 0
 
 

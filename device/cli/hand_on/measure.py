@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from ecg_edge.device.measurements.figures import INTERVALS, NOT_IDENTIFIABLE, UNSTATED, WAVES, Measurements
 from ecg_edge.device.recording.measure_stored import measure_stored
-from ecg_edge.device.recording.stretch import stretch_of
+from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError
 
@@ -15,7 +16,7 @@ def measure(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge measure`` says; return the exit status."""
     a = arguments
     try:
-        stored = stretch_of(a.record, a.at)
+        stored = stretch_of(a.record, a.at, fs=file_rate(a.fs))
         found = measure_stored(stored)
         if found is None:
             raise RecordingError(
@@ -31,7 +32,7 @@ def measure(arguments: argparse.Namespace) -> int:
         emit_json({"record": a.record, "from_s": start, **found.document(), "exit": 0})
     else:
         say(_text(found))
-    hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: ecg-edge report {a.record}")
+    hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: ecg-edge report {shlex.quote(a.record)}")
     return 0
 
 

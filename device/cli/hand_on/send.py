@@ -6,7 +6,7 @@ import argparse
 
 from ecg_edge.device.hand_on.post import post
 from ecg_edge.device.listeners.secret_file import find_secret
-from ecg_edge.device.recording.stretch import stretch_of
+from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 
@@ -16,7 +16,7 @@ def send(arguments: argparse.Namespace) -> int:
     a = arguments
     try:
         token = find_secret(None, a.token_file, "ECG_EDGE_SEND_TOKEN") or ""
-        stored = stretch_of(a.record, a.at, a.seconds)
+        stored = stretch_of(a.record, a.at, a.seconds, file_rate(a.fs))
         answer = post(stored, a.url, a.kind, token, a.plain_http)
     except EcgEdgeError as e:
         if a.json:

@@ -267,3 +267,12 @@ def test_a_real_record_cut_off_in_the_middle_is_refused(tmp_path, record):
     reference = read_reference(str(tmp_path / "00009_lr"))
     with pytest.raises(CalibrationError, match=r"3\.8 s long"):
         check(reference, condition_reference(reference, spec, None), spec.fs)
+
+
+def test_a_reference_that_is_cut_is_stated_in_the_summary_and_in_the_file(tmp_path, reference, monkeypatch, capsys):
+    monkeypatch.setattr("ecg_edge.device.personal_calibration.reference._MAX_S", 10)
+    assert calibrate(tmp_path / "p", reference(1)) == 0
+    out = capsys.readouterr()
+    said = "r: only the first 10 s of 12 s are used"
+    assert json.loads(out.out)["notes"] == [said] and said in out.err
+    assert read_calibration(tmp_path / "p").notes == (said,)

@@ -1,10 +1,14 @@
 """A next line works as printed, and does the same to the same input."""
 
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from ecg_edge.device.cli.main import main
+from ecg_edge.device.cli.main import find_verbs, main
+from tests.support import stored_files
 
 
 def next_of(capsys):
@@ -37,3 +41,78 @@ def test_the_lines_of_a_page_and_an_edf_file_lead_to_each_other(verb, tmp_path, 
     line = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("next: "))
     words = shlex.split(line[line.index("ecg-edge") :])[1:]
     assert words[1] == record and main(words) == 0
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_line_of_reconstruct_and_of_measure_prints_the_page(there, capsys):
+    pytest.importorskip("matplotlib")
+    name = str(stored_files.table(there / "a b.csv", stored_files.beats(12)))
+    assert main(["reconstruct", name, "--out", "a b.hea"]) == 1
+    assert "name it a_b.hea" in capsys.readouterr().err
+    assert main(["reconstruct", name, "--out", "twelve_leads.hea"]) == 0
+    words = next_of(capsys)
+    assert words == ["report", "twelve_leads.hea"] and main(words) == 0
+    assert (there / "twelve_leads.pdf").is_file()
+    capsys.readouterr()
+    assert main(["measure", "twelve_leads.hea"]) == 0
+    assert main([*next_of(capsys), "--force"]) == 0
+
+
+def test_the_line_of_decode_writes_the_samples(there, capsys):
+    capture = Path(__file__).parents[2] / "firmware_bridge" / "fuzz" / "corpus" / "cyton.clean.bin"
+    (there / "a b.bin").write_bytes(capture.read_bytes())
+    assert main(["decode", "--as", "cyton", "a b.bin"]) == 0
+    words = next_of(capsys)
+    assert main(words) == 0 and (there / words[-1]).is_file()
+
+
+def test_the_lines_of_info_run_the_model(capsys):
+    assert main(["info"]) == 0
+    words = next_of(capsys)
+    assert main([w.replace("MODEL", "i-int8") for w in words]) == 0
+    verb, *how = next_of(capsys)
+    assert how == ["--model", "i-int8"]  # the source is the device that is plugged in: here there is none
+    assert main([verb, "synthetic:", *how, "--fast", "--seconds", "1"]) == 0
+
+
+def test_the_line_of_recover_plays_the_record(there, capsys):
+    assert main(["run", "synthetic:", "--seconds", "3", "--fast", "--out", "a b"]) == 0
+    record = next_of(capsys)[1].removeprefix("replay:")
+    assert main(["doctor", "--recover", record]) == 0
+    assert main([*next_of(capsys), "--fast"]) == 0
+
+
+def test_the_line_of_simulate_runs_the_virtual_patch(there, capsys):
+    words = [
+        sys.executable,
+        "-c",
+        "import sys; from ecg_edge.device.cli.main import main; sys.exit(main(sys.argv[1:]))",
+    ]
+    with subprocess.Popen(
+        [*words, "simulate", "--as", "cyton"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as patch:
+        line = next(x for x in patch.stderr if x.startswith("next: "))
+        program, *run = shlex.split(line.removeprefix("next: "))
+        assert program == "ecg-edge" and run[1] == patch.stdout.readline().strip() and run[2:] == ["--as", "cyton"]
+        status = main([*run, "--seconds", "1"])
+        patch.terminate()
+    assert status == 0
+
+
+def test_without_a_port_the_line_is_the_demo(monkeypatch, capsys):
+    monkeypatch.setattr("ecg_edge.firmware_bridge.ports.transport.list_ports", list)
+    assert main(["ports"]) == 0
+    words = next_of(capsys)
+    assert words == ["demo"] and main([*words, "--headless", "--seconds", "1"]) == 0
+
+
+def test_the_line_of_service_names_a_verb_there_is(capsys):
+    assert main(["service", "--", "synthetic:"]) == 0
+    line = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("next: "))
+    verb = line[line.index("ecg-edge ") :].split()[1]
+    assert verb == "doctor" and verb in find_verbs()

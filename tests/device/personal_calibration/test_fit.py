@@ -13,7 +13,7 @@ from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.personal_calibration.file import read_calibration, write_calibration
 from ecg_edge.device.personal_calibration.fit import design, fit
 from ecg_edge.device.personal_calibration.make import make, make_design
-from ecg_edge.device.personal_calibration.reference import condition_reference, read_reference
+from ecg_edge.device.personal_calibration.reference import Reference, condition_reference, read_reference
 from ecg_edge.device.personal_calibration.reference_checks import check
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
@@ -24,6 +24,10 @@ from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.support.tiny_model import tiny_model
 
 NAMES = tuple(reversed([lead.upper() for lead in LEADS]))
+
+
+def named(name):
+    return Reference(name, Fraction(100), np.zeros((0, 12)))
 
 
 def write_csv(path, x, names=NAMES, fs=250):
@@ -45,7 +49,7 @@ def test_the_head_comes_nearer_on_samples_it_has_not_seen_and_streams_the_same(t
     d, doubts = make_design(model, reference, None)
     name = reference.name
     assert doubts == []
-    c = make(model, fit(model.spec, [d]), "p", (name,), datetime(2026, 1, 2, tzinfo=timezone.utc))
+    c = make(model, fit(model.spec, [d]), "p", [named(name)], datetime(2026, 1, 2, tzinfo=timezone.utc))
     write_calibration(tmp_path / "p.calibration", c)
     assert stat.S_IMODE((tmp_path / "p.calibration").stat().st_mode) == 0o600
     again = read_calibration(tmp_path / "p.calibration")
@@ -66,7 +70,7 @@ def test_another_patient_model_or_a_damaged_file_is_refused(tmp_path, twelve):
     columns = [LEADS.index(lead) for lead in model.spec.target_leads]
     inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in model.spec.input_leads]])
     found = fit(model.spec, [design(model, inputs, x[:, columns].astype(float))])
-    c = make(model, found, "p", ("r",), datetime(2026, 1, 2, tzinfo=timezone.utc))
+    c = make(model, found, "p", [named("r")], datetime(2026, 1, 2, tzinfo=timezone.utc))
     with pytest.raises(CalibrationError, match="another patient"):
         c.apply(model, "q")
     with pytest.raises(CalibrationError, match="another model"):
@@ -109,7 +113,7 @@ def _calibration(model, x):
     columns = [LEADS.index(lead) for lead in spec.target_leads]
     inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in spec.input_leads]])
     found = fit(spec, [design(model, inputs, x[:, columns].astype(float))])
-    return make(model, found, "p", ("r",), datetime(2026, 1, 2, tzinfo=timezone.utc))
+    return make(model, found, "p", [named("r")], datetime(2026, 1, 2, tzinfo=timezone.utc))
 
 
 @given(cuts=st.lists(st.integers(1, 400), min_size=1, max_size=12), placement=st.sampled_from(["same", "again"]))
