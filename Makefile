@@ -36,7 +36,7 @@ test: .venv-test/.installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/ruff format --check .
 	.venv-test/bin/mypy
-	.venv-test/bin/python -m pytest $(ARGS)
+	.venv-test/bin/python -m pytest -n auto $(ARGS)
 
 .venv-test/.installed: dist/.built
 	@test -x .venv-test/bin/python || { echo "setting up .venv-test …" >&2; $(call venv,.venv-test); }

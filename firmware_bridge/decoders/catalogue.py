@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -110,7 +111,7 @@ def _full_name(module: str) -> str:
     if "." in module:
         return module
     ours = f"ecg_edge.firmware_bridge.{'ecglink.decoder' if module == 'ecglink' else f'decoders.{module}'}"
-    return ours if find_spec(ours) else module
+    return ours if ours in sys.modules or find_spec(ours) else module
 
 
 def _chords(
