@@ -27,7 +27,8 @@ def missing_imports(path: Path) -> set[str]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
+            of = node.module or ""
+            names = [of, *(f"{of}.{a.name}" for a in node.names if of.startswith("tests."))]
         for name in names:
             package = name.split(".")[0]
             if package == "tests":
