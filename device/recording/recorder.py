@@ -135,7 +135,7 @@ class Recorder(SinkBase):
             return
         record.skip(block.index - record.n_samples)
         seen = record.n_samples - block.index
-        counts, valid = (x[seen:][:, self._volts] for x in (block.counts, block.valid))
+        counts, valid = block.counts[seen:][:, self._volts], block.valid[seen:][:, self._volts]
         held = (counts < _MOST.max) & (counts > _MOST.min)  # a source stops at these where its number is larger
         record.append(counts, valid & held)
 
