@@ -100,9 +100,10 @@ def _kb(net: dict[str, Any], precision: str) -> float:
     try:
         from ecg_edge.benchmarks.hop_cost.random_weights import file_of
         from ecg_edge.train.network.unet import NetSpec
+
+        known = {f.name for f in dataclasses.fields(NetSpec)}
+        spec = NetSpec.from_dict({k: v for k, v in net.items() if k in known})
+        with tempfile.TemporaryDirectory() as folder:
+            return file_of(spec, precision, Path(folder)).stat().st_size / 1000
     except (ImportError, MissingExtraError):
         return 0.0
-    known = {f.name for f in dataclasses.fields(NetSpec)}
-    spec = NetSpec.from_dict({k: v for k, v in net.items() if k in known})
-    with tempfile.TemporaryDirectory() as folder:
-        return file_of(spec, precision, Path(folder)).stat().st_size / 1000
