@@ -19,6 +19,7 @@ class Echo:
     """A backend that returns its input and counts its steps in its state."""
 
     name = "echo"
+    runs_on = "CPU"
 
     def initial_state(self):
         return [np.zeros(1)]
