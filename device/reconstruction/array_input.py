@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -61,10 +61,12 @@ def exact_leads(leads: Sequence[str] | str) -> tuple[str, ...]:
     Raises
     ------
     UsageError
-        A name is neither one of the twelve nor a pair of electrodes, or occurs twice, or there is none.
+        A name is neither one of the twelve nor a pair of electrodes, or occurs twice, there is none, or no order.
     """
     if isinstance(leads, str):
         return parse_channels(leads)
+    if isinstance(leads, Set):  # a set has no order: its columns would change places from run to run
+        raise UsageError(f"leads={leads!r} has no order", "name every column in column order: leads=('I', 'II')")
     names = tuple(channel_name(str(lead)) for lead in leads)
     if not names or len(set(names)) != len(names):
         raise UsageError(f"leads={tuple(leads)!r}", "name every column once, in column order: leads=('I', 'II')")
@@ -77,7 +79,7 @@ def exact_rows(mv: npt.ArrayLike, n_leads: int) -> npt.NDArray[np.float64]:
     Parameters
     ----------
     mv : array_like, shape (n_samples, n_leads), or (n_samples,) for one lead
-        Real numbers.
+        Real numbers; NaN, or masked, where a sample is missing.
     n_leads : int
         How many leads were named.
 
@@ -86,12 +88,14 @@ def exact_rows(mv: npt.ArrayLike, n_leads: int) -> npt.NDArray[np.float64]:
     UsageError
         Another shape, or not real numbers.
     """
+    masked = np.ma.getmaskarray(mv) if isinstance(mv, np.ma.MaskedArray) else None
     given = np.asarray(mv)
     if given.dtype.kind not in "fiub":
         raise UsageError(f"samples of type {given.dtype} are not real numbers", "pass floats in mV")
     rows = given[:, None] if given.ndim == 1 and n_leads == 1 else given
     if rows.ndim == 2 and rows.shape[1] == n_leads:
-        return rows.astype(np.float64)
+        rows = rows.astype(np.float64)
+        return rows if masked is None else np.where(masked.reshape(rows.shape), np.nan, rows)
     turned = rows.ndim == 2 and rows.shape[0] == n_leads
     fix = "a row is an instant and a column a lead: pass mv.T" if turned else "name every column once with leads=(...)"
     raise UsageError(f"samples of shape {given.shape}, but {n_leads} leads are named", fix)

@@ -210,8 +210,8 @@ class _Meaning:
         return Signal(label, column.unit or "mV", fs, len(x), provenance=self._origin(label), note=note)
 
     def _origin(self, label: str) -> str:
-        """Provenance by a line above the table, as our own files have it: ``reconstructed: III V1``."""
-        said = ((key, text.split()) for key, text in self._pairs())
+        """Provenance by a line above the table, as our own files have it: ``reconstructed: III, V1`` or ``III V1``."""
+        said = ((key, re.split(r"[,;\s]+", text)) for key, text in self._pairs())
         return next((key for key, leads in said if key in PROVENANCE and label in leads), "")
 
     def _started(self) -> datetime | None:

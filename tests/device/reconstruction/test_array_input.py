@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ecg_edge.device.reconstruction.array_input import check_unit, exact_rate, exact_rows, swing_mv
+from ecg_edge.device.reconstruction.array_input import check_unit, exact_leads, exact_rate, exact_rows, swing_mv
 from ecg_edge.device.reconstruction.offline import reconstruct
 from ecg_edge.device.reconstruction.reconstructor import Reconstructor
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
@@ -132,3 +132,14 @@ def test_one_electrode_off_is_no_wrong_unit():
     check_unit(swing_mv(np.zeros((2500, 2)), Fraction(250)))
     check_unit(swing_mv(np.full((2500, 2), np.nan), Fraction(250)))
     check_unit(swing_mv(np.zeros((0, 2)), Fraction(250)))
+
+
+def test_a_set_has_no_order_of_columns():
+    with pytest.raises(UsageError, match="no order"):
+        exact_leads({"I", "II"})
+    assert exact_leads(np.array(["I", "II"])) == ("I", "II")
+
+
+def test_what_is_masked_is_missing():
+    mv = np.ma.masked_greater(np.arange(6.0).reshape(3, 2), 3)
+    np.testing.assert_array_equal(exact_rows(mv, 2), [[0, 1], [2, 3], [np.nan, np.nan]])

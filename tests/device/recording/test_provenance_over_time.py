@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ecg_edge.device.cli.main import main
 from ecg_edge.device.inference.load import load_model
 from ecg_edge.device.lead_algebra import Provenance, provenance
 from ecg_edge.device.lead_block import LeadBlock
@@ -24,6 +25,7 @@ from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.device.sources.replay_source import read_recording
 from ecg_edge.firmware_bridge.errors import CalibrationError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.device.recording.test_recorder import STARTED
 from tests.support import fakes
@@ -226,3 +228,14 @@ def test_blocks_whose_provenance_has_no_column_are_invalid():
                       np.zeros(n, bool), np.zeros((n, 12), np.float32))  # fmt: skip
     _, valid = LeadColumns(usual).spread(block)
     assert valid[:, :2].all() and not valid[:, 2:].any()
+
+
+def test_a_table_made_of_a_recording_keeps_what_is_estimated(tmp_path):
+    """`convert` to CSV and back: no lead that was an estimate is read as measured."""
+    assert main(["run", "synthetic:", "--seconds", "6", "--fast", "--out", str(tmp_path)]) == 0
+    [header] = [p for p in tmp_path.glob("*.hea") if not p.stem.endswith("_measured")]
+    table = tmp_path / "c.csv"
+    assert main(["convert", str(header.with_suffix("")), "--out", str(table)]) == 0
+    said = {s.lead.lead: s.provenance for s in open_recording(str(table)).signals if s.lead.lead}
+    assert {lead for lead, kind in said.items() if kind == "reconstructed"} == {"V1", "V2", "V3", "V4", "V5", "V6"}
+    assert {lead for lead, kind in said.items() if kind == "measured"} == {"I", "II"}
