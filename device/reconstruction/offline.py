@@ -32,7 +32,7 @@ from ecg_edge.device.reconstruction.lead_in import lead_in, mirrored
 from ecg_edge.device.reconstruction.measured_leads import steady_leads
 from ecg_edge.device.reconstruction.short_losses import bridge_short
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
-from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 
 _PIECE_S = 30
 _PAST_S = 1.0
@@ -148,7 +148,9 @@ def offline_blocks(
         return exact.overlay(stream.feed(*exact.feed(rows, valid)))
 
     n_rows = int(-(-len(mv) // step))
+    missing = ~np.isfinite(mv)
     mv = bridge_short(mv, int(HOLD_S * fs))
+    held = _held(missing & np.isfinite(mv), step, source.half, n_rows)
     past = _past(model, mv, fs, source.half)
     # Sample 0 is entered as the one that the resampler, late by `half`, shows at row 0.
     source.reset(-source.half - len(past))
@@ -163,7 +165,18 @@ def offline_blocks(
         block = through(piece)
         first, stop = max(0, -block.index), max(0, n_rows - block.index)
         if first < min(stop, len(block)):
-            yield _short(model, block.rows(first, stop), n_rows)
+            shown = _short(model, block.rows(first, stop), n_rows)
+            yield shown if held is None else replace(shown, held=held[shown.index : shown.index + len(shown)])
+
+
+def _held(bridged: BoolArray, step: Fraction, half: int, n_rows: int) -> BoolArray | None:
+    """Rows with a bridged sample under the resampler's kernel, which reaches `half` samples to both sides."""
+    if not bridged.any():
+        return None
+    count = np.concatenate([[0], np.cumsum(bridged.any(axis=1))])
+    at = np.arange(n_rows) * step.numerator // step.denominator
+    first, stop = np.clip(at - half, 0, len(bridged)), np.clip(at + half + 2, 0, len(bridged))
+    return np.asarray(count[stop] > count[first])
 
 
 def _past(model: Model, mv: FloatArray, fs: Fraction, half: int) -> FloatArray:

@@ -209,3 +209,14 @@ def test_measured_leads_are_the_same_however_the_stream_is_cut(size):
     np.testing.assert_array_equal(one.mv, many.mv)
     np.testing.assert_array_equal(one.valid, many.valid)
     assert one.provenance == many.provenance
+
+
+def test_what_is_bridged_is_flagged():
+    """36 ms without samples are a straight line: the rows that hold it say so, and only they."""
+    mv = SyntheticHeart(500, ("I", "II"), seed=3).read(5000)
+    mv[2600:2618, 1] = np.nan
+    block = reconstruct(mv, fs=500, leads=("I", "II"))
+    assert block.valid.all() and block.held is not None
+    rows = np.flatnonzero(block.held)
+    assert rows[0] in range(510, 521) and rows[-1] in range(523, 535) and len(rows) == rows[-1] - rows[0] + 1
+    assert reconstruct(mv[:2000], fs=500, leads=("I", "II")).held is None
