@@ -144,7 +144,7 @@ def _usual(interval_mv: AnyFloatArray) -> float | None:
 def _mean_rr(peaks: Sequence[int], fs: float | Fraction) -> float:
     """Mean interval in seconds, those across a missed beat left out."""
     steps = np.diff(np.asarray(peaks, np.float64)) / float(fs)
-    return float(steps[steps <= 1.8 * np.median(steps)].mean())
+    return float(steps[steps <= 1.7 * steps.mean()].mean())  # bigeminy's long halves are no missed beats
 
 
 class _Reader:
