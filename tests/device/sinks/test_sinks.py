@@ -158,6 +158,9 @@ def test_a_client_that_never_reads_costs_bounded_memory_and_delays_nobody():
         assert lines_of(idle, 1) == ["{}\n"]
         for _ in range(300):
             server.send("leads", "x" * 100_000)
+        sent = threading.Event()
+        server._thread.post(sent.set)  # a client that began to read before could keep up, and would stay
+        assert sent.wait(PATIENCE)
         idle.settimeout(PATIENCE)
         received = 0
         try:
