@@ -155,8 +155,8 @@ def known_leads(measured: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[n
     leads : tuple of str
         In the order of `LEADS`.
     matrix : ndarray of shape (len(leads), len(measured))
-        Each as a combination of the measured channels; a measured one is exactly itself, and where several
-        combinations are possible the first independent limb leads are used, then the channels in their order.
+        Each as a combination of the measured channels; a measured one is exactly itself. Where several combinations are
+        possible, the first independent limb leads are used, then the channels in their order.
     """
     limb = sorted((name for name in measured if name in LIMB), key=LIMB.index)
     order = [list(measured).index(name) for name in (*limb, *(n for n in measured if n not in limb))]

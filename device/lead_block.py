@@ -31,10 +31,10 @@ class Note:
     ----------
     kind : str
         ``gap``, ``held``, ``lead-off``, ``lead-on``, ``disconnect``, ``reconnect``, ``overrun``, ``restart``,
-        ``calibration``, ``signal`` (a lead is flat or clipped), ``fallback`` (other leads are reconstructed from),
-        ``electrodes`` (they look exchanged), ``silent`` (connected, but nothing arrives), ``rate`` (not the nominal
-        one), ``clock`` (the machine's was set: dates are mended), ``worker`` (another process goes on:
-        what was before lies in another recording).
+        ``calibration``, ``signal`` (a lead is flat or clipped), ``fallback`` (other leads are reconstructed from).
+        Or ``electrodes`` (they look exchanged), ``silent`` (connected, but nothing arrives), ``rate`` (not the nominal
+        one), ``clock`` (the machine's was set: dates are mended). Or ``worker`` (another process goes on: what was
+        before lies in another recording).
     index, stop : int
         Half-open range on the native sample axis; ``stop == index`` for an instant.
     text : str
@@ -68,16 +68,16 @@ class LeadBlock:
     valid : ndarray of bool, shape (n_samples, 12)
         False where the value must not be shown or used.
     warmup : ndarray of bool, shape (n_samples,)
-        True until the network has settled after a reset, where what is reconstructed is invalid, or after
-        samples that were lost, where it is valid once its inputs are.
+        True until the network has settled after a reset or after lost samples. After a reset what is reconstructed is
+        invalid; after a loss it is valid once its inputs are.
     sigma : ndarray of float32, shape (n_samples, 12)
         Half-width in mV of the interval the model states (at ``spec.head.interval_level``);
         zero for measured and derived leads.
     arrival : float
         Host time (``Clock.monotonic``) at which the sample that completed the block arrived.
     held : ndarray of bool, shape (n_samples,), or None
-        True where a short gap in the input was bridged: the row is valid, but part of what it was
-        computed from is a straight line. None: nowhere.
+        True where a short gap in the input was bridged. The row is valid, but part of its input is a straight line.
+        None: nowhere.
     share : ndarray of float32, shape (n_samples,), or None
         How much of a person's refitted head went into the row, 0 to 1. None: the model's own head alone.
     fs : float or Fraction

@@ -54,8 +54,8 @@ class SystemClock:
 class ManualClock:
     """A clock that moves only when told to, or when somebody waits on it.
 
-    `wait` advances the clock by its timeout and returns at once, so a paced
-    loop runs as fast as the machine allows while its timestamps stay exact.
+    `wait` advances the clock by its timeout and returns at once. A paced loop then runs as fast as the machine allows,
+    with exact timestamps.
 
     Parameters
     ----------

@@ -108,8 +108,8 @@ def decode_in_pieces(decoder: Decoder, data: bytes, cuts: Iterable[int]) -> Summ
 def injured(specimen: Specimen, garbage: bytes = GARBAGE) -> tuple[bytes, list[int], list[int]]:
     """Injure a stream in every way; return the bytes, the frames that survive and those that are there twice.
 
-    Frame 10 loses a byte, 15 to 17 and 45 to 48 are missing, 22 and 27 have a wrong first and
-    last byte, garbage lies before 32, 37 is there twice, 42 keeps only its first and last byte.
+    Frame 10 loses a byte; 15 to 17 and 45 to 48 are missing; garbage lies before 32. Frame 22 has a wrong first byte
+    and 27 a wrong last byte. Frame 37 is there twice, and 42 keeps only its first and last byte.
     """
     frames = list(specimen.frames)
     half = len(frames[10]) // 2

@@ -28,8 +28,8 @@ class Channel:
     offset : float
         Count at 0 mV.
     bits : int
-        Width of the counts: they lie in ``0 … 2**bits - 1``, or with a sign in
-        ``-2**(bits - 1) … 2**(bits - 1) - 1``, and the ends are the converter's rails. 0 where they are not known.
+        Width of the counts; 0 where it is not known. They lie in ``0 … 2**bits - 1``, or with a sign in
+        ``-2**(bits - 1) … 2**(bits - 1) - 1``. The ends are the converter's rails.
     highpass_hz, lowpass_hz : float
         Band the device leaves (0: no filter of that kind).
     group_delay_s : float

@@ -74,7 +74,7 @@ def read_label(label: str) -> LeadLabel:
     Parameters
     ----------
     label : str
-        ``II``, ``AVR``, ``Lead II``, ``ECG II``, ``EKG II``, ``DII``, ``MLII``, ``MDC_ECG_LEAD_II``, ``-aVR``,
+        ``II``, ``AVR``, ``Lead II``, ``ECG II``, ``EKG II``, ``DII``, ``MLII``, ``MDC_ECG_LEAD_II``, ``-aVR``.
         ``C1`` (the chest leads' name in IEC 60601-2-25), ``V1 (reconstructed)``, ``I [mV]``, ``V5-RA`` …
     """
     text = unicodedata.normalize("NFKC", label).replace("\u2212", "-").strip().lower()

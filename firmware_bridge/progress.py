@@ -11,8 +11,8 @@ from typing import TextIO
 class Progress:
     """A line like ``training  [#####.....]  52 %  0:31 left  loss 0.12``.
 
-    On a terminal the line is redrawn at most ten times a second; elsewhere (a log file) one
-    line is written per tenth of the work, so that logs stay short.
+    On a terminal the line is redrawn at most ten times a second. Elsewhere, as in a log file, one line is written per
+    tenth of the work.
 
     Parameters
     ----------

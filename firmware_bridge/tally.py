@@ -57,10 +57,9 @@ class Counts(Losses):
 class Tally(Losses):
     """What a decoder saw, in samples per channel unless the name says otherwise.
 
-    `undescribed` counts samples that could not be decoded because no description, or
-    another one, was known. Those before the first accepted sample are not on the axis
-    and so not lost; later ones are also in `lost` once the next sample is accepted.
-    `stale` counts samples of which the device marked at least one channel as not valid.
+    `undescribed` counts samples that could not be decoded because no description, or another one, was known. Those
+    before the first accepted sample are not on the axis and so not lost. Later ones are also in `lost` once the next
+    sample is accepted. `stale` counts samples of which the device marked at least one channel as not valid.
 
     Examples
     --------

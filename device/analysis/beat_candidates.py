@@ -1,4 +1,6 @@
-"""Where a lead may hold a QRS complex: maxima of its slope, each with what tells it from a T wave, a step and a spike.
+"""Where a lead may hold a QRS complex: maxima of its slope.
+
+Each keeps what separates it from a T wave, a step and a spike.
 
 Band-pass, slope, square and moving average after Pan and Tompkins (IEEE Trans. Biomed. Eng. 32:230, 1985).
 """

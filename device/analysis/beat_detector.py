@@ -1,8 +1,8 @@
 """A small causal QRS detector: beats a fraction of a second after they happened, and the heart rate.
 
 Two running levels and a threshold between them, and searching back, after Pan and Tompkins (IEEE Trans. Biomed. Eng.
-32:230, 1985); see `beat_candidates` for what is judged here. A candidate bent as sharply as the beats before needs
-less height than a blunt one, and a blunt one soon after a beat is its T wave.
+32:230, 1985); see `beat_candidates` for what is judged here. A candidate as sharp as the beats before needs less height
+than a blunt one. A blunt one soon after a beat is its T wave.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The device's clock against the host's: drift and jitter from when samples arrive.
 
-Frames come late, never early: of each stretch the least delay counts, and a line through these (Theil 1950,
-Sen 1968) is the relation of the clocks, whatever the jitter above it. Lost samples are on the sample axis
-and do not disturb it.
+Frames arrive late, never early, so the least delay of each stretch counts. A line through these delays relates the
+clocks, whatever the jitter above it (Theil 1950, Sen 1968). Lost samples are on the sample axis and do not disturb it.
 """
 
 from __future__ import annotations

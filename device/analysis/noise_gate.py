@@ -1,10 +1,10 @@
 """Whether a measured lead is quiet enough to reconstruct others from.
 
-Judged on the conditioned samples, which are what the network sees: a wandering baseline that the high-pass takes
-away, or mains that the notch does, spoil nothing. Two things close the gate. *Noise*: above 22 Hz more than 0.12 mV
-and twice as much power as in the band of the QRS. *Motion*: slow waves above 0.25 mV that neither stand still between
-beats (kurtosis) nor repeat (autocorrelation), so that broad beats of a fast rhythm are not taken for it. The limits
-lie about where the other leads alone reconstruct better: see docs/explanation/signal-quality.md.
+The gate judges conditioned samples, as the network sees them. Baseline wander and mains that the filters remove close
+nothing. Two things close the gate. *Noise*: above 22 Hz more than 0.12 mV and twice as much power as in the band of the
+QRS. *Motion*: slow waves above 0.25 mV that neither stand still between beats (kurtosis) nor repeat (autocorrelation).
+Broad beats of a fast rhythm repeat. The limits lie about where the other leads alone reconstruct better: see
+docs/explanation/signal-quality.md.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def _repeats(x: Array, fs: float) -> float:
 class NoiseGate:
     """Follows some leads; what it says is the same however the rows are cut.
 
-    A window that touches an invalid row has no verdict, and an invalid row opens the gate of its lead: it is
-    kept out by its flag.
+    A window that touches an invalid row has no verdict. An invalid row opens the gate of its lead, because its flag
+    keeps it out.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
 """Whether the numbers of a lead can be millivolts of a heart at all: their size, and signals no heart makes.
 
-Judged on native samples. This finds inputs that are something else (a counter, a test tone, noise, another unit);
-whether an ECG is good enough to reconstruct from is the matter of `noise_gate`. The limits lie far from what hearts
-do: R waves reach some 5 mV, ventricular flutter looks like a sine wave of up to 5 Hz, fibrillation has its power
-below 10 Hz.
+Judged on native samples. This finds inputs that are something else: a counter, a test tone, noise, another unit.
+`noise_gate` judges whether an ECG is good enough to reconstruct from. The limits lie far from what hearts do. R waves
+reach some 5 mV. Ventricular flutter looks like a sine wave of up to 5 Hz. Fibrillation has its power below 10 Hz.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Whether samples arrive at the rate the device is said to have.
 
-Samples arrive late, never early: of each half second the least delay counts. The median slope of these points
-(Theil 1950, Sen 1968) states how much longer a second of signal lasts than a second. Both halves of the window must
-agree, which a burst at the start and a stall do not; and the slope must stand out from the scatter of the delays.
-Four seconds are enough for a steady link, eight for one that delivers in bursts.
+Samples arrive late, never early: of each half second the least delay counts. The median slope of these points (Theil
+1950, Sen 1968) states how much longer a second of signal lasts than a second. Both halves of the window must agree;
+after a burst or a stall they do not. The slope must stand out from the scatter of the delays. Four seconds are enough
+for a steady link, eight for one that delivers in bursts.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ class Quality:
     index : float
         0 (nothing is reconstructed from it) to 1.
     reason : str
-        ``flat``, ``clipped``, ``baseline``, ``mains``, ``noise`` or ``motion`` where the index is below a half;
-        ``large``, ``small``, ``counter`` or ``tone`` where the lead cannot be millivolts of a heart (see
-        `plausibility`); else empty.
+        Empty where all is well. Where the index is below a half: ``flat``, ``clipped``, ``baseline``, ``mains``,
+        ``noise`` or ``motion``. Where the lead cannot be millivolts of a heart (`plausibility`): ``large``, ``small``,
+        ``counter`` or ``tone``.
     """
 
     index: float

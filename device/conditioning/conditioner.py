@@ -1,7 +1,7 @@
 """The causal conditioner: the one chain that training and the device share.
 
-Mains notch at the native rate, resampling to the model rate, second-order Butterworth
-high-pass; every filter starts as if its first sample had been there for ever.
+Mains notch at the native rate, resampling to the model rate, second-order Butterworth high-pass. Every filter starts as
+if its first sample had been there for ever.
 """
 
 from __future__ import annotations

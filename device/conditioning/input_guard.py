@@ -30,8 +30,8 @@ class InputGuard:
     n_leads : int
         Number of leads.
     hold : int
-        A lead that comes back after more than so many invalid samples restarts its filters;
-        after a shorter run the filters go on from the held value.
+        A lead that returns after more invalid samples than this restarts its filters. After a shorter run the filters
+        go on from the held value.
     support : int
         Native samples under the resampler's kernel; the last one is the output's own instant.
     """

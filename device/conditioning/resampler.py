@@ -1,8 +1,8 @@
 """Causal streaming resampler: a polyphase windowed-sinc filter with state.
 
-The prototype low-pass is a Kaiser-windowed sinc (Oppenheim & Schafer, section 7.5.3), centred
-on each output instant and delayed by its half-length, so that it is causal. Its phase is
-linear: the waveform keeps its shape, and the delay is one number.
+The prototype low-pass is a Kaiser-windowed sinc (Oppenheim & Schafer, section 7.5.3), centred on each output instant.
+It is delayed by its half-length, which makes it causal. Its phase is linear: the waveform keeps its shape, and the
+delay is one number.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Resampler:
     Parameters
     ----------
     fs_in, fs_out : Fraction or int
-        Rates in Hz, exact. Positions are kept as exact fractions for ever; where their ratio has a denominator above
-        4096 (or the filter is very long), each is taken at the nearest of 4096 phases (or fewer), 1/8192 of an input
-        period beside it at most; this does not add up.
+        Rates in Hz, exact. Positions are exact fractions for ever. Where their ratio has a denominator above 4096, or
+        the filter is very long, each takes the nearest of at most 4096 phases. It is then at most 1/8192 of an input
+        period off, and this does not add up.
     n_leads : int
         Number of leads of the stream.
 
@@ -50,8 +50,8 @@ class Resampler:
 
     Notes
     -----
-    Before its first sample the stream is taken to have held that sample's value for ever, so a
-    constant stays that constant from the first output on.
+    Before its first sample the stream is taken to have held that sample's value for ever. So a constant stays that
+    constant from the first output on.
     """
 
     def __init__(self, fs_in: Fraction | int, fs_out: Fraction | int, n_leads: int) -> None:
@@ -121,8 +121,8 @@ class Resampler:
         Returns
         -------
         ndarray of float64, shape (m_samples, n_leads)
-            Every output sample that the input so far determines; the same numbers, bit for
-            bit, however the input is cut.
+            Every output sample that the input so far determines. The numbers are the same, bit for bit, however the
+            input is cut.
         """
         samples: npt.NDArray[np.float64] = np.asarray(x, dtype=np.float64)
         if self.identity or not len(samples):

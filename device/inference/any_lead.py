@@ -1,10 +1,10 @@
 """A model that accepts every set of leads or channels, seen as a model of the ones that are there.
 
 The graph of an any-lead model has sixteen inputs: the eight basis leads (0 where absent) and eight masks. That of an
-any-electrode model has the channels' best guess of the eight, and the share of each that is known from them.
-The head predicts all eight. What a stream needs of it is what it needs of any other model, so the
-view below has fixed leads and the rows and columns of the head that belong to them. Behind guesses it has the
-head's weights of the channels themselves: a guess is a linear combination of them.
+any-electrode model has the channels' best guess of the eight, and the share of each that is known from them. The head
+predicts all eight. A stream needs what it needs of any other model. So the view below has fixed leads, and the rows and
+columns of the head that belong to them. Behind guesses it has the head's weights of the channels themselves: a guess is
+a linear combination of them.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ _DIGEST = re.compile(rb"ecg_edge_sha256=([0-9a-f]{64})")
 def seal(blob: bytes) -> bytes:
     """Fill in the digest of a model file that carries the placeholder ``ecg_edge_sha256=000…``.
 
-    The digest is taken over the whole file with the placeholder still zero, so it can be checked
-    by whoever can read bytes, whatever the format of the file.
+    The digest is taken over the whole file with the placeholder still zero. So anybody who can read bytes can check it,
+    whatever the format.
     """
     zero = b"ecg_edge_sha256=" + b"0" * 64
     if blob.count(zero) != 1:

@@ -59,8 +59,8 @@ class StateSpec:
 class Head:
     """The float head: linear in its regressors.
 
-    The regressors of the output instant ``t`` are, in this order (`inference.head.RegressorLayout`): the
-    body's features; the inputs at ``t``; for each lag of `lags`, the inputs at ``t + lag``; a one.
+    The regressors of the output instant ``t`` stand in this order (`inference.head.RegressorLayout`). First the body's
+    features, then the inputs at ``t``, then for each lag of `lags` the inputs at ``t + lag``, then a one.
 
     Attributes
     ----------
@@ -109,8 +109,8 @@ class ModelSpec:
     n_features : int
         Channels of the body's output.
     ridge : dict of str to ndarray
-        Baselines: ``"1"`` and ``"31"`` taps → weights of shape (n_inputs * taps, n_targets), ordered
-        tap by tap from the earliest, leads within a tap.
+        Baselines: ``"1"`` and ``"31"`` taps → weights of shape (n_inputs * taps, n_targets). They are ordered tap by
+        tap from the earliest, leads within a tap.
     quantisation, training, accuracy : dict
         Free-form records of how the file was made and how well it does.
     model_id : str

@@ -1,7 +1,7 @@
 """Whether the operators of a TFLite file are those of ours, and make tensors of the sizes that it states.
 
-A runtime trusts its operators, not the sizes that a file states for their results: a chain of a few
-hundred bytes may want any amount of memory. So the size of each result is worked out here first.
+A runtime trusts the operators of a file, not the sizes that it states. So a chain of a few hundred bytes may want any
+amount of memory. The size of each result is worked out here first.
 """
 
 from __future__ import annotations

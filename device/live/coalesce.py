@@ -13,8 +13,8 @@ from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock
 def coalesce(events: Iterable[ReaderEvent]) -> Iterator[ReaderEvent]:
     """Join consecutive sample blocks that adjoin and have the same electrodes off.
 
-    What the pipeline makes of them is the same, bit for bit; the joined block carries the device
-    time of its first sample and the arrival of its last.
+    The pipeline makes the same of them, bit for bit. The joined block carries the device time of its first sample and
+    the arrival of its last.
     """
     run: list[SampleBlock] = []
     for event in events:

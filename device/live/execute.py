@@ -219,9 +219,9 @@ def run(
         Length of signal after which the run ends.
     calibration : Path or str, optional
         A person's calibration file; a file that is written later is taken up when it is there.
-    patient, placement
+    patient, placement : str
         Who wears the device; ``same`` where the electrodes are where they were in the reference, else ``again``.
-    device, gain, baud, reconnect, fast
+    device, gain, baud, reconnect, fast : optional
         See `open_source`.
     fs : Fraction or float, optional
         Rate of the device in Hz, where it states none or a wrong one; a note says when samples arrive at another.

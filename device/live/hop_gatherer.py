@@ -20,9 +20,9 @@ _JITTER_S = 0.02
 class Gatherer:
     """Waits for a source's events without waking at each.
 
-    No block is later for it: samples are passed on as soon as they complete a hop, and anything
-    that is not a sample at once. A source that can keep samples back is told what is of use; another
-    live one is left alone until shortly before the hop can be complete.
+    No block is later for it. Samples are passed on as soon as they complete a hop, and anything that is not a sample at
+    once. A source that can keep samples back gets the counts it needs. Another live one is left alone until shortly
+    before the hop can be complete.
 
     Parameters
     ----------

@@ -50,8 +50,8 @@ class RunSettings:
     patient : str
         Identifier, for the recording.
     follow_rate : tuple of str
-        Devices whose rate is followed: where samples arrive at another rate than the nominal one the run ends, so that
-        it can begin anew with that.
+        Devices whose rate is followed. Where samples arrive at another rate than the nominal one, the run ends so that
+        it can begin anew with that rate.
     follow_device : bool
         End the run where another device is there, so that it can begin anew.
     measure : bool

@@ -1,8 +1,8 @@
 """Measure twelve leads: intervals of what is measured, amplitudes with their interval where they are estimates.
 
-Intervals and axes are read from measured and derived leads alone; where a record states no lead's provenance, from
-all of them, and each figure says so. QTc: Bazett (Heart 7:353, 1920),
-QT / sqrt(RR), and Fridericia (Acta Med Scand 53:469, 1920), QT / RR^(1/3), RR in seconds.
+Intervals and axes are read from measured and derived leads alone. Where a record states no provenance, all leads are
+used, and each figure says so. QTc: Bazett (Heart 7:353, 1920), QT / sqrt(RR), and Fridericia (Acta Med Scand 53:469,
+1920), QT / RR^(1/3), RR in seconds.
 """
 
 from __future__ import annotations

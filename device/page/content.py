@@ -48,8 +48,8 @@ class PageContent:
     when : str
         Local time with its zone.
     device, electrodes, record, model, calibration : str
-        What measured, where its electrodes were, what the stretch is taken from, what reconstructed the rest, and
-        whether it was calibrated to the person, with the date.
+        The device; where its electrodes were; the source of the stretch; what reconstructed the rest; whether it was
+        calibrated to the person, and when.
     filters : str
         Both edges and the notch.
     measurements : Measurements or None

@@ -1,9 +1,9 @@
 """Personal calibration: the head refitted to one person, in closed form.
 
-The refitted weights minimise the squared error over the reference plus ``strength`` times the
-squared change of the output on the training population, which the model's second moments give:
-ridge regression toward the shipped head, or the mean of the posterior of a Gaussian prior around it
-(Bishop, Pattern Recognition and Machine Learning, 2006, section 3.3).
+The refitted weights minimise a sum of two terms. One is the squared error over the reference. The other is ``strength``
+times the squared change of the output on the training population, from the model's second moments. This is ridge
+regression toward the shipped head: the posterior mean of a Gaussian prior around it (Bishop, Pattern Recognition and
+Machine Learning, 2006, 3.3).
 """
 
 from __future__ import annotations
@@ -168,8 +168,8 @@ def calibrated(
 ) -> Model:
     """Return the model with another head on the same body.
 
-    With the `covariance` of the measured leads in the reference, it goes back to its own head where
-    the stream departs from it by more than `drift`.
+    With the `covariance` of the reference's measured leads, it returns to its own head where the stream departs from it
+    by more than `drift`.
     """
     own = model.spec.head
     personal = None

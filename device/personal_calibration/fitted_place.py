@@ -1,7 +1,7 @@
 """Where channels of unknown place sit: each as a combination of the nine electrodes, from a twelve-lead reference.
 
-Least squares over the reference, in the band of the device. What a reference of twelve leads sees of a channel is a
-combination of the eight basis leads, which is one vector of nine weights that sum to zero.
+Least squares over the reference, in the band of the device. A reference of twelve leads sees a channel as a combination
+of the eight basis leads. That is one vector of nine weights that sum to zero.
 """
 
 from __future__ import annotations

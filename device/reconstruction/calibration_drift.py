@@ -1,8 +1,8 @@
 """Whether a person's calibration still fits: the measured leads' covariance against the reference's.
 
-Electrodes put elsewhere, another body position or another person change how the measured leads
-vary together. The refitted head counts in full while that is as in the reference, less as it
-departs, and not at all beyond: then the model's own head speaks.
+Electrodes put elsewhere, another body position or another person change how the measured leads vary together. The
+refitted head counts in full while that is as in the reference, and less as it departs. Beyond the limit the model's own
+head alone counts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ PRIMED_S = 1.0
 def divergence(reference: FloatArray, now: FloatArray) -> float:
     """Sum of the absolute natural logarithms of the generalised eigenvalues; zero where both agree.
 
-    The affine-invariant distance of covariances (Förstner & Moonen, 1999) with the sum in place of
-    the root of squares: the same whatever linear combination of the leads is looked at.
+    The affine-invariant distance of covariances (Förstner & Moonen, 1999), with the sum in place of the root of
+    squares. It is the same for every linear combination of the leads.
     """
     floor = FLOOR_MV2 * np.eye(len(reference))
     eigenvalues = np.linalg.eigvals(np.linalg.solve(reference + floor, now + floor)).real

@@ -17,9 +17,9 @@ _SEARCHED_S = 60.0
 def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
     """Return a past for a recording, shape (n, n_leads); no rows for a recording without any.
 
-    The recording itself is the past: the stretch that ends where it is most like its own beginning,
-    moved so that it meets the first sample. The rhythm goes on over the join. A recording too short to be
-    searched is mirrored, and so is a past that is too short.
+    The recording itself is the past. The stretch that ends where it is most like its own beginning is moved so that it
+    meets the first sample. The rhythm goes on over the join. A recording too short to be searched is mirrored, and so
+    is a past that is too short.
 
     Parameters
     ----------

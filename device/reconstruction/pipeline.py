@@ -38,8 +38,8 @@ _SANE_MV = 1e5
 class Pipeline:
     """Conditions a source's samples and runs them through a model.
 
-    The blocks that come out are contiguous in index for any sequence of events, but for gaps of more than a minute:
-    over these the index leaps. Joined, they are the same bytes however the sample blocks were cut.
+    The blocks that come out are contiguous in index for any sequence of events. Only over gaps of more than a minute
+    the index leaps. Joined, they are the same bytes however the sample blocks were cut.
 
     Parameters
     ----------
@@ -76,13 +76,12 @@ class Pipeline:
 
     Notes
     -----
-    Row ``m`` shows the source at ``m / fs - delay`` (``delay`` is the resampler's). A row of a lead
-    is invalid if any native sample under the resampler's kernel, ``support`` samples up to the row's
-    own instant, was lost, stale or taken with an electrode off. A loss of up to 40 ms, of all leads or of one,
-    is bridged by a straight line between its neighbours instead: the rows it touches stay valid and are flagged
-    `held`. What was taken with an electrode off, or clipped, is not bridged.
-    The tails of the recursive filters beyond that are not counted. Nothing is reconstructed from a lead that is
-    too noisy (see `noise_gate`); it stays valid itself, being what was measured.
+    Row ``m`` shows the source at ``m / fs - delay`` (``delay`` is the resampler's). A row is invalid if a sample under
+    the resampler's kernel was lost, stale or taken with an electrode off. The kernel is the ``support`` samples up to
+    the row's own instant. A loss of up to 40 ms, of all leads or of one, is bridged by a straight line instead. The
+    rows it touches stay valid and are flagged `held`. What was taken with an electrode off, or clipped, is not bridged.
+    The tails of the recursive filters beyond that are not counted. Nothing is reconstructed from a lead that is too
+    noisy (see `noise_gate`); it stays valid itself, being what was measured.
     """
 
     def __init__(

@@ -114,10 +114,9 @@ class StreamReconstructor:
         x : ndarray of float32, shape (n_samples, n_inputs)
             In mV at the model rate; finite, also where invalid (hold the last value).
         valid : ndarray of bool, same shape, optional
-            False where an input must not be trusted. A reconstructed lead is invalid at that instant
-            and wherever the samples after it that went into it (its look-ahead, and the rest of its
-            hop) touch it; for the settling time after it the rows are marked as warming up. For the settling
-            time after a reset it is invalid: an empty network is millivolts off.
+            False where an input must not be trusted. A reconstructed lead is invalid wherever such an instant lies in
+            what went into it: its look-ahead and the rest of its hop too. For the settling time after it the rows are
+            marked as warming up. For the settling time after a reset it is invalid: an empty network is millivolts off.
         arrival : float
             Host time, copied into the block.
         fit : ndarray of bool, same shape, optional

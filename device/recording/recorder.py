@@ -46,11 +46,10 @@ class _Half:
 class Recorder(SinkBase):
     """A sink that writes ``<UTC stamp>`` (twelve leads, model rate) and ``<UTC stamp>_measured``.
 
-    The measured record holds the device's own counts, its scale as gain. In both, a sample that was
-    lost or must not be trusted reads as NaN, and notes say why. Headers are brought up to date
-    every 0.72 s of signal. A column holds one provenance: a lead that is estimated for a while is NaN in its own
-    column and lies in a further one, ``I (reconstructed)`` (see `LeadColumns`).
-    Behind a gap of more than a minute a new pair begins.
+    The measured record holds the device's own counts, its scale as gain. In both, a sample that was lost or must not be
+    trusted reads as NaN, and notes say why. Headers are brought up to date every 0.72 s of signal. A column holds one
+    provenance. A lead that is estimated for a while is NaN in its own column and lies in a further one, ``I
+    (reconstructed)`` (see `LeadColumns`). Behind a gap of more than a minute a new pair begins.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
 class LslSink(SinkBase):
     """Two outlets: ``ecg-edge`` (type ECG, channels in mV, NaN where invalid) and ``ecg-edge notes``.
 
-    Twelve channels are the leads; further ones take a lead while it is estimated because an electrode is off: the
+    Twelve channels are the leads; further ones take a lead while it is estimated because an electrode is off. So the
     provenance in a channel's description holds for every sample (see `LeadColumns`).
 
     A patch of several has its name in both: ``ecg-edge bed-7``. A row is stamped with the time of its own instant,

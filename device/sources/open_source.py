@@ -61,8 +61,8 @@ def open_source(
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
     fs : Fraction, optional
-        Rate in Hz of a device whose stream states none or a wrong one, or of a recording that states none;
-        ``replay:FILE?fs=HZ`` says the same.
+        Rate in Hz of a device whose stream states none or a wrong one, or of a recording that states none. So does
+        ``replay:FILE?fs=HZ``.
     named : bool
         The user names the channels: a recording's own labels need not make sense.
     report : callable

@@ -1,7 +1,7 @@
 """What a clinician reads off a trace, compared between two estimates of the same records: ST level and R peak.
 
-The instants come from the beats found in a measured lead, so that both estimates are read at the
-same ones; no delineation of a reconstructed trace stands between them.
+The instants are those of the beats in a measured lead, so both estimates are read at the same ones. No delineation of a
+reconstructed trace lies between them.
 """
 
 from __future__ import annotations

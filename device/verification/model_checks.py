@@ -1,7 +1,6 @@
 """Whether a model file does on this machine what it did where it was made: checks that need no data set.
 
-The stimulus is a formula, so that every machine has the same one; what the file answered to it where
-it was exported is inside the file.
+The stimulus is a formula, so every machine has the same one. The file holds what it answered where it was exported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rhythm strip of a tile: of a bed's frames the one lead that is measured.
 
-A message to the overview holds the strips of all beds, little-endian: u8 magic 0xE2, u8 version 1, u16 number of
-beds; then for each bed
+A message to the overview holds the strips of all beds, little-endian. It begins with u8 magic 0xE2, u8 version 1 and
+u16 number of beds. Then follows for each bed
 
 ====== ===== ==================================================================
 offset type  meaning

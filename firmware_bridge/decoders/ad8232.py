@@ -1,8 +1,7 @@
 """AD8232 with SparkFun's sketch: one number 0 to 1023 a line, ``!`` while a lead is off.
 
-There is no sample clock: at 9600 baud the UART sets the pace, so that a line of
-four digits takes 6.25 ms and one of two 4.17 ms. What is exact is the count of
-bytes: it is given as device time, 960 ticks a second.
+There is no sample clock: at 9600 baud the UART sets the pace. A line of four digits takes 6.25 ms, one of two 4.17 ms.
+What is exact is the count of bytes: it is given as device time, 960 ticks a second.
 """
 
 from __future__ import annotations
@@ -74,8 +73,8 @@ class Ad8232(TextDecoder):
     def salvage(self, line: bytes) -> tuple[int, Rows | None]:
         """Read on behind a CR whose LF is wrong or missing, or behind garbage before a whole number.
 
-        A number behind garbage is whole where it has as many digits as the one before it, three at
-        least: a longer one that lost its front would begin with 0 then, as no number here does.
+        A number behind garbage is whole if it has as many digits as the one before it, three at least. A longer one
+        that lost its front would begin with 0, as no number here does.
         """
         cut = _CUT.match(line)
         if cut is not None and _GOOD.fullmatch(line, cut.end()):
@@ -96,9 +95,9 @@ def ad8232(leads: Sequence[str] | None = None, gain: float | None = None, fs: Fr
     gain : float, optional
         Gain of the board.
     fs : Fraction, optional
-        Rate of a sketch that keeps one (by `delay` at a faster baud rate): then no device
-        time is given. Without it `StreamInfo.fs` is the mean rate of three-digit lines, 192 Hz,
-        and blocks carry the time: rows of a block are equally far apart, by their lines' length.
+        Rate of a sketch that keeps one (by `delay` at a faster baud rate): then no device time is given. Without it
+        `StreamInfo.fs` is the mean rate of three-digit lines, 192 Hz, and blocks carry the time. Rows of a block are
+        equally far apart, by their lines' length.
 
     Notes
     -----

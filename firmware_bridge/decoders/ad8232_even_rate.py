@@ -1,8 +1,8 @@
 """AD8232 live: its lines, which come 160 to 320 times a second as they are long, on an even grid of 192 Hz.
 
-The sketch has no sample clock; at 9600 baud a line takes as long as its bytes, and these are counted. Between
-two lines the signal is taken as straight, as between the samples of any trace. A recording, a filter or a heart
-rate at an assumed even rate would be wrong by up to a sixth wherever the numbers change their length.
+The sketch has no sample clock; at 9600 baud a line takes as long as its bytes, and these are counted. Between two lines
+the signal is taken as straight, as between the samples of any trace. An assumed even rate would be wrong by up to a
+sixth wherever the numbers change their length.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """BITalino: frames of 3 to 8 bytes that end in a 4-bit counter and a CRC-4; no byte marks where one begins.
 
-One lost frame in sixteen lengths of loss shows as none: whole wraps of the
-counter are found with arrival times, and without them the loss is not known.
+Of sixteen lengths of loss one shows as none. Arrival times reveal whole wraps of the counter; without them the loss is
+not known.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ class Cyton(FramedDecoder):
 def cyton(leads: Sequence[str] | None = None, gain: float | None = None, fs: Fraction | None = None) -> FramedDecoder:
     """Decode the Cyton: ``mV = count * 4500 / gain / (2**23 - 1)``, gain 24 by default.
 
-    Three packets in a row must count before the stream is believed: start and
-    stop byte alone also occur in the payload of a constant channel.
+    Three packets in a row must count before the stream is believed. Start and stop byte alone also occur in the payload
+    of a constant channel.
     """
     lsb = 4500 / (gain or GAIN) / (2**23 - 1)
     channels = [Channel(label, lsb) for label in ("I", "II", "V1", *(f"ch{k}" for k in range(4, 9)))]

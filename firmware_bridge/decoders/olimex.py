@@ -36,8 +36,8 @@ def _counter(frames: Bytes2D) -> Ints:
 class Olimex(FramedDecoder):
     """Up to six stacked shields, one lead each.
 
-    The logston sketch says that it has (re)booted with 125 mid-scale frames of
-    count 0: they carry no samples, and what was lost before them is unknown.
+    The logston sketch reports a boot by 125 mid-scale frames of count 0. They carry no samples, and what was lost
+    before them is unknown.
     """
 
     def select(self, run: Run) -> Iterator[tuple[Frames, Ints]]:

@@ -1,8 +1,7 @@
 """ProtoCentral's OpenView frames: ``0A FA | length u16 | type | payload | 00 0B``, without counter or checksum.
 
-A frame is accepted only if length, type, footer and every constant byte of the
-payload are what the device sends; what the wire loses between two frames
-cannot be seen (`Tally.loss_known` is False).
+A frame is accepted only if length, type, footer and every constant byte are what the device sends. What the wire loses
+between two frames cannot be seen (`Tally.loss_known` is False).
 """
 
 from __future__ import annotations
@@ -54,9 +53,9 @@ def ads1292r(
 
     Notes
     -----
-    The sketch takes the 24-bit value ``>> 8``, removes the mean (y = x - x1 + 0.992 y1),
-    ``>> 2`` and low-passes with 161 taps at 40 Hz: 80 samples late, high-pass 0.16 Hz.
-    A lifted electrode is sent as 0 and looks like a flat line.
+    The sketch takes the 24-bit value ``>> 8``, removes the mean (y = x - x1 + 0.992 y1), and takes ``>> 2``. Then it
+    low-passes with 161 taps at 40 Hz. The result is 80 samples late, with a high-pass of 0.16 Hz. A lifted electrode is
+    sent as 0 and looks like a flat line.
     """
     ecg = Channel("II", ads1292r_lsb(gain), bits=16, highpass_hz=0.16, lowpass_hz=40, group_delay_s=80 / 125)
     rest = [Channel(label, NOT_A_VOLTAGE, bits=16) for label in ("resp", "resp_rate", "heart_rate")]

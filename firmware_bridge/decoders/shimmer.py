@@ -1,9 +1,8 @@
 """Shimmer3 ECG (LogAndStream): packets that begin with 00 and a 24-bit time, with a CRC or without.
 
-Nothing but the time tells one packet from the next, so it is used as a counter
-is elsewhere: it must grow by whole sampling periods. What the unit says of
-itself before it streams (inquiry response, registers of the ECG front ends)
-fixes rate, channel order and gain.
+Only the time separates one packet from the next, so it serves as a counter. It must grow by whole sampling periods.
+What the unit says of itself before it streams (inquiry response, registers of the ECG front ends) fixes rate, channel
+order and gain.
 """
 
 from __future__ import annotations

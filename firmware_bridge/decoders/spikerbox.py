@@ -1,7 +1,7 @@
 """Backyard Brains SpikerBox: two bytes per sample and channel, only a frame's first with bit 7; no counter.
 
-Messages lie in the stream between ``FF FF 01 01 80 FF`` and ``FF FF 01 01 81 FF``;
-two FF in a row are impossible in data.
+Messages lie in the stream between ``FF FF 01 01 80 FF`` and ``FF FF 01 01 81 FF``. Two FF in a row are
+impossible in data.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Consistent Overhead Byte Stuffing (Cheshire and Baker, IEEE/ACM Trans. Networking 7(2), 1999).
 
-An encoded frame holds no zero byte, so that a zero ends it and nothing else:
-a receiver that lost its place finds it again at the next zero.
+An encoded frame holds no zero byte, so only a zero ends it. A receiver that lost its place finds it again at the next
+zero.
 """
 
 from __future__ import annotations

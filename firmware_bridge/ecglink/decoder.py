@@ -47,8 +47,8 @@ class EcgLinkDecoder:
     fs : Fraction, optional
         Rate in Hz in place of the one the description states: some firmware states another than it samples at.
 
-    Samples that arrive before a description, or carry the hash of another one, are
-    dropped and counted in ``tally.undescribed``: they are never read by the wrong scale.
+    Samples that arrive before a description, or carry the hash of another one, are dropped: they are
+    never read by the wrong scale. ``tally.undescribed`` counts them.
 
     Attributes
     ----------
@@ -134,8 +134,8 @@ class EcgLinkDecoder:
     def request(self) -> bytes:
         """Return DESCRIBE if samples came that cannot be read, once per new description; else nothing.
 
-        A reader that writes this after each `feed` spares itself up to a second of
-        samples; one that does not waits for the description that comes every second.
+        A reader that writes this after each `feed` saves up to a second of samples. Another one waits for the
+        description, which arrives every second.
         """
         if not self._ask:
             return b""

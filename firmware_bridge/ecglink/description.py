@@ -35,8 +35,8 @@ class Description:
     info : StreamInfo
         What it says of the stream.
     boot : int
-        A number the device changes at every boot, or 0 where it keeps none: with it a
-        restart is seen even if the new sample index happens to be higher than the old.
+        A number the device changes at every boot, or 0 where it keeps none. It reveals a restart even if the new sample
+        index is higher than the old.
     minor : int
         Minor protocol version.
     """

@@ -18,8 +18,8 @@ class FrameSplitter:
     Attributes
     ----------
     bad_frames : int
-        Runs between two zeros that were no frame, after the first good one (before it
-        the reader has joined in the middle, or a boot loader is talking).
+        Runs between two zeros that were no frame, after the first good one. Before it the reader joined in the middle,
+        or a boot loader spoke.
     skipped_bytes : int
         Bytes that belong to no good frame, delimiters not counted.
     """

@@ -1,7 +1,6 @@
 """EcgLink v1, frame by frame: what each holds and how it becomes bytes. See PROTOCOL.md.
 
-Integers are little-endian; the CRC alone is sent high byte first, so that it
-reads as the continuation of the bits it protects and keeps its promise for
+Integers are little-endian. The CRC alone is sent high byte first: it then continues the bits it protects, and detects
 bursts that reach into it.
 """
 

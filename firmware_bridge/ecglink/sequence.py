@@ -1,8 +1,8 @@
 """Where on the unbroken sample axis does a frame belong? Loss, duplicates, wraps, restarts.
 
-A frame fits when its index lies ahead and its ticks say the same; it is then placed at once.
-One that does not fit is held until the next frame follows it (the device restarted) or
-follows the old stream (noise that passed the CRC): one frame never moves the axis alone.
+A frame fits when its index lies ahead and its ticks say the same; it is then placed at once. One that does not fit is
+held until the next frame follows it or follows the old stream. In the first case the device restarted; in the second
+noise passed the CRC. One frame never moves the axis alone.
 """
 
 from __future__ import annotations

@@ -24,10 +24,9 @@ _LINES = 0b1100
 class Bitalino(Emulator):
     """The unit with ECG sensors on its analog inputs, the first lead on A1.
 
-    Obeyed: ``01|mask<<2`` (and ``02|mask<<2``, which in the unit starts simulated signals) start
-    the inputs of the mask, ``00`` and ``FF`` stop, ``07`` tells the version. The rate commands
-    are taken in silence, as the unit does, but the rate stays that of the source. The counter
-    begins anew with every start.
+    Obeyed: ``01|mask<<2`` starts the inputs of the mask, as does ``02|mask<<2``, which in the unit starts simulated
+    signals. ``00`` and ``FF`` stop, and ``07`` reports the version. The rate commands are taken in silence, as the unit
+    does, but the rate stays that of the source. The counter begins anew with every start.
     """
 
     def __init__(self, info: StreamInfo, source: StreamInfo) -> None:

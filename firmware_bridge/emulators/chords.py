@@ -25,9 +25,9 @@ _COMMANDS = (b"START", b"STOP", b"WHORU", b"STATUS")
 class Chords(Emulator):
     """A board with front ends on its analog inputs.
 
-    ``WHORU``, ``START``, ``STOP`` and ``STATUS`` are obeyed at the end of their line (the firmware
-    waits a second for more instead, and has by then refused what another device was asked). A byte
-    that comes while it streams stops the stream, whatever it is. A start does not reset the counter.
+    ``WHORU``, ``START``, ``STOP`` and ``STATUS`` are obeyed at the end of their line. The firmware waits a second for
+    more instead, and has by then refused what another device was asked. A byte that comes while it streams stops the
+    stream, whatever it is. A start does not reset the counter.
     """
 
     def __init__(self, info: StreamInfo, source: StreamInfo) -> None:

@@ -27,11 +27,10 @@ _PLAIN, _TIMED_FIRST, _TIMED = 0xC0, 0xC3, 0xC4
 class Cyton(Emulator):
     """The board as its dongle shows it.
 
-    Obeyed: ``v`` reset, ``b`` and ``s`` start and stop, ``d`` and ``D`` default settings,
-    ``x…X`` channel settings (gain and power), ``1``-``8`` and ``!``-``*`` channels off and on,
-    ``<`` and ``>`` board time in the packets, ``~`` and ``/`` queries. The rate is that of the
-    source; another one is refused as a failure. The counter begins anew with every start, and
-    while it streams the board answers nothing.
+    Obeyed: ``v`` reset, ``b`` and ``s`` start and stop, ``d`` and ``D`` default settings, ``x…X`` channel settings
+    (gain and power). Also ``1``-``8`` and ``!``-``*`` channels off and on, ``<`` and ``>`` board time in the packets,
+    ``~`` and ``/`` queries. The rate is that of the source; another one is refused as a failure. The counter begins
+    anew with every start, and while it streams the board answers nothing.
     """
 
     def __init__(self, info: StreamInfo, source: StreamInfo) -> None:

@@ -35,9 +35,9 @@ _FIRMWARE = b"\x2f\x03\x00\x01\x00\x02\x0d"
 class Shimmer3(Emulator):
     """A unit with nothing but its two ECG chips; sensors and their width, gain and CRC can be set.
 
-    The rate is that of the source: SET_SAMPLING_RATE is acknowledged, and the inquiry then
-    tells the rate that holds. A stale sample of the source repeats the one before it with
-    bit 7 of the chip's status cleared, as the unit does when its converter has nothing new.
+    The rate is that of the source: SET_SAMPLING_RATE is acknowledged, and the inquiry then tells the rate that holds. A
+    stale sample repeats the one before it with bit 7 of the chip's status cleared. The unit does so when its converter
+    has nothing new.
     """
 
     def __init__(self, info: StreamInfo, source: StreamInfo) -> None:

@@ -1,11 +1,9 @@
 """Find frames that have no sync word: by check, counter or time, over several frames in a row.
 
-A frame of such a format proves little (a random window passes BITalino's CRC-4
-once in sixteen times), a chain of frames whose stamps follow one another proves
-much. So the alignment is taken from a chain and kept while the chain goes on.
-After a break the next chain decides what lies before it: of a frame that it
-overlaps and its own first one, one was made from the rests of a frame cut short,
-though both passed their check.
+One frame of such a format proves little: a random window passes BITalino's CRC-4 once in sixteen times. A chain of
+frames whose stamps follow one another proves much. So the alignment is taken from a chain and kept while the chain goes
+on. After a break the next chain decides what lies before it. Where two frames overlap, one was made from the rests of a
+frame cut short, though both passed their check.
 
 As in `framing`, the content decides, never how the stream was cut.
 """
@@ -41,8 +39,8 @@ class ChainFormat:
         The same where the frames lie whole frames behind the last good one and `agrees` says
         that their stamps count those between.
     confirm : bool
-        Whether a frame is delivered only when its successor, a message or the end proves
-        that it was not cut short: wanted where the frame's own check is weak.
+        Deliver a frame only when its successor, a message or the end proves that it was not cut short. For frames whose
+        own check is weak.
     marks : bytes
         How messages between frames (`between`) may begin.
     """

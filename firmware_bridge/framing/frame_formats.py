@@ -1,10 +1,9 @@
 """Find frames in a byte stream: one scanner for every format that has frames.
 
-The scanner decides from the content of the stream alone, never from how it was
-cut, so any cut gives the same frames. It hunts for a candidate, wants `lock`
-good frames in a row whose counter counts, and then follows the frames as long
-as they are good. Frames that were waited for stay in the buffer and are
-delivered with the lock. A candidate that fails costs one byte, never a frame.
+The scanner decides from the content of the stream alone, never from how it was cut, so any cut gives the same frames.
+It hunts for a candidate and wants `lock` good frames in a row whose counter counts. Then it follows the frames as long
+as they are good. Frames that were waited for stay in the buffer and are delivered with the lock. A candidate that fails
+costs one byte, never a frame.
 """
 
 from __future__ import annotations

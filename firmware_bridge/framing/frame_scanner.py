@@ -106,9 +106,8 @@ class Scanner:
     def _vet(self, counters: Ints, starved: bool, closing: bool) -> tuple[int, bool]:
         """How many frames to believe, and whether the next one breaks the lock (else it waits for its successor).
 
-        A counter that stands still too long is payload taken for a frame. One that
-        leaps is believed when its successor goes on from there: a damaged counter
-        byte would otherwise read as the loss of nearly a whole wrap.
+        A counter that stands still too long is payload taken for a frame. One that leaps is believed when its successor
+        goes on from there. Otherwise a damaged counter byte would read as the loss of nearly a whole wrap.
         """
         steps = self._steps(counters)
         if (steps == 1).all():

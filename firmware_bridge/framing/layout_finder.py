@@ -18,8 +18,8 @@ _FIRST, _STEP = 64, 512
 class Finder:
     """A decoder that becomes the one whose format the bytes fit.
 
-    Of two formats that both fit, the order of the attempts decides only if both have been given
-    the same bytes: so they look at pieces that lie where the stream, not its cutting, has them.
+    Of two formats that both fit, the earlier attempt may win only if both have been given the same bytes. So they look
+    at pieces that lie where the stream, not its cutting, has them.
 
     Parameters
     ----------

@@ -124,8 +124,8 @@ class Sequencer:
     timed : bool
         `place` will be given device time.
     hold_s : float
-        How long packets wait when they arrive so late that whole counter wraps may have been lost:
-        a stalled link catches up within that time, a loss does not. 0: arrival times are not used.
+        How long packets wait when they arrive so late that whole counter wraps may be lost. A stalled link catches up
+        within that time; after a loss nothing does. 0: arrival times are not used.
 
     Notes
     -----

@@ -101,9 +101,9 @@ _TO_SPACE_AND_COMMA = bytes.maketrans(b"\0;\t,", b"    ")
 def dialect_of(lines: Sequence[bytes]) -> Dialect:
     """Find out whether the comma of these lines is a decimal point.
 
-    It is where every number has one and something else separates them. One number with a comma could
-    be two whole numbers: it is one where the digits behind the comma are always as many, two at least,
-    and begin with 0 or follow ``-0`` somewhere.
+    It is where every number has one and something else separates them. One number with a comma could be two whole
+    numbers. It is one where the digits behind the comma are always as many, two at least, and begin with 0 or follow
+    ``-0`` somewhere.
     """
     comma = Dialect(comma=True)
     if any(b"." in line or b"," not in line for line in lines):

@@ -27,10 +27,9 @@ Open = Callable[[int], Transport]
 def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Device] | None = None) -> Match:
     """Find out what sends at a port.
 
-    First it is listened to, at each speed that a known device uses; a stream that only one decoder
-    recognises names its device. A port that stays silent is asked, in this order: EcgLink, whose
-    question is answered by nothing else, then the devices that wait for a start command, the ones
-    with the most certain format first. A device that was started is stopped again.
+    First it is listened to, at each speed that a known device uses; a stream that only one decoder recognises names its
+    device. A silent port is asked: by EcgLink first, whose question nothing else answers. Then the devices that wait
+    for a start command are asked, the most certain format first. A device that was started is stopped again.
 
     Parameters
     ----------

@@ -26,9 +26,8 @@ _ALL = 0.95
 class Pace:
     """Says how long the port can be left alone, and which samples complete what is waited for.
 
-    A read costs much the same whatever it brings, and frames of 10 ms would ask for a hundred in a second.
-    How early to come back is learnt: twice as early when the samples were there before the reader was,
-    a little later each time it had to wait for them.
+    A read costs much the same whatever it brings, and frames of 10 ms would ask for a hundred in a second. It learns
+    how early to return: twice as early when the samples were there before, a little later each time it had to wait.
 
     Attributes
     ----------

@@ -165,10 +165,9 @@ class Reader:
     def expect(self, short: float, every: float) -> None:
         """Leave the port alone, and the consumer asleep, until there is something it can use.
 
-        Samples are kept back until `short` more have come than the consumer has taken, and from then on until
-        `every` more; anything else passes at once, and the samples before it. A silent device, a lost one and
-        the end of the reader set free what was kept back. A device that sends too much for the kernel to keep
-        is read on meanwhile.
+        Samples are kept back until `short` more have arrived than the consumer took, then until `every` more. Anything
+        else passes at once, with the samples before it. A silent device, a lost one and the end of the reader set free
+        what was kept back. A device that sends too much for the kernel to keep is read on meanwhile.
 
         Parameters
         ----------

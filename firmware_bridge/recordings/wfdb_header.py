@@ -1,7 +1,7 @@
 """WFDB headers, read leniently: header(5) of the WFDB Applications Guide (G. B. Moody, physionet.org).
 
-What the guide lets out may be out; what strangers' programs write instead is read where its meaning is plain
-(dates before times, two-digit years, a folder or a suffix in the record's name); the rest is refused by line and field.
+What the guide lets out may be out. What strangers' programs write is read where its meaning is plain: dates before
+times, two-digit years, a folder or a suffix in the record's name. The rest is refused by line and field.
 """
 
 from __future__ import annotations

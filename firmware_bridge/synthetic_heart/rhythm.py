@@ -19,8 +19,8 @@ _BEAT_GAIN = 0.015
 class Oscillation:
     """A band of sinusoids with random phases: a smooth random process known at any time.
 
-    A closed form in `t` needs no state, so it is the same at every sampling rate
-    and for every way of cutting the time axis.
+    A closed form in `t` needs no state. So it is the same at every sampling rate and for every way of cutting the time
+    axis.
 
     Parameters
     ----------

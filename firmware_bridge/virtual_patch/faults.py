@@ -68,9 +68,9 @@ def parse_faults(text: str) -> Faults:
     Parameters
     ----------
     text : str
-        ``drop``, ``corrupt`` and ``dup`` take a chance per frame (``1%`` or ``0.01``),
-        ``stall``, ``unplug`` and ``leadoff`` take ``T/D`` in seconds (``10/2``, ``10s/500ms``), ``unplug`` also
-        ``T/D/N``: N times; ``clock`` takes parts per million.
+        ``drop``, ``corrupt`` and ``dup`` take a chance per frame (``1%`` or ``0.01``). ``stall``, ``unplug`` and
+        ``leadoff`` take ``T/D`` in seconds (``10/2``, ``10s/500ms``), ``unplug`` also ``T/D/N``: N times. ``clock``
+        takes parts per million.
 
     Raises
     ------

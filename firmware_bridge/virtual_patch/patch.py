@@ -33,8 +33,8 @@ class PatchOptions:
     frame_s : float
         Most signal in one frame of EcgLink, in seconds; other devices have frames of their own size.
     fast : bool
-        Send as fast as the reader takes it and lose nothing; otherwise at the pace of
-        the clock, dropping whole frames where there is no room.
+        Send as fast as the reader takes it and lose nothing. Otherwise send at the pace of the clock, and drop whole
+        frames where there is no room.
     speed : float
         Of the device's clock, as a multiple of the true one.
     free_run : bool
@@ -84,9 +84,9 @@ class _Packet:
 class VirtualPatch:
     """A device with a source of samples and a link; one thread calls `run` or `step`.
 
-    Samples flow between START and STOP, and no longer than the reader keeps the port
-    open. The sample index counts sampling instants, also those while stopped, so that
-    a receiver sees every pause as a gap of known length; the source itself waits.
+    Samples flow between START and STOP, and no longer than the reader keeps the port open. The sample index counts
+    sampling instants, also while stopped, so a receiver sees every pause as a gap of known length. The source itself
+    waits.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Sentences that everybody can read: short ones."""
 
 import numpy as np
+import pytest
 
 from tests.support.plain_words import ROOT, docstrings, main, measured, pages, sentences, words
 
@@ -38,6 +39,14 @@ def test_docstrings_of_training_export_and_benchmarks_are_short():
     assert np.percentile(lengths, 90) <= 22
 
 
+@pytest.mark.parametrize("folder", ["device", "firmware_bridge"])
+def test_docstrings_of_what_runs_on_the_device_are_short(folder):
+    found = measured(sorted((ROOT / folder).rglob("*.py")))
+    assert len(found) > 1000
+    assert np.mean([s.words for s in found]) <= 15
+    assert [f"{s.words} {s.page}: {s.text}" for s in found if s.words > 25] == []
+
+
 def test_names_and_headings_of_numpydoc_are_no_words():
     source = '''"""One two three four five."""
 
@@ -52,3 +61,23 @@ def f(a, b):
     return "no words at all here, whatever they say."
 '''
     assert [s.words for s in sentences(docstrings(source))] == [5, 6, 7]
+
+
+def test_examples_tables_and_literal_blocks_of_docstrings_are_no_sentences():
+    source = '''"""One two three four five.
+
+====== =====
+offset one two three four five six
+====== =====
+
+Seven eight nine ten eleven twelve thirteen::
+
+    no words at all here, whatever
+
+>>> print("no words at all here, whatever")
+no words at all here, whatever
+
+One two three four five six.
+"""
+'''
+    assert [s.words for s in sentences(docstrings(source))] == [5, 7, 6]

@@ -1,6 +1,7 @@
 """How long the sentences of the pages are: ``python -m tests.support.plain_words [PAGE ...]`` prints the worst ten.
 
-A page is Markdown, or a Python file: then its docstrings are read, without the headings and names of numpydoc.
+A page is Markdown, or a Python file: then its docstrings are read, without the headings and names of numpydoc, and
+without examples, tables and literal blocks.
 
 A sentence is prose: code blocks, tables, headings and pictures are left out. An item of a list is a paragraph. What has
 fewer than five words is no sentence, and the address of a link is no word. A colon ends no sentence.
@@ -12,11 +13,18 @@ import ast
 import re
 import sys
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 
-_UNDERLINE, _NAMES = re.compile(r"^[\w ]+\n-{3,}$", re.MULTILINE), re.compile(r"^[\w, *.]+ : .*$", re.MULTILINE)
+_NO_PROSE = (
+    re.compile(r"^[\w ]+\n-{3,}$", re.MULTILINE),  # a heading of numpydoc
+    re.compile(r"^[\w, *.]+ : .*$", re.MULTILINE),  # names and their kind
+    re.compile(r"^ *>>> .*?(?:\n *\n|\Z)", re.MULTILINE | re.DOTALL),  # an example
+    re.compile(r"^(?P<rule>=+(?: +=+)+)\n.*\n(?P=rule)$", re.MULTILINE | re.DOTALL),  # a table
+    re.compile(r"(?<=::)\n\n(?:(?:    .*)?\n)+", re.MULTILINE),  # a literal block
+)
 ROOT = Path(__file__).resolve().parents[2]
 HELD = ("README.md", "docs/tutorials/*.md", "docs/how-to/*.md")
 SHORT = 5
@@ -68,7 +76,7 @@ def docstrings(source: str) -> str:
     """Return the docstrings of a Python file as paragraphs."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     found = [ast.get_docstring(node) for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
-    return _NAMES.sub("\n\n", _UNDERLINE.sub("\n\n", "\n\n".join(d for d in found if d)))
+    return "\n\n".join(reduce(lambda text, shape: shape.sub("\n\n", text), _NO_PROSE, f"{d}\n") for d in found if d)
 
 
 def measured(paths: list[Path]) -> list[Sentence]:
