@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
 from ecg_edge.device.analysis.despike import Despike
 from ecg_edge.device.conditioning.conditioner import StreamingSos
+from ecg_edge.device.conditioning.section_design import bandpass
 
 AVERAGE_S = 0.12
 REFRACTORY_S = 0.2
@@ -112,8 +112,7 @@ class CandidateFinder:
         t = np.sqrt(2) * np.pi * _HIGHPASS_HZ * np.array(_BESIDE_S)
         left = np.exp(-t) * (np.cos(t) - np.sin(t))  # of a step behind the conditioner's high-pass
         self._step_left = left[1:] / left[0]
-        band = signal.butter(1, (_BAND_HZ[0], min(_BAND_HZ[1], 0.4 * fs)), "bandpass", fs=fs, output="sos")
-        self._band = StreamingSos(np.asarray(band))
+        self._band = StreamingSos(bandpass(_BAND_HZ[0], min(_BAND_HZ[1], 0.4 * fs), fs))
         self._despike = Despike()
         self._columns = self._reach + self._width + self._back + self._beside[-1]
         self.delay = self._despike.delay + self._reach + self._width + self._back

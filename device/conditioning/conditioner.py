@@ -10,9 +10,10 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
 from ecg_edge.device.conditioning.resampler import Resampler
+from ecg_edge.device.conditioning.section_design import highpass, notch, settled
+from ecg_edge.device.conditioning.section_filter import filter_section
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 
 
@@ -27,7 +28,7 @@ class StreamingSos:
 
     def __init__(self, sos: npt.NDArray[np.float64]) -> None:
         self._sos = sos
-        self._zi = signal.sosfilt_zi(sos)
+        self._zi = settled(sos)
         self._state: npt.NDArray[np.float64] | None = None
 
     def reset(self) -> None:
@@ -46,7 +47,7 @@ class StreamingSos:
         if self._state is None:
             self._state = self._zi[:, :, None] * x[0][None, None, :]
         for k, section in enumerate(self._sos):  # the sums of `sosfilt`, to rounding, at a seventh of its fixed cost
-            x, self._state[k] = signal.lfilter(section[:3], section[3:], x, axis=0, zi=self._state[k])
+            x, self._state[k] = filter_section(section, x, self._state[k])
         return x
 
 
@@ -82,8 +83,7 @@ class Conditioner:
         self.fs_in, self.fs_out = Fraction(fs_in), Fraction(fs_out)
         self._notch: StreamingSos | None = None
         if mains_hz and mains_hz < 0.45 * float(self.fs_in):
-            b, a = signal.iirnotch(mains_hz, spec.notch_q, fs=float(self.fs_in))
-            self._notch = StreamingSos(np.asarray(signal.tf2sos(b, a)))
+            self._notch = StreamingSos(notch(mains_hz, spec.notch_q, float(self.fs_in)))
         self._resampler = Resampler(self.fs_in, self.fs_out, n_leads)
         self._highpass = StreamingSos(highpass_sos(spec, float(self.fs_out)))
         self.delay = self._resampler.delay
@@ -139,7 +139,4 @@ class Conditioner:
 
 def highpass_sos(spec: ConditioningSpec, fs: float) -> npt.NDArray[np.float64]:
     """Butterworth high-pass of the spec at rate `fs`, as second-order sections."""
-    return np.asarray(
-        signal.butter(spec.highpass_order, spec.highpass_hz, "highpass", fs=fs, output="sos"),
-        dtype=np.float64,
-    )
+    return highpass(spec.highpass_order, spec.highpass_hz, fs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from scipy import signal
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 
@@ -49,6 +48,8 @@ def mirrored(mv: FloatArray, n: int) -> FloatArray:
 
 def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int) -> int:
     """Row from which `x` differs least from `beginning` when both are centred."""
+    from scipy import signal  # no live run needs it
+
     n, centred = len(beginning), beginning - beginning.mean(axis=0)
     level = x - np.mean(x, axis=0)
     sums, squares = (_moving_sum(v, n) for v in (level, level**2))

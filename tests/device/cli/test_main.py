@@ -290,6 +290,17 @@ def test_help_imports_neither_numpy_nor_onnxruntime():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+def test_a_run_starts_without_the_import_of_scipy(tmp_path):
+    words = ["run", "synthetic:", "--fast", "--seconds", "2", "--jsonl", "--out", str(tmp_path)]
+    code = (
+        f"import sys\nfrom ecg_edge.device.cli.main import main\nstatus = main({words})\n"
+        "sys.exit(status or sorted({'scipy', 'scipy.signal'} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-300:]
+    assert '"leads"' in done.stdout
+
+
 def test_a_verb_names_the_extra_it_misses(monkeypatch, capsys):
     broken = {
         "train": EntryPoint("train", "tests.device.needs_torch:TRAIN", "ecg_edge.verbs"),
