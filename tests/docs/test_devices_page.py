@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ecg_edge.benchmarks.live_path.decode_cost import CAPTURES, paged
+from ecg_edge.firmware_bridge.cli.devices_page import devices_table, with_table
 from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, Device, find_device
 from ecg_edge.firmware_bridge.events import SampleBlock
 
@@ -45,6 +46,13 @@ def test_a_row_says_what_the_code_does(device):
     if not device.name.startswith("bitalino"):  # its four bits need arrival times as well
         assert device.decoder().tally.loss_known == counted
     assert row["know"].endswith(".")
+
+
+def test_scale_electrodes_and_losses_are_those_of_the_decoders():
+    assert with_table(PAGE) == PAGE
+    table = devices_table()
+    assert "| `cyton` | 250 | I, II, V1, ch4 … ch8 | 0.02235 | 24 | – | none | yes |" in table
+    assert "| `ad8232` | 192 | I | 2.93 | 10 | – | RA, LA | no |" in table
 
 
 def test_assumed_gains_are_those_of_the_code():
