@@ -23,6 +23,8 @@ from ecg_edge.firmware_bridge.recordings.text import rate
 
 _DICOM_HZ = "500"
 """A 12-lead ECG object holds 200 to 1000 Hz."""
+_NOT_READ = (".json", ".parquet")
+"""Written, but not read again: `report` cannot print them."""
 
 
 def reconstruct(arguments: argparse.Namespace) -> int:
@@ -146,7 +148,7 @@ def _summary(a: argparse.Namespace, done: list[Document]) -> int:
     else:
         say(f"{len(done)} recordings: " + ", ".join(f"{n} {state}" for state, n in states.items()))
     written = [d["out"] for d in done if d["state"] == "done"]
-    if written and len(done) == 1:
+    if written and len(done) == 1 and Path(written[0]).suffix not in _NOT_READ:
         hint(f"next: ecg-edge report {shlex.quote(written[0])}")
     elif states["refused"]:
         hint("next: mend what was refused and run the same again: what is done is not done twice")

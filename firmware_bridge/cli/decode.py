@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 The tally counts samples per channel. lost_ranges are half-open ranges of the sample axis; its 0 is the
-first accepted sample. Where loss_known is false, more may be missing than is listed. That is so in three
-cases: the format has neither a counter nor a time; the device restarted; or the counter wraps within a
-stall of the link (BITalino's 4 bits: 16 ms) and no times are given.
+first accepted sample. Where loss_known is false, more may be missing than is listed: the format
+has neither a counter nor a time; the device restarted; or the counter wraps within a stall of the link
+(BITalino's 4 bits: 16 ms) and no times are given.
 
 --times FILE gives arrival times, rows 'byte_offset,seconds' (.npy or text). They show the loss of whole
 counter wraps, which the counter alone cannot.

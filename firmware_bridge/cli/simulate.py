@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
 
 _ABOUT = """\
-Be a device: stream a WFDB record or a synthetic heart over a pseudo-terminal or TCP,
-in EcgLink, or with --as in the protocol of a real device, its handshake included. The
+Be a device: stream a WFDB record or a synthetic heart over a pseudo-terminal or TCP.
+It speaks EcgLink, or with --as the protocol of a real device, its handshake included. The
 first line of stdout is the port to open. Samples flow when the reader sends START (or at
 once with --free-run, and from devices that ask nobody) and stop when it closes the port.
 """

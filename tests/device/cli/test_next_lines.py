@@ -49,6 +49,12 @@ def there(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_what_cannot_be_read_again_has_no_line(there, capsys):
+    name = str(stored_files.table(there / "a b.csv", stored_files.beats(12)))
+    assert main(["reconstruct", name, "--out", "twelve_leads.json"]) == 0
+    assert "next:" not in capsys.readouterr().err
+
+
 def test_the_line_of_reconstruct_and_of_measure_prints_the_page(there, capsys):
     pytest.importorskip("matplotlib")
     name = str(stored_files.table(there / "a b.csv", stored_files.beats(12)))
