@@ -9,8 +9,10 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, cast
 
 from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, Device
+from ecg_edge.firmware_bridge.events import StreamInfo
 from ecg_edge.firmware_bridge.lead_names import ELECTRODES
 
 BEGIN, END = "<!-- devices: begin -->\n", "<!-- devices: end -->"
@@ -18,6 +20,12 @@ _HEAD = """\
 | `--as` | Hz | channels in mV | µV per count | bits | other channels | electrodes sensed | losses known |
 |---|---:|---|---:|---:|---|---|---|
 """
+
+
+class _Announcing(Protocol):
+    """A decoder that knows its device before the first byte, as all of the catalogue do."""
+
+    info: StreamInfo
 
 
 def devices_table() -> str:
@@ -33,8 +41,7 @@ def with_table(page: str) -> str:
 
 def _row(device: Device) -> str:
     decoder = device.decoder()
-    info = decoder.info
-    assert info is not None, f"{device.name} states nothing of itself"
+    info = cast(_Announcing, decoder).info
     leads = [c for c in info.channels if not math.isnan(c.lsb_mv)]
     sensed = [name for k, name in enumerate(ELECTRODES) if info.sensed >> k & 1]
     cells = (
