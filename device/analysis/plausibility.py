@@ -8,8 +8,9 @@ reach some 5 mV. Ventricular flutter looks like a sine wave of up to 5 Hz. Fibri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +18,23 @@ import numpy.typing as npt
 from ecg_edge.device.analysis.recent_rows import Tail
 from ecg_edge.firmware_bridge.events import Channel
 
-WINDOW_S = 4
-DOUBT_AFTER, NOISE_AFTER, TRUST_AFTER = 2, 6, 4
-"""Verdicts in a row, one each second, that raise a doubt, call it noise, and settle it: a slow heart rests 5 s."""
-LARGE_MV, SMALL_MV = 20.0, 0.02
+WINDOW_S, SHORTEST_S = 4, 2
+"""Seconds that a verdict looks at; in the beginning the shorter for what is large or loud."""
+DOUBT_AFTER, REST_AFTER, NOISE_AFTER, TRUST_AFTER = 2, 3, 6, 4
+"""Verdicts in a row, one each second, that raise a doubt, the same where a resting heart looks alike, call quiet
+noise a noise, and settle a doubt: a slow heart rests 5 s."""
+LARGE_MV, SMALL_MV, LOUD_MV = 20.0, 0.02, 0.4
+_KNOWN = 0.75
+"""Share of the samples in a window that must be valid; straight lines replace the others."""
 _WHOLE_MV = 8.0
 """Text of whole numbers over so wide a range holds a converter's counts, not millivolts."""
 _ONE_WAY = 0.97
 _WANDER_HZ = 0.4
 _TONE_HZ, _TONE, _PURE = 8.0, 0.9, 0.998
-_HEART_HZ, _HISS_HZ, _BUMP = (1.0, 10.0), (12.0, 40.0), 3.6
+_HEART_HZ, _HISS_HZ, _BUMPS = (1.0, 10.0), (12.0, 40.0), (4.0, 3.6)
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,17 +47,16 @@ class Doubt:
         ``large``, ``small``, ``counter``, ``tone`` or ``noise``: for programs.
     text : str
         What is seen, for the human; follows the name of the lead.
+    after : int
+        Verdicts in a row that raise it.
     """
 
     word: str
     text: str
+    after: int = field(default=DOUBT_AFTER, compare=False)
 
 
 WORDS = ("large", "small", "counter", "tone", "noise")
-BARRED = ("large", "counter", "tone")
-"""Of which nothing is reconstructed. A heart that stands still is small, or noise."""
-BEATLESS = ("counter", "tone", "noise")
-"""In which no heart rate is found."""
 
 
 def doubt(x: Array, fs: float, as_text: bool = False) -> Doubt | None:
@@ -71,21 +76,25 @@ def doubt(x: Array, fs: float, as_text: bool = False) -> Doubt | None:
     Doubt or None
         None where it may be an ECG.
     """
-    size = _size(x, fs)
-    if _is_counter(x):
+    heights = _heights(x, fs)
+    size = float(np.median(heights))
+    whole = len(x) >= round(WINDOW_S * fs)
+    if whole and _is_counter(x):
         return Doubt("counter", f"rises or falls evenly by {_mv(float(np.ptp(x)))}: a counter or a clock, not an ECG")
-    if as_text and (x == np.rint(x)).all() and np.ptp(x) >= _WHOLE_MV:
+    if as_text and whole and (x == np.rint(x)).all() and np.ptp(x) >= _WHOLE_MV:
         span = f"{x.min():.0f} to {x.max():.0f}"
         return Doubt("large", f"has whole numbers from {span}, which are not mV: give --gain, or scale in a file")
-    if size < SMALL_MV:
-        return Doubt("small", f"is {_mv(size)} high, too small for a heart: electrodes and unit?")
+    if max(heights) < SMALL_MV:
+        text = f"is {_mv(size)} high, too small for a heart: electrodes and unit?"
+        return Doubt("small", text, REST_AFTER) if whole else None
     power, hz = _spectrum(x, fs)
     if size >= LARGE_MV:
         return Doubt("large", f"is {_mv(size)} high, too large for a heart: is the unit or the gain right?")
-    if (tone := _tone(power, hz)) is not None:
+    if whole and (tone := _tone(power, hz)) is not None:
         return Doubt("tone", f"is a steady tone of {tone:.3g} Hz, not an ECG")
-    if _is_noise(x, power, hz):
-        return Doubt("noise", "is noise without heartbeats")
+    loud = size >= LOUD_MV
+    if (whole or loud) and _is_noise(x, power, hz, fs, loud):
+        return Doubt("noise", "is noise without heartbeats", REST_AFTER if loud else NOISE_AFTER)
     return None
 
 
@@ -97,12 +106,12 @@ def _mv(size: float) -> str:
     return f"{size:.3g} mV" if size >= 0.1 else f"{1e3 * size:.2g} µV"
 
 
-def _size(x: Array, fs: float) -> float:
-    """Median height of the seconds, each without its slope."""
+def _heights(x: Array, fs: float) -> list[float]:
+    """Height of each second without its slope."""
     n = max(2, round(fs))
     seconds = [x[k : k + n] for k in range(0, len(x) - n + 1, n)]
     line = np.linspace(0, 1, n)
-    return float(np.median([np.ptp(s - (s[-1] - s[0]) * line) for s in seconds]))
+    return [float(np.ptp(s - (s[-1] - s[0]) * line)) for s in seconds]
 
 
 def _is_counter(x: Array) -> bool:
@@ -128,12 +137,21 @@ def _tone(power: Array, hz: Array) -> float | None:
     return float(hz[top]) if share > (_TONE if hz[top] >= _TONE_HZ else _PURE) else None
 
 
-def _is_noise(x: Array, power: Array, hz: Array) -> bool:
+def _is_noise(x: Array, power: Array, hz: Array, fs: float, loud: bool) -> bool:
     """Whether more power lies above the heart's band than in it, and no wave stands out."""
     heart, hiss = (float(power[(hz >= a) & (hz < b)].sum()) for a, b in (_HEART_HZ, _HISS_HZ))
-    level = x - x.mean()
+    if hiss <= heart:
+        return False
+    level = _level(x, fs)
     spread = float((level**2).mean())
-    return hiss > heart and float((level**4).mean()) < _BUMP * spread**2
+    return float((level**4).mean()) < _BUMPS[loud] * spread**2
+
+
+def _level(x: Array, fs: float) -> Array:
+    """The lead without its slope and its wander, over which beats do not stand out."""
+    waves = np.fft.rfft(x - np.linspace(x[0], x[-1], len(x)))
+    waves[np.fft.rfftfreq(len(x), 1 / fs) < _HEART_HZ[0]] = 0
+    return np.asarray(np.fft.irfft(waves, len(x)))
 
 
 class Plausibility:
@@ -152,17 +170,22 @@ class Plausibility:
     ----------
     doubts : tuple of (Doubt or None)
         Of each lead, now.
+    trusted : tuple of bool
+        Whether a whole window of the lead has passed for an ECG, since the start or since the last doubt.
     """
 
     def __init__(self, fs: Fraction, n_leads: int, channels: Sequence[Channel] = ()) -> None:
         self._fs, self._n = fs, n_leads
         self._as_text = [_is_text_of_mv(c) for c in channels] or [False] * n_leads
-        self._window = max(8, round(WINDOW_S * fs))
+        self._window, self._shortest = max(8, round(WINDOW_S * fs)), max(8, round(SHORTEST_S * fs))
         self._recent = Tail(self._window, np.zeros((0, n_leads)))
         self._recent_ok = Tail(self._window, np.zeros((0, n_leads), np.bool_))
         self._seen, self._seconds = 0, 1
         self._bad, self._good = [0] * n_leads, [0] * n_leads
+        self._last: list[Doubt | None] = [None] * n_leads
+        self._passed = [False] * n_leads
         self.doubts: tuple[Doubt | None, ...] = (None,) * n_leads
+        self.trusted: tuple[bool, ...] = (False,) * n_leads
 
     def feed(self, mv: npt.NDArray[np.floating], valid: BoolArray) -> list[tuple[int, int, Doubt | None]]:
         """Take native samples.
@@ -187,10 +210,21 @@ class Plausibility:
         self._take(mv[at:], valid[at:])
         return turns
 
+    def finish(self) -> list[tuple[int, Doubt]]:
+        """Columns of too short a recording whose every verdict was a doubt, and the last of these."""
+        found = [(k, doubt) for k, doubt in enumerate(self._last) if doubt and not (self._passed[k] or self.doubts[k])]
+        for k, doubt in found:
+            self.doubts = _with(self.doubts, k, doubt)
+        return found
+
     @property
     def _due(self) -> int:
         """Samples after which the next verdict is given."""
         return -(-self._seconds * self._fs.numerator // self._fs.denominator)
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._seen >= self._window
 
     def _take(self, mv: npt.NDArray[np.floating], valid: BoolArray) -> None:
         self._recent.add(np.where(valid, mv, 0.0))
@@ -199,23 +233,36 @@ class Plausibility:
 
     def _judge(self) -> list[tuple[int, Doubt | None]]:
         """Columns whose doubt has changed."""
-        if self._seen < self._window:
+        if self._seen < self._shortest:
             return []
-        mv, ok = self._recent.rows(), self._recent_ok.rows().all(axis=0)
+        mv, ok = self._recent.rows(), self._recent_ok.rows()
         changed = []
-        for k in np.flatnonzero(ok):
-            before, now = self.doubts[k], self._weigh(int(k), self._verdict(mv[:, k], int(k)))
+        for k in np.flatnonzero(ok.mean(axis=0) >= _KNOWN).tolist():
+            verdict = doubt(_filled(mv[:, k], ok[:, k]), float(self._fs), self._as_text[k])
+            self._last[k], self._passed[k] = verdict, self._passed[k] or (verdict is None and self._is_whole)
+            before, now = self.doubts[k], self._weigh(k, verdict)
+            passed = now is None and (self.trusted[k] or (verdict is None and self._is_whole))
+            self.trusted = _with(self.trusted, k, passed)
             if (before and before.word) != (now and now.word):
-                self.doubts = (*self.doubts[:k], now, *self.doubts[k + 1 :])
-                changed.append((int(k), now))
+                self.doubts = _with(self.doubts, k, now)
+                changed.append((k, now))
         return changed
-
-    def _verdict(self, x: Array, k: int) -> Doubt | None:
-        return doubt(x, float(self._fs), self._as_text[k])
 
     def _weigh(self, k: int, verdict: Doubt | None) -> Doubt | None:
         self._bad[k] = self._bad[k] + 1 if verdict else 0
         self._good[k] = 0 if verdict else self._good[k] + 1
-        if verdict and self._bad[k] >= (NOISE_AFTER if verdict.word == "noise" else DOUBT_AFTER):
+        if verdict and self._bad[k] >= verdict.after:
             return verdict
         return None if self._good[k] >= TRUST_AFTER else self.doubts[k]
+
+
+def _filled(x: Array, ok: BoolArray) -> Array:
+    """The lead with straight lines over what is not valid."""
+    if ok.all():
+        return x
+    rows = np.arange(len(x))
+    return np.asarray(np.interp(rows, rows[ok], x[ok]), np.float64)
+
+
+def _with(old: tuple[T, ...], k: int, new: T) -> tuple[T, ...]:
+    return (*old[:k], new, *old[k + 1 :])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.analysis.noise_gate import NoiseGate
-from ecg_edge.device.analysis.plausibility import BARRED, Doubt, Plausibility
+from ecg_edge.device.analysis.plausibility import Doubt, Plausibility
 from ecg_edge.device.analysis.signal_quality import FaultWatch, Quality, QualityIndex
 from ecg_edge.device.lead_block import Note
 from ecg_edge.firmware_bridge.events import Channel
@@ -42,6 +42,7 @@ class SignalWatch:
         self._gate = NoiseGate(model_fs, len(leads))
         self._plausible = Plausibility(fs, len(leads), channels)
         self._barred = np.zeros(len(leads), np.bool_)
+        self._closed, self._said = [""] * len(leads), [""] * len(leads)
         self._turns: list[tuple[int, int, bool]] = []
         self._next_row = 0
         self._faulty: tuple[str, ...] = ("",) * len(leads)
@@ -59,9 +60,15 @@ class SignalWatch:
         """Leads that cannot be millivolts of a heart, and why."""
         return {lead: d for lead, d in zip(self._leads, self._plausible.doubts, strict=True) if d}
 
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Leads that have passed for an ECG, and are not doubted; none before the first verdict."""
+        return frozenset(lead for lead, good in zip(self._leads, self._plausible.trusted, strict=True) if good)
+
     def reset(self, row: int) -> None:
         """The signal begins anew at a row of the model rate."""
         self._gate.reset(row)
+        self._closed, self._said = [""] * len(self._leads), [""] * len(self._leads)
         self._next_row = row
 
     def faults(self, counts: npt.NDArray[np.int32], valid: BoolArray) -> tuple[BoolArray, BoolArray]:
@@ -75,7 +82,7 @@ class SignalWatch:
         self._index.feed(mv, valid)
         for at, column, doubt in self._plausible.feed(mv, valid):
             at += index
-            self._turns.append((math.ceil(at / self._step), column, doubt is not None and doubt.word in BARRED))
+            self._turns.append((math.ceil(at / self._step), column, doubt is not None))
             yield Note("signal", at, at, f"lead {self._leads[column]} {doubt.text if doubt else 'may be an ECG again'}")
         flat, clipped = faults
         if not (any(self._faulty) or flat.any() or clipped.any()):
@@ -93,22 +100,32 @@ class SignalWatch:
     def rows(self, x: npt.NDArray[np.float32], valid: BoolArray) -> tuple[BoolArray, list[Note]]:
         """Take conditioned rows; where a lead is fit to reconstruct from, and notes of where that changed."""
         fit, turns = self._gate.feed(x, valid)
-        fit &= ~self._barred_rows(len(x))
-        notes = []
-        for row, k, reason in turns:
-            at = round(row * self._step)
+        first, self._next_row = self._next_row, self._next_row + len(x)
+        due = [turn for turn in self._turns if turn[0] < self._next_row]
+        self._turns = self._turns[len(due) :]
+        notes = self._turned(due, turns)
+        return fit & ~self._barred_rows(first, len(x), due), notes
+
+    def _turned(self, bars: list[tuple[int, int, bool]], gates: list[tuple[int, int, str]]) -> list[Note]:
+        """Notes of the gate; none while the lead cannot be an ECG, which has a note of its own."""
+        barred, notes = self._barred.copy(), []
+        events: list[tuple[int, int, bool | str]] = sorted([*bars, *gates], key=lambda event: event[0])
+        for row, k, state in events:
+            if isinstance(state, bool):
+                barred[k], self._said[k] = state, ""
+            else:
+                self._closed[k] = state
+            if barred[k] or (reason := self._closed[k]) == self._said[k]:
+                continue
+            self._said[k], at = reason, round(row * self._step)
             word = f"too noisy to reconstruct from ({reason})" if reason else "fit to reconstruct from again"
             notes.append(Note("signal", at, at, f"lead {self._leads[k]} is {word}"))
-        return fit, notes
+        return notes
 
-    def _barred_rows(self, n: int) -> BoolArray:
-        """Where a lead cannot be an ECG at all, of the next `n` rows."""
-        first = self._next_row
-        self._next_row += n
+    def _barred_rows(self, first: int, n: int, turns: list[tuple[int, int, bool]]) -> BoolArray:
+        """Where a lead cannot be an ECG, of `n` rows from `first` on."""
         barred = np.repeat(self._barred[None], n, axis=0)
-        for row, k, bar in self._turns:
+        for row, k, bar in turns:
             barred[max(0, row - first) :, k] = bar
-            if row < self._next_row:
-                self._barred[k] = bar
-        self._turns = [turn for turn in self._turns if turn[0] >= self._next_row]
+            self._barred[k] = bar
         return barred

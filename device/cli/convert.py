@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ecg_edge.device.offline.write_recording import format_of, write_recording
 from ecg_edge.device.recording.edf_writer import write_edf
+from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name
 from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
@@ -26,6 +27,8 @@ def convert(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
         kind = format_of(out, None)
         stored, *others = parts = read_groups(a.record, file_rate(a.fs))
+        found = doubted_leads(stored)
+        stored = annotated(stored, found)
         if kind == "edf":
             write_edf(stored, out, a.patient or stored.patient, others)
         else:
@@ -43,11 +46,14 @@ def convert(arguments: argparse.Namespace) -> int:
                 "out": str(out),
                 "seconds": seconds,
                 "signals": signals,
+                "warnings": warnings(stored, found),
                 "exit": 0,
             }
         )
     else:
         say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {len(stored.notes)} notes")
+    for warning in warnings(stored, found):
+        hint(f"warning: {warning}")
     hint(f"next: open {out}, or print a page: ecg-edge report {shlex.quote(record_name(a.record))}")
     return 0
 

@@ -11,6 +11,7 @@ from ecg_edge.device.page.content import PageContent
 from ecg_edge.device.page.draw import pdf, png
 from ecg_edge.device.page.options import PageOptions
 from ecg_edge.device.page.traces import is_cut
+from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.page_content import page_content
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import record_name
@@ -30,7 +31,8 @@ def report(arguments: argparse.Namespace) -> int:
         out = Path(a.out or f"{record_name(a.record)}.pdf")
         if out.suffix not in SUFFIXES:
             raise UsageError(f"--out {out} is no page", "name a .pdf or .png file")
-        content = page_content(stored, a.patient or "", a.name or "")
+        found = doubted_leads(stored)
+        content = page_content(annotated(stored, found), a.patient or "", a.name or "")
         options = PageOptions(a.paper, a.layout, a.speed, _gain(a, content), a.simultaneous)
         if out.exists() and not a.force:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
@@ -41,10 +43,20 @@ def report(arguments: argparse.Namespace) -> int:
         raise
     start = stored.first / float(stored.fs)
     if a.json:
-        emit_json({"out": str(out), "files": [str(p) for p in written], "from_s": start, "exit": 0})
+        emit_json(
+            {
+                "out": str(out),
+                "files": [str(p) for p in written],
+                "from_s": start,
+                "warnings": warnings(stored, found),
+                "exit": 0,
+            }
+        )
     else:
         said = ", ".join(str(p) for p in written)
         say(f"{said}: from {start:.1f} s, {options.speed:g} mm/s, {options.gain:g} mm/mV")
+    for warning in warnings(stored, found):
+        hint(f"warning: {warning}: not measured")
     hint(f"next: ecg-edge convert {shlex.quote(record_name(a.record))}")
     return 0
 

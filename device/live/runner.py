@@ -40,7 +40,8 @@ from ecg_edge.firmware_bridge.events import (
 
 _STATUS_EVERY_S = 1.0
 _RATE_OVER = 5
-_SILENT_S = 3
+_SILENT_S, _FRESH_S = 3, 2.0
+"""After so long without a sample a note says so, and figures are no longer shown."""
 _LEAVE_S = 0.4
 _DRAIN_S = 0.2
 
@@ -93,9 +94,8 @@ class Runner:
         self._connected = True
         self._battery: int | None = None
         self._status_at = self._heard_at = -math.inf
-        self._silent = False
+        self._silent = self._stalled = self._cut = False
         self._heard_bytes = 0
-        self._cut = False
         self._renewal: Renewal | None = None
         self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
         self._troubles: tuple[str, ...] = ()
@@ -247,8 +247,10 @@ class Runner:
         if self._stream is None:
             return
         self._follow_rate(self._stream)
-        if now - self._status_at < _STATUS_EVERY_S:
+        stalled = self._source.live and now - self._heard_at >= _FRESH_S
+        if now - self._status_at < _STATUS_EVERY_S and stalled is self._stalled:
             return
+        self._stalled = stalled
         self._status_at = now
         self._redate(self._stream)
         self._recalibrate(self._stream)
@@ -286,16 +288,14 @@ class Runner:
         self._heard_at = self._clock.monotonic()
         self._heard_bytes = self._source.bytes_read if isinstance(self._source, ReadingSource) else 0
         if self._silent:
-            self._silent = False
-            here = stream.pipeline.next_index
+            self._silent, here = False, stream.pipeline.next_index
             self._note(Note("silent", here, here, "samples are arriving again"))
 
     def _listen(self, stream: WatchedStream, now: float) -> None:
         """Report a device that is connected and sends nothing: its screen would stand still without a word."""
         if self._source.live and self._connected and not self._silent and now - self._heard_at > _SILENT_S:
-            self._silent = True
             stream.forget()
-            here = stream.pipeline.next_index
+            self._silent, here = True, stream.pipeline.next_index
             n = self._source.bytes_read - self._heard_bytes if isinstance(self._source, ReadingSource) else 0
             what = f"sent {n} bytes that are no samples" if n else "sent nothing"
             self._note(Note("silent", here, here, f"the device is connected and has {what} for {_SILENT_S} s"))
@@ -331,7 +331,7 @@ class Runner:
     def _figures(self, stream: WatchedStream) -> Status:
         (t0, n0), (t1, n1) = self._taken[0], self._taken[-1]
         pipeline, counts = stream.pipeline, stream.pipeline.counts
-        here = self._connected and not self._silent  # figures of a device that is away are nobody's
+        here = self._connected and not (self._silent or self._stalled)  # figures of a device that is away are nobody's
         return Status(
             elapsed_s=pipeline.next_index / float(pipeline.info.fs),
             samples_in=counts.samples_in,
@@ -343,7 +343,7 @@ class Runner:
             heart_rate_bpm=stream.heart_rate if here else None,
             lead_off=pipeline.lead_off if here else (),
             dropped_blocks=self._dropped(),
-            connected=here,
+            connected=self._connected and not self._silent,
             battery_percent=self._battery if here else None,
             calibration=self._label,
             calibration_fits=pipeline.calibration_fits,

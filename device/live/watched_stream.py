@@ -11,7 +11,6 @@ import numpy as np
 
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.clock_drift import ClockFit
-from ecg_edge.device.analysis.plausibility import BEATLESS
 from ecg_edge.device.analysis.rate_watch import RateWatch, usual
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
 from ecg_edge.device.inference.load import Model
@@ -68,6 +67,8 @@ class WatchedStream:
         self._forgotten, self._listened = False, 0
         self.beats = BeatDetector(model.spec.fs)
         self._beat_lead = _listened(model.spec.input_leads, self.pipeline.provenance)
+        self._rests = self.pipeline.rests_on(self._beat_lead)
+        self._doubted: frozenset[str] = frozenset()
         self._limit = math.inf if settings.seconds is None else math.ceil(settings.seconds * info.fs)
 
     def header(self, url: str, began: datetime, calibration: str, patient: str) -> RunHeader:
@@ -109,11 +110,10 @@ class WatchedStream:
 
     @property
     def heart_rate(self) -> float | None:
-        """Beats per minute; None where it cannot be stated, at a wrong rate, and from a lead that is no ECG."""
-        if self._forgotten or self.rate.off_hz:
+        """Beats per minute; None where it cannot be stated, at a wrong rate, and unless the lead passes for an ECG."""
+        if self._forgotten or self.rate.off_hz or not self._rests <= self.pipeline.trusted:
             return None
-        doubt = self.pipeline.doubts.get(self._beat_lead)
-        return None if doubt is not None and doubt.word in BEATLESS else self.beats.heart_rate()
+        return self.beats.heart_rate()
 
     def forget(self) -> None:
         """The device is away: what has been heard so far says nothing of now, and only fresh beats count."""
@@ -123,8 +123,11 @@ class WatchedStream:
             self._live.reset()
 
     def st_mv(self) -> dict[str, float | None]:
-        """ST level of each lead; see `RepresentativeBeat.st_mv`."""
-        return {} if self._forgotten else self.beat.st_mv()
+        """ST level of each lead; see `RepresentativeBeat.st_mv`. None where a lead has not passed for an ECG."""
+        trusted = self.pipeline.trusted
+        if self._forgotten or not self._rests <= trusted:
+            return {}
+        return {x: mv if self.pipeline.rests_on(x) <= trusted else None for x, mv in self.beat.st_mv().items()}
 
     def timed(self, block: SampleBlock) -> None:
         """Compare the device's clock with when a block arrived."""
@@ -161,14 +164,24 @@ class WatchedStream:
     def listen(self, block: LeadBlock) -> None:
         """Look for heart beats."""
         leapt, self._listened = block.index != self._listened, block.index + len(block)
+        doubted, before = frozenset(self.pipeline.doubts), self._doubted
+        self._doubted = doubted
+        if doubted - before:  # what was read from these leads so far was read from no ECG
+            self.forget()
         if self._forgotten or leapt:
             self._forgotten = False
             self.beats.reset(block.index)
             self.beat.reset(block.index)
+        block = self._plausible(block) if doubted else block
         peaks = self.beats.feed(*_rows_of(block, self._beat_lead))
         self.beat.feed(block, peaks)
         if self._live:
             self._live.feed(block)
+
+    def _plausible(self, block: LeadBlock) -> LeadBlock:
+        """The block with what rests on doubted leads marked as invalid: nothing is read from it."""
+        bad = np.array([bool(self.pipeline.rests_on(lead) & self._doubted) for lead in LEADS])
+        return replace(block, valid=block.valid & ~bad)
 
     @property
     def measurements(self) -> dict[str, object]:

@@ -32,7 +32,7 @@ class LiveMeasurements:
     def __init__(self, fs: int) -> None:
         self._rows = round(EVERY_S * fs)
         self._worker: ThreadPoolExecutor | None = None
-        self._running: Future[Measurements | None] | None = None
+        self._running: Future[Measurements | None] | None
         self._stop = 0
         self.latest: dict[str, object] = {}
         self.reset()
@@ -41,6 +41,7 @@ class LiveMeasurements:
         """Begin anew: what was before says nothing of now."""
         self._blocks: deque[LeadBlock] = deque()
         self._kept = 0
+        self._running = None  # what is being measured is of before
         self.latest = {}
 
     def feed(self, block: LeadBlock) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ecg_edge.device.analysis.implausible import Implausible, without_implausible
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
@@ -26,6 +27,8 @@ from ecg_edge.firmware_bridge.recordings.resample import resampled_length, value
 GAIN = 1000
 """Counts per mV: 1 µV, up to 32.767 mV."""
 _TOP = 32767
+_MOSTLY = 0.5
+_NO_ECG = "check the columns, the unit and the gain, or name the leads to use with --leads"
 _ESTIMATES = ("derived", "reconstructed")
 
 
@@ -113,16 +116,44 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
         raise RecordingError(f"{recording.name} has {float(rate):g} Hz, too few", f"give {MIN_ECG_FS} Hz or more")
     mv = np.stack([_lead(recording, columns[lead], rate) for lead in names], axis=1)
     check_unit(swing_mv(mv, rate), len(mv) / float(rate))
+    mv, doubts = without_implausible(mv, rate)
+    said = _said(mv, names, rate, doubts)
+    if not np.isfinite(mv).any():
+        raise RecordingError(f"{recording.name} holds no ECG: {'; '.join(said)}", _NO_ECG)
     blocks, n_rows = [], -(-len(mv) * model.spec.fs // rate)
     for block in offline_blocks(model, mv, rate, wanted.mains_hz, names):
         blocks.append(block)
         progress((block.index + len(block)) / max(1, n_rows))
     block = LeadBlock.join(blocks)
+    _check_estimates(recording.name, block, mv, names, said)
     out_fs = rate if wanted.out_fs == "input" else wanted.out_fs
     if isinstance(out_fs, Fraction):
         block = at_rate(block, out_fs, int(-(-len(mv) * out_fs // rate)))
-    remarks = _remarks(recording)
+    remarks = (*_remarks(recording), *said)
+    notes = [(Fraction(d.start) / rate, f"lead {names[d.column]} {d.doubt.text}") for d in doubts]
+    recording = replace(recording, notes=tuple(sorted([*recording.notes, *notes])))
     return Twelve(block, _stored(recording, block, model, wanted, remarks), model, remarks)
+
+
+def _said(mv: FloatArray, names: tuple[str, ...], fs: Fraction, doubts: Sequence[Implausible]) -> list[str]:
+    """What is wrong with leads: of which there is no sample, and which cannot be an ECG."""
+    told: dict[tuple[int, str], str] = {}
+    for d in doubts:
+        at = f" from {float(d.start / fs):.1f} to {float(d.stop / fs):.1f} s" if d.stop - d.start < len(mv) else ""
+        told.setdefault((d.column, d.doubt.word), f"lead {names[d.column]} {d.doubt.text}{at}")
+    doubted = {d.column for d in doubts}
+    none = [k for k in range(len(names)) if k not in doubted and not np.isfinite(mv[:, k]).any()]
+    return [*told.values(), *(f"lead {names[k]} has no sample" for k in none)]
+
+
+def _check_estimates(name: str, block: LeadBlock, mv: FloatArray, names: tuple[str, ...], said: Sequence[str]) -> None:
+    """Refuse to call leads reconstructed of which not one sample was."""
+    guessed = [k for k, p in enumerate(block.provenance) if p is Provenance.RECONSTRUCTED]
+    if not guessed or not said or block.valid[:, guessed].any():
+        return
+    good = [lead for lead, known in zip(names, np.isfinite(mv).mean(axis=0), strict=True) if known > _MOSTLY]
+    fix = f"leave them out: --leads {','.join(good)}" if good else _NO_ECG
+    raise RecordingError(f"nothing of {name} can be reconstructed: {'; '.join(said)}", fix)
 
 
 def _columns(recording: Recording, leads: Sequence[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.analysis.plausibility import LARGE_MV, SMALL_MV
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model
@@ -17,7 +18,7 @@ from ecg_edge.device.lead_algebra import of_basis, span_solution
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
 from ecg_edge.firmware_bridge.lead_names import channel_name, known_channels, parse_channels
 
-LARGEST_SWING_MV, SMALLEST_SWING_MV = 20.0, 0.02
+LARGEST_SWING_MV, SMALLEST_SWING_MV = LARGE_MV, SMALL_MV
 """No heart swings more within two seconds, and no lead with a heart in it swings less."""
 WINDOW_S = 2.0
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.analysis.implausible import without_implausible
 from ecg_edge.device.conditioning.resampler import Resampler
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_block import LeadBlock
@@ -105,6 +106,7 @@ def reconstruct(
     rows = exact_rows(mv, len(names))
     wanted = None if out_fs is None else exact_rate(out_fs)
     check_unit(swing_mv(rows, rate), len(rows) / float(rate))
+    rows, _ = without_implausible(rows, rate)
     chosen = model_for(model, names, calibration)
     block = LeadBlock.join(list(offline_blocks(chosen, rows, rate, mains_hz, names)))
     return block if wanted is None else at_rate(block, wanted, -(-len(rows) * wanted // rate))

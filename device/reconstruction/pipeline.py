@@ -24,7 +24,7 @@ from ecg_edge.device.reconstruction.short_losses import ShortLosses
 from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.events import BACKLOG, Event, Gap, SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.lead_names import ELECTRODES, lead_off_leads
+from ecg_edge.firmware_bridge.lead_names import ELECTRODES, LEADS, lead_off_leads
 from ecg_edge.firmware_bridge.tally import Counts
 
 _GAP_ROWS = 4096
@@ -96,7 +96,8 @@ class Pipeline:
         self.info = info
         self._names = names = measured_names(info, spec.input_leads)
         plain = names == spec.input_leads and not further_channels(names)
-        self._measured = None if plain else MeasuredLeads(names, spec.input_leads)
+        self._sums = MeasuredLeads(names, spec.input_leads)
+        self._measured = None if plain else self._sums
         self._columns = [info.leads.index(lead) for lead in names]
         n = len(self._columns)
         self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
@@ -140,6 +141,17 @@ class Pipeline:
     def doubts(self) -> dict[str, Doubt]:
         """Measured leads that cannot be millivolts of a heart, and why."""
         return self._watch.doubts
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Measured leads that have passed for an ECG and are not doubted."""
+        return self._watch.trusted
+
+    def rests_on(self, lead: str) -> frozenset[str]:
+        """Measured leads or channels whose sum a lead is; itself where it is measured, none for an estimate."""
+        if lead in self._names:
+            return frozenset([lead])
+        return frozenset(self._names[k] for k, _ in self._sums.terms(lead)) if lead in LEADS else frozenset()
 
     @property
     def lead_off(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ecg_edge.device.measurements.figures import Measurements
 from ecg_edge.device.measurements.measure import measure_leads
+from ecg_edge.device.recording.implausible_leads import plausible
 from ecg_edge.device.recording.stored_recording import Stored
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -16,6 +17,7 @@ INTERVAL = "interval "
 def measure_stored(stored: Stored) -> Measurements | None:
     """Measure a stretch of a recording; ten seconds are usual.
 
+    Nothing is read from a lead while it cannot be an ECG (see `implausible_leads`).
     Of a lead with several columns (it was estimated for a while) the one with most samples is read.
 
     Parameters
@@ -27,6 +29,7 @@ def measure_stored(stored: Stored) -> Measurements | None:
     Measurements or None
         None where fewer than three beats resemble each other in a lead that is measured or derived.
     """
+    stored = plausible(stored)
     leads = [lead for lead in LEADS if stored.columns(lead)]
     columns = [max(stored.columns(lead), key=lambda k: int(stored.valid[:, k].sum())) for lead in leads]
     if not columns:

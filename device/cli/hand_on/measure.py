@@ -6,6 +6,7 @@ import argparse
 import shlex
 
 from ecg_edge.device.measurements.figures import INTERVALS, NOT_IDENTIFIABLE, UNSTATED, WAVES, Measurements
+from ecg_edge.device.recording.implausible_leads import doubted_leads, warnings
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
@@ -17,10 +18,10 @@ def measure(arguments: argparse.Namespace) -> int:
     a = arguments
     try:
         stored = stretch_of(a.record, a.at, fs=file_rate(a.fs))
-        found = measure_stored(stored)
+        said, found = warnings(stored, doubted_leads(stored)), measure_stored(stored)
         if found is None:
             raise RecordingError(
-                "no three beats resemble each other in these ten seconds of a measured lead",
+                "; ".join(said) or "no three beats resemble each other in these ten seconds of a measured lead",
                 "choose another stretch with --at, or give the record of what was measured",
             )
     except EcgEdgeError as e:
@@ -29,9 +30,11 @@ def measure(arguments: argparse.Namespace) -> int:
         raise
     start = stored.first / float(stored.fs)
     if a.json:
-        emit_json({"record": a.record, "from_s": start, **found.document(), "exit": 0})
+        emit_json({"record": a.record, "from_s": start, **found.document(), "warnings": said, "exit": 0})
     else:
         say(_text(found))
+    for warning in said:
+        hint(f"warning: {warning}: not measured")
     hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: ecg-edge report {shlex.quote(a.record)}")
     return 0
 

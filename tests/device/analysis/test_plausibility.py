@@ -75,10 +75,34 @@ def test_a_doubt_ends_when_the_signal_is_right_again():
     assert [word for _, word in turns(x)] == ["large", ""]
 
 
-def test_invalid_samples_are_not_judged():
+@pytest.mark.parametrize(("x", "word"), [(1000 * ECG, "large"), (0.001 * ECG, "small"), (ECG, "")])
+def test_a_missing_sample_here_and_there_spares_nothing(x, word):
+    x, valid = x[:, None].copy(), np.ones((len(ECG), 1), bool)
+    valid[::100] = False
+    x[~valid] = 1e9
+    found = Plausibility(Fraction(FS), 1).feed(x, valid)
+    assert [doubt.word for _, _, doubt in found] == [word] * bool(word)
+
+
+def test_a_lead_that_is_hardly_there_is_not_judged():
     x, valid = 1000 * ECG[:, None], np.ones((len(ECG), 1), bool)
-    valid[::500] = False
-    assert Plausibility(Fraction(FS), 1).feed(x, valid) == []
+    valid[::3] = False
+    watch = Plausibility(Fraction(FS), 1)
+    assert watch.feed(x, valid) == [] and watch.trusted == (False,)
+
+
+def test_loud_noise_and_large_waves_are_doubted_within_four_seconds():
+    for x in (1000 * ECG, 0.3 * RNG.standard_normal(len(ECG))):
+        (at, _), *rest = turns(x)
+        assert at <= 4 and not rest
+
+
+def test_a_lead_is_trusted_from_its_first_whole_window_on():
+    watch, ok = Plausibility(Fraction(FS), 1), np.ones((FS, 1), bool)
+    parts = [*np.split(ECG[: 6 * FS], 6), *np.split(1000 * ECG[: 6 * FS], 6), *np.split(ECG[: 10 * FS], 10)]
+    trusted = [watch.feed(part[:, None], ok) is not None and watch.trusted[0] for part in parts]
+    assert trusted[:6] == [False] * 3 + [True] * 3 and trusted.index(False, 6) <= 9
+    assert trusted[12:15] == [False] * 3 and trusted[-1]
 
 
 @settings(max_examples=20, deadline=None)
