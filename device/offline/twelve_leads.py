@@ -15,6 +15,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.array_input import Personal, check_unit, model_for, swing_mv
 from ecg_edge.device.reconstruction.offline import at_rate, offline_blocks
+from ecg_edge.device.reconstruction.zero_phase import without_phase
 from ecg_edge.device.recording.stored_recording import Signal, Stored
 from ecg_edge.device.sources.replay_source import about, patient_of
 from ecg_edge.firmware_bridge.array_types import FloatArray
@@ -124,7 +125,7 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
     for block in offline_blocks(model, mv, rate, wanted.mains_hz, names):
         blocks.append(block)
         progress((block.index + len(block)) / max(1, n_rows))
-    block = LeadBlock.join(blocks)
+    block = without_phase(LeadBlock.join(blocks), model.spec.conditioning)
     _check_estimates(recording.name, block, mv, names, said)
     out_fs = rate if wanted.out_fs == "input" else wanted.out_fs
     if isinstance(out_fs, Fraction):

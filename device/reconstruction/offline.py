@@ -33,6 +33,7 @@ from ecg_edge.device.reconstruction.lead_in import lead_in, mirrored
 from ecg_edge.device.reconstruction.measured_leads import steady_leads
 from ecg_edge.device.reconstruction.short_losses import bridge_short
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
+from ecg_edge.device.reconstruction.zero_phase import without_phase
 from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 
 _PIECE_S = 30
@@ -52,9 +53,9 @@ def reconstruct(
 ) -> LeadBlock:
     """Reconstruct twelve leads of a whole recording.
 
-    Row ``k`` of the result is the instant ``k / out_fs``: the group delay of the resampler and the
-    look-ahead of the network are undone. The high-pass of 0.5 Hz stays: it is
-    part of what the model means by a millivolt. Its phase moves a QRS complex by about 1 ms, to the left.
+    Row ``k`` of the result is the instant ``k / out_fs``: the group delay of the resampler, the look-ahead of
+    the network and the phase of the high-pass are undone. The high-pass of 0.5 Hz itself stays: it is
+    part of what the model means by a millivolt.
 
     Parameters
     ----------
@@ -109,13 +110,14 @@ def reconstruct(
     rows, _ = without_implausible(rows, rate)
     chosen = model_for(model, names, calibration)
     block = LeadBlock.join(list(offline_blocks(chosen, rows, rate, mains_hz, names)))
+    block = without_phase(block, chosen.spec.conditioning)
     return block if wanted is None else at_rate(block, wanted, -(-len(rows) * wanted // rate))
 
 
 def offline_blocks(
     model: Model, mv: FloatArray, fs: Fraction, mains_hz: float | None = None, leads: tuple[str, ...] | None = None
 ) -> Iterator[LeadBlock]:
-    """Reconstruct piece by piece what `reconstruct` returns as a whole, at the model's rate.
+    """Reconstruct piece by piece, at the model's rate; `reconstruct` also undoes the phase of the high-pass.
 
     Parameters
     ----------

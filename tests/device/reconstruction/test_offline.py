@@ -17,7 +17,7 @@ from ecg_edge.device.reconstruction.offline import at_rate, offline_blocks, reco
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
-RATES = [100, 250, 360, 500, 1000]
+RATES = [100, 128, 250, 360, 500, 1000]
 HIDDEN = slice(6, 12)
 
 
@@ -46,9 +46,12 @@ def correlation(a, b):
 
 
 def banded(x, fs):
-    """The model's band: its causal high-pass, long settled."""
-    past = np.pad(x, ((len(x), 0), (0, 0)), mode="reflect")
-    return signal.sosfilt(signal.butter(2, 0.5, "highpass", fs=fs, output="sos"), past, axis=0)[len(x) :]
+    """The model's band without its phase."""
+    n = len(x)
+    wide = np.fft.rfft(np.pad(x, ((n, n), (0, 0)), mode="reflect"), axis=0)
+    sos = signal.butter(2, 0.5, "highpass", fs=fs, output="sos")
+    _, response = signal.sosfreqz(sos, worN=np.fft.rfftfreq(3 * n, 1 / fs), fs=fs)
+    return np.fft.irfft(wide * np.abs(response)[:, None], 3 * n, axis=0)[n : 2 * n]
 
 
 def zero_phase(x, fs):
@@ -63,9 +66,9 @@ def test_a_row_is_the_instant_of_its_sample(model, fs, back):
     rate = fs if back else 100
     assert (block.index, len(block), block.fs) == (0, -(-len(mv) * rate // fs), rate)
     assert lag(block.mv[:, :2], banded(bumps(rate), rate), rate // 10) == 0
-    for k in (np.arange(0.8, 9.5, 0.8) * rate).astype(int):  # the high-pass moves these slow waves by 5 ms
+    for k in np.rint(np.arange(0.8, 9.5, 0.8) * rate).astype(int):
         near = block.mv[k - rate // 10 : k + rate // 10 + 1, 1]
-        assert 0 <= (rate // 10 - int(near.argmax())) / rate <= 0.01
+        assert abs(rate // 10 - int(near.argmax())) <= max(1, rate // 500)
 
 
 @pytest.mark.parametrize("fs", RATES)
@@ -75,7 +78,7 @@ def test_lag_zero_and_a_warm_start(fs):
     out = reconstruct(twelve[:, :2], fs=fs, leads=("I", "II"), model=model, mains_hz=None, out_fs=fs)
     truth = banded(twelve, fs)
     assert lag(out.mv[:, :2], truth[:, :2], fs // 5) == 0
-    assert abs(lag(out.mv[:, :2], zero_phase(twelve, fs)[:, :2], fs // 5)) <= fs / 500
+    assert lag(out.mv[:, :2], zero_phase(twelve, fs)[:, :2], fs // 5) == 0
     early, rest = (correlation(out.mv[s, HIDDEN], truth[s, HIDDEN]) for s in (slice(0, 2 * fs), slice(2 * fs, None)))
     assert early > rest - 0.05
     assert not out.warmup.any() and out.valid.all()
@@ -103,7 +106,8 @@ def test_the_last_rows_know_what_the_others_know(model):
     short, long = (reconstruct(mv[:n], fs=250, leads=("I", "II"), model=model) for n in (2500, 3000))
     assert len(short) == 1000
     same = np.abs(short.mv - long.mv[:1000]).max(axis=1)
-    assert same[700:980].max() < 1e-3  # the look-ahead and the resampler's kernel are all that is missing
+    assert same[300:880].max() < 0.02  # the phase of the high-pass cannot be known without the rows ahead
+    assert same[300:980].max() < 0.1
 
 
 @settings(max_examples=25, deadline=None)
@@ -166,19 +170,21 @@ def test_twelve_records_of_ptb_xl(data_folder):
     with (data_folder / "ptb-xl/ptbxl_database.csv").open(newline="") as f:
         names = [r["filename_lr"] for r in csv.DictReader(f) if r["strat_fold"] == "10"]
     there = [n for n in names if (data_folder / "ptb-xl" / f"{n}.hea").is_file()]
-    for fs in (100, 500, 1000):
+    for fs in RATES:
         lags, measured, gains = [], [], []
         for name in there[:: max(1, len(there) // 12)][:12]:
             x = wfdb.rdrecord(str(data_folder / "ptb-xl" / name)).p_signal
             mv = signal.resample_poly(x, fs, 100, axis=0, padtype="line")
-            out = reconstruct(mv[:, :2], fs=fs, leads=("I", "II"), model=model, mains_hz=None).mv
-            truth = zero_phase(x, 100)
-            lags.append(lag(out[:, HIDDEN], truth[:, HIDDEN], 20))
-            measured.append(lag(out[:, :2], truth[:, :2], 20))
-            gains.append([correlation(out[s, HIDDEN], truth[s, HIDDEN]) for s in (slice(0, 200), slice(200, None))])
+            out = reconstruct(mv[:, :2], fs=fs, leads=("I", "II"), model=model, mains_hz=None, out_fs=fs).mv
+            truth = zero_phase(mv, fs)
+            lags.append(lag(out[:, HIDDEN], truth[:, HIDDEN], fs // 10))
+            measured.append(lag(out[:, :2], truth[:, :2], fs // 10))
+            halves = slice(0, 2 * fs), slice(2 * fs, None)
+            gains.append([correlation(out[s, HIDDEN], truth[s, HIDDEN]) for s in halves])
         early, rest = np.mean(gains, axis=0)
         assert len(lags) == 12
-        assert set(measured) == {0} and np.median(lags) == 0, (fs, lags)
+        # What the network errs by differs from person to person; together they are neither early nor late.
+        assert set(measured) == {0} and abs(np.median(lags)) <= 0.0005 * fs, (fs, lags)
         assert early > rest - 0.05, (fs, early, rest)
 
 
@@ -194,7 +200,8 @@ def test_what_is_measured_is_never_estimated():
     assert kinds["II"] == kinds["III"] == ee.Provenance.MEASURED
     assert kinds["I"] == kinds["aVF"] == ee.Provenance.DERIVED
     assert kinds["V2"] == ee.Provenance.RECONSTRUCTED
-    np.testing.assert_allclose(block.lead("I")[:690], twelve.lead("I")[:690], atol=2e-3)
+    np.testing.assert_allclose(block.lead("I")[:600], twelve.lead("I")[:600], atol=2e-3)
+    np.testing.assert_allclose(block.lead("I")[:690], twelve.lead("I")[:690], atol=0.05)  # the phase needs rows ahead
     lost = slice(702, 718)
     assert block.valid[lost, 1].all() and not block.valid[lost, [0, 2]].any()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
-from ecg_edge.device.reconstruction.offline import reconstruct
+from ecg_edge.device.reconstruction.offline import offline_blocks
 from ecg_edge.device.reconstruction.reconstructor import Reconstructor
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.errors import UnitsError
@@ -62,7 +62,7 @@ def test_live_and_offline_agree_but_for_the_delay(model, fs):
     stream = Reconstructor(model, fs=fs, leads=("I", "II"))
     live = streamed(stream, mv, [0, 7, 1000, len(mv)])
     late = np.arange(len(live)) / 100 - stream.delay
-    stored = reconstruct(mv, fs=fs, leads=("I", "II"), model=model)
+    stored = LeadBlock.join(list(offline_blocks(model, mv, Fraction(fs))))
     moved = np.interp(late[600:1100], np.arange(len(stored)) / 100, stored.mv[:, 1])
     assert np.abs(moved - live.mv[600:1100, 1]).max() < 0.05
     assert stream.latency == pytest.approx(stream.delay + 0.09)
