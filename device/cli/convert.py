@@ -7,13 +7,13 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from ecg_edge.device.offline.write_recording import format_of, write_recording
+from ecg_edge.device.offline.write_recording import check_name, format_of, write_recording
 from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name
 from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
 
 
 def convert(arguments: argparse.Namespace) -> int:
@@ -26,7 +26,10 @@ def convert(arguments: argparse.Namespace) -> int:
         if out.exists() and not a.force:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
         kind = format_of(out, None)
+        check_name(out, kind)
         stored, *others = parts = read_groups(a.record, file_rate(a.fs))
+        if not any(part.valid.any() for part in parts):
+            raise RecordingError(f"{stored.name} holds no sample: all are missing", "check the columns of the file")
         found = doubted_leads(stored)
         stored = annotated(stored, found)
         if kind == "edf":

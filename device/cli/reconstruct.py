@@ -12,7 +12,7 @@ from typing import Any
 
 from ecg_edge.device.offline.many_records import Document, RecordPlan, convert_record, wanted
 from ecg_edge.device.offline.spread_records import over_cluster, over_cores, usual_processes
-from ecg_edge.device.offline.write_recording import SUFFIXES, format_of
+from ecg_edge.device.offline.write_recording import SUFFIXES, check_name, format_of, plain_name
 from ecg_edge.device.reconstruction.array_input import exact_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
@@ -74,6 +74,7 @@ def _jobs(a: argparse.Namespace) -> tuple[list[tuple[Path, Path]], str]:
     if not source.is_dir():
         kind = format_of(out, a.format)
         target = out if out.suffix else out.with_name(out.name + SUFFIXES[kind])
+        check_name(target, kind)
         if target.exists() and (target.samefile(source) if source.exists() else False):
             raise UsageError(f"{target} is the recording itself", "choose another --out")
         if target.exists() and not a.force:
@@ -85,10 +86,22 @@ def _jobs(a: argparse.Namespace) -> tuple[list[tuple[Path, Path]], str]:
     found = sorted(p for p in source.rglob("*") if _is_recording(p, out))
     if not found:
         raise UsageError(f"{source} holds no recording", "give a file, or a folder of recordings")
+    return list(zip(found, _targets(found, source, out, kind), strict=True)), kind
+
+
+def _targets(found: list[Path], source: Path, out: Path, kind: str) -> list[Path]:
+    """A file for each recording: of its name, as the format allows it; with its suffix where two are alike."""
     names = [p.relative_to(source).with_suffix("") for p in found]
-    many = Counter(names)
-    targets = [n if many[n] == 1 else n.with_name(p.name.replace(".", "_")) for n, p in zip(names, found, strict=True)]
-    return [(p, out / f"{t}{SUFFIXES[kind]}") for p, t in zip(found, targets, strict=True)], kind
+    names = [n.with_name(plain_name(n.name)) for n in names] if kind == "wfdb" else names
+    many, taken, targets = Counter(names), set(), []
+    for name, path in zip(names, found, strict=True):
+        wanted = name if many[name] == 1 else name.with_name(plain_name(path.name))
+        target, k = wanted, 2
+        while target in taken:
+            target, k = wanted.with_name(f"{wanted.name}_{k}"), k + 1
+        taken.add(target)
+        targets.append(out / f"{target}{SUFFIXES[kind]}")
+    return targets
 
 
 def _is_recording(path: Path, out: Path) -> bool:

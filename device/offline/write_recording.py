@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -51,6 +52,25 @@ def format_of(path: Path, asked: str | None) -> str:
     raise UsageError(f"{path} does not tell its format", f"end it in {', '.join(SUFFIXES.values())}, or give --format")
 
 
+def check_name(path: Path, kind: str) -> None:
+    """Refuse a file name that the format cannot hold, before any work.
+
+    Raises
+    ------
+    RecordingError
+        A WFDB record's name has something else than letters, digits, ``_`` and ``-``.
+    """
+    name = path.name.removesuffix(SUFFIXES["wfdb"])
+    if kind == "wfdb" and (plain := plain_name(name)) != name:
+        fix = f"name it {path.with_name(plain + SUFFIXES[kind])}, or choose another format"
+        raise RecordingError(f"{path.name}: a WFDB record's name holds letters, digits, _ and - alone", fix)
+
+
+def plain_name(name: str) -> str:
+    """A name that WFDB allows."""
+    return re.sub(r"[^-\w]+", "_", name) or "_"
+
+
 def write_recording(stored: Stored, path: Path, kind: str) -> None:
     """Write a recording.
 
@@ -69,9 +89,7 @@ def write_recording(stored: Stored, path: Path, kind: str) -> None:
     MissingExtraError
         The format's package is not installed.
     """
-    if kind == "wfdb" and path.stem.split() != [path.stem]:
-        fix = f"name it {path.with_name('_'.join(path.stem.split()) + path.suffix)}, or choose another format"
-        raise RecordingError(f"{path.name}: a WFDB record's name holds no spaces", fix)
+    check_name(path, kind)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     _WRITERS[kind](stored, path)

@@ -115,6 +115,9 @@ def find_table(data: bytes, path: Path) -> Table:
         body.pop()
         remarks.append("the last line is cut and was left out")
     values = _numbers(path, body, first, dialect, width, text_columns)
+    if n := int(np.isinf(values).sum()):
+        values = np.where(np.isinf(values), np.nan, values)
+        remarks.append(f"{n} infinite {'value is' if n == 1 else 'values are'} taken as missing")
     texts = {k: tuple(_cell(dialect, line, k) for line in body) for k in text_columns}
     heads: list[tuple[str, ...]] = []
     at = first

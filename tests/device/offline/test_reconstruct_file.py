@@ -142,3 +142,47 @@ def test_twelve_records_of_ptb_xl_stripped_to_two_leads(data_folder, tmp_path, c
         assert got.started == datetime(2019, 3, 5, 10)
         shifts = [np.corrcoef(np.roll(y[200:800, 1], k), x[200:800, 1])[0, 1] for k in range(-20, 21)]
         assert np.argmax(shifts) == 20, name
+
+
+@pytest.mark.parametrize("name", ["out_nan.csv.hea", "a.b.hea", "a b.hea"])
+@pytest.mark.parametrize("verb", ["reconstruct", "convert"])
+def test_a_record_name_that_wfdb_forbids_is_refused_before_any_work(two, tmp_path, capsys, verb, name):
+    out = tmp_path / "o" / name
+    assert main([verb, str(two), "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    plain = out.with_name(name.removesuffix(".hea").replace(".", "_").replace(" ", "_") + ".hea")
+    assert f"name it {plain}" in said and not out.parent.exists()
+    assert main([verb, str(two), "--out", str(plain)]) == 0 and plain.is_file()
+
+
+def test_names_with_dots_in_a_folder_become_names_that_wfdb_allows(tmp_path, capsys):
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in ("a.b", "a_b"):
+        stored_files.wfdb_record(source, name, stored_files.beats(12, 250), 250)
+    assert main(["reconstruct", str(source), "--out", str(tmp_path / "o"), "--workers", "1"]) == 0
+    made = sorted(p.name for p in (tmp_path / "o").glob("*.hea"))
+    assert len(made) == 2 and not any("." in name.removesuffix(".hea") for name in made)
+    assert all(open_recording(tmp_path / "o" / name).name == name.removesuffix(".hea") for name in made)
+
+
+@pytest.mark.parametrize("cells", ["nan,nan", "1e400,-1e400", ","])
+@pytest.mark.parametrize("verb", ["reconstruct", "convert", "measure"])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_table_without_a_number_is_refused(tmp_path, capsys, cells, verb):
+    rows = [f"{k / 250},{cells}" for k in range(2500)]
+    (tmp_path / "t.csv").write_text("\n".join(["time [s],I [mV],II [mV]", *rows]) + "\n")
+    out = [] if verb == "measure" else ["--out", str(tmp_path / "o.hea")]
+    assert main([verb, str(tmp_path / "t.csv"), *out]) == 1
+    assert "fix:" in capsys.readouterr().err and not (tmp_path / "o.hea").exists()
+
+
+def test_a_lead_without_a_sample_is_named_and_what_is_left_can_be_asked_for(tmp_path, capsys):
+    def late(k, lead):
+        return f"r.dat 16{':999999999' if lead == 'I' else ''} 1000(0)/mV 16 0 0 0 0 {lead}"
+
+    stored_files.wfdb_record(tmp_path, "r", stored_files.beats(12, 250), 250, signal=late)
+    code, document = run(capsys, tmp_path / "r", "--out", tmp_path / "o.hea")
+    assert code == 1 and "lead I has no sample" in document["error"] and "--leads II" in document["fix"]
+    code, document = run(capsys, tmp_path / "r", "--out", tmp_path / "o.hea", "--leads", "II")
+    assert code == 0

@@ -133,7 +133,7 @@ def test_what_is_missing_is_invalid_and_only_that(model):
     assert block.valid[:985].all() and block.valid[1120:].all()
     assert not block.valid[1000:1100, v2].any()
     assert block.warmup[1100:1110].any() and not block.warmup[:900].any() and not block.warmup[1300:].any()
-    assert np.abs(block.mv[:900] - whole.mv[:900]).max() < 0.05  # the past is another one: the filters recall it
+    assert np.abs(block.mv[:800] - whole.mv[:800]).max() < 0.1  # filters recall another past, and what is ahead
 
 
 def test_a_recording_that_begins_with_nothing(model):
