@@ -16,11 +16,11 @@ from ecg_edge.device.verification import model_checks as verify
 from ecg_edge.device.verification.budget import Budget
 from ecg_edge.export import proof_checks as checks
 from ecg_edge.export import run_file as estimates
+from ecg_edge.export.eight_bits.quantise import Quantisation
+from ecg_edge.export.eight_bits.sensitivity import MOST_IN_FLOAT, EightBitCost, costs
 from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.model_card import model_card
 from ecg_edge.export.proof_cases import Case, calibration_inputs, cases
-from ecg_edge.export.quantise import Quantisation
-from ecg_edge.export.sensitivity import MOST_IN_FLOAT, EightBitCost, costs
 from ecg_edge.export.targets import Target
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.data.prepare import Prepared
@@ -165,8 +165,17 @@ def make(
     quant, found = None, list[EightBitCost]()
     x = calibration_inputs(exporter.spec, calibration)
     if needed:
-        quant = exporter.quantise(x)
-        found = costs(exporter.graph, quant, x[:_FEW], exporter.spec.head.mean[: exporter.spec.n_features])
+        exporter = exporter.for_eight_bits(x)
+        assert exporter.eight is not None
+        quant, ready = exporter.eight.quantisation, exporter.eight
+        say(
+            checks.Check(
+                "channels of one range",
+                True,
+                f"8 bits {ready.after_uv:.1f} µV from float, {ready.before_uv:.1f} before",
+            )
+        )
+        found = costs(ready.graph, quant, x[:_FEW], exporter.spec.head.mean[: exporter.spec.n_features])
     proof = _attempt(exporter, examined, budget, quant, made, say, parts)
     if qat and quant is not None and not proof.ok:
         exporter = exporter.fine_tuned(quant, x)
@@ -227,6 +236,12 @@ def _name(proof: _Proof, target: Target, part: Path, ok: bool) -> tuple[Path, in
     return path, path.stat().st_size, digest
 
 
+def _ranges(exporter: Exporter) -> dict[str, float] | None:
+    """What channels of one range save, for the report."""
+    ready = exporter.eight
+    return None if ready is None else {"before_uv": ready.before_uv, "after_uv": ready.after_uv}
+
+
 def _tuning(exporter: Exporter) -> dict[str, Any] | None:
     """What fine-tuning did, for the report."""
     tuned = exporter.tuned
@@ -246,6 +261,7 @@ def _report(proof: _Proof, out: Path, ok: bool, files: list[tuple[Path, int, str
         "budget": proof.budget.limits(),
         "sensitivity": [vars(c) for c in proof.sensitivity],
         "float_convolutions": sorted(proof.quant.float_convs) if proof.quant else [],
+        "channels_of_one_range": _ranges(proof.exporter),
         "fine_tuning": _tuning(proof.exporter),
     }
     (out / f"{proof.exporter.stem}.{'report' if ok else 'rejected'}.json").write_text(

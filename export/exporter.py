@@ -11,9 +11,10 @@ from typing import Any
 from ecg_edge.device.inference.sealed_file import seal
 from ecg_edge.device.inference.spec import Head, ModelSpec
 from ecg_edge.export import onnx_writer
+from ecg_edge.export.eight_bits.equalise import Ready, ready
+from ecg_edge.export.eight_bits.qat import Tuned, tune
+from ecg_edge.export.eight_bits.quantise import Quantisation
 from ecg_edge.export.graph import FEATURES, Graph, from_body
-from ecg_edge.export.qat import Tuned, tune
-from ecg_edge.export.quantise import Quantisation, calibrate
 from ecg_edge.export.targets import Target, own_name
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.errors import MissingExtraError
@@ -35,8 +36,10 @@ class Exporter:
         The folded body.
     spec : ModelSpec
         Of the fp32 file; the others differ in states and quantisation.
+    eight : Ready or None
+        The body that int8 files are written from: the same function, its channels brought to one range.
     tuned : Tuned or None
-        The body fine-tuned for 8 bits, which int8 files are then written from.
+        That body fine-tuned for 8 bits; int8 files are then written from it.
     stem : str
         File name without precision and suffix: the run's own name.
     """
@@ -44,20 +47,36 @@ class Exporter:
     network: UNet
     graph: Graph
     spec: ModelSpec
+    eight: Ready | None = None
     tuned: Tuned | None = None
     stem: str = "model"
 
-    def quantise(self, x: Float32Array) -> Quantisation:
-        """Choose 8-bit parameters from calibration records, shape (n_records, n_samples, n_inputs)."""
-        return calibrate(self.graph, x, frozenset({"enc0", FEATURES}))
+    def for_eight_bits(self, x: Float32Array) -> Exporter:
+        """Return the same with a body for int8 files.
+
+        Parameters
+        ----------
+        x : ndarray of float32, shape (n_records, n_samples, n_inputs)
+            Calibration records.
+        """
+        return dataclasses.replace(self, eight=ready(self.graph, x, self._reader, frozenset({"enc0", FEATURES})))
 
     def fine_tuned(self, quant: Quantisation, x: Float32Array) -> Exporter:
-        """Return the same with a body fine-tuned for 8 bits on calibration records."""
-        return dataclasses.replace(self, tuned=tune(self.graph, quant, x, self.spec.head.mean[: self.spec.n_features]))
+        """Return the same with that body fine-tuned for 8 bits on calibration records."""
+        assert self.eight is not None
+        return dataclasses.replace(self, tuned=tune(self.eight.graph, quant, x, self._reader))
+
+    @property
+    def _reader(self) -> Float32Array:
+        """The part of the head that reads the features."""
+        return self.spec.head.mean[: self.spec.n_features]
 
     def body(self, target: Target) -> Graph:
         """The graph a file is written from."""
-        return self.tuned.graph if self.tuned and target.precision == "int8" else self.graph
+        if target.precision != "int8":
+            return self.graph
+        assert self.eight is not None
+        return (self.tuned or self.eight).graph
 
     def describe(
         self,
@@ -79,6 +98,7 @@ class Exporter:
             assert quant is not None
             how |= {
                 "activations": "8 bits per tensor, minimum and maximum merged over the calibration records",
+                "channels": "brought to one range per tensor",
                 "weights": "int8, symmetric, per output channel",
                 "float_convolutions": sorted(quant.float_convs),
                 "calibration": calibration,

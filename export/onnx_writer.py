@@ -10,8 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec, StateSpec
+from ecg_edge.export.eight_bits.quantise import Affine, Quantisation, quantise_weight
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Op, Remember, Upsample
-from ecg_edge.export.quantise import Affine, Quantisation, quantise_weight
 
 OPSET, IR_VERSION = 17, 9
 _U8, _F32 = TensorProto.UINT8, TensorProto.FLOAT

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as fb
 
-from ecg_edge.export.quantise import Affine
+from ecg_edge.export.eight_bits.quantise import Affine
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray
 
 FLOAT, HALF, INT32, INT8 = (

@@ -12,8 +12,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as fb
 
 from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec, StateSpec
+from ecg_edge.export.eight_bits.quantise import Affine, Quantisation, quantise_weight
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Op, Remember, Upsample
-from ecg_edge.export.quantise import Affine, Quantisation, quantise_weight
 from ecg_edge.export.tflite_file import FLOAT, HALF, INT8, INT32, TFLiteFile
 
 _TIME = 2

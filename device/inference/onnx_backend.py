@@ -19,6 +19,8 @@ from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 
 _ORT_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)", "int8": "tensor(int8)"}
 _PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+_NOT_WANTED = ["WeightBiasQuantization"]
+"""It rounds the weights of convolutions that a file keeps in float, one step for all their channels."""
 _ORT_ERRORS = (
     _ort.Fail,
     _ort.InvalidProtobuf,
@@ -57,7 +59,7 @@ def open_session(blob: bytes, path: Path, threads: int = 1) -> tuple[ort.Inferen
     wanted = providers(ort.get_available_providers())
     try:
         with stdout_elsewhere() if len(wanted) > 1 else contextlib.nullcontext():
-            session = ort.InferenceSession(blob, options, providers=wanted)
+            session = ort.InferenceSession(blob, options, providers=wanted, disabled_optimizers=_NOT_WANTED)
     except _ORT_ERRORS as e:
         raise ModelFileError(f"onnxruntime cannot read {path}: {str(e)[:REASON]}", "export the model again") from e
     return session, dict(session.get_modelmeta().custom_metadata_map)

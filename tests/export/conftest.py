@@ -31,7 +31,8 @@ KINDS = [
 def written(e: Exporter, folder: Path, targets: list[Target], seeds: int) -> dict[str, Path]:
     """Files of a network by format and precision: ``int8`` (ONNX), ``tflite-int8``, ``tflite-int8-offline``."""
     n = len(e.spec.input_leads)
-    quant = e.quantise(np.stack([noise(400, n, s) for s in range(seeds)]))
+    e = e.for_eight_bits(np.stack([noise(400, n, s) for s in range(seeds)]))
+    quant = e.eight.quantisation
     out = {}
     for t in targets:
         name = ("" if t.format == "onnx" else "tflite-") + t.precision + ("-offline" if t.offline else "")

@@ -17,11 +17,11 @@ from ecg_edge.device.verification import fiducials
 from ecg_edge.device.verification.budget import Budget
 from ecg_edge.export import graph_interpreter as interpreter
 from ecg_edge.export import proof_checks as checks
-from ecg_edge.export import qat
 from ecg_edge.export import run_file as estimates
-from ecg_edge.export.graph import Conv
-from ecg_edge.export.quantise import Affine, calibrate, fake, groups
-from ecg_edge.export.sensitivity import costs
+from ecg_edge.export.eight_bits import qat
+from ecg_edge.export.eight_bits.quantise import Affine, calibrate, fake, groups
+from ecg_edge.export.eight_bits.sensitivity import costs
+from ecg_edge.export.graph import FEATURES, Conv
 from ecg_edge.export.targets import Target, choose
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.train.network.unet import NetSpec
@@ -115,7 +115,8 @@ def test_targets_in_the_order_they_are_proved() -> None:
 
 def test_the_convolution_whose_8_bits_cost_most_is_found(exporter) -> None:
     """One channel with a huge weight leaves the others of its tensor a few steps: an old trap of 8 bits."""
-    q = exporter.quantise(np.stack([noise(400, 2, s) for s in range(6)]))
+    kept = frozenset({"enc0", FEATURES})
+    q = calibrate(exporter.graph, np.stack([noise(400, 2, s) for s in range(6)]), kept)
     x = np.stack([noise(400, 2, s) for s in range(4)])
     head = exporter.spec.head.mean[: exporter.spec.n_features]
     found = costs(exporter.graph, q, x, head)
@@ -161,8 +162,9 @@ def test_the_processor_runs_where_nothing_better_is_there() -> None:
 @pytest.mark.parametrize("n", [1, 3])
 def test_files_with_more_in_float_still_compute_alike(exporter, tmp_path, n) -> None:
     x = np.stack([noise(400, 2, s) for s in range(4)])
-    q = exporter.quantise(x)
-    found = costs(exporter.graph, q, x, exporter.spec.head.mean[: exporter.spec.n_features])
+    exporter = exporter.for_eight_bits(x)
+    q = exporter.eight.quantisation
+    found = costs(exporter.eight.graph, q, x, exporter.spec.head.mean[: exporter.spec.n_features])
     kept = replace(q, float_convs=q.float_convs | {c.name for c in found[:n]})
     found_features = {}
     for form in ("onnx", "tflite"):
@@ -172,30 +174,31 @@ def test_files_with_more_in_float_still_compute_alike(exporter, tmp_path, n) -> 
         found_features[form] = np.stack([features(model, r) for r in x])
     batch = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 2, 1)))
     with torch.no_grad():
-        expected = fake(exporter.graph, kept, batch).numpy().transpose(0, 2, 1)[:, exporter.spec.lookahead :]
+        expected = fake(exporter.eight.graph, kept, batch).numpy().transpose(0, 2, 1)[:, exporter.spec.lookahead :]
     expected = expected[:, : found_features["onnx"].shape[1]]
-    for got in found_features.values():
-        assert np.sqrt(np.mean((got - expected) ** 2)) <= q.feature_step
+    for got in found_features.values():  # a runtime that rounds what is kept in float is further off
+        assert np.sqrt(np.mean((got - expected) ** 2)) <= 0.1 * q.feature_step
 
 
 def test_fine_tuning_brings_8_bits_nearer_to_float(exporter, tmp_path) -> None:
     x = np.stack([noise(400, 2, s) for s in range(12)])
-    q = exporter.quantise(x)
+    exporter = exporter.for_eight_bits(x)
+    q = exporter.eight.quantisation
     # steps eight times as wide: as coarse as where a few outliers have spread the ranges
     coarse = replace(q, tensors={name: Affine(8 * p.scale, p.zero_point) for name, p in q.tensors.items()})
     head = exporter.spec.head.mean[: exporter.spec.n_features]
-    tuned = qat.tune(exporter.graph, coarse, x, head, steps=120, lr=6e-4)
+    tuned = qat.tune(exporter.eight.graph, coarse, x, head, steps=120, lr=6e-4)
     assert tuned.after_uv < 0.7 * tuned.before_uv
     q = tuned.quantisation
     assert np.mean([q.tensors[n].scale / coarse.tensors[n].scale for n in q.tensors]) < 0.9
-    group = groups(exporter.graph)  # what only moves data still shares its step
+    group = groups(exporter.eight.graph)  # what only moves data still shares its step
     assert len({(group[n], q.tensors[n]) for n in q.tensors}) == len({group[n] for n in q.tensors})
     # the records were not seen in training, and both formats hold what was tuned
     fresh = np.stack([noise(400, 2, s) for s in range(50, 54)])
     batch = torch.from_numpy(np.ascontiguousarray(fresh.transpose(0, 2, 1)))
     with torch.no_grad():
-        truth, expected = interpreter.run(exporter.graph, batch), fake(tuned.graph, q, batch)
-        plain = fake(exporter.graph, coarse, batch)
+        truth, expected = interpreter.run(exporter.eight.graph, batch), fake(tuned.graph, q, batch)
+        plain = fake(exporter.eight.graph, coarse, batch)
     assert (expected - truth).square().mean() < (plain - truth).square().mean()
     made = replace(exporter, tuned=tuned)
     late = exporter.spec.lookahead
@@ -216,8 +219,9 @@ def test_fine_tuning_brings_8_bits_nearer_to_float(exporter, tmp_path) -> None:
 @pytest.mark.parametrize("lr", [0.1, 1e6])
 def test_fine_tuning_that_does_not_help_is_not_kept(exporter, lr) -> None:
     x = np.stack([noise(400, 2, s) for s in range(4)])
-    q = exporter.quantise(x)
-    tuned = qat.tune(exporter.graph, q, x, exporter.spec.head.mean[: exporter.spec.n_features], steps=3, lr=lr)
-    assert tuned.graph is exporter.graph
+    exporter = exporter.for_eight_bits(x)
+    q = exporter.eight.quantisation
+    tuned = qat.tune(exporter.eight.graph, q, x, exporter.spec.head.mean[: exporter.spec.n_features], steps=3, lr=lr)
+    assert tuned.graph is exporter.eight.graph
     assert tuned.quantisation is q
     assert tuned.after_uv == tuned.before_uv > 0

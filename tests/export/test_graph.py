@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_edge.export import graph_interpreter as interpreter
+from ecg_edge.export.eight_bits.quantise import affine, calibrate, fake, quantise_weight
 from ecg_edge.export.graph import FEATURES, INPUT, Conv, from_body
-from ecg_edge.export.quantise import affine, calibrate, fake, quantise_weight
 from ecg_edge.train.network.unet import NetSpec
 from tests.support.nets import SMALL, lively, noise
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ecg_edge.export.eight_bits.quantise import fake
 from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Remember, Upsample
-from ecg_edge.export.quantise import fake
 from tests.support.nets import noise
 
 tf: Any = pytest.importorskip("tensorflow", reason="extra export-tf is not installed")
@@ -102,6 +102,8 @@ def test_our_8_bits_are_not_worse_than_the_converters(keras: Any, exporter: Expo
 
     with torch.no_grad():
         batch = torch.from_numpy(np.ascontiguousarray(records.transpose(0, 2, 1)))
-        mine = fake(exporter.graph, exporter.quantise(records), batch).numpy().transpose(0, 2, 1)
+        ready = exporter.for_eight_bits(records)
+        q = ready.eight.quantisation
+        mine = fake(ready.eight.graph, q, batch).numpy().transpose(0, 2, 1)
     rms = float(np.sqrt(np.mean((mine - ours(exporter, records)) ** 2)))
     assert 0 < rms <= 1.05 * float(np.sqrt(np.mean(theirs**2)))

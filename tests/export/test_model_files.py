@@ -20,10 +20,10 @@ from ecg_edge.device.inference.packed_arrays import pack_array, unpack_array
 from ecg_edge.device.inference.sealed_file import seal
 from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec
 from ecg_edge.export import graph_interpreter as interpreter
+from ecg_edge.export.eight_bits.quantise import affine, calibrate, fake, groups, quantise_weight
 from ecg_edge.export.exporter import Exporter
 from ecg_edge.export.graph import from_body
 from ecg_edge.export.onnx_writer import write
-from ecg_edge.export.quantise import affine, calibrate, fake, groups, quantise_weight
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
 from ecg_edge.train.network.unet import NetSpec
 from tests.support.nets import noise

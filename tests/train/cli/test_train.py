@@ -130,7 +130,7 @@ def test_a_broken_budget_leaves_no_file_under_the_final_name(
     (tmp_path / "r-int8.onnx").write_bytes(b"an older file")
     # No 8-bit file is half as wrong as its fp32 twin: a budget that nothing can meet.
     monkeypatch.setattr("ecg_edge.device.verification.budget.Budget.parse", lambda text: Budget(rmse=-0.5))
-    monkeypatch.setattr("ecg_edge.export.qat.STEPS", 5)
+    monkeypatch.setattr("ecg_edge.export.eight_bits.qat.STEPS", 5)
     args = [str(run), "--int8", "--qat", "--data", str(ptbxl), "--out", str(tmp_path), "--force"]
     with pytest.raises(BudgetError, match="rejected") as caught:
         call(EXPORT, *args)

@@ -39,7 +39,8 @@ def call(verb: Any, *args: str) -> int:
 def twins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An fp32 and an int8 file made from one (random) network, side by side."""
     exporter = exporter_of(lively(NetSpec(("I", "II"), **SMALL)))  # type: ignore[arg-type]
-    quant = exporter.quantise(np.stack([noise(400, 2, s) for s in range(4)]))
+    exporter = exporter.for_eight_bits(np.stack([noise(400, 2, s) for s in range(4)]))
+    quant = exporter.eight.quantisation
     folder = tmp_path_factory.mktemp("twins")
     targets = [Target("onnx", "fp32"), Target("onnx", "int8")]
     return {

@@ -28,7 +28,8 @@ def _file(folder: Path, spec: NetSpec, precision: str, offline: bool = False) ->
     exporter, quant = nets.exporter_of(net), None
     x = np.stack([nets.noise(400, spec.n_inputs, k) for k in range(3)])
     if precision == "int8":
-        quant = exporter.quantise(x)
+        exporter = exporter.for_eight_bits(x)
+        quant = exporter.eight.quantisation
     target = Target("onnx", precision, offline)
     described = exporter.describe(target, quant, {}, {})
     return exporter.write(folder / f"m-{precision}.onnx", target, described, quant), net

@@ -9,6 +9,8 @@ Affine scheme after Jacob et al. 2018.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +70,13 @@ def groups(graph: Graph) -> dict[str, str]:
     return {name: find(name) for name in parent}
 
 
+def batches(graph: Graph, x: Float32Array) -> Iterator[Tensor]:
+    """Records of shape (n_records, n_samples, n_inputs), a few at a time, as a graph takes them."""
+    n = x.shape[1] // graph.hop * graph.hop
+    for k in range(0, len(x), _BATCH):
+        yield torch.from_numpy(np.ascontiguousarray(x[k : k + _BATCH, :n].transpose(0, 2, 1)))
+
+
 def calibrate(graph: Graph, x: Float32Array, float_convs: frozenset[str]) -> Quantisation:
     """Choose the parameters from the graph's own activations.
 
@@ -90,11 +99,9 @@ def calibrate(graph: Graph, x: Float32Array, float_convs: frozenset[str]) -> Qua
         high[g] = max(high.get(g, 0.0), float(v.max()))
         return v
 
-    n = x.shape[1] // graph.hop * graph.hop
     with torch.no_grad():
-        for k in range(0, len(x), _BATCH):
-            batch = np.ascontiguousarray(x[k : k + _BATCH, :n].transpose(0, 2, 1))
-            interpreter.run(graph, torch.from_numpy(batch), watch)
+        for batch in batches(graph, x):
+            interpreter.run(graph, batch, watch)
     float_groups = {group[INPUT], group[FEATURES]}
     tensors = {name: affine(low[g], high[g]) for name, g in group.items() if g not in float_groups}
     features = affine(low[group[FEATURES]], high[group[FEATURES]])
@@ -133,3 +140,18 @@ def fake(graph: Graph, q: Quantisation, x: Tensor) -> Tensor:
         return (torch.clamp(torch.round(v / p.scale) + p.zero_point, 0, 255) - p.zero_point) * p.scale
 
     return interpreter.run(Graph(tuple(ops), graph.channels, graph.rate, graph.hop), x, watch)
+
+
+def read(features: Tensor, reader: Tensor) -> Tensor:
+    """What the head makes of features, in mV."""
+    return torch.einsum("bft,fl->blt", features, reader)
+
+
+def apart_uv(graph: Graph, rounded: Graph, q: Quantisation, x: Float32Array, reader: Tensor) -> float:
+    """Root-mean-square difference in µV of `rounded` in 8 bits from `graph` in float, whole records."""
+    total, n = 0.0, 0
+    with torch.no_grad():
+        for batch in batches(graph, x):
+            error = read(fake(rounded, q, batch) - interpreter.run(graph, batch), reader)
+            total, n = total + float(error.square().sum()), n + error.numel()
+    return 1000 * math.sqrt(total / n)

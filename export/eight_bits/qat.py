@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from ecg_edge.export import graph_interpreter as interpreter
+from ecg_edge.export.eight_bits.quantise import Affine, Quantisation, apart_uv, groups, read
 from ecg_edge.export.graph import Conv, Graph
-from ecg_edge.export.quantise import Affine, Quantisation, fake, groups
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.firmware_bridge.progress import Progress
 
@@ -97,9 +97,9 @@ def tune(
         for _ in range(steps):
             batch = _crops(x, graph.hop, rng)
             with torch.no_grad():
-                truth = _read(interpreter.run(graph, batch), reader)
+                truth = read(interpreter.run(graph, batch), reader)
             scales = {name: p.scale * finer[group[name]].exp() for name, p in q.tensors.items()}
-            loss = (_read(_rounded(graph, q, scales, batch, own), reader) - truth).square().mean()
+            loss = (read(_rounded(graph, q, scales, batch, own), reader) - truth).square().mean()
             if not loss.isfinite():
                 return Tuned(graph, q, before, before, steps)
             optimizer.zero_grad()
@@ -112,15 +112,6 @@ def tune(
     return Tuned(tuned, learnt_q, before, after, steps) if after < before else Tuned(graph, q, before, before, steps)
 
 
-def apart_uv(graph: Graph, rounded: Graph, q: Quantisation, x: Float32Array, reader: Tensor) -> float:
-    """Root-mean-square difference in µV of `rounded` in 8 bits from `graph` in float, whole records."""
-    n = x.shape[1] // graph.hop * graph.hop
-    batch = torch.from_numpy(np.ascontiguousarray(x[:, :n].transpose(0, 2, 1)))
-    with torch.no_grad():
-        error = _read(fake(rounded, q, batch) - interpreter.run(graph, batch), reader)
-    return 1000 * float(error.square().mean().sqrt())
-
-
 def _crops(x: Float32Array, hop: int, rng: np.random.Generator) -> Tensor:
     """Random crops of random records, each a cold start as on the device."""
     length = min(CROP, x.shape[1]) // hop * hop
@@ -128,11 +119,6 @@ def _crops(x: Float32Array, hop: int, rng: np.random.Generator) -> Tensor:
     starts = rng.integers(0, x.shape[1] - length + 1, _BATCH)
     crops = np.stack([x[r, s : s + length].T for r, s in zip(rows, starts, strict=True)])
     return torch.from_numpy(np.ascontiguousarray(crops))
-
-
-def _read(features: Tensor, reader: Tensor) -> Tensor:
-    """What the head makes of features, in mV."""
-    return torch.einsum("bft,fl->blt", features, reader)
 
 
 def _rounded(

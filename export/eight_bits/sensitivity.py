@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from ecg_edge.export import graph_interpreter as interpreter
+from ecg_edge.export.eight_bits.quantise import Quantisation, fake
 from ecg_edge.export.graph import Conv, Graph
-from ecg_edge.export.quantise import Quantisation, fake
 from ecg_edge.firmware_bridge.array_types import Float32Array
 
 MOST_IN_FLOAT = 3
