@@ -15,6 +15,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("ecg-edge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ecg-edge")
 
+# The suite runs in as many processes as there are cores: threads of one would wait for those of the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 _skipped: list[str] = []
 _left_out: dict[str, set[str]] = {}
 CORE_ONLY = bool(os.environ.get("ECG_EDGE_CORE_ONLY"))
