@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.plain_words import ROOT, docstrings, main, measured, pages, sentences, words
+from tests.support.plain_words import MORE, ROOT, docstrings, main, measured, pages, sentences, words
 
 
 def test_sentences_are_short():
@@ -12,6 +12,13 @@ def test_sentences_are_short():
     assert len(found) > 200
     assert np.mean(lengths) <= 20
     assert np.percentile(lengths, 90) <= 30
+    assert [f"{s.page}: {s.text}" for s in found if s.words > 30] == []
+
+
+def test_sentences_of_all_other_pages_are_short():
+    found = measured(pages(MORE))
+    assert len(found) > 400
+    assert np.percentile([s.words for s in found], 90) <= 25
     assert [f"{s.page}: {s.text}" for s in found if s.words > 30] == []
 
 

@@ -56,3 +56,11 @@ def test_the_command_line_page_has_every_verb_and_flag():
     assert re.findall(r"^## (\w+)", page, re.MULTILINE) == list(find_verbs())
     for flag in ("`--placement {same,again}`", "`--set KEY=VALUE`", "`SOURCE`", "`--dest", "`--sink NAME[:ARGUMENT]`"):
         assert flag in page, flag
+
+
+@pytest.mark.parametrize(("form", "asked"), [("bug", "ecg-edge doctor --json"), ("device", "capture")])
+def test_an_issue_asks_for_what_is_needed_to_mend_it(form, asked):
+    yaml = pytest.importorskip("yaml")
+    fields = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{form}.yml").read_text(encoding="utf-8"))["body"]
+    needed = [f["attributes"]["label"] for f in fields if f.get("validations", {}).get("required")]
+    assert asked in " ".join(needed).lower()

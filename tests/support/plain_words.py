@@ -27,6 +27,12 @@ _NO_PROSE = (
 )
 ROOT = Path(__file__).resolve().parents[2]
 HELD = ("README.md", "docs/tutorials/*.md", "docs/how-to/*.md")
+MORE = (
+    "CONTRIBUTING.md", "SECURITY.md", "docs/index.md", "docs/devices.md", "docs/python.md",
+    "docs/explanation/*.md", "docs/decisions/*.md", "docs/notes/*.md", "docs/reference/*.md",
+    "firmware_bridge/PROTOCOL.md", "firmware_bridge/c/README.md",
+)  # fmt: skip
+"""Written by hand, and not made from figures."""
 SHORT = 5
 _END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(*`\[A-Z0-9])")
 _WORD = re.compile(r"[^\W_][\w.,'’/%+−-]*")
