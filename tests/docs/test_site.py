@@ -15,6 +15,9 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 ERRORS = [name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.EcgEdgeError)]
 NAV = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
+EXPLAINED = ("reference/glossary.md", "how-to/read-the-screen.md", "how-to/ward.md")
+COMMON = {"ecg-edge", "set", "open", "leave", "light", "none yet", "space", "layout"}
+"""Words of a screen that need no explanation."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -64,3 +67,15 @@ def test_an_issue_asks_for_what_is_needed_to_mend_it(form, asked):
     fields = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{form}.yml").read_text(encoding="utf-8"))["body"]
     needed = [f["attributes"]["label"] for f in fields if f.get("validations", {}).get("required")]
     assert asked in " ".join(needed).lower()
+
+
+@pytest.mark.parametrize("page", ["monitor/web/index.html", "ward/web/ward.html"])
+def test_every_word_on_the_screen_is_explained(page):
+    explained = "".join((DOCS / p).read_text(encoding="utf-8") for p in EXPLAINED).lower()
+    body = re.sub(
+        r"<(script|style|title)\b.*?</\1>", "", (ROOT / "device" / page).read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    shown = {" ".join(text.split()).strip(" ,.") for text in re.findall(r">([^<>]+)<", body)}
+    labels = {text.lower() for text in shown if len(text.split()) <= 3 and re.search(r"[A-Za-z]{3}", text)}
+    assert len(labels) > 5
+    assert sorted(x for x in labels - COMMON if x not in explained) == []
