@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.lead_algebra import Provenance
+from ecg_edge.firmware_bridge.array_types import same_contents
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
 
@@ -53,9 +54,11 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class LeadBlock:
     """Consecutive samples of the twelve leads, all aligned to the same instants.
+
+    Two blocks are equal where everything is but `arrival`: when they arrived. NaN equals NaN.
 
     Attributes
     ----------
@@ -113,6 +116,11 @@ class LeadBlock:
 
     def __len__(self) -> int:
         return len(self.mv)
+
+    def __eq__(self, other: object) -> bool:
+        return same_contents(self, other, but="arrival")
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
 
     def __repr__(self) -> str:
         rate = f" at {float(self.fs):g} Hz" if self.fs else ""
@@ -217,6 +225,8 @@ class LeadBlock:
         UsageError
             Not one of the twelve leads.
         """
+        if not isinstance(name, str):
+            raise UsageError(f"{name!r} is no name of a lead", f"name one: block.lead('V2'), or block.mv[:, {name!r}]")
         return self.mv[:, LEADS.index(lead_name(name))]
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class EcgEdgeError(Exception):
@@ -181,7 +183,34 @@ class FaultError(EcgEdgeError):
     """A fault of this program: nothing the user did."""
 
 
-def as_error(error: BaseException, what: str = "") -> EcgEdgeError:
+def owner_of(part: object) -> str:
+    """Return who wrote a part that the program was given: class and module; empty for the program's own."""
+    module = type(part).__module__
+    return "" if module.partition(".")[0] == "ecg_edge" else f"{type(part).__qualname__} in {module}"
+
+
+@contextmanager
+def blamed(part: object, what: str) -> Iterator[None]:
+    """Raise what a part of others raises as a `PluginError` that names it; what is typed, or ours, stays as it is.
+
+    Parameters
+    ----------
+    part : object
+        Whose code runs inside.
+    what : str
+        Its name, for the message.
+    """
+    try:
+        yield
+    except EcgEdgeError:
+        raise
+    except Exception as e:
+        if owner := owner_of(part):
+            raise as_error(e, what, owner) from e
+        raise
+
+
+def as_error(error: BaseException, what: str = "", owner: str = "") -> EcgEdgeError:
     """Return the error a user reads: ours as it is, the system's in its words, a fault with its kind.
 
     Parameters
@@ -190,6 +219,8 @@ def as_error(error: BaseException, what: str = "") -> EcgEdgeError:
         What was raised; it becomes the cause.
     what : str
         Who failed, in words.
+    owner : str
+        Whose code it was, see `owner_of`; empty: this program's.
     """
     if isinstance(error, EcgEdgeError):
         return error
@@ -201,6 +232,9 @@ def as_error(error: BaseException, what: str = "") -> EcgEdgeError:
         typed = EcgEdgeError(f"{who}{error.strerror or text}{place}", "check disk, permission and connection")
     elif isinstance(error, MemoryError):
         typed = EcgEdgeError(f"{who}there is not enough memory for this {text}".rstrip(), "use a smaller input")
+    elif owner:
+        fix = f"mend {owner}, or report this line to its authors (the whole traceback: ECG_EDGE_TRACEBACK=1)"
+        typed = PluginError(f"{who}a fault of {owner}, {type(error).__name__}: {text}", fix)
     else:
         report = "report this line with the answer of: ecg-edge doctor --json (all of it: ECG_EDGE_TRACEBACK=1)"
         typed = FaultError(f"{who}a fault of ecg-edge, {type(error).__name__}: {text}", report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ EXTRAS = (
     Extra("export-tf", ("tensorflow",), "the Keras cross-check of an export"),
 )
 """The smallest extra that brings a module stands first."""
+
+
+def needing(extra: str, command: str) -> str:
+    """Return a command to be typed next, behind the installation of the extra it needs where that is missing."""
+    modules = {m for x in EXTRAS if x.name == extra for m in x.modules}
+    there = all(find_spec(m.split(".")[0]) for m in modules)
+    return command if there else f'pip install "ecg-edge[{extra}]" && {command}'
 
 
 def extra_of(module: str) -> str | None:

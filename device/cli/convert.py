@@ -10,10 +10,11 @@ from pathlib import Path
 from ecg_edge.device.offline.write_recording import check_name, format_of, write_recording
 from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
-from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name
+from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name, same_recording
 from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
+from ecg_edge.firmware_bridge.extras import needing
 
 
 def convert(arguments: argparse.Namespace) -> int:
@@ -57,7 +58,8 @@ def convert(arguments: argparse.Namespace) -> int:
         say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {len(stored.notes)} notes")
     for warning in warnings(stored, found):
         hint(f"warning: {warning}")
-    hint(f"next: open {out}, or print a page: ecg-edge report {shlex.quote(record_name(a.record))}")
+    page = needing("plot", f"ecg-edge report {shlex.quote(same_recording(a.record))}")
+    hint(f"next: open {out}, or print a page: {page}")
     return 0
 
 

@@ -20,6 +20,7 @@ from ecg_edge.device.personal_calibration.file import Calibration, read_calibrat
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import hint, say, table
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.extras import needing
 from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.virtual_patch.child_process import (
     PATCH_FS,
@@ -98,5 +99,5 @@ def _next(summary: Summary) -> str:
     if summary.error:
         return "ecg-edge doctor"
     if summary.recording:
-        return f"ecg-edge run replay:{summary.recording}_measured --monitor"
+        return needing("web", f"ecg-edge run replay:{summary.recording}_measured --monitor")
     return "ecg-edge run SOURCE --monitor, with your own device as SOURCE (ecg-edge doctor names the ports)"

@@ -14,10 +14,11 @@ from ecg_edge.device.page.traces import is_cut
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.page_content import page_content
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.stored_recording import record_name
+from ecg_edge.device.recording.stored_recording import record_name, same_recording
 from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.extras import needing
 from ecg_edge.firmware_bridge.private_files import private_open
 
 SUFFIXES = (".pdf", ".png")
@@ -57,7 +58,8 @@ def report(arguments: argparse.Namespace) -> int:
         say(f"{said}: from {start:.1f} s, {options.speed:g} mm/s, {options.gain:g} mm/mV")
     for warning in warnings(stored, found):
         hint(f"warning: {warning}: not measured")
-    hint(f"next: ecg-edge convert {shlex.quote(record_name(a.record))}")
+    again = f"ecg-edge convert {shlex.quote(same_recording(a.record))}"
+    hint(f"next: {needing('edf', again)}")
     return 0
 
 

@@ -16,6 +16,7 @@ from ecg_edge.device.live.summary import Summary
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.extras import needing
 
 Document = dict[str, Any]
 _HOW = ("fs", "device", "model", "leads", "gain", "baud", "mains")
@@ -116,7 +117,8 @@ def _next(summary: Summary, same: str) -> str:
     if summary.error:
         return "ecg-edge doctor"
     if summary.recording:
-        return f"ecg-edge run {shlex.quote(f'replay:{summary.recording}_measured')} --monitor{_model_of(same)}"
+        played = shlex.quote(f"replay:{summary.recording}_measured")
+        return needing("web", f"ecg-edge run {played} --monitor{_model_of(same)}")
     return f"ecg-edge run {shlex.quote(summary.source)}{same} --out recordings"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_loader
 from pathlib import Path
@@ -45,12 +46,10 @@ def _loop() -> _Loop:
 
     The package scipy.signal imports optimize, stats and interpolate: nine tenths of the start of a run without it.
     """
-    try:
+    with suppress(Exception):  # another scipy: its public way is below
         loop: _Loop = _extension()._linear_filter
         if _is_right(loop):
             return loop
-    except Exception:  # noqa: S110 - another scipy: its public way is below
-        pass
     from scipy import signal
 
     return lambda b, a, x, axis, state: signal.lfilter(b, a, x, axis=axis, zi=state)

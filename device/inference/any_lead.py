@@ -72,7 +72,7 @@ def view(spec: ModelSpec, leads: tuple[str, ...]) -> ModelSpec:
     if not there or not hidden:
         raise LeadMismatchError(
             f"an any-lead model needs one to seven of {', '.join(BASIS)}; the source has {', '.join(leads) or 'none'}",
-            "name the source's channels with --leads",
+            "name the source's channels: leads=(...) (--leads)",
         )
     columns = [BASIS.index(lead) for lead in hidden]
     rows = _regressor_rows(spec, there)

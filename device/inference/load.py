@@ -12,12 +12,12 @@ from ecg_edge.device.inference.shipped import resolve
 from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec, Personal
 from ecg_edge.device.inference.tflite_graph import check_graph
 from ecg_edge.device.inference.tflite_metadata import is_tflite, read_metadata
-from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError, UsageError
 
 _MAX_DESCRIPTION = 4_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Model:
     """A loaded model file.
 
@@ -55,6 +55,10 @@ class Model:
     personal: Personal | None = None
     whole: Model | None = None
 
+    def __repr__(self) -> str:
+        s = self.spec
+        return f"<Model {self.path.name}: {', '.join(s.input_leads)} to twelve leads at {s.fs} Hz, {s.precision}>"
+
 
 def load_model(path: Path | str, threads: int = 1) -> Model:
     """Load a streaming model.
@@ -74,6 +78,8 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
         The model is not a streaming one.
     MissingExtraError
         The file's runtime is not installed.
+    UsageError
+        `path` is neither a path nor a name.
 
     Examples
     --------
@@ -86,6 +92,10 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     ...     print(e.message)
     cannot read model nothing.onnx: No such file or directory
     """
+    if not isinstance(path, str | Path):
+        raise UsageError(
+            f"model={path!r} is no model", "pass a file, or the name of a shipped model: load_model('i-ii-int8')"
+        )
     file = resolve(path)
     blob = read_model_bytes(file)
     digest = check_seal(blob, file)
@@ -170,6 +180,6 @@ def check_leads(spec: ModelSpec, source_leads: tuple[str, ...]) -> list[int]:
         raise LeadMismatchError(
             f"the model reads {', '.join(spec.input_leads)}, but the source has "
             f"{', '.join(source_leads) or 'no lead'}: {', '.join(missing)} missing",
-            "choose a model for the source's leads (ecg-edge info), or name them with --leads",
+            "choose a model for the source's leads (ecg-edge info), or name them: leads=(...) (--leads)",
         )
     return [source_leads.index(lead) for lead in spec.input_leads]

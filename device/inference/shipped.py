@@ -81,7 +81,7 @@ def default_model(leads: tuple[str, ...]) -> Path:
     """
     shipped = shipped_models()
     if not shipped:
-        raise ModelFileError("this build contains no model", "name a model file with --model")
+        raise ModelFileError("this build contains no model", "name a model file: model=FILE (--model FILE)")
     # An any-lead model comes after one made for the very leads.
     # Names say leads and precision, so that only the chosen file has to be opened.
     placed = known_channels(leads)

@@ -14,7 +14,7 @@ from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.inference.lead_subset import LeadSubset
 from ecg_edge.device.inference.packed_arrays import pack_array, pack_symmetric, unpack_array, unpack_symmetric
 from ecg_edge.device.lead_algebra import BASIS, missing_basis
-from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.array_types import FloatArray, same_contents
 from ecg_edge.firmware_bridge.errors import ModelFileError, UsageError
 from ecg_edge.firmware_bridge.lead_names import channel_name
 
@@ -90,7 +90,7 @@ class Head:
     shrink: npt.NDArray[np.float32] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class ModelSpec:
     """Everything the device must know to run a model and to say what it is.
 
@@ -154,6 +154,15 @@ class ModelSpec:
     any_lead: bool = False
     subsets: tuple[LeadSubset, ...] = ()
     covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def __eq__(self, other: object) -> bool:
+        return same_contents(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
+
+    def __repr__(self) -> str:
+        reads, gives = ", ".join(self.input_leads), ", ".join(self.target_leads)
+        return f"<ModelSpec {self.precision} at {self.fs} Hz: {reads} to {gives}; {self.model_id[:12]}>"
 
     @property
     def any_electrode(self) -> bool:

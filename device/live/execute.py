@@ -11,10 +11,11 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+from ecg_edge.device.conditioning.mains import exact_mains
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model, shipped_models
-from ecg_edge.device.live.open_sinks import open_sinks
+from ecg_edge.device.live.open_sinks import given_sinks, open_sinks
 from ecg_edge.device.live.open_stream import FALLBACK, spare_model
 from ecg_edge.device.live.options import Options, refuse_idle
 from ecg_edge.device.live.run_settings import Models, RunSettings
@@ -255,7 +256,8 @@ def run(
     """
     if seconds is not None and not 0 < seconds < float("inf"):
         raise UsageError(f"seconds={seconds} is not a length", "pass a number above 0, or None to run on")
-    clock, stop = clock or SystemClock(), stop or threading.Event()
+    takers, clock, stop = given_sinks(sinks), clock or SystemClock(), stop or threading.Event()
+    mains_hz = exact_mains(mains_hz)
     if isinstance(source, str):
         source = open_source(
             source,
@@ -274,10 +276,10 @@ def run(
         calibration=CalibrationWatch(Path(calibration), patient, placement) if calibration else None,
     )
     settings = RunSettings(mains_hz, None if leads is None else exact_leads(leads), seconds, patient or "")
-    runner = Runner(source, models, [SinkThread(s, warn=hint) for s in sinks], settings, clock=clock, stop=stop)
+    runner = Runner(source, models, [SinkThread(s, warn=hint) for s in takers], settings, clock=clock, stop=stop)
     with stop_on_signals(stop):
         summary = runner.run()
-    summary.recording = next((s.path for s in sinks if isinstance(s, Recorder)), None)
+    summary.recording = next((s.path for s in takers if isinstance(s, Recorder)), None)
     if summary.error:
         raise summary.error
     return summary

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any, cast
+from types import FunctionType
+from typing import cast
 
 from ecg_edge.device.listeners.address import host_in_url, split_address
 from ecg_edge.device.listeners.secret_file import find_secret
@@ -27,6 +28,9 @@ GROUP = "ecg_edge.sinks"
 MakeSink = Callable[[SinkRequest], Sink]
 _PARTS = [part for part in vars(Sink) if not part.startswith("_")]
 """Methods and traits of a sink."""
+_METHODS = [part for part in _PARTS if isinstance(vars(Sink)[part], FunctionType)]
+_NEEDED = [part for part in _PARTS if part not in ("extra", "outlet", "trouble", "lost")]
+"""A sink that a program passes may do without the rest."""
 
 
 def _jsonl(request: SinkRequest) -> Sink:
@@ -154,11 +158,40 @@ def _screen(options: Options) -> Sink:
 @cache
 def plugin_sinks() -> Plugins:
     """Sinks that other packages bring, by name; see `Plugins`."""
+    return find_plugins(GROUP, BUILT_IN, lambda _, make: _wrong_maker(make))
 
-    def fits(name: str, make: Any) -> str:
-        return "" if callable(make) else "it cannot be called"
 
-    return find_plugins(GROUP, BUILT_IN, fits)
+def _wrong_maker(make: object) -> str:
+    """What is wrong with what makes a sink; a class is looked into, a function's answer is seen when it is called."""
+    if not callable(make):
+        return "it cannot be called"
+    if not isinstance(make, type):
+        return ""
+    assigned = {name for of in make.__mro__ for f in vars(of).values() if isinstance(f, FunctionType)
+                for name in f.__code__.co_names}  # fmt: skip
+    there = [part for part in _PARTS if hasattr(make, part) or (part in assigned and part not in _METHODS)]
+    missing = [part for part in _PARTS if part not in there]
+    return f"its {make.__name__} has no {', '.join(missing)}: derive it from SinkBase" if missing else ""
+
+
+def given_sinks(sinks: Sequence[Sink]) -> tuple[Sink, ...]:
+    """Return the sinks that a program passes.
+
+    Raises
+    ------
+    UsageError
+        That is no sequence, or holds something else.
+    """
+    if not isinstance(sinks, Sequence) or isinstance(sinks, str):
+        raise UsageError(f"sinks={type(sinks).__name__} is no list of sinks", "pass a list, also of one: [sink]")
+    for sink in sinks:
+        if isinstance(sink, type):
+            raise UsageError(f"{sink.__name__} is a class", f"pass an object of it: [{sink.__name__}()]")
+        if missing := [part for part in _NEEDED if not hasattr(sink, part)]:
+            raise UsageError(
+                f"{type(sink).__name__} is no sink: it has no {', '.join(missing)}", "derive it from ecg_edge.SinkBase"
+            )
+    return tuple(sinks)
 
 
 def make_sink(name: str, request: SinkRequest) -> Sink:

@@ -44,7 +44,7 @@ class Renewal:
         return options if self.fs is None else replace(options, fs=float(self.fs), device=self.device)
 
 
-@dataclass
+@dataclass(repr=False)
 class Summary:
     """Figures of a finished run.
 
@@ -93,6 +93,14 @@ class Summary:
     recording: Path | None = None
     drift_ppm: float | None = None
     renewal: Renewal | None = None
+
+    def __repr__(self) -> str:
+        c = self.counts
+        parts = [f"{c.samples_in} samples in, {c.lost} lost, {c.rows_out} rows out"]
+        parts += [self.model.path.name] if self.model else []
+        parts += [str(self.recording)] if self.recording else []
+        parts += [f"error: {self.error.message}"] if self.error else []
+        return f"<Summary of {self.source} {'; '.join(parts)}>"
 
     @property
     def exit_code(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model
 from ecg_edge.device.lead_algebra import of_basis, span_solution
+from ecg_edge.firmware_bridge.array_types import BoolArray
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
 from ecg_edge.firmware_bridge.lead_names import channel_name, known_channels, parse_channels
 
@@ -68,6 +69,8 @@ def exact_leads(leads: Sequence[str] | str) -> tuple[str, ...]:
         return parse_channels(leads)
     if isinstance(leads, Set):  # a set has no order: its columns would change places from run to run
         raise UsageError(f"leads={leads!r} has no order", "name every column in column order: leads=('I', 'II')")
+    if not isinstance(leads, Iterable):
+        raise UsageError(f"leads={leads!r} names no leads", "name every column in column order: leads=('I', 'II')")
     names = tuple(channel_name(str(lead)) for lead in leads)
     if not names or len(set(names)) != len(names):
         raise UsageError(f"leads={tuple(leads)!r}", "name every column once, in column order: leads=('I', 'II')")
@@ -147,17 +150,51 @@ def check_unit(swing: npt.NDArray[np.float64], seconds: float = WINDOW_S) -> Non
 
 
 class UnitCheck:
-    """The same for a stream: two stretches of two seconds in a row must look wrong.
+    """The same for a stream: two stretches of two seconds in a row must look wrong at its beginning.
 
-    A single one may be an amplifier that settles, or an electrode that is put on.
+    A single one may be an amplifier that settles, or an electrode that is put on. What is too large is no millivolt
+    for as long as it is, at any time: from the sample that shows it to the end of the next stretch that is none.
     """
 
     def __init__(self, fs: Fraction) -> None:
-        self._fs, self._wanted = fs, 2 * max(1, int(WINDOW_S * fs))
+        self._fs, self._stretch = fs, max(1, int(WINDOW_S * fs))
+        self._wanted = 2 * self._stretch
         self._parts: list[npt.NDArray[np.float64]] = []
+        self._at, self._large, self._before = 0, False, False
+        self._low = self._high = np.full(1, np.nan)
 
-    def feed(self, rows: npt.NDArray[np.float64]) -> None:
-        """Take the next rows; see `check_unit`. Nothing is looked at after the first four seconds."""
+    def feed(self, rows: npt.NDArray[np.float64]) -> BoolArray:
+        """Take the next rows; return which of them cannot be millivolts, shape (n_samples,).
+
+        Raises
+        ------
+        UnitsError
+            The first four seconds have passed, and both halves look wrong; see `check_unit`.
+        """
+        self._begin(rows)
+        out = [np.zeros(0, np.bool_)]
+        while len(rows):
+            piece = rows[: self._stretch - self._at]
+            out.append(self._too_large(piece))
+            rows = rows[len(piece) :]
+        return np.concatenate(out)
+
+    def _too_large(self, piece: npt.NDArray[np.float64]) -> BoolArray:
+        """Judge rows of one stretch by what it has shown up to each of them."""
+        high = np.fmax.accumulate(np.concatenate([np.broadcast_to(self._high, (1, piece.shape[1])), piece]))[1:]
+        low = np.fmin.accumulate(np.concatenate([np.broadcast_to(self._low, (1, piece.shape[1])), piece]))[1:]
+        swing = np.nan_to_num(high - low)
+        large = ((swing > LARGEST_SWING_MV) | (swing == 0)).all(axis=1) & (swing > 0).any(axis=1)
+        self._high, self._low, self._large = high[-1], low[-1], bool(large[-1])
+        out = np.asarray(large | self._before, np.bool_)
+        self._at += len(piece)
+        if self._at == self._stretch:
+            self._at, self._before = 0, self._large
+            self._low = self._high = np.full(1, np.nan)
+        return out
+
+    def _begin(self, rows: npt.NDArray[np.float64]) -> None:
+        """Keep the first four seconds, and judge them."""
         if self._wanted <= 0:
             return
         self._parts.append(rows[: self._wanted])

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.input_guard import InputGuard
+from ecg_edge.device.conditioning.mains import exact_mains
 from ecg_edge.device.inference.spec import ModelSpec
 
 HOLD_S = 0.040
@@ -33,11 +34,16 @@ class ConditionedInput:
     ----------
     half : int
         Native samples by which the resampler is late.
+
+    Raises
+    ------
+    UsageError
+        There is no such mains frequency.
     """
 
     def __init__(self, fs: Fraction, spec: ModelSpec, mains_hz: float | None, n_leads: int | None = None) -> None:
         n = n_leads or len(spec.input_leads)
-        self._conditioner = Conditioner(fs, spec.fs, n, spec.conditioning, mains_hz)
+        self._conditioner = Conditioner(fs, spec.fs, n, spec.conditioning, exact_mains(mains_hz))
         self._step = fs / spec.fs
         self.half = round(self._conditioner.delay * fs)
         self._guarded = n, int(HOLD_S * fs), max(1, 2 * self.half)

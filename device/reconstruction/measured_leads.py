@@ -45,7 +45,7 @@ def measured_names(info: StreamInfo, inputs: tuple[str, ...]) -> tuple[str, ...]
         raise LeadMismatchError(
             f"the model reads {', '.join(inputs)}, but the source has "
             f"{', '.join(info.leads) or 'no lead'}: {', '.join(missing)} missing",
-            "choose a model for the source's leads (ecg-edge info), or name them with --leads",
+            "choose a model for the source's leads (ecg-edge info), or name them: leads=(...) (--leads)",
         )
     return inputs if set(names) == set(inputs) and set(names) <= set(LEADS) else names
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ecg_edge.device.analysis.implausible import without_implausible
 from ecg_edge.device.conditioning.resampler import Resampler
 from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.array_input import (
     Personal,
@@ -78,8 +79,8 @@ def reconstruct(
     Returns
     -------
     LeadBlock
-        ``ceil(n_samples * out_fs / fs)`` rows from index 0. Marked as warming up where the recording is shorter
-        than the network needs to settle, and after a loss.
+        ``ceil(n_samples * out_fs / fs)`` rows from index 0. Marked as warming up after a loss, and where
+        the recording is shorter than the network needs to settle: then what is reconstructed is invalid.
 
     Raises
     ------
@@ -200,7 +201,8 @@ def _short(model: Model, block: LeadBlock, n_rows: int) -> LeadBlock:
     """A recording shorter than the settling time says too little of its own past."""
     if n_rows >= round(model.spec.settling_s * model.spec.fs):
         return block
-    return replace(block, warmup=np.ones(len(block), np.bool_))
+    guess = np.array([p is Provenance.RECONSTRUCTED for p in block.provenance])
+    return replace(block, warmup=np.ones(len(block), np.bool_), valid=block.valid & ~guess)
 
 
 def at_rate(block: LeadBlock, fs: Fraction, n: int) -> LeadBlock:

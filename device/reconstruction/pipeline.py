@@ -14,6 +14,7 @@ from ecg_edge.device.analysis.signal_quality import Quality
 from ecg_edge.device.analysis.signal_watch import SignalWatch
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.conditioning.input_guard import InputGuard
+from ecg_edge.device.conditioning.mains import exact_mains
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import further_channels
 from ecg_edge.device.lead_block import LONG_GAP_S, LeadBlock, Note
@@ -100,7 +101,7 @@ class Pipeline:
         self._measured = None if plain else self._sums
         self._columns = [info.leads.index(lead) for lead in names]
         n = len(self._columns)
-        self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, mains_hz)
+        self._conditioner = Conditioner(info.fs, spec.fs, n, spec.conditioning, exact_mains(mains_hz))
         self._told: list[Note] = []
         self._reconstructor = FallbackReconstructor(model, spare, self._tell)
         self.provenance = (self._measured or self._reconstructor).provenance

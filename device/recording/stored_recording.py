@@ -116,6 +116,12 @@ def record_name(path: str) -> str:
     return str(file.with_suffix("")) if file.suffix.lower() in _SUFFIXES else str(file)
 
 
+def same_recording(path: str) -> str:
+    """Return how a recording is named in another command: WFDB without a suffix, any other file with its own."""
+    file = Path(path.removeprefix("replay:"))
+    return str(file.with_suffix("")) if file.suffix.lower() in (".hea", ".dat", ".atr") else str(file)
+
+
 _SUFFIXES = (".hea", ".dat", ".atr", ".mat", ".edf", ".bdf", ".csv", ".tsv", ".txt", ".dcm", ".xml", ".json", ".npz")
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.sink import RunHeader, Sink, Status
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, as_error
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, PluginError, as_error, owner_of
 from ecg_edge.firmware_bridge.events import SampleBlock
 
 Item = SampleBlock | LeadBlock | Note | Status | RunHeader
 _SAMPLES = (SampleBlock, LeadBlock)
+_STUCK_S = 30.0
+"""A sink of others that has finished nothing for so long is left behind, so that the run can end."""
 
 
 class SinkThread:
@@ -23,11 +25,16 @@ class SinkThread:
     sink : Sink
         Opened by the caller's thread, then called from this one's only.
     warn : callable
-        Called in this sink's thread with the error that ended a sink that is not lossless.
+        Called with the error that ended a sink that is not lossless, mostly in this sink's thread.
+    stuck_s : float
+        Seconds without progress after which a sink of others is left behind where the run waits for it.
     """
 
-    def __init__(self, sink: Sink, *, warn: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, sink: Sink, *, warn: Callable[[str], None] = lambda _: None, stuck_s: float = _STUCK_S) -> None:
         self._sink, self._warn = sink, warn
+        self._owner = owner_of(sink)
+        self._stuck_s = stuck_s if self._owner else None  # one of ours waits for its reader: `| less`
+        self._steps, self._left = 0, False
         self._lossless, self._capacity = sink.lossless, sink.capacity
         self._batch = min(sink.batch, sink.capacity)
         self._refused = tuple(kind for kind in _SAMPLES if kind not in sink.takes)
@@ -84,8 +91,10 @@ class SinkThread:
         """
         try:
             self._sink.open(header)
-        except OSError as e:
-            self._error = as_error(e, self.name)
+        except EcgEdgeError:
+            raise
+        except Exception as e:
+            self._error = as_error(e, self.name, self._owner)
             self._ended = isinstance(e, BrokenPipeError) and not self._lossless
             if self._ended:
                 return
@@ -105,7 +114,7 @@ class SinkThread:
             return
         with self._changed:
             if self._lossless:
-                self._changed.wait_for(lambda: len(self._items) < self._capacity or self._ended)
+                self._wait(lambda: len(self._items) < self._capacity or self._ended)
             elif len(self._items) >= self._capacity:
                 self._items.popleft()
                 self._dropped += 1
@@ -122,10 +131,10 @@ class SinkThread:
         with self._changed:
             half = self._capacity // 2
             if self._lossless:
-                self._changed.wait_for(lambda: len(self._items) <= half or self._ended or not self._due)
+                self._wait(lambda: len(self._items) <= half or self._ended or not self._due)
 
     def close(self, patience_s: float | None = None) -> None:
-        """Let the sink take what waits, close it and wait for its thread.
+        """Let the sink take what waits, close it and wait for its thread; one that is stuck is left behind.
 
         Parameters
         ----------
@@ -141,8 +150,36 @@ class SinkThread:
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join(None if self._lossless else patience_s)
+            self._join(None if self._lossless else patience_s)
             self._raise()
+
+    def _wait(self, until: Callable[[], bool]) -> None:
+        """Wait, with the lock held, as long as the sink gets on."""
+        steps = -1
+        while steps != self._steps:
+            steps = self._steps
+            if self._changed.wait_for(until, self._stuck_s):
+                return
+        self._leave_behind()
+
+    def _join(self, patience_s: float | None) -> None:
+        """Wait for the thread: so long, or as long as the sink gets on."""
+        if patience_s is None:
+            with self._changed:
+                self._wait(lambda: self._ended)
+        if self._thread is not None and not self._left:
+            self._thread.join(patience_s)
+
+    def _leave_behind(self) -> None:
+        """Give a stuck sink up; its thread, a daemon, may sleep on."""
+        self._error = PluginError(
+            f"{self.name}: {self._owner} has finished nothing for {self._stuck_s:g} s",
+            "let none of its methods wait without a limit; what it was given last is lost",
+        )
+        self._ended = self._left = True
+        self._items.clear()
+        if not self._lossless:
+            self._warn(f"{self.name} stopped: {self._error}")
 
     def _raise(self) -> None:
         if self._lossless and self._error is not None:
@@ -154,10 +191,11 @@ class SinkThread:
                 while items := self._take():
                     for item in items:
                         self._pass_on(item)
+                        self._steps += 1
             finally:
                 self._sink.close()
         except Exception as e:  # noqa: BLE001 -- a sink's fault is the sink's end, whosever it is
-            self._error = as_error(e, self.name)
+            self._error = self._error or as_error(e, self.name, self._owner)
             if self.error is not None:
                 self._warn(f"{self.name} stopped: {self.error}")
         finally:

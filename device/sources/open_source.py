@@ -21,6 +21,9 @@ from ecg_edge.firmware_bridge.ports.transport import Transport, list_ports, open
 
 _BAUD = 115200
 _BAUDS = 50, 20_000_000
+_PORTLESS = {"device", "gain", "baud"}
+_IDLE = {"replay": _PORTLESS, "synthetic": _PORTLESS, "brainflow": _PORTLESS, "tcp": {"baud"}}
+"""What does nothing for a source."""
 MIN_LIVE_FS, MAX_LIVE_FS = 80, 20_000
 Report = Callable[[str], None]
 Opener = Callable[..., Transport]
@@ -95,6 +98,7 @@ def open_source(
     """
     clock = clock or SystemClock()
     scheme, _, rest = url.partition(":")
+    _refuse_idle(scheme, device=device, gain=gain, baud=baud)
     if scheme == "replay":
         from ecg_edge.device.sources.replay_source import read_recording, split_rate
 
@@ -105,25 +109,35 @@ def open_source(
         return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "synthetic":
         if fs is not None:
-            raise UsageError("--fs does nothing for synthetic:", f"synthetic:fs={float(fs):g}")
+            raise UsageError("fs (--fs) does nothing for synthetic:", f"name the source synthetic:fs={float(fs):g}")
         info, blocks = synthetic(rest)
         return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "brainflow":
         from ecg_edge.firmware_bridge.ports.brainflow import brainflow_source
 
         if fs is not None:
-            raise UsageError("--fs does nothing for brainflow:, which knows the board's rate", "leave --fs out")
+            raise UsageError("fs (--fs) does nothing for brainflow:, which knows the board's rate", "leave fs out")
         return brainflow_source(rest, clock)
     if baud is not None and not _BAUDS[0] <= baud <= _BAUDS[1]:
-        raise UsageError(f"--baud {baud} is no speed of a serial port", "9600, 115200 and 921600 are usual")
+        raise UsageError(f"baud (--baud) {baud} is no speed of a serial port", "9600, 115200 and 921600 are usual")
     if fast:
-        raise UsageError("--fast is for replay: and synthetic: sources", "leave it out: a device sets its own pace")
+        raise UsageError(
+            "fast (--fast) is for replay: and synthetic: sources", "leave it out: a device sets its own pace"
+        )
     port = only_port() if url == "auto" else url
     if device == "auto" or (url == "auto" and device is None):
         device = recognise(port, clock, baud, report, opener)
     decoder, usual_baud = _decoder(device, gain, fs)
     same = SamePort(port, partial(opener, baud=baud or usual_baud), report=report)
     return Reader(same, decoder, clock, reconnect=reconnect, url=port)
+
+
+def _refuse_idle(scheme: str, **given: object) -> None:
+    """Refuse what says how to read a port, where there is no port."""
+    for name, value in given.items():
+        if value is not None and name in _IDLE.get(scheme, ()):
+            flag = "--as" if name == "device" else f"--{name}"
+            raise UsageError(f"{name} ({flag}) does nothing for {scheme}:", f"leave {name} out: it is for a port")
 
 
 def recognise(port: str, clock: Clock, baud: int | None, report: Report, opener: Opener = open_transport) -> str:
@@ -145,9 +159,9 @@ def read_rate(text: str) -> Fraction:
     try:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError, OverflowError):
-        raise UsageError(f"--fs {text} is no rate", "give the device's samples per second: --fs 250") from None
+        raise UsageError(f"fs={text} is no rate", "give the device's samples per second: fs=250 (--fs 250)") from None
     if not MIN_LIVE_FS <= rate <= MAX_LIVE_FS:
-        raise UsageError(f"--fs {text} is out of range", f"give {MIN_LIVE_FS} to {MAX_LIVE_FS} Hz")
+        raise UsageError(f"fs={text} is out of range", f"give {MIN_LIVE_FS} to {MAX_LIVE_FS} Hz")
     return rate
 
 
@@ -155,7 +169,9 @@ def _decoder(device: str | Decoder | None, gain: float | None, fs: Fraction | No
     """Decoder of a device, and the speed of its UART."""
     if device is None or device == "ecglink":
         if gain is not None:
-            raise UsageError("EcgLink carries its own scale", "leave --gain out, or name the device with --as")
+            raise UsageError(
+                "EcgLink carries its own scale", "leave gain (--gain) out, or name the device with device= (--as)"
+            )
         return EcgLinkDecoder(fs), _BAUD
     if isinstance(device, Decoder):
         return device, _BAUD

@@ -99,7 +99,7 @@ class Device:
             More leads than channels, or a gain or rate that is not positive.
         """
         if gain is not None and not gain > 0:
-            raise UsageError(f"the gain must be positive, not {gain:g}", "--gain in V/V, for example --gain 1000")
+            raise UsageError(f"the gain must be positive, not {gain:g}", "give it in V/V: gain=1000 (--gain 1000)")
         module, factory = self.live if live and self.live else (self.module, self.factory)
         make = getattr(import_module(_full_name(module)), factory)
         decoder: Decoder = make(leads=leads, gain=gain, fs=fs, **dict(self.options))
@@ -332,6 +332,8 @@ def find_device(name: str) -> Device:
     >>> cyton.decoder(leads=("I", "II")).name
     'cyton'
     """
+    if not isinstance(name, str):
+        raise UsageError(f"{name!r} is no name of a device", "name one: find_device('cyton'), see ecg_edge.devices()")
     key = name.strip().lower().replace("_", "-")
     # A stranger's code is imported only where the name is none of ours.
     if device := _named(KNOWN, key) or _named(plugin_devices().good.values(), key):
@@ -340,4 +342,4 @@ def find_device(name: str) -> Device:
         raise plugin_devices().broken[key]
     known = {label: device for device in known_devices() for label in (device.name, *device.aliases)}
     near = near_names(key, known, sorted(d.name for d in known_devices()))
-    raise UsageError(f"unknown device {name!r}", f"--as one of: {', '.join(near)}, or --as auto")
+    raise UsageError(f"unknown device {name!r}", f"name one of: {', '.join(near)}, or auto (--as)")

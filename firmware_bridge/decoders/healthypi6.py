@@ -96,7 +96,7 @@ def healthypi6(
         A gain was given.
     """
     if gain is not None:
-        raise UsageError("the HealthyPi 6 sends microvolts: there is no gain to set", "leave --gain out")
+        raise UsageError("the HealthyPi 6 sends microvolts: there is no gain to set", "leave gain (--gain) out")
     channels = [Channel(label, 0.001, bits=24) for label in ("I", "II", "V1")]
     channels += [Channel("resp", NOT_A_VOLTAGE), Channel("lead_off", NOT_A_VOLTAGE, bits=4)]
     info = stream_info("healthypi6", fs or Fraction(500), channels, leads, samples_per_frame=_SAMPLES)

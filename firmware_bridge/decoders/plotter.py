@@ -192,7 +192,7 @@ class Plotter(TextDecoder):
         if len(wanted) > len(columns):
             raise UsageError(
                 f"the text has {len(columns)} value(s) a line, but {len(wanted)} leads are named",
-                f"--leads with at most {len(columns)} name(s)",
+                f"leads (--leads) with at most {len(columns)} name(s)",
             )
         self.info = stream_info("plotter", self._settings.fs, list(map(self._settings.channel, columns)), wanted)
         self._announced, again, self._last = False, self._announced, None

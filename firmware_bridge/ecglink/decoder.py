@@ -235,7 +235,7 @@ def ecglink(leads: object = None, gain: float | None = None, fs: Fraction | None
         Something is given that the stream itself says.
     """
     if leads is not None or gain is not None:
-        raise UsageError("EcgLink carries its own leads and scale", "leave --leads and --gain out")
+        raise UsageError("EcgLink carries its own leads and scale", "leave leads (--leads) and gain (--gain) out")
     return EcgLinkDecoder(fs)
 
 

@@ -197,7 +197,7 @@ def stream_info(
         More leads are named than there are channels that carry a voltage, or the rate is not positive.
     """
     if fs <= 0:
-        raise UsageError(f"{device}: the sampling rate must be positive, not {fs}", "leave --fs out")
+        raise UsageError(f"{device}: the sampling rate must be positive, not {fs}", "leave fs (--fs) out")
     named = list(channels)
     given = list(leads or ())
     places = placed_leads(given, named)
@@ -205,7 +205,7 @@ def stream_info(
         electrical = sum(not np.isnan(c.lsb_mv) for c in named)
         raise UsageError(
             f"{device} has {electrical} channel(s), but {len(given)} leads are named",
-            f"--leads with at most {electrical} name(s)",
+            f"leads (--leads) with at most {electrical} name(s)",
         )
     for k, lead in places.items():
         # an earlier default of the same name would make the label ambiguous

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.firmware_bridge.array_types import same_contents
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError, blamed
 from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.ports.identify import identify
 from ecg_edge.firmware_bridge.private_files import private_open
@@ -24,7 +25,7 @@ from ecg_edge.firmware_bridge.tally import Tally
 _CHUNK = 1 << 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decoded:
     r"""A stream as arrays.
 
@@ -61,6 +62,11 @@ class Decoded:
     gaps: tuple[Gap, ...]
     tally: Tally
 
+    def __eq__(self, other: object) -> bool:
+        return same_contents(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
+
 
 def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.float64] | None = None) -> Decoded:
     r"""Decode a whole capture.
@@ -79,7 +85,9 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
     NotAnEcgStreamError
         There is no sample in it, the stream changes its channels on the way, or ``auto`` finds a recording's file.
     UsageError
-        There is no device of that name.
+        There is no device of that name, or the arguments are not these.
+    PluginError
+        The decoder is not of this package, and has failed.
 
     Examples
     --------
@@ -89,14 +97,20 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
     >>> decoded.counts.shape, decoded.info.leads, decoded.tally.samples
     ((500, 1), ('I',), 500)
     """
+    if isinstance(decoder, bytes | bytearray) or not isinstance(data, bytes | bytearray | memoryview):
+        raise UsageError(
+            f"decode_bytes({type(decoder).__name__}, {type(data).__name__}): the bytes come second",
+            'name the device first: decode_bytes("auto", Path("capture.bin").read_bytes())',
+        )
     if isinstance(decoder, str):
         if decoder == "auto":
             refuse_files(data)
         decoder = (identify(data).device if decoder == "auto" else find_device(decoder)).decoder()
     events: list[Event] = []
-    for piece, arrival in _pieces(data, times):
-        events += decoder.feed(piece, arrival)
-    events += decoder.close()
+    with blamed(decoder, decoder.name):
+        for piece, arrival in _pieces(data, times):
+            events += decoder.feed(piece, arrival)
+        events += decoder.close()
     return _collect(decoder, events)
 
 
@@ -118,7 +132,7 @@ def _collect(decoder: Decoder, events: list[Event]) -> Decoded:
     if not infos or not blocks:
         raise NotAnEcgStreamError(
             f"no samples of {decoder.name} in these bytes",
-            "let the decoders find the device: ecg-edge decode --as auto FILE",
+            'let the decoders find the device: decode_bytes("auto", data), or ecg-edge decode --as auto FILE',
         )
     if any(info.leads != infos[0].leads or info.fs != infos[0].fs for info in infos):
         raise NotAnEcgStreamError(

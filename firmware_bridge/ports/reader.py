@@ -14,8 +14,10 @@ from ecg_edge.firmware_bridge.errors import (
     DeviceLostError,
     EcgEdgeError,
     NotAnEcgStreamError,
+    PluginError,
     PortBusyError,
     PortNotFoundError,
+    blamed,
 )
 from ecg_edge.firmware_bridge.events import Disconnected, ReaderEvent, Reconnected, StreamInfo
 from ecg_edge.firmware_bridge.ports.event_queue import Backlog
@@ -195,8 +197,9 @@ class Reader:
             self._serve(transport)
             self._pass_on(self._decoder.close())
         except EcgEdgeError as error:
-            self._pass_on(self._decoder.close())
             self.error = error
+            if not isinstance(error, PluginError):  # a broken decoder is not asked again
+                self._pass_on(self._decoder.close())
         finally:
             # A fault in a decoder must reach the consumer too, who would wait for ever.
             self.error = self.error or sys.exc_info()[1]
@@ -258,7 +261,8 @@ class Reader:
         """Decode what was held back and this, and pass on; return whether this proves an ECG stream."""
         data, self._raw = self._raw + data, b""
         self.bytes_read += len(data)
-        events = self._decoder.feed(data, arrival)
+        with blamed(self._decoder, self._decoder.name):
+            events = self._decoder.feed(data, arrival)
         self._held += events
         if self._pace.came(events, arrival, self.bytes_read):
             self._pass_on()

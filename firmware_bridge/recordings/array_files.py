@@ -137,7 +137,7 @@ def _rate(path: Path, arrays: Mapping[str, Any]) -> Fraction:
             if found:
                 return rate_of(float(found))
     raise RateUnknownError(
-        f"{path} does not state its rate", "give --fs (reconstruct: --in-fs), or store fs beside the samples"
+        f"{path} does not state its rate", "give fs=HZ (--fs; reconstruct: --in-fs), or store fs beside the samples"
     )
 
 

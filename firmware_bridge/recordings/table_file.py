@@ -31,7 +31,7 @@ _INDEX = re.compile(
 )
 _BIRTH = re.compile(r"birth|geburt|naissance|nacimiento|nascita|dob", re.IGNORECASE)
 _NAME = re.compile(r"^(name|nom|nombre|nome|patient|patient name)$", re.IGNORECASE)
-_FS_FIX = "give --fs (reconstruct: --in-fs), or a column of evenly spaced times in s (time [s])"
+_FS_FIX = "give fs=HZ (--fs; reconstruct: --in-fs), or a column of evenly spaced times in s (time [s])"
 
 
 def open_table(path: Path, fs: Fraction | None = None) -> Recording:

@@ -185,3 +185,30 @@ def unknown(folder):
     path = folder / "x.mine"
     path.write_bytes(b"MINE" * 9)
     return path
+
+
+_SINK = """
+from ecg_edge.device.sinks.sink import SinkBase
+class {name}:
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ("name = 'x'", "takes"),
+        ("def leads(self, block): pass", "native"),
+        ("def __init__(self, request): self.open = self.close = print", "open"),
+    ],
+)
+def test_a_class_that_lacks_what_a_sink_has_is_named_before_it_is_used(site, body, missing):
+    stranger(site, "mine", "ecg_edge.sinks", "new = mine:Mine", _SINK.format(name="Mine", body=body))
+    assert not plugin_sinks().good and missing in plugin_sinks().broken["new"].message
+    assert "derive it from SinkBase" in plugin_sinks().broken["new"].message
+
+
+def test_a_class_that_sets_its_traits_when_it_is_made_is_a_sink(site):
+    body = "def __init__(self, request): self.name = request.argument"
+    stranger(site, "mine", "ecg_edge.sinks", "new = mine:Mine", _SINK.format(name="Mine(SinkBase)", body=body))
+    assert list(plugin_sinks().good) == ["new"]

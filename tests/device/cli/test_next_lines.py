@@ -122,3 +122,22 @@ def test_the_line_of_service_names_a_verb_there_is(capsys):
     line = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("next: "))
     verb = line[line.index("ecg-edge ") :].split()[1]
     assert verb == "doctor" and verb in find_verbs()
+
+
+@pytest.mark.parametrize("verb", ["report", "convert"])
+def test_a_file_that_is_no_wfdb_keeps_its_ending_in_the_line(verb, there, capsys):
+    pytest.importorskip("edfio")
+    two = stored_files.table(there / "two.csv", stored_files.beats(12)).name
+    assert main(["reconstruct", two, "--out", "a b.csv"]) == 0
+    capsys.readouterr()
+    assert main([verb, "a b.csv"]) == 0
+    line = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("next: "))
+    words = shlex.split(line[line.index("ecg-edge") :])[1:]
+    assert words[1] == "a b.csv" and main([*words, "--out", "other.pdf" if verb == "convert" else "other.edf"]) == 0
+
+
+def test_a_line_that_needs_an_extra_installs_it_first(there, monkeypatch, capsys):
+    monkeypatch.setattr("ecg_edge.firmware_bridge.extras.find_spec", lambda name: None)
+    main(["run", "synthetic:", "--seconds", "1", "--fast", "--out", "r"])
+    line = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("next: "))
+    assert line.startswith('next: pip install "ecg-edge[web]" && ecg-edge run replay:') and "--monitor" in line

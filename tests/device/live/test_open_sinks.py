@@ -1,9 +1,10 @@
 import pytest
 
+from ecg_edge.device.live.execute import run
 from ecg_edge.device.live.open_sinks import BUILT_IN, make_sink, open_sinks
 from ecg_edge.device.live.options import Options, settings
 from ecg_edge.device.recording.recorder import Recorder
-from ecg_edge.device.sinks.sink import SinkRequest
+from ecg_edge.device.sinks.sink import SinkBase, SinkRequest
 from ecg_edge.firmware_bridge.clock import ManualClock
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 
@@ -39,3 +40,19 @@ def test_what_makes_no_sense_is_refused_before_anything_is_opened(word):
     with pytest.raises(EcgEdgeError) as e:
         opened(sinks=(word,))
     assert isinstance(e.value, UsageError) and e.value.fix
+
+
+@pytest.mark.parametrize(
+    ("sinks", "says", "fix"),
+    [
+        (SinkBase(), "SinkBase is no list of sinks", "[sink]"),
+        ("jsonl", "str is no list of sinks", "[sink]"),
+        ([SinkBase], "SinkBase is a class", "[SinkBase()]"),
+        ([3], "int is no sink: it has no", "SinkBase"),
+        (None, "NoneType is no list", "[sink]"),
+    ],
+)
+def test_a_program_that_passes_no_sinks_is_told_how(sinks, says, fix):
+    with pytest.raises(UsageError) as e:
+        run("synthetic:", sinks, seconds=1, fast=True)
+    assert says in e.value.message and fix in e.value.fix

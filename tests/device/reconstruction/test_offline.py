@@ -90,8 +90,9 @@ def test_any_length_gives_all_its_rows(model, seconds, fs):
     mv = heart(fs, seconds, ("I", "II"))
     block = reconstruct(mv, fs=fs, leads=("I", "II"), model=model)
     assert len(block) == -(-len(mv) * 100 // Fraction(fs)) and block.index == 0
-    assert np.isfinite(block.mv).all() and block.valid.all()
-    assert block.warmup.all() if len(block) < 20 else not block.warmup.any()  # the tiny model settles in 0.2 s
+    short = len(block) < 20  # the tiny model settles in 0.2 s
+    assert np.isfinite(block.mv).all() and block.valid[:, :6].all() and (block.valid[:, HIDDEN] != short).all()
+    assert block.warmup.all() if short else not block.warmup.any()
 
 
 def test_none_at_all(model):
@@ -227,3 +228,8 @@ def test_what_is_bridged_is_flagged():
     rows = np.flatnonzero(block.held)
     assert rows[0] in range(510, 521) and rows[-1] in range(523, 535) and len(rows) == rows[-1] - rows[0] + 1
     assert reconstruct(mv[:2000], fs=500, leads=("I", "II")).held is None
+
+
+def test_what_is_reconstructed_from_one_sample_is_not_valid():
+    one = ee.reconstruct([[0.1, 0.2]], fs=250, leads=("I", "II"))
+    assert one.warmup.all() and one.valid[:, :6].all() and not one.valid[:, HIDDEN].any()

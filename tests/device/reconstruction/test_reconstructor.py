@@ -100,3 +100,26 @@ def test_a_short_stream_in_another_unit_is_refused_at_its_end(model, scale, look
     stream.feed(scale * 0.5 * np.sin(np.arange(230) / 9)[:, None] * np.ones(2))
     with pytest.raises(UnitsError, match=looks):
         stream.flush()
+
+
+@pytest.mark.parametrize("step", [1, 7, 5000])
+def test_counts_are_never_called_valid(model, step):
+    stream = Reconstructor(model, fs=100, leads=("I", "II"))
+    mv = 400 * np.sin(np.arange(390) / 9)[:, None] * np.ones(2)
+    blocks = [stream.feed(mv[a : a + step]) for a in range(0, len(mv), step)]
+    assert not LeadBlock.join(blocks).valid[5:].any()
+
+
+@pytest.mark.parametrize("step", [13, 5000])
+def test_what_cannot_be_millivolts_is_invalid_at_any_time(model, step):
+    stream = Reconstructor(model, fs=100, leads=("I", "II"))
+    mv = 0.5 * np.sin(np.arange(3000) / 9)[:, None] * np.ones(2)
+    mv[1000:1600] *= 200
+    valid = LeadBlock.join([stream.feed(mv[a : a + step]) for a in range(0, len(mv), step)]).valid
+    assert valid[200:1000].all() and not valid[1020:1600].any() and valid[2200:].all()
+
+
+def test_one_lead_that_swings_too_far_is_an_electrode_not_a_unit(model):
+    stream = Reconstructor(model, fs=100, leads=("I", "II"))
+    mv = 0.5 * np.sin(np.arange(1000) / 9)[:, None] * np.array([1, 200])
+    assert stream.feed(mv).valid[300:, 0].all()

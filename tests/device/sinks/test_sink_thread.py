@@ -4,7 +4,7 @@ import pytest
 
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.sink_thread import SinkThread
-from ecg_edge.firmware_bridge.errors import DiskFullError, PortBusyError
+from ecg_edge.firmware_bridge.errors import DiskFullError, PluginError, PortBusyError
 from ecg_edge.firmware_bridge.events import SampleBlock
 from tests.device.monitor.test_monitor import make_block
 from tests.support.fakes import ListSink, block
@@ -155,3 +155,79 @@ def test_opening_errors_are_raised_for_any_sink():
     with pytest.raises(PortBusyError):
         thread.open(None)
     thread.close()
+
+
+class Asleep(ListSink):
+    """Waits for ever in one of its methods, or until the test has ended."""
+
+    def __init__(self, where, **traits):
+        super().__init__("asleep", **traits)
+        self._where, self.go = where, threading.Event()
+
+    def note(self, note):
+        if self._where == "note":
+            self.go.wait(PATIENCE)
+
+    def close(self):
+        if self._where == "close":
+            self.go.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("where", ["note", "close"])
+def test_a_sink_that_waits_for_ever_is_left_behind_at_the_end(where):
+    warned, sink = [], Asleep(where, lossless=False)
+    thread = SinkThread(sink, warn=warned.append, stuck_s=0.02)
+    thread.open("header")
+    thread.put(notes(1)[0])
+    thread.close()
+    assert not sink.go.is_set() and "Asleep in tests.device.sinks.test_sink_thread has finished nothing" in warned[0]
+    assert isinstance(thread.error, PluginError) and thread.ended
+    sink.go.set()
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_one_that_must_lose_nothing_ends_the_run_instead_of_holding_it(full):
+    sink = Asleep("note", lossless=True, capacity=2)
+    thread = SinkThread(sink, stuck_s=0.02)
+    thread.open("header")
+    with pytest.raises(PluginError, match="has finished nothing"):
+        for note in notes(9 if full else 1):
+            thread.put(note)
+        thread.close()
+    with pytest.raises(PluginError):
+        thread.close()
+    sink.go.set()
+
+
+def test_a_slow_sink_that_gets_on_is_waited_for():
+    class Slow(ListSink):
+        def note(self, note):
+            threading.Event().wait(0.01)
+            super().note(note)
+
+    sink = Slow(lossless=True, capacity=4)
+    thread = SinkThread(sink, stuck_s=0.5)
+    thread.open("header")
+    for note in notes(100):
+        thread.put(note)
+    thread.close()
+    assert len(sink.notes) == 100
+
+
+def test_a_fault_names_whose_it_is():
+    sink = Failing(KeyError("k"), lossless=False)
+    thread = SinkThread(sink)
+    thread.open("header")
+    thread.put(notes(1)[0])
+    thread.close()
+    assert "a fault of Failing in tests.device.sinks.test_sink_thread, KeyError: 'k'" in thread.error.message
+    assert isinstance(thread.error, PluginError) and "its authors" in thread.error.fix
+
+
+def test_a_fault_when_it_is_opened_names_whose_it_is():
+    class Broken(ListSink):
+        def open(self, header):
+            raise ZeroDivisionError
+
+    with pytest.raises(PluginError, match=r"a fault of .*Broken in tests\.device\.sinks"):
+        SinkThread(Broken("b")).open("header")

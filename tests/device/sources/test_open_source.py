@@ -192,3 +192,21 @@ def test_a_real_devices_bytes_run_live(captures, tmp_path):
     assert summary.info.leads[:3] == ("I", "II", "V1")
     record = wfdb.rdrecord(f"{summary.recording}_measured", physical=False)
     assert (record.d_signal == truth).all()
+
+
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        ("synthetic:", {"gain": 5.0}),
+        ("synthetic:", {"baud": 9600}),
+        ("synthetic:", {"device": "cyton"}),
+        ("replay:r", {"device": "auto"}),
+        ("brainflow:0", {"gain": 2.0}),
+        ("tcp://localhost:1", {"baud": 9600}),
+    ],
+)
+def test_what_does_nothing_for_a_source_is_refused(url, given):
+    [name] = given
+    with pytest.raises(UsageError, match=f"{name} .*does nothing for {url.partition(':')[0]}:") as e:
+        open_source(url, **given)
+    assert f"leave {name} out" in e.value.fix

@@ -15,6 +15,7 @@ from ecg_edge.firmware_bridge.clock import ManualClock, SystemClock
 from ecg_edge.firmware_bridge.errors import (
     DeviceLostError,
     NotAnEcgStreamError,
+    PluginError,
     PortNotFoundError,
     ProtocolVersionError,
 )
@@ -419,11 +420,10 @@ def test_a_protocol_of_the_future_ends_the_reader(device: Device, make: ReaderMa
         reader.get(PATIENCE)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_in_a_decoder_reaches_the_consumer(device: Device, make: ReaderMaker) -> None:
+def test_a_fault_in_a_decoder_reaches_the_consumer_and_names_the_decoder(device: Device, make: ReaderMaker) -> None:
     reader = make()
     device.send(frame(b"X"))
-    with pytest.raises(ValueError, match="a fault of the decoder"):
+    with pytest.raises(PluginError, match=r"a fault of \w+ in tests.*, ValueError: a fault of the decoder"):
         reader.get(PATIENCE)
     assert reader.ended
 

@@ -1,0 +1,45 @@
+"""What a program passes by mistake is answered by an error that names the right way."""
+
+import numpy as np
+import pytest
+
+import ecg_edge as ee
+
+
+class Faulty:
+    """A decoder of somebody else that does not work."""
+
+    def __init__(self, device):
+        self._inner = ee.find_device(device).decoder()
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def feed(self, data, arrival=0.0):
+        raise KeyError("k")
+
+
+@pytest.mark.parametrize(
+    ("call", "fix"),
+    [
+        (lambda: ee.reconstruct(np.zeros((500, 2)), fs=250, leads=None), "leads=('I', 'II')"),
+        (lambda: ee.Reconstructor(fs=250, leads=7), "leads=('I', 'II')"),
+        (lambda: ee.Reconstructor(1, fs=250, leads="I,II"), "load_model('i-ii-int8')"),
+        (lambda: ee.load_model(None), "load_model('i-ii-int8')"),
+        (lambda: ee.reconstruct(np.zeros(500), fs=250, leads="I").lead(3), "block.lead('V2')"),
+        (lambda: ee.decode_bytes(b"512 \n" * 300, "plotter"), "name the device first"),
+        (lambda: ee.decode_bytes("plotter", "512"), "name the device first"),
+        (lambda: ee.find_device(None), "find_device('cyton')"),
+        (lambda: ee.open_source("synthetic:", gain=3.0), "leave gain out"),
+    ],
+)
+def test_it_is_a_usage_error_with_the_right_way(call, fix):
+    with pytest.raises(ee.UsageError) as e:
+        call()
+    assert fix in e.value.fix
+
+
+def test_a_fault_of_a_strangers_decoder_names_the_decoder():
+    with pytest.raises(ee.PluginError, match=r"a fault of Faulty in tests.*, KeyError") as e:
+        ee.decode_bytes(Faulty("plotter"), b"512 \n")
+    assert "Faulty" in e.value.fix and "ecg-edge doctor" not in e.value.fix
