@@ -152,8 +152,8 @@ def check_unit(swing: npt.NDArray[np.float64], seconds: float = WINDOW_S) -> Non
 class UnitCheck:
     """The same for a stream: two stretches of two seconds in a row must look wrong at its beginning.
 
-    A single one may be an amplifier that settles, or an electrode that is put on. What is too large is no millivolt
-    for as long as it is, at any time: from the sample that shows it to the end of the next stretch that is none.
+    A single one may be an amplifier that settles, or an electrode that is put on. At any time rows count as no
+    millivolts from the sample that is too far to the end of the next stretch.
     """
 
     def __init__(self, fs: Fraction) -> None:
