@@ -54,9 +54,9 @@ def reconstruct(
 ) -> LeadBlock:
     """Reconstruct twelve leads of a whole recording.
 
-    Row ``k`` of the result is the instant ``k / out_fs``: the group delay of the resampler, the look-ahead of
-    the network and the phase of the high-pass are undone. The high-pass of 0.5 Hz itself stays: it is
-    part of what the model means by a millivolt.
+    Row ``k`` of the result is the instant ``k / out_fs``. The group delay of the resampler, the look-ahead of the
+    network and the phase of the high-pass are undone. The high-pass of 0.5 Hz itself stays: it is part of what the
+    model means by a millivolt.
 
     Parameters
     ----------

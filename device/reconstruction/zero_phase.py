@@ -1,8 +1,8 @@
 """The high-pass without its phase: what it did to the time of a wave is undone where a recording has a future.
 
-The filter that a model's millivolts are defined behind runs forward in time, live and stored alike, and moves a QRS
-complex by about 2 ms to the left. Its magnitude is kept. Its phase is removed by the filter ``|H| / H``, which needs
-a few seconds of rows before and behind.
+The filter that a model's millivolts are defined behind runs forward in time, live and stored alike. It moves a QRS
+complex by about 2 ms to the left. Its magnitude is kept. Its phase is removed by the filter ``|H| / H``, which needs a
+few seconds of rows before and behind.
 """
 
 from __future__ import annotations
