@@ -27,15 +27,22 @@ ecg-edge bench i-ii-int8 --threads 1,2,4             # one model, with more thre
 ecg-edge bench i-ii-int8 --floor p99=20 --floor core=5   # as a gate: exit status 3 above it
 ```
 
-Set the governor to `performance` (`echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`),
-let the board cool, and run it twice: the second run says how many of its ratios lie within the spread that the first
-one states. The page holds the board's name, and before and after the run governor, frequency, the hottest zone's
-temperature and, on a Pi, what its firmware says of supply and throttling. Joules come from RAPL on Intel and AMD, from
-the INA sensor on the input rail of a Jetson (the one that tegrastats shows), from the power chip of a Pi 5
-(`vcgencmd pmic_read_adc`; without what USB devices take); for other boards `--meter FILE` takes an external meter's
-CSV (`time_s,power_w`, seconds since 1970) that covers the run.
+Set the governor to `performance` (`echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`)
+and let the board cool. Run it twice: the second run says how many of its ratios lie within the spread that the first
+one states. The page holds the board's name. It also holds, before and after the run, governor, frequency, the hottest
+zone's temperature and, on a Pi, what its firmware says of supply and throttling.
+
+Joules have one of these sources:
+
+| board | source |
+|---|---|
+| Intel, AMD | RAPL |
+| Jetson | the INA sensor on the input rail, the one that tegrastats shows |
+| Pi 5 | the power chip (`vcgencmd pmic_read_adc`), without what USB devices take |
+| others | `--meter FILE`: an external meter's CSV that covers the run (`time_s,power_w`, seconds since 1970) |
 
 Without torch the sections that write networks of other shapes say so in place of figures: every backend and precision,
-the alternatives, growth. Tried for function, not for speed, on an emulated Cortex-A72 (`make test-aarch64`): both
-runtimes verify the shipped file, a patch through a pseudo-terminal is reconstructed and recorded, a calibration is
-fitted and `bench` measures; the recorded leads are those of x86 to the last microvolt."""
+the alternatives, growth. It was tried for function, not for
+speed, on an emulated Cortex-A72 (`make test-aarch64`). Both runtimes verify the shipped file; a patch through a
+pseudo-terminal is reconstructed and recorded; a calibration is fitted; `bench` measures. The recorded leads are those
+of x86 to the last microvolt."""

@@ -62,8 +62,8 @@ def _intro(doc: Doc) -> str:
     return (
         "# Benchmarks\n\n"
         f"Written by `{doc['command']}`. One run on one machine: {m['cpu']}; {_facts(m)}; {packages}.{after} "
-        f"Energy: {joules or 'this machine tells none'}. Absolute times belong to this machine and its load; the "
-        "ratios were taken in turns within the run, on processor time, and are what carries over."
+        f"Energy: {joules or 'this machine tells none'}. Absolute times belong to this machine and its load. "
+        "The ratios carry over: they were taken in turns within the run, on processor time."
     )
 
 
@@ -81,9 +81,9 @@ def _both(rows: list[table.Row]) -> str:
 def _models(doc: Doc) -> str:
     return (
         "## One hop, file by file\n\n"
-        "Each row in a process of its own. Latency of the body per hop at full speed (p50 to max, and jitter, the "
-        "standard deviation), and at the real pace from the hop's due time to its features (misses: ended after the "
-        "next hop was due; a longer delay than at full speed is the wake-up). % core and mJ are per second of signal, "
+        "Each row in a process of its own. Latency of the body per hop at full speed: p50 to max, and jitter, the "
+        "standard deviation. At the real pace: from the hop's due time to its features. Misses ended after the next "
+        "hop was due; a longer delay than at full speed is the wake-up. The columns % core and mJ are per second of signal, "
         "energy of the whole board or package at full speed. Start-up is from the process's first line to a ready "
         "session, RSS the largest memory, MMAC/s millions of multiplications for a second of signal.\n\n"
         + _both(doc["models"])
@@ -92,8 +92,8 @@ def _models(doc: Doc) -> str:
 
 def _family(d: Doc) -> str:
     return (
-        "The shipped geometry (I and II in, six leads out) from random weights, because only 8-bit files are shipped "
-        "and the cost of a hop does not depend on the weights; torch runs the network itself. A longer hop waits "
+        "The shipped geometry (I and II in, six leads out) from random weights. Only 8-bit files are shipped, and the "
+        "cost of a hop does not depend on the weights. Torch runs the network itself. A longer hop waits "
         "longer and costs less. `ecg-edge bench RUN` measures a training run's own files.\n\n" + _both(d["rows"])
     )
 
@@ -115,10 +115,10 @@ def _rivals(d: Doc) -> str:
         f"One process, one thread, {d['openings']} times {d['rounds']} turns, sessions opened anew in between, "
         f"processor time; a new output every {d['hop_ms']:g} ms from each. A network that cannot stream is run over "
         "its whole window for every hop. Ratio: to our streaming file in the same runtime and arithmetic, with the "
-        "lowest and the highest quartile of either opening, which is the spread a second run is held to; the medians "
+        "lowest and the highest quartile of either opening. A second run is held to that spread. The medians "
         f"of the two openings differ by {d['openings_apart_percent']:.1f} % at most. Memory is what opening and "
         "running it adds to a process that has the runtime. Accuracy: r and RMSE, means over the hidden leads, on the "
-        "same records of PTB-XL fold 10 for all that have been trained; a study's rows saw a quarter of the training "
+        "same records of PTB-XL fold 10 for all that have been trained. A study's rows saw a quarter of the training "
         "records and compare with each other only"
         + (
             f" (ours in that study: r {d['study']['r']:.3f}, RMSE {d['study']['rmse_mv']:.4f} mV)"
@@ -126,9 +126,9 @@ def _rivals(d: Doc) -> str:
             else ""
         )
         + ". Run over its window our network gives the same output as streamed. The last two follow published "
-        "descriptions where those are complete (`benchmarks/rivals/rival_nets.py` says what is assumed), in windows of "
-        "their designs' length, with random weights: of their accuracy nothing is said. An offline network's latency "
-        "is one hop only because it sees no future beyond its window's end, where it is worst.\n\n"
+        "descriptions where those are complete; `benchmarks/rivals/rival_nets.py` says what is assumed. They run in "
+        "windows of their designs' length, with random weights: of their accuracy nothing is said. An offline "
+        "network's latency is one hop only because it sees no future beyond its window's end, where it is worst.\n\n"
         + _rows(head, rows)
         + "\n\n![Cost of each alternative](benchmarks-rivals.png)"
     )
@@ -138,10 +138,10 @@ def _live(d: Doc) -> str:
     whole = d["whole_ms"]
     stages = [[k, f"{v:.3f}", f"{100 * v / whole:.0f} %"] for k, v in d["stages_ms"].items()]
     out = (
-        "### At full speed\n\nEcgLink frames of 10 ms, two leads at 250 Hz, processor time per hop of 80 ms: each "
-        "stage alone, and all in one thread, through a real pseudo-terminal into a recording and the monitor's frames. "
-        "The rows add up to the total; what is left is what no stage alone shows (joining blocks, the guard against "
-        "gaps, calls, and caches that each stage leaves cold for the next).\n\n"
+        "### At full speed\n\nEcgLink frames of 10 ms, two leads at 250 Hz, processor time per hop of 80 ms. Each "
+        "stage is measured alone. All are measured in one thread, through a real pseudo-terminal into a recording and the "
+        "monitor's frames. The rows add up to the total. What is left is what no stage alone shows: joining blocks, "
+        "the guard against gaps, calls, and caches that each stage leaves cold for the next.\n\n"
         + _rows(("stage", "ms per hop", "share"), [*stages, ["**total**", f"{whole:.3f}", "100 %"]])
         + f"\n\nBytes to rows alone, without pseudo-terminal and sinks: {d['path_percent']:.2f} % of a core, "
         f"**{d['patches_per_core']:.0f} patches per core** at full speed in one thread."
@@ -164,8 +164,8 @@ def _live(d: Doc) -> str:
         out += (
             f"\n\nThe monitor with twelve leads at {frames['fs']} Hz, layout {frames['layout']}, "
             f"{frames['size'][0]} × {frames['size'][1]} pixels, in headless Chromium on this machine's processor "
-            f"(no GPU): {frames['fps']:.1f} frames per second; from one to the next p50 {frames['p50_ms']:.1f} ms, p99 "
-            f"{frames['p99_ms']:.1f} ms; {frames['dropped']} blocks dropped."
+            f"(no GPU): {frames['fps']:.1f} frames per second. From one to the next: p50 {frames['p50_ms']:.1f} ms, "
+            f"p99 {frames['p99_ms']:.1f} ms; {frames['dropped']} blocks dropped."
         )
     return out
 
@@ -184,7 +184,7 @@ def _to_the_pixels(terms: dict[str, float], screen: Doc) -> str:
         ["what is left: pseudo-terminal, sink, browser and its smoothing", f"{rest:.1f}", f"{100 * rest / total:.0f} %"]
     ]
     return (
-        "From the instant an R peak is sampled to the frame that draws it, seen in the pixels of Chromium: p50 "
+        "From the instant an R peak is sampled to the frame that draws it, seen in the pixels of Chromium. p50 "
         f"{screen['p50_ms']:.0f} ms, p95 {screen['p95_ms']:.0f} ms, max {screen['max_ms']:.0f} ms over "
         f"{screen['beats']} beats, without the screen's refresh. The terms are those of a sample that waits for the "
         "whole hop, so they are held against the p95.\n\n"
@@ -200,12 +200,12 @@ def _gateway(d: Doc) -> str:
         for r in d["rows"]
     ]  # fmt: skip
     return (
-        f"`run --config`, each patch recorded, {d['seconds']:g} s at the real pace: two leads at 250 Hz in frames of "
-        "10 ms from pseudo-terminals, one process with a reader and a run for every patch. Latency from a hop's last "
+        f"`run --config`, each patch recorded, {d['seconds']:g} s at the real pace. Two leads at 250 Hz in frames of "
+        "10 ms from pseudo-terminals; one process with a reader and a run for every patch. Latency from a hop's last "
         f"byte to its rows, of the worst patch. Each further patch costs {d['each_percent']:.2f} % of a core: "
         f"**{d['patches_per_core']:.0f} patches per core** at the real pace{_late(d)}. "
         f"Against full speed: bytes to rows take {path['fast']:.2f} ms per hop in one thread without a pause and "
-        f"{path['paced']:.2f} ms with one before every hop, as at the real pace; on top of that come the recording and "
+        f"{path['paced']:.2f} ms with one before every hop, as at the real pace. The recording is added to that, and "
         f"threads that wait for each other: each patch's wait {first['waits_per_s']:.0f} times a second in the first "
         f"row and {last['waits_per_s']:.0f} times in the last.\n\n"
         + _rows(("patches", "% core", "each", "RSS MB", "p50 ms", "p99 ms", "samples lost", "blocks dropped"), rows)
@@ -268,9 +268,9 @@ def _front(d: Doc) -> str:
         f" The study of the {m} has not been run (`ecg-edge reproduce {m}`)." for m in d.get("missing", [])
     )
     return (
-        "The shipped files on PTB-XL fold 10; the default in float and in 8 bits on fold 9, from the table in its own "
-        "file; and the studies of look-ahead and width (a quarter of the records, few epochs, scored in float on fold "
-        "10: rows of one study compare with each other only). Sizes of networks that are not shipped are of files "
+        "The shipped files on PTB-XL fold 10. The default in float and in 8 bits on fold 9, from the table in its own "
+        "file. The studies of look-ahead and width: a quarter of the records, few epochs, scored in float on fold "
+        "10; rows of one study compare with each other only. Sizes of networks that are not shipped are of files "
         f"written from random weights. Bold: the shape that is shipped.{missing}\n\n"
         + _rows(
             ("what", "algorithmic latency ms", "width", "precision", "file KB", "in 8 bits KB", "r", "RMSE mV"), rows
@@ -289,7 +289,7 @@ def _why(points: list[Doc]) -> str:
         first, last = ahead[0], ahead[-1]
         parts.append(
             f"Look-ahead: with {default['latency_ms']:g} ms in all the error is "
-            f"{_less(default, first)} than with {first['latency_ms']:g} ms; going on to {last['latency_ms']:g} ms "
+            f"{_less(default, first)} than with {first['latency_ms']:g} ms. Going on to {last['latency_ms']:g} ms "
             f"brings another {_less(last, default)}, at a delay that a live screen shows."
         )
     widths = sorted((p for p in points if p["group"] == "width"), key=lambda p: float(p["width"]))

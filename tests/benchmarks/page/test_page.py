@@ -78,7 +78,7 @@ def test_the_front_says_why_the_defaults_are_where_they_are() -> None:
     ]
     page = report.markdown(bench_document() | {"front": {"points": points, "missing": ["width"]}})
     assert "with 190 ms in all the error is 20.0 % lower than with 70 ms" in page
-    assert "going on to 310 ms brings another 1.0 % lower" in page
+    assert "Going on to 310 ms brings another 1.0 % lower" in page
     assert "Width x 2: error -2.0 %, file +250 %." in page
     assert "8 bits cost 0.50 % of RMSE in 28 % of the bytes." in page
     assert "The study of the width has not been run (`ecg-edge reproduce width`)." in page
