@@ -82,9 +82,9 @@ def _models(doc: Doc) -> str:
     return (
         "## One hop, file by file\n\n"
         "Each row in a process of its own. Latency of the body per hop at full speed: p50 to max, and jitter, the "
-        "standard deviation. At the real pace: from the hop's due time to its features. Misses ended after the next "
-        "hop was due; a longer delay than at full speed is the wake-up. The columns % core and mJ are per second of signal, "
-        "energy of the whole board or package at full speed. Start-up is from the process's first line to a ready "
+        "standard deviation. Paced: from the hop's due time to its features. Misses ended after the next hop was due; "
+        "a longer delay than at full speed is the wake-up. The columns % core and mJ are per second of signal, energy "
+        "of the whole board or package at full speed. Start-up is from the process's first line to a ready "
         "session, RSS the largest memory, MMAC/s millions of multiplications for a second of signal.\n\n"
         + _both(doc["models"])
     )
@@ -139,9 +139,9 @@ def _live(d: Doc) -> str:
     stages = [[k, f"{v:.3f}", f"{100 * v / whole:.0f} %"] for k, v in d["stages_ms"].items()]
     out = (
         "### At full speed\n\nEcgLink frames of 10 ms, two leads at 250 Hz, processor time per hop of 80 ms. Each "
-        "stage is measured alone. All are measured in one thread, through a real pseudo-terminal into a recording and the "
-        "monitor's frames. The rows add up to the total. What is left is what no stage alone shows: joining blocks, "
-        "the guard against gaps, calls, and caches that each stage leaves cold for the next.\n\n"
+        "stage is measured alone. All are measured in one thread, through a real pseudo-terminal into a recording and "
+        "the monitor's frames. The rows add up to the total. What is left is what no stage alone shows: joining "
+        "blocks, the guard against gaps, calls, and caches that each stage leaves cold for the next.\n\n"
         + _rows(("stage", "ms per hop", "share"), [*stages, ["**total**", f"{whole:.3f}", "100 %"]])
         + f"\n\nBytes to rows alone, without pseudo-terminal and sinks: {d['path_percent']:.2f} % of a core, "
         f"**{d['patches_per_core']:.0f} patches per core** at full speed in one thread."
