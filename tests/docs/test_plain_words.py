@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.plain_words import MORE, ROOT, docstrings, main, measured, pages, sentences, words
+from tests.support.plain_words import MORE, ROOT, docstrings, main, measured, messages, pages, sentences, words
 
 
 def test_sentences_are_short():
@@ -52,6 +52,19 @@ def test_docstrings_of_what_runs_on_the_device_are_short(folder):
     assert len(found) > 1000
     assert np.mean([s.words for s in found]) <= 15
     assert [f"{s.words} {s.page}: {s.text}" for s in found if s.words > 25] == []
+
+
+@pytest.mark.parametrize("folder", ["device", "firmware_bridge", "train", "export"])
+def test_messages_are_short(folder):
+    texts = [(p, m) for p in (ROOT / folder).rglob("*.py") for m in messages(p.read_text(encoding="utf-8"))]
+    found = [s for p, text in texts for s in sentences(text, p.name)]
+    assert len(found) > 5
+    assert [f"{s.words} {s.page}: {s.text}" for s in found if s.words > 25] == []
+
+
+def test_what_counts_as_a_message():
+    source = 'raise UsageError(f"{x} is no lead", "give one of I, II")\nhint("next: " + x)\nprint("no message")'
+    assert messages(source) == ["X is no lead", "give one of I, II", ""]
 
 
 def test_names_and_headings_of_numpydoc_are_no_words():

@@ -34,6 +34,7 @@ MORE = (
 )  # fmt: skip
 """Written by hand, and not made from figures."""
 SHORT = 5
+SAYING = ("hint", "say", "warn", "Note", "note")
 _END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(*`\[A-Z0-9])")
 _WORD = re.compile(r"[^\W_][\w.,'’/%+−-]*")
 
@@ -83,6 +84,22 @@ def docstrings(source: str) -> str:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     found = [ast.get_docstring(node) for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
     return "\n\n".join(reduce(lambda text, shape: shape.sub("\n\n", text), _NO_PROSE, f"{d}\n") for d in found if d)
+
+
+def messages(source: str) -> list[str]:
+    """Return the texts that calls of errors, hints and notes are given; a value in a text counts as a word."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    names = [getattr(c.func, "id", getattr(c.func, "attr", "")) for c in calls]
+    said = [c.args for c, name in zip(calls, names, strict=True) if name.endswith("Error") or name in SAYING]
+    return [_text(argument) for arguments in said for argument in arguments]
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(v.value) if isinstance(v, ast.Constant) else "X" for v in node.values)
+    return ""
 
 
 def measured(paths: list[Path]) -> list[Sentence]:
