@@ -28,8 +28,8 @@ def _fold10(doc: Doc) -> Table:
         f"Mean ± standard deviation of found minus true in ms, over {doc['records']} records of fold 10 at 100 Hz, "
         "from 2 s on. Truth: the same rule on twelve measured leads. Intervals are stated of measured and derived "
         "leads only; the rows of all twelve leads show what is not stated, and why. The limits are those of "
-        "IEC 60601-2-25:2011 (from IEC 60601-2-51:2003, 50.101.3.2) for biological ECGs, as they are commonly quoted: "
-        "the standard is sold, and was not at hand. They apply to referees' marks on the CSE recordings, which are "
+        "IEC 60601-2-25:2011 (from IEC 60601-2-51:2003, 50.101.3.2) for biological ECGs, as they are commonly quoted. "
+        "The standard itself was not at hand. They apply to referees' marks on the CSE recordings, which are "
         "not public. Nothing here shows that the standard is met. `ecg-edge reproduce intervals --limit 200` makes it."
     )
     head = ["measured", "read from", *_TITLES.values(), "QT within 20 / 40 ms, %", "QT stated"]
@@ -51,9 +51,9 @@ def _known(doc: Doc) -> Table:
             cells.append(NONE if e["mean"] is None else f"{e['mean']:+.1f}, {e['worst']:.1f}{missed}")
         rows.append([row["delineator"], str(row["fs"]), *cells])
     note = (
-        "Eleven kinds of beats whose waves begin and end at known instants: 50 to 100 beats per minute, QRS of 80 to "
-        "140 ms, QT of 320 to 480 ms, sharp and smooth, with and without 10 µV of noise. Mean error and largest "
-        "absolute error in ms, all leads. NeuroKit2 delineates single leads: the median of the leads "
+        "Eleven kinds of beats whose waves begin and end at known instants, at 50 to 100 beats per minute. QRS lasts "
+        "80 to 140 ms and QT 320 to 480 ms; waves are sharp and smooth, with and without 10 µV of noise. Mean "
+        "error and largest absolute error in ms, all leads. NeuroKit2 delineates single leads: the median of the leads "
         "is taken, which costs it nothing, as the waves of all leads begin together here."
     )
     head = ["delineator", "Hz", *(_TITLES[n] for n in names)]

@@ -150,8 +150,8 @@ def amplitude(doc: Doc, wave: str) -> Table | None:
     head = ["lead", "records", "variance ratio", "slope", "Bland–Altman slope", "R² of error on truth"]
     note = (
         f"{wave.upper()} amplitude of each record's representative beat (median over beats). Variance ratio: variance "
-        "of the estimates over that of the truth; slope: estimate on truth; both are 1 and the Bland–Altman slope "
-        "(difference on mean of both) is 0 where nothing shrinks toward the mean. Limits: bias ± 1.96 SD."
+        "of the estimates over that of the truth. Slope: estimate on truth. Both are 1 where nothing shrinks toward "
+        "the mean, and the Bland–Altman slope (difference on mean of both) is 0. Limits: bias ± 1.96 SD."
     )
     return Table(f"{wave.upper()} amplitude: regression to the mean", [*head, "bias mV", "limits mV"], rows, note)
 

@@ -27,8 +27,8 @@ def summary(docs: list[Doc]) -> Table:
         rivals = [_rival(doc, "ridge 31"), _rival(doc, "ridge 1")]
         rows.append([f"`{doc['model']}`", _inputs(doc), _records(doc), *figures, *rivals, _covered(doc)])
     note = (
-        "Means over the hidden leads (neither measured nor exact algebra), as streamed hop by hop from a cold start, "
-        "the first 2 s left out; brackets: 95 % bootstrap intervals. ridge 31 sees 150 ms both ways."
+        "Means over the hidden leads (neither measured nor exact algebra), as streamed hop by hop from a cold start. "
+        "The first 2 s are left out. Brackets: 95 % bootstrap intervals. Ridge 31 sees 150 ms both ways."
     )
     return Table(SUMMARY, head, rows, note)
 
@@ -156,7 +156,7 @@ def published(docs: list[Doc], on_ptb: list[Doc]) -> Table:
         rows.append([p.task, p.source, p.data, p.result, ours])
     note = (
         "Protocols differ: compare only inside a row, and then with care. Averages over twelve or eleven leads hold "
-        "exact algebra and are inflated; ours are over hidden leads alone, on PTB-XL fold 10 "
+        "exact algebra and are inflated. Ours are over hidden leads alone, on PTB-XL fold 10 "
         "(on PTB where that is named)."
     )
     return Table("Beside published figures", ("task", "source", "data", "published", "here"), rows, note)
@@ -204,7 +204,7 @@ def disturbances(rows: list[Doc]) -> Table | None:
             cells.append([row["configuration"], *(f"{100 * c:+.1f} %" for c in change)])
     note = (
         "Trained with one kind alone (rows), tested on records disturbed in one way (columns); change of the RMSE "
-        "against a network trained with none. Every second record of fold 10, the first 2 s left out; noise is given "
+        "against a network trained with none. Every second record of fold 10, the first 2 s left out. Noise is given "
         "by its RMS, behind the device's high-pass, in every lead measured."
     )
     return Table("What augmentation is worth: disturbed test records", ("trained with", *base), cells, note)
@@ -279,7 +279,7 @@ def bandwidth(doc: Doc) -> Table:
     trained = max(row["records"] for row in doc["rows"])
     note = (
         f"I and II to V1–V6, read at 250 Hz on the {doc['test_records']} records of fold 10 that are there at 500 Hz, "
-        f"{doc['rows'][0]['epochs']} epochs a row; first on a quarter of the archive ({trained} records; for 250 Hz "
+        f"{doc['rows'][0]['epochs']} epochs a row. First on a quarter of the archive ({trained} records; for 250 Hz "
         "resampled up), then fine-tuned on the training folds' 500 Hz records. The truth itself at 100 Hz and "
         "interpolated is what 100 Hz alone costs. Turns: peaks and troughs of the QRS of at least 50 µV."
     )
