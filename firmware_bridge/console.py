@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -104,6 +103,8 @@ def open_standard_streams() -> None:
 
 def emit_json(document: dict[str, Any]) -> None:
     """Write the one JSON document that ends a ``--json`` run."""
+    import json  # the help starts sooner without
+
     sys.stdout.write(json.dumps(document, allow_nan=False) + "\n")
     sys.stdout.flush()
 

@@ -13,7 +13,6 @@ from typing import NoReturn
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import hint, open_standard_streams, silence_stdout
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, PluginError, as_error
-from ecg_edge.firmware_bridge.extras import extra_of
 
 _GROUP = "ecg_edge.verbs"
 _ORDER = ("demo", "run", "info", "verify", "doctor", "ports", "simulate", "decode", "train", "evaluate", "export")
@@ -41,6 +40,8 @@ def load_verb(entry: EntryPoint) -> Verb:
     try:
         verb = entry.load()
     except ImportError as e:
+        from ecg_edge.firmware_bridge.extras import extra_of  # the help starts sooner without
+
         package = (e.name or "").split(".")[0]
         if extra := extra_of(package):
             raise MissingExtraError(package, extra) from e
