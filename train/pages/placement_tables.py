@@ -37,9 +37,9 @@ def table(doc: Doc) -> Table:
         f"{answers(doc)} A linear estimate of {doc['taps']} samples, fitted on {records['train']} records of folds 1 "
         f"to 8, scored on {records['test']} of fold 10 from 2 s on. The means of r, and of RMSE in mV, are over the "
         "eight basis leads, exact leads counted as right. The last eight columns are RMSE by lead. A dash: a placement "
-        "in use, by the name it has there. Network: the same over the eight leads by an any-electrode model, int8 as streamed. "
-        "Diagnosis: macro AUC that a classifier of diagnoses keeps; a dash where it has not judged the place. Limb "
-        "leads matter to a diagnosis, and a small error alone does not keep it. "
+        "in use, by the name it has there. Network: the same over the eight leads by an any-electrode model, int8 as "
+        "streamed. Diagnosis: macro AUC that a classifier of diagnoses keeps; a dash where it has not judged the "
+        "place. Limb leads matter to a diagnosis, and a small error alone does not keep it. "
         f"{LIMITS} `ecg-edge reproduce placement` makes it.\n\n"
         f"![The best two, three and four places](results/{PICTURE})"
     )
