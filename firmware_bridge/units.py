@@ -11,6 +11,20 @@ _MV_PER = {prefix + name: mv for prefix, mv in _PREFIXES.items() for name in ("v
 
 PLAUSIBLE_MV = 20.0
 """No ECG departs so far from its own median: samples without a unit that do are not in mV."""
+_OTHER = frozenset([
+    "mmhg", "cmh2o", "kpa", "hpa", "pa", "bar", "mbar", "torr", "%", "percent", "spo2", "bpm", "/min",
+    "1/min", "min-1", "rpm", "brpm", "°c", "degc", "c", "celsius", "°f", "k", "l", "ml", "l/min", "ml/min",
+    "l/s", "ml/s", "g", "m/s2", "m/s^2", "m/s²", "hz", "khz", "ms", "s", "sec", "us", "ohm", "ω", "kohm",
+    "kω", "mohm", "db", "deg", "°", "°/s", "deg/s", "a", "ma", "ua", "μa", "na", "w", "mw", "kg", "m", "cm",
+    "mm", "cm/s", "m/s", "lux",
+])  # fmt: skip
+"""Quantities that are no voltage, whatever a signal in them is called."""
+
+
+def is_other_quantity(unit: str) -> bool:
+    """Whether a unit is that of a pressure, a temperature or another quantity: such a signal is no lead."""
+    plain = unicodedata.normalize("NFKC", unit).strip().strip("[]()").lower().replace(" ", "")
+    return plain in _OTHER
 
 
 def mv_per(unit: str) -> float | None:

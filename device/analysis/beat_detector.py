@@ -89,6 +89,11 @@ class BeatDetector:
         """Beats per minute, over the last eight intervals; None where it cannot be stated (see `HeartRate`)."""
         return self._rate.per_minute(self._finder.next)
 
+    @property
+    def alternates(self) -> bool:
+        """Whether a wave that may be a beat recurs between the beats found: their rate is not known."""
+        return self._rate.alternates
+
     def _learn(self, c: Candidate) -> list[Candidate]:
         """Hold the first candidates back until the levels are known from them."""
         if c.at < self._learnt_at:
@@ -167,6 +172,8 @@ class BeatDetector:
         else:
             self._signal += 0.125 * (min(c.height, 2 * self._signal) - self._signal)
         self._recent.append(c)
+        if self._beat is not None:
+            self._rate.passed_over(self._beat, c, [m for m in self._missed if m is not c])
         self._rate.add(c, c.height / (self._noise + _QUIET))
         for m in self._missed:
             if m is not c:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,6 +15,11 @@ _STALE_INTERVALS = 1.6
 _LIKE, _CONTRAST = 0.75, 2.0
 _MOST = 0.3
 _COMPARED = 4
+_AFTER_S, _BEFORE_S = 0.42, 0.34
+"""No T wave is so long after a beat, and no P wave so long before the next."""
+_STANDS_OUT, _SIZED = 2.0, 0.04
+_LATEST, _SAME, _SPREAD = 4, 0.5, 0.08
+"""All but one of so many intervals with a wave between, its likeness from one to the next, and its place's spread."""
 
 
 class HeartRate:
@@ -22,6 +28,8 @@ class HeartRate:
     Stated while the last beat is fresh (three seconds, longer in a slow rhythm) and the beats resemble each other.
     Half of them must correlate at 0.75 or more with one of the four before. Most must be twice as high as what lies
     between them. Beats found in noise are neither.
+    Nor is a rate stated while a wave recurs between the beats, at the same place and of the same shape: it may be
+    every other beat, and the rate twice as high.
 
     Parameters
     ----------
@@ -35,6 +43,7 @@ class HeartRate:
         self._intervals: deque[int] = deque(maxlen=_KEPT - 1)
         self._alike: deque[float] = deque(maxlen=_KEPT - 1)
         self._contrast: deque[float] = deque(maxlen=_KEPT - 1)
+        self._between: deque[tuple[float, Candidate] | None] = deque(maxlen=_LATEST)
 
     def reset(self) -> None:
         """Forget everything."""
@@ -42,6 +51,7 @@ class HeartRate:
         self._intervals.clear()
         self._alike.clear()
         self._contrast.clear()
+        self._between.clear()
 
     @property
     def usual(self) -> float:
@@ -58,6 +68,23 @@ class HeartRate:
                 self._intervals.append(beat.peak - self._beats[-1].peak)
         self._beats.append(beat)
 
+    def passed_over(self, beat: Candidate, next_beat: Candidate, waves: Sequence[Candidate]) -> None:
+        """Take what lies between a beat and the next and was not taken for one."""
+        first, last = beat.at + _AFTER_S * self._fs, next_beat.at - _BEFORE_S * self._fs
+        least = _SIZED * min(beat.height, next_beat.height)
+        found = [w for w in waves if first < w.at < last and w.height > max(least, _STANDS_OUT * w.calm)]
+        best = max(found, key=lambda w: w.height, default=None)
+        self._between.append(((best.at - beat.at) / (next_beat.at - beat.at), best) if best else None)
+
+    @property
+    def alternates(self) -> bool:
+        """Whether a wave that may be a beat recurs between the beats."""
+        waves = [b for b in self._between if b is not None]
+        if len(waves) < _LATEST - 1:
+            return False
+        same = [max(alike(a[1], b[1]) for b in waves if b is not a) for a in waves]
+        return float(np.median(same)) > _SAME and float(np.std([place for place, _ in waves])) < _SPREAD
+
     def per_minute(self, now: int) -> float | None:
         """Beats per minute at sample `now`; None where it cannot be stated."""
         if len(self._intervals) < _LEAST:
@@ -67,6 +94,10 @@ class HeartRate:
         stale = min(_OLDEST_S, max(_STALE_S, _STALE_INTERVALS * float(np.median(rr)) / self._fs))
         if now - self._beats[-1].peak > stale * self._fs:
             return None
-        if float(np.median(self._alike)) < _LIKE or float(np.quantile(self._contrast, _MOST)) < _CONTRAST:
+        if (
+            self.alternates
+            or float(np.median(self._alike)) < _LIKE
+            or float(np.quantile(self._contrast, _MOST)) < _CONTRAST
+        ):
             return None
         return 60 * self._fs / float(rr.mean())

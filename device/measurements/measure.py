@@ -93,7 +93,7 @@ def measure_leads(
     if not sure or not fs:
         return None
     x = np.asarray(mv[:, there], np.float64)
-    at = list(peaks) if peaks is not None else r_peaks(mv[:, _clearest(mv, sure)], fs)
+    at, doubtful = (list(peaks), False) if peaks is not None else _beats(mv[:, _clearest(mv, sure)], fs)
     beat = typical_beat(x, fs, at)
     at_all = [there.index(k) for k in sure]
     f = fiducials(beat, at_all) if beat else None
@@ -101,7 +101,9 @@ def measure_leads(
         return None
     names = [leads[k] for k in there]
     unsaid = frozenset(leads[k] for k in there if not kinds[k])
-    reader = _Reader(beat, f, names, tuple(leads[k] for k in sure), _mean_rr(at, fs), unsaid)
+    reader = _Reader(
+        beat, f, names, tuple(leads[k] for k in sure), float("nan") if doubtful else _mean_rr(at, fs), unsaid
+    )
     estimates = [k for k in there if kinds[k] == Provenance.RECONSTRUCTED.value]
     guesses = {leads[k]: _usual(interval_mv[:, k]) if interval_mv is not None else None for k in estimates}
     return replace(reader.whole(), amplitudes=reader.amplitudes(guesses))
@@ -109,19 +111,24 @@ def measure_leads(
 
 def r_peaks(mv: AnyFloatArray, fs: float | Fraction) -> list[int]:
     """R peaks of one lead, shape (n_samples,) in mV, as rows; NaN counts as missing."""
+    return _beats(mv, fs)[0]
+
+
+def _beats(mv: AnyFloatArray, fs: float | Fraction) -> tuple[list[int], bool]:
+    """R peaks, and whether a wave between them may be every other beat."""
     from scipy.signal import butter, sosfiltfilt
 
     x = np.asarray(mv, np.float64)
     valid = np.isfinite(x)
     filled = np.where(valid, x, np.nanmedian(x) if valid.any() else 0.0)
     if len(filled) < 3 * float(fs):
-        return []
+        return [], False
     calm = sosfiltfilt(butter(2, _HIGHPASS_HZ, "highpass", fs=float(fs), output="sos"), filled)
     rate = round(fs)
     beats = BeatDetector(rate)
     rest = np.zeros(2 * beats.delay + rate)
     found = beats.feed(np.concatenate([calm, rest]), np.concatenate([valid, np.ones(len(rest), np.bool_)]))
-    return [k for k in found if k < len(x)]
+    return [k for k in found if k < len(x)], beats.alternates
 
 
 def _clearest(mv: AnyFloatArray, columns: Sequence[int]) -> int:
@@ -175,7 +182,7 @@ class _Reader:
         return Measurements(
             self._beat.used,
             self._beat.found,
-            self._figure(round(60 / rr), "/min", self._sure, "good" if self._beat.used >= _GOOD_BEATS else "fair"),
+            self._rate(),
             p=self._ms(f.p_off - f.p_on, p),
             pr=self._ms(f.qrs_on - f.p_on, p),
             qrs=self._ms(f.qrs_off - f.qrs_on, qrs),
@@ -186,6 +193,10 @@ class _Reader:
             qrs_axis=self._axis(f.qrs_on, f.qrs_off, qrs),
             t_axis=self._axis(f.qrs_off + 0.04, f.t_off, t),
         )
+
+    def _rate(self) -> Figure | None:
+        quality = "good" if self._beat.used >= _GOOD_BEATS else "fair"
+        return self._figure(round(60 / self._rr), "/min", self._sure, quality) if np.isfinite(self._rr) else None
 
     def amplitudes(self, guesses: dict[str, float | None]) -> dict[str, dict[str, Figure | None]]:
         """Of each lead; `guesses` are the reconstructed ones with half their interval in mV."""

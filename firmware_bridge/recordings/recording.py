@@ -13,7 +13,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.lead_names import LeadLabel, known_channels, read_labels
-from ecg_edge.firmware_bridge.units import mv_per
+from ecg_edge.firmware_bridge.units import is_other_quantity, mv_per
 
 MAX_SIGNALS = 1024
 MIN_ECG_FS = 50
@@ -153,6 +153,12 @@ class Recording:
                 raise RecordingError(f"{self.name}: {s.label!r} claims {float(s.fs):g} Hz", "check the file's header")
         leads = read_labels([s.label for s in self.signals])
         leads = tuple(self._placed(lead) for lead in leads)
+        left = [
+            (s, lead) for s, lead in zip(self.signals, leads, strict=True) if lead.lead and is_other_quantity(s.unit)
+        ]
+        leads = tuple(LeadLabel() if is_other_quantity(s.unit) else x for s, x in zip(self.signals, leads, strict=True))
+        said = tuple(f"{s.label}: in {s.unit}, which is no voltage: not taken for lead {x.lead}" for s, x in left)
+        object.__setattr__(self, "remarks", tuple(dict.fromkeys([*self.remarks, *said])))
         named = (replace(s, lead=lead, provenance=s.provenance or lead.provenance)
                  for s, lead in zip(self.signals, leads, strict=True))  # fmt: skip
         object.__setattr__(self, "signals", tuple(named))
@@ -245,10 +251,9 @@ class Recording:
         s = self.signals[column]
         if s.mv_per_unit is None:
             said = f"in {s.unit!r}, which is no unit of voltage" if s.unit else "without a unit"
-            raise RecordingError(
-                f"{self.name}: {s.label!r} is {said}",
-                "choose leads in V, mV, µV or nV with --leads, or give the unit: reconstruct --unit 0.38uV",
-            )
+            given = "" if is_other_quantity(s.unit) else ", or give the unit: reconstruct --unit 0.38uV"
+            fix = f"choose leads in V, mV, µV or nV with --leads{given}"
+            raise RecordingError(f"{self.name}: {s.label!r} is {said}", fix)
         return s.mv_per_unit * s.lead.sign
 
     def column(self, name: str) -> int | None:
@@ -291,7 +296,7 @@ class Recording:
         return found
 
     def with_unit(self, unit: str) -> Recording:
-        """Return the recording with a unit for the signals that state none; see `mv_per`.
+        """Return the recording with a unit for the signals that state none, or one unknown; see `mv_per`.
 
         Raises
         ------
@@ -301,7 +306,8 @@ class Recording:
         if mv_per(unit) is None:
             raise RecordingError(f"{unit!r} is no unit of voltage", "give mV, uV, V, or what a count is: 0.38uV")
         silent = [
-            bool(s.note.startswith("no unit")) or not s.unit or s.unit.startswith("no unit") for s in self.signals
+            s.note.startswith("no unit") or (s.mv_per_unit is None and not is_other_quantity(s.unit))
+            for s in self.signals
         ]
         signals = tuple(
             replace(s, unit=unit, note=f"no unit: {unit} as given") if quiet else s

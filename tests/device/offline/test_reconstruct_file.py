@@ -186,3 +186,18 @@ def test_a_lead_without_a_sample_is_named_and_what_is_left_can_be_asked_for(tmp_
     assert code == 1 and "lead I has no sample" in document["error"] and "--leads II" in document["fix"]
     code, document = run(capsys, tmp_path / "r", "--out", tmp_path / "o.hea", "--leads", "II")
     assert code == 0
+
+
+def test_a_pressure_called_v1_does_not_refuse_the_record(tmp_path, capsys):
+    unit = {"I": "mV", "II": "mV", "V1": "mmHg"}
+    mv = stored_files.beats(12, 250)
+    mv = np.hstack([mv, 8 + 4 * mv[:, :1]])
+
+    def line(k, lead):
+        return f"r.dat 16 1000(0)/{unit[lead]} 16 0 0 0 0 {lead}"
+
+    stored_files.wfdb_record(tmp_path, "r", mv, 250, tuple(unit), signal=line)
+    code, document = run(capsys, tmp_path / "r", "--out", tmp_path / "o.csv")
+    assert code == 0 and any("V1: in mmHg" in text for text in document["remarks"])
+    assert "V1" in document["leads"]["reconstructed"]
+    assert main(["measure", str(tmp_path / "r")]) == 0

@@ -105,3 +105,25 @@ def test_a_lead_twice_is_refused_and_names_both_places(tmp_path):
     recording = open_recording(stored_files.wfdb_record(tmp_path, "r", MV, leads=("DII", "II")))
     with pytest.raises(RecordingError, match="holds II twice: signals 1 and 2"):
         recording.leads()
+
+
+def test_a_pressure_is_no_lead_whatever_it_is_called(tmp_path):
+    """It keeps its unit and is left out by name; no unit of voltage is asked for."""
+    mv = np.hstack([MV, 80 + 40 * MV[:, :1]])
+    unit = {"I": "mV", "II": "mV", "V1": "mmHg"}
+
+    def line(k, lead):
+        return f"r.dat 16 100(0)/{unit[lead]} 16 0 0 0 0 {lead}"
+
+    header = stored_files.wfdb_record(tmp_path, "r", mv, 250, ("I", "II", "V1"), gain=100, signal=line)
+    recording = open_recording(header)
+    assert set(recording.leads()) == {"I", "II"} and recording.signals[2].unit == "mmHg"
+    assert any("V1: in mmHg" in text for text in recording.remarks)
+    with pytest.raises(RecordingError, match="'V1' is in 'mmHg'") as caught:
+        recording.mv([2])
+    assert "--unit" not in caught.value.fix
+
+
+def test_the_unit_given_stands_for_one_that_is_unknown(tmp_path):
+    recording = open_recording(stored_files.wfdb_record(tmp_path, "r", MV, unit="adu")).with_unit("0.5mV")
+    assert recording.mv([1]).max() == pytest.approx(0.5 * MV[:, 1].max(), rel=0.01)
