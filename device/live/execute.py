@@ -34,7 +34,7 @@ from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import known_devices
-from ecg_edge.firmware_bridge.errors import CalibrationError, UsageError
+from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.lead_names import parse_channels
 
 OLD_DAYS = 180
@@ -79,13 +79,21 @@ def execute(
     """
     refuse_idle(options)
     sinks = partial(open_sinks, clock=clock, screen=screen, more=more)
+    before: Summary | None = None
     while True:
         settings = replace(_settings(options), opening=opening)
-        summary = _once(options, settings, sinks, clock, stop, load, turn)
+        try:
+            summary = _once(options, settings, sinks, clock, stop, load, turn)
+        except EcgEdgeError as e:
+            if before is None:
+                raise
+            summary = Summary(before.source, e)
+        if before is not None and summary.info is None:  # nothing arrived any more: what did is the run
+            return replace(before, error=summary.error, renewal=None)
         if summary.renewal is None or stop.is_set():
             return summary
         hint(summary.renewal.reason)
-        options = summary.renewal.applied(options)
+        before, options = summary, summary.renewal.applied(options)
 
 
 def _once(

@@ -120,3 +120,20 @@ def test_execute_begins_anew(model, monkeypatch):
     monkeypatch.setattr(module, "_once", once)
     summary = execute(Options(source="x", device="plotter"), ManualClock(), threading.Event())
     assert summary.renewal is None and [o.fs for o in seen] == [None, 192.0]
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_a_run_begun_anew_in_which_nothing_arrives_does_not_empty_the_summary(model, monkeypatch, raised):
+    lost = NotAnEcgStreamError("nothing arrives", "connect it")
+
+    def once(options, *rest):
+        if options.fs is None:
+            return run(model, 192.0, follow_rate=("fake",))[0]
+        if raised:
+            raise lost
+        return replace(run(model, events=[[]])[0], error=lost)
+
+    monkeypatch.setattr(module, "_once", once)
+    summary = execute(Options(source="x", device="plotter"), ManualClock(), threading.Event())
+    assert summary.info is not None and summary.counts.samples_in > 0
+    assert summary.error is lost and summary.renewal is None and summary.to_dict()["fs_in"] == 250
