@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +55,12 @@ def _soak(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         for plan in plans:
             hint(f"soaking: {plan.name}")
-            rows.append(soak(plan, Path(scratch) / str(len(rows)), args.model))
+            rows.append(_made() | soak(plan, Path(scratch) / str(len(rows)), args.model))
             shutil.rmtree(Path(scratch) / str(len(rows) - 1))
         doc: dict[str, Any] = {"machine": machine.facts(), "model": args.model, "soaks": rows}
         if args.storm_hours > 0:
             hint("soaking: a lead-off storm")
-            doc["storm"] = storm(3600 * args.storm_hours, Path(scratch) / "storm", args.model)
+            doc["storm"] = _made() | storm(3600 * args.storm_hours, Path(scratch) / "storm", args.model)
     if args.out:
         (args.out / "soak.json").write_text(json.dumps(doc, indent=1) + "\n")
         (args.out / "soak.md").write_text(page(doc))
@@ -72,6 +74,21 @@ def _soak(args: argparse.Namespace) -> int:
         raise BudgetError(f"did not hold: {'; '.join(failed)}", "look at the figures above")
     hint("next: git diff docs/soak.md" if args.out else "next: ecg-edge soak --out docs")
     return 0
+
+
+def _made() -> dict[str, str]:
+    """When a part is measured, and of which commit where this is a checkout."""
+    git = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "--short", "HEAD"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = ""
+    return {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}", "commit": commit}
+
+
+def _of(r: dict[str, Any]) -> str:
+    commit = f", commit {r['commit']}" if r.get("commit") else ""
+    return f" Measured on {r['date']}{commit}." if r.get("date") else ""
 
 
 def page(doc: dict[str, Any]) -> str:
@@ -89,7 +106,9 @@ def page(doc: dict[str, Any]) -> str:
         faults = [r["faults"]] + [f"{p['unplugs']} plugs pulled"] * bool(p["unplugs"])
         faults += [f"{p['boots']} boots"] * (p["boots"] > 1) + [f"clock {p['ppm']:g} ppm fast"] * bool(p["ppm"])
         out.append(f"## {p['name'][0].upper()}{p['name'][1:]}\n")
-        out.append(f"{p['seconds'] / 3600:.3g} h of signal in {r['took_s'] / 60:.1f} min; {', '.join(faults)}.\n")
+        out.append(
+            f"{p['seconds'] / 3600:.3g} h of signal in {r['took_s'] / 60:.1f} min; {', '.join(faults)}.{_of(r)}\n"
+        )
         lines = [
             ("native samples accepted, lost", f"{r['samples_in']:,}, {r['samples_lost']:,}"),
             ("unread in the cable when a plug was pulled", f"{r.get('in_cable_when_pulled', 0):,}"),
@@ -114,7 +133,7 @@ def _storm(r: dict[str, Any] | None) -> list[str]:
         "## Lead-off storm\n",
         f"{r['seconds'] / 3600:.3g} h of signal in {r['took_s'] / 60:.1f} min, both leads going and coming at random "
         "(off 4 s, on 6 s in the mean). Provenance and value of every sample of every lead are held against what "
-        "the pipeline said at that instant.\n",
+        f"the pipeline said at that instant.{_of(r)}\n",
         f"| | |\n|---|---|\n| rows, of them lead II estimated | {r['rows']:,}, {r['estimated_rows']:,} |\n"
         f"| changes of the leads reconstructed from | {r['lead_offs']:,} |\n{wrong}",
     ]
