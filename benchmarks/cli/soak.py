@@ -76,7 +76,7 @@ def _soak(args: argparse.Namespace) -> int:
     return 0
 
 
-def _made() -> dict[str, str]:
+def _made() -> dict[str, Any]:
     """When a part is measured, and of which commit where this is a checkout."""
     git = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "--short", "HEAD"]
     try:

@@ -28,8 +28,8 @@ class HeartRate:
     Stated while the last beat is fresh (three seconds, longer in a slow rhythm) and the beats resemble each other.
     Half of them must correlate at 0.75 or more with one of the four before. Most must be twice as high as what lies
     between them. Beats found in noise are neither.
-    Nor is a rate stated while a wave recurs between the beats, at the same place and of the same shape: it may be
-    every other beat, and the rate twice as high.
+    Nor is a rate stated while a wave recurs between the beats, at the same place and of the same shape.
+    It may be every other beat, and the rate twice as high.
 
     Parameters
     ----------
