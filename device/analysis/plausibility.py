@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.analysis.recent_rows import Tail
 from ecg_edge.firmware_bridge.events import Channel
+from ecg_edge.firmware_bridge.framing.curve_shape import SMOOTH, bend
 
 WINDOW_S, SHORTEST_S = 4, 2
 """Seconds that a verdict looks at; in the beginning the shorter for what is large or loud."""
@@ -31,6 +32,8 @@ _WHOLE_MV = 8.0
 _ONE_WAY = 0.97
 _WANDER_HZ = 0.4
 _TONE_HZ, _TONE, _PURE = 8.0, 0.9, 0.998
+_PULSE_HZ, _PULSE_MV = 1.9, 0.2
+"""A smooth wave is none of the ventricles below so many Hz, and more than the baseline from so many mV on."""
 _HEART_HZ, _HISS_HZ, _BUMPS = (1.0, 10.0), (12.0, 40.0), (4.0, 3.6)
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -44,7 +47,7 @@ class Doubt:
     Attributes
     ----------
     word : str
-        ``large``, ``small``, ``counter``, ``tone`` or ``noise``: for programs.
+        ``large``, ``small``, ``counter``, ``tone``, ``smooth`` or ``noise``: for programs.
     text : str
         What is seen, for the human; follows the name of the lead.
     after : int
@@ -56,7 +59,7 @@ class Doubt:
     after: int = field(default=DOUBT_AFTER, compare=False)
 
 
-WORDS = ("large", "small", "counter", "tone", "noise")
+WORDS = ("large", "small", "counter", "tone", "smooth", "noise")
 
 
 def doubt(x: Array, fs: float, as_text: bool = False) -> Doubt | None:
@@ -92,6 +95,8 @@ def doubt(x: Array, fs: float, as_text: bool = False) -> Doubt | None:
         return Doubt("large", f"is {_mv(size)} high, too large for a heart: is the unit or the gain right?")
     if whole and (tone := _tone(power, hz)) is not None:
         return Doubt("tone", f"is a steady tone of {tone:.3g} Hz, not an ECG")
+    if whole and size >= _PULSE_MV and _is_smooth(x, fs, power, hz):
+        return Doubt("smooth", "is a smooth wave, as a pulse sensor or breathing makes, not an ECG")
     loud = size >= LOUD_MV
     if (whole or loud) and _is_noise(x, power, hz, fs, loud):
         return Doubt("noise", "is noise without heartbeats", REST_AFTER if loud else NOISE_AFTER)
@@ -135,6 +140,11 @@ def _tone(power: Array, hz: Array) -> float | None:
     top = int(power.argmax())
     share = float(power[max(0, top - 2) : top + 3].sum() / (power.sum() + 1e-30))
     return float(hz[top]) if share > (_TONE if hz[top] >= _TONE_HZ else _PURE) else None
+
+
+def _is_smooth(x: Array, fs: float, power: Array, hz: Array) -> bool:
+    """Whether a slow wave never turns as sharply as a QRS."""
+    return bend(x, fs) < SMOOTH and float(power[hz < _PULSE_HZ].sum()) > float(power.sum()) / 2
 
 
 def _is_noise(x: Array, power: Array, hz: Array, fs: float, loud: bool) -> bool:

@@ -239,7 +239,8 @@ class Pipeline:
         if block.index > reached:
             self._gaps.remember(Gap(reached, block.index))
         mv = block.mv[skip:, self._columns].astype(np.float64)
-        valid = block.valid[skip:, self._columns] & (np.abs(mv) <= _SANE_MV)  # also false for NaN
+        seen = block.valid[skip:, self._columns] & np.isfinite(mv)
+        valid = seen & (np.abs(mv) <= _SANE_MV)
         off = np.zeros(len(self._columns), np.bool_)
         for k in range(len(ELECTRODES) if block.lead_off else 0):
             if block.lead_off >> k & 1:
@@ -249,7 +250,7 @@ class Pipeline:
         missing = ~(valid | false)
         valid &= ~false
         yield from self._bridge(block.arrival)
-        yield from self._watch.native(mv, valid, faults, self._gaps.next)
+        yield from self._watch.native(mv, seen & ~false, faults, self._gaps.next)
         yield from self._electrodes(block.lead_off)
         self.counts.samples_in += len(mv)
         yield from self._take(np.where(valid, mv, 0.0), valid, missing, block.arrival)

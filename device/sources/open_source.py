@@ -96,7 +96,7 @@ def open_source(
     ((10, 2), 0)
     >>> source.stop()
     """
-    clock = clock or SystemClock()
+    clock, fs = clock or SystemClock(), None if fs is None else Fraction(fs)
     scheme, _, rest = url.partition(":")
     _refuse_idle(scheme, device=device, gain=gain, baud=baud)
     if scheme == "replay":

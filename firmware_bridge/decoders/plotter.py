@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +10,28 @@ from fractions import Fraction
 
 import numpy as np
 
+from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.events import NO_VALUE, Channel, Event
 from ecg_edge.firmware_bridge.framing.framed_decoder import NOT_A_VOLTAGE, stream_info
-from ecg_edge.firmware_bridge.framing.text_columns import Named, named, settled
-from ecg_edge.firmware_bridge.framing.text_dialect import Dialect, Shape, dialect_of
+from ecg_edge.firmware_bridge.framing.text_columns import Named, named, settled, undecided
+from ecg_edge.firmware_bridge.framing.text_dialect import Dialect, Shape, dialect_of, undressed
 from ecg_edge.firmware_bridge.framing.text_lines import LONGEST, Rows, TextDecoder
 
 STEP_MV = 1e-4
 """Millivolts of a count where the text has millivolts: finer than any of them is written."""
+_FINE_TO_MV = 20_000.0
+"""Beyond it steps are coarser: a converter's counts of 24 bits, printed as they are, fit 32 bits."""
 _SURE = 256
 """Lines that are looked at where no word says which column is which: a second, in which a heart beats."""
 _LIVE = 16
 """Lines of one shape that a run waits for: a few numbers at boot are no stream."""
 _SURE_S = 1.5
 """No longer than that, whatever the rate."""
+_TIMED_S = 1.0
+"""So long lines arrive before their rate is taken from it."""
+_LATEST, _LATEST_S = 1024, 4.0
+"""Where several columns could be the ECG, a beat is waited for: lines and seconds, at most."""
 _ANOTHER = 64
 """Lines of one other shape in a row by which the first one was a mistake."""
 _ENDS = re.compile(rb"[\r\n]+")
@@ -38,12 +46,13 @@ class _Settings:
     fs: Fraction
     patient: bool = False
 
-    def channel(self, column: Named) -> Channel:
-        """MV as written, or counts of a 10-bit 5 V converter behind a gain."""
+    def channel(self, column: Named, largest: float = 0.0) -> Channel:
+        """MV as written, or counts of a 10-bit 5 V converter behind a gain; `largest` is the largest number so far."""
         if not column.volts:
             return Channel(column.name, NOT_A_VOLTAGE, bits=32)
         if self.gain is None:
-            return Channel(column.name, STEP_MV, bits=32, per_count=STEP_MV / column.mv)
+            step = STEP_MV * 10.0 ** max(0, math.ceil(math.log10(max(1.0, largest * column.mv / _FINE_TO_MV))))
+            return Channel(column.name, step, bits=32, per_count=step / column.mv)
         return Channel(column.name, 5000 / 1024 / self.gain, 512, bits=10)
 
 
@@ -61,6 +70,7 @@ class Plotter(TextDecoder):
         self._alike = 0  # of those held, how many have the shape of the first
         self._least = _LIVE if settings.patient else 2
         self._since = 0.0
+        self._look_at = 0  # lines that are held when the columns are looked at again
         self._header: list[bytes] = []
         self._fresh = self._ended = True
         self._pattern = re.compile(rb"(?!)")
@@ -84,6 +94,7 @@ class Plotter(TextDecoder):
 
     def lines(self, text: bytes, events: list[Event]) -> None:
         """As `TextDecoder.lines`; until the channels are known, lines wait for others of their shape."""
+        text = undressed(text)
         while not self._announced and text:
             stop = text.index(b"\n") + 1
             line, text = text[:stop], text[stop:]
@@ -105,12 +116,10 @@ class Plotter(TextDecoder):
 
     def read(self, run: bytes) -> Rows:
         """Read a run of good lines."""
-        words = np.array(self._dialect.numbers(run, self._shape))
-        off = words == b"!"
-        values = np.where(off, b"nan", words).astype(np.float64).reshape(-1, len(self._shape))
+        values, off = _values(self._dialect.numbers(run, self._shape), self._shape)
         lengths = np.zeros(len(values), np.int64)
         lengths[0] = len(run)  # this text has no clock that would count the bytes of each line
-        return Rows(values, off.reshape(values.shape), lengths)
+        return Rows(values, off, lengths)
 
     def salvage(self, line: bytes) -> tuple[int, Rows | None]:
         """Read a lone ``!``: all leads are off."""
@@ -134,7 +143,7 @@ class Plotter(TextDecoder):
         before = self._other[1] if shape == self._other[0] else []
         self._other = shape, [*before, line] if shape else []
         if shape and len(self._other[1]) >= _ANOTHER:
-            self._dialect, self._shape, self._held = Dialect(), shape, self._other[1]
+            self._dialect, self._shape, self._held, self._since = Dialect(), shape, self._other[1], self._arrival
             self._settle(events)
 
     def _meet(self, line: bytes) -> None:
@@ -145,7 +154,7 @@ class Plotter(TextDecoder):
         shape = None if len(line) > LONGEST else self._dialect.shape(line)
         alike = bool(self._held) and shape == self._shape
         twice = shape is not None and bool(self._held) and shape == self._dialect.shape(self._held[-1])
-        if alike or (self._alike >= self._least and not twice and len(self._held) < 2 * _SURE):
+        if alike or (self._alike >= self._least and not twice and len(self._held) < 2 * _LATEST):
             self._alike += alike  # a damaged line among many waits with them
             self._held.append(line)
         else:
@@ -158,14 +167,38 @@ class Plotter(TextDecoder):
         if shape is None:
             self._pass(line)
             return
-        self._held, self._alike, self._shape, self._since = [line], 1, shape, self._arrival
+        self._held, self._alike, self._shape, self._since, self._look_at = [line], 1, shape, self._arrival, 0
 
     def _enough(self) -> bool:
         if self._alike < self._least:
             return False
-        if self._settings.leads or settled(self._shape, self._header) or self._alike >= _SURE:
+        if self._settings.leads or settled(self._shape, self._header):
             return True
-        return self._alike >= _LIVE and self._arrival - self._since >= _SURE_S
+        waited = self._arrival - self._since
+        if self._alike < _SURE and not (self._alike >= _LIVE and waited >= _SURE_S):
+            return False
+        return self._alike >= _LATEST or waited >= _LATEST_S or not self._undecided()
+
+    def _undecided(self) -> bool:
+        """Whether another beat may decide; looked at every 64 lines."""
+        if self._alike < self._look_at:
+            return True
+        self._look_at = self._alike + 64
+        _, _, shape, values = self._whole()
+        return undecided(shape, self._header, values, self._rough_hz)
+
+    @property
+    def _rough_hz(self) -> float:
+        """Rate at which the lines held arrived, or that of the sketch where they are too few."""
+        waited = self._arrival - self._since
+        return self._alike / waited if waited >= _TIMED_S else float(self._settings.fs)
+
+    def _whole(self) -> tuple[list[bytes], Dialect, Shape, FloatArray]:
+        """The lines held that are of the shape, the dialect they show, the shape in it, and their numbers."""
+        whole = [line for line in self._held if self._dialect.shape(line) == self._shape]
+        dialect = dialect_of(whole)
+        shape = dialect.shape(whole[0]) or ()
+        return whole, dialect, shape, _values(dialect.numbers(b"".join(whole), shape), shape)[0]
 
     def _pass(self, line: bytes) -> None:
         """Pass over a line before the stream; one of words alone may name the columns."""
@@ -180,25 +213,36 @@ class Plotter(TextDecoder):
 
     def _settle(self, events: list[Event]) -> None:
         """Fix the channels, and take the lines that waited."""
+        whole, self._dialect, self._shape, values = self._whole()
+        columns = named(self._shape, self._header, None if self._settings.leads else values, self._rough_hz)
         held, self._held, self._alike = self._held, [], 0
-        whole = [line for line in held if self._dialect.shape(line) == self._shape]
-        self._dialect = dialect_of(whole)
-        shape = self._dialect.shape(whole[0])
-        self._shape = shape or ()
         self._pattern = self._dialect.lines_of(self._shape)
-        values = self.read(b"".join(whole)).values
         wanted = self._settings.leads or ()
-        columns = named(self._shape, self._header, None if wanted else values)
         if len(wanted) > len(columns):
             raise UsageError(
                 f"the text has {len(columns)} value(s) a line, but {len(wanted)} leads are named",
                 f"leads (--leads) with at most {len(columns)} name(s)",
             )
-        self.info = stream_info("plotter", self._settings.fs, list(map(self._settings.channel, columns)), wanted)
+        self.info = stream_info(
+            "plotter", self._settings.fs, list(map(self._settings.channel, columns, _largest(values))), wanted
+        )
         self._announced, again, self._last = False, self._announced, None
         if self._fresh and not again and not any(c.label for c in self._shape) and len(whole[0]) < len(whole[1]):
             self.drop(held.pop(0))  # the rest of a line that began before we listened
         super().lines(b"".join(held), events)
+
+
+def _values(words: Sequence[bytes], shape: Shape) -> tuple[FloatArray, BoolArray]:
+    """Numbers of whole lines, NaN where there is none, and where they say that a lead is off."""
+    written = np.array(words)
+    off = written == b"!"
+    values = np.where(off | np.isin(written, (b"ovf", b"null")), b"nan", written).astype(np.float64)
+    return values.reshape(-1, len(shape)), off.reshape(-1, len(shape))
+
+
+def _largest(values: FloatArray) -> list[float]:
+    """The largest magnitude of each column."""
+    return np.abs(np.where(np.isfinite(values), values, 0.0)).max(axis=0).tolist()
 
 
 def plotter(
@@ -220,7 +264,7 @@ def plotter(
 
     Notes
     -----
-    ``nan`` and ``!`` (lead off) make a value invalid. A line that is not of the stream's shape is
+    ``nan``, ``inf``, ``ovf`` and ``!`` (lead off) make a value invalid. A line that is not of the stream's shape is
     counted bad and its sample lost; an empty line is neither. Counts are 0.1 µV, or with a gain the
     values rounded; where there is none they are `NO_VALUE`, with a gain -1. Columns that count or tell
     the time are no leads (`text_columns.named`).

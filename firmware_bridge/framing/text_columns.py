@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.framing.curve_shape import SMOOTH, beats, bend
 from ecg_edge.firmware_bridge.framing.text_dialect import Shape
 from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
 
@@ -31,6 +32,8 @@ _WRAPS, _DROP, _MOSTLY = 0.25, 2.5, 0.98
 """At most such a share of the steps goes back, mostly by more than so many usual steps."""
 _RISING = 0.25
 """Whole numbers that never fall are a clock if so large a share of them rises."""
+_COARSE = 8
+"""A column of fewer values than that is one that hardly changes: a temperature, a sensor at rest."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,13 @@ class Named:
     mv: float = 1.0
 
 
-def named(shape: Shape, header: Sequence[bytes] = (), values: npt.NDArray[np.float64] | None = None) -> list[Named]:
+def named(
+    shape: Shape, header: Sequence[bytes] = (), values: npt.NDArray[np.float64] | None = None, fs: float = 250.0
+) -> list[Named]:
     """Name the columns of a text.
 
     Labels and header decide. Where none is a lead, the only column that can be an ECG is lead I; without
-    labels it is the first such one.
+    labels it is the first such one. A column that is smooth or hardly changes is passed over for one with beats.
 
     Parameters
     ----------
@@ -66,6 +71,8 @@ def named(shape: Shape, header: Sequence[bytes] = (), values: npt.NDArray[np.flo
         Words of the line before them, used where numbers have no label and there are as many.
     values : ndarray, shape (n_lines, n_columns), optional
         The first lines: columns that count or stand still are no leads.
+    fs : float
+        Rate of the lines in Hz, roughly.
     """
     words = [column.label for column in shape]
     if not any(words) and len(header) == len(shape) and any(map(_says_something, header)):
@@ -76,8 +83,20 @@ def named(shape: Shape, header: Sequence[bytes] = (), values: npt.NDArray[np.flo
     if not any(c.name in LEADS for c in columns):
         if values is not None and len(columns) > 1:
             columns = [_counting(c, values[:, k]) for k, c in enumerate(columns)]
-        columns = _with_a_lead(columns, quiet, labelled)
+        columns = _with_a_lead(columns, quiet, labelled, values, fs)
     return _once(columns)
+
+
+def undecided(shape: Shape, header: Sequence[bytes], values: npt.NDArray[np.float64], fs: float) -> bool:
+    """Whether more lines may show which column is the ECG: several could be, and none has had a beat yet.
+
+    Parameters
+    ----------
+    shape, header, values, fs
+        As `named`.
+    """
+    able = [k for k, c in enumerate(named(shape, header, values, fs)) if c.volts and not _still(values[:, k])]
+    return len(able) > 1 and not any(c.label for c in shape) and not any(_beats(values[:, k], fs) for k in able)
 
 
 def settled(shape: Shape, header: Sequence[bytes] = ()) -> bool:
@@ -107,8 +126,19 @@ def counts(column: npt.NDArray[np.float64]) -> bool:
 
 
 def _still(column: npt.NDArray[np.float64]) -> bool:
+    """Whether a column always has the same number, or never one."""
     x = column[np.isfinite(column)]
-    return len(x) >= _FEWEST and bool((x == x[0]).all())
+    return len(column) >= _FEWEST and (not len(x) or (len(x) >= _FEWEST and bool((x == x[0]).all())))
+
+
+def _beats(column: npt.NDArray[np.float64], fs: float) -> bool:
+    return beats(column[np.isfinite(column)], fs)
+
+
+def _is_other(column: npt.NDArray[np.float64], fs: float) -> bool:
+    """Whether a column moves as no ECG does: smoothly, or by few steps."""
+    x = column[np.isfinite(column)]
+    return bend(x, fs) < SMOOTH or len(np.unique(x)) < _COARSE
 
 
 def _counting(column: Named, values: npt.NDArray[np.float64]) -> Named:
@@ -153,11 +183,15 @@ def _ascii(unit: bytes) -> str:
     return "uv" if unit[0] > 0x7F else unit.decode("ascii").lower()
 
 
-def _with_a_lead(columns: list[Named], quiet: set[int], labelled: bool) -> list[Named]:
+def _with_a_lead(
+    columns: list[Named], quiet: set[int], labelled: bool, values: npt.NDArray[np.float64] | None, fs: float
+) -> list[Named]:
     able = [k for k, c in enumerate(columns) if c.volts]
     able = [k for k in able if k not in quiet] or able
     by_word = [k for k in able if _ECG.fullmatch(_letters(columns[k].name))]
     chosen = by_word if len(by_word) == 1 else able
+    if values is not None and len(chosen) > 1 and _is_other(values[:, chosen[0]], fs):
+        chosen = [k for k in chosen if _beats(values[:, k], fs)] or chosen
     if chosen and (len(chosen) == 1 or not labelled):
         first = chosen[0]
         columns = [Named("I", True, c.mv) if k == first else c for k, c in enumerate(columns)]

@@ -9,9 +9,23 @@ from typing import NamedTuple
 
 _LABEL = rb"[^\s,;:=\0]+"
 _UNIT = rb"(?:[mMuU]|\xc2\xb5|\xce\xbc|\xb5)?[vV]"
-_PLAIN = rb"(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[nN][aA][nN]|!)"
-_COMMA = rb"(?:[+-]?\d*,\d+|[nN][aA][nN]|!)"
-_TAG = re.compile(_LABEL + rb"[:=][ \t]*")
+_NONE = rb"[+-]?(?:[nN][aA][nN]|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)|ovf|null|!"
+"""What C, Python, JSON and an Arduino print for a number that is none, and the mark of a lead that is off."""
+_PLAIN = rb"(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|" + _NONE + rb")"
+_COMMA = rb"(?:[+-]?\d*,\d+|" + _NONE + rb")"
+_SAYS = rb"[ \t]*[:=][ \t]*"
+_TAG = re.compile(_LABEL + _SAYS)
+_IS_DRESSED = re.compile(rb'[\x1b"{\[>$]|\xef\xbb\xbf|\d:\d\d:\d')
+_CLOCK = rb"\[?(?:\d{4}-\d\d-\d\d[ T])?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?Z?\]?"
+_DRESS = (
+    (re.compile(rb"\xef\xbb\xbf|\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\n]*\x07"), b""),  # byte order mark, colours
+    (re.compile(rb'(?m)(^|(?<=[\s,;:{\[]))"([^"\n]*)"(?=[\s,;:}\]])'), rb"\2"),
+    (re.compile(rb"(?m)^" + _CLOCK + rb"(?:[ \t]*->[ \t]*|[ \t,;]+)|[ \t,;]+" + _CLOCK + rb"(?=[ \t\0]*$)"), b""),
+    (re.compile(rb"(?m)^[ \t]*\{(.*)\}[ \t,]*$"), rb"\1"),
+    (re.compile(rb"(?m)(^|(?<=[:\s]))\[([^\[\]\n]*)\](?=[ \t,]*$)"), rb"\2"),
+    (re.compile(rb"(?m)^[>$](?=[^\s,;]*[:=]|[+-]?[.\d])"), b""),  # marks of Teleplot and SerialPlot
+)
+"""Around the numbers of a line: what a log, JSON, a spreadsheet or a terminal adds, each at its place only."""
 _MOST = 32
 """Columns of a line, at most."""
 _ENOUGH = 8
@@ -53,7 +67,9 @@ class Dialect:
         part = re.compile(
             rb"(?:("
             + _LABEL
-            + rb")[:=][ \t]*)?"
+            + rb")"
+            + _SAYS
+            + rb")?"
             + self._number
             + rb"(?: ?("
             + _UNIT
@@ -75,9 +91,7 @@ class Dialect:
     def lines_of(self, shape: Shape) -> re.Pattern[bytes]:
         """Pattern of a run of lines of one shape, each with its LF."""
         parts = [
-            (re.escape(label) + rb"[:=][ \t]*" if label else b"")
-            + self._number
-            + (b" ?" + re.escape(unit) if unit else b"")
+            (re.escape(label) + _SAYS if label else b"") + self._number + (b" ?" + re.escape(unit) if unit else b"")
             for label, unit in shape
         ]
         gap, gaps = self._gap, self._gap + rb"+"
@@ -96,6 +110,20 @@ class Dialect:
 
 _TO_SPACE = bytes.maketrans(b"\0;\t", b"   ")
 _TO_SPACE_AND_COMMA = bytes.maketrans(b"\0;\t,", b"    ")
+
+
+def undressed(text: bytes) -> bytes:
+    """Whole lines without quotes, JSON's brackets, times of the clock, colours and a byte order mark.
+
+    Parameters
+    ----------
+    text : bytes
+        Lines, each with its LF.
+    """
+    if _IS_DRESSED.search(text):
+        for what, instead in _DRESS:
+            text = what.sub(instead, text)
+    return text
 
 
 def dialect_of(lines: Sequence[bytes]) -> Dialect:

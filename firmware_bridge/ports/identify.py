@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ecg_edge.firmware_bridge.decoders.catalogue import KNOWN, Device, known_devices
 from ecg_edge.firmware_bridge.errors import AmbiguousStreamError, NotAnEcgStreamError
+from ecg_edge.firmware_bridge.ports.first_bytes import shown
 from ecg_edge.firmware_bridge.tally import Tally
 
 LOOK = 1 << 16
@@ -89,7 +90,7 @@ def identify(data: bytes, devices: Sequence[Device] | None = None) -> Match:
     devices = known_devices() if devices is None else devices
     found = matches(data, devices)
     if not found:
-        seen = "no bytes" if not data else f"{min(len(data), LOOK)} bytes, beginning with {data[:12].hex(' ')}"
+        seen = "no bytes" if not data else f"{min(len(data), LOOK)} bytes, {shown(data)}"
         raise NotAnEcgStreamError(
             f"no decoder recognises an ECG stream in this ({seen})",
             "name the device: ecg-edge decode --as DEVICE FILE; "

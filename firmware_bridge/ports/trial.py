@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.errors import AmbiguousStreamError, NotAnEcgStreamError
+from ecg_edge.firmware_bridge.ports.first_bytes import advice, shown
 from ecg_edge.firmware_bridge.ports.identify import LOOK, identify
 
 _OPENING_EVERY_S = 1.0
-_HEAD = 64
 
 
 class Trial:
@@ -61,9 +61,9 @@ class Trial:
                 f"{self._url} sends EcgLink, but its description is refused: {complaint}",
                 "mend the description in the device's firmware; see PROTOCOL.md",
             )
-        head, name = self._data[:_HEAD], self._decoder.name
+        name = self._decoder.name
         message = f"{self._url} sends no ECG stream of {name}: {self._bytes} bytes in {self._patience_s:g} s"
-        raise NotAnEcgStreamError(f"{message}, beginning {head[:16].hex(' ')}", self._other() or _advice(head))
+        raise NotAnEcgStreamError(f"{message}, {shown(self._data)}", self._other() or advice(self._data))
 
     def _other(self) -> str:
         """What to type for the device these bytes are of; empty if no device is known to send such ones."""
@@ -75,14 +75,3 @@ class Trial:
             return ""
         commands = " or ".join(f"--as {name}" for name in names if name != self._decoder.name)
         return f"these bytes are of another device: {commands}" if commands else ""
-
-
-def _advice(head: bytes) -> str:
-    """Say what bytes look like, and so what to try."""
-    readable = sum(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head)
-    if len(set(head)) == 1 and len(head) > 4:
-        return "one and the same byte over and over is an idle or wrongly clocked line: check the baud rate"
-    if readable >= 0.9 * len(head):
-        text = head.decode("ascii", "replace")
-        return f"it is text, {text!r}: a start-up message, or a format of its own; --as auto listens for known ones"
-    return "it is binary: check the baud rate (wrong ones look like this), or listen for known devices: --as auto"

@@ -11,6 +11,7 @@ from ecg_edge.device.analysis.signal_watch import SignalWatch
 from ecg_edge.firmware_bridge.events import Channel
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from ecg_edge.train.studies.beat_cases import FS, cases, heartless
+from tests.support.pulse import breathing, ppg
 
 RNG = np.random.default_rng(0)
 ECG = SyntheticHeart(250, ("II",), noise_uv=10).read(20 * 250)[:, 0]
@@ -41,6 +42,25 @@ def turns(x, fs=FS):
 def test_what_is_no_ecg_is_said_seconds_after_the_start(x, word):
     (at, found), *rest = turns(x)
     assert found == word and at <= 9 and not rest
+
+
+@pytest.mark.parametrize("fs", [100, 250, 1000])
+@pytest.mark.parametrize("scale", [1, 3000])
+@pytest.mark.parametrize("bpm", [45, 65, 100])
+def test_a_pulse_wave_is_no_ecg_whatever_its_unit(fs, scale, bpm):
+    (at, found), *rest = turns(scale * ppg(fs, 15 * fs, bpm), fs)
+    assert found == ("smooth" if scale == 1 else "large") and at <= 6 and not rest
+
+
+@pytest.mark.parametrize("per_minute", [12, 15, 25, 40])
+def test_breathing_is_no_ecg(per_minute):
+    (at, found), *rest = turns(breathing(FS, 15 * FS, per_minute))
+    assert found in ("smooth", "tone") and at <= 6 and not rest
+
+
+def test_a_baseline_that_wanders_behind_small_beats_is_an_ecg():
+    wander = 2 * np.sin(2 * np.pi * 0.25 * T)
+    assert turns(0.5 * ECG + wander) == []
 
 
 def test_no_heart_is_doubted():

@@ -10,6 +10,7 @@ from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.framing.text_columns import counts
 from ecg_edge.firmware_bridge.framing.text_dialect import Dialect, dialect_of
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
+from tests.support.pulse import acceleration, breathing, ppg, temperature
 from tests.support.wire import as_summary, decode
 
 N = 500
@@ -23,6 +24,7 @@ def text(form, end="\n", head=""):
     for k in range(N):
         i, ii = round(ONE[k], 4), round(TWO[k], 4)
         comma = {"di": f"{i:.3f}".replace(".", ","), "dii": f"{ii:.3f}".replace(".", ",")}
+        comma |= {"m": k // 15000, "s": k % 15000 / 250}
         lines.append(form.format(k=k, ms=4 * k, i=i, ii=ii, iu=round(1e3 * i), iiu=round(1e3 * ii), **comma) + end)
     return (head + "".join(lines)).encode()
 
@@ -50,6 +52,21 @@ DIALECTS = {
     "decimal commas": ("{di};{dii}", "\n", ""),
     "decimal commas and labels": ("I:{di} II:{dii}", "\n", ""),
     "exponents": ("{i:.4e} {ii:.4e}", "\n", ""),
+    "signs": ("{i:+.4f} {ii:+.4f}", "\n", ""),
+    "times of a serial monitor": ("12:{m:02}:{s:06.3f} -> {i:.4f}\t{ii:.4f}", "\r\n", ""),
+    "times of a log": ("2026-11-29T12:{m:02}:{s:06.3f}Z,{i:.4f},{ii:.4f}", "\n", ""),
+    "times in brackets": ("[12:{m:02}:{s:06.3f}] {i:.4f} {ii:.4f}", "\n", ""),
+    "times behind": ("{i:.4f};{ii:.4f};12:{m:02}:{s:06.3f}", "\n", ""),
+    "JSON": ('{{"I": {i:.4f}, "II": {ii:.4f}, "t": {ms}}}', "\n", ""),
+    "JSON of an array": ('{{"ecg":[{i:.4f},{ii:.4f}]}}', "\n", ""),
+    "an array": ("[{i:.4f}, {ii:.4f}]", "\n", ""),
+    "quotes": ('"{i:.4f}","{ii:.4f}"', "\n", '"I","II"\n'),
+    "byte order mark": ("{i:.4f}\t{ii:.4f}", "\r\n", "\ufeffI\tII\r\n"),
+    "colours": ("\x1b[2J\x1b[31mI:{i:.4f}\x1b[0m,\x1b]0;title\x07II:{ii:.4f}", "\n", ""),
+    "spaces about the equals": ("I = {i:.4f}, II = {ii:.4f}", "\n", ""),
+    "Teleplot": (">I:{i:.4f},II:{ii:.4f}", "\n", ""),
+    "SerialPlot": ("${i:.4f} {ii:.4f};", "\n", ""),
+    "semicolon at the end": ("{i:.4f};{ii:.4f};", "\r\n", ""),
 }
 
 
@@ -90,6 +107,13 @@ BESIDE = {
     "a header of a recorder": ("{k},{i:.4f}", "Sample Index, EXG Channel 0\n", (None, "I")),
     "two labels that say nothing": ("x:{i:.4f},y:{ii:.4f}", "", ("x", "y")),
     "two signals": ("{i:.4f} {ii:.4f}", "", ("I", "ch2")),
+    "a pulse wave in front": ("{ppg:.0f},{i:.4f}", "", ("ch1", "I")),
+    "a pulse wave behind": ("{i:.4f},{ppg:.0f}", "", ("I", "ch2")),
+    "clock, red, infrared, signal": ("{ms},{ppg:.0f},{red:.0f},{i:.4f}", "", (None, "ch2", "ch3", "I")),
+    "breathing": ("{resp:.3f} {i:.4f}", "", ("ch1", "I")),
+    "an acceleration at rest": ("{acc:.2f} {i:.4f}", "", ("ch1", "I")),
+    "a temperature without a word": ("{temp:.2f} {i:.4f}", "", ("ch1", "I")),
+    "a column without numbers": ("nan {i:.4f}", "", ("ch1", "I")),
     "temperature": ("Temp:36.{k8} ECG:{i:.4f}", "", (None, "I")),
 }
 
@@ -98,7 +122,16 @@ def beside(name):
     form, head, leads = BESIDE[name]
     rng = np.random.default_rng(0)
     late = np.cumsum(rng.integers(3, 6, N))
+    drift = np.arange(N)
+    other = {
+        "ppg": 80000 + 3000 * ppg(250, N) + drift,
+        "red": 60000 + 900 * ppg(250, N, seed=0) - drift,
+        "resp": breathing(250, N),
+        "acc": acceleration(N),
+        "temp": temperature(N),
+    }
     more = [{"k8": k % 256, "jitter": late[k], "s": k / 250, "ms": 4 * k, "k": k} for k in range(N)]
+    more = [at | {name: x[k] for name, x in other.items()} for k, at in enumerate(more)]
     lines = [form.format(i=ONE[k], ii=TWO[k], **more[k]) for k in range(N)]
     return (head + "\n".join(lines) + "\n").encode(), leads
 
@@ -167,3 +200,34 @@ def test_fractions_of_millivolts_are_kept_in_the_counts():
     mv = np.concatenate([b.mv for b in blocks])[:, 0]
     assert counts_.tolist() == [4000, 3000, 4000]
     assert np.allclose((counts_ - channel.offset) * channel.lsb_mv, mv, atol=1e-7) and np.allclose(mv, [0.4, 0.3, 0.4])
+
+
+@pytest.mark.parametrize("fs", [100, 128, 250, 500])
+@pytest.mark.parametrize("bpm", [42, 65, 110])
+def test_a_pulse_wave_is_passed_over_once_the_heart_has_beaten(fs, bpm):
+    x = SyntheticHeart(fs, ("I",), heart_rate_bpm=bpm, seed=4).read(6 * fs)[:, 0]
+    data = "".join(f"{p:.3f} {v:.3f}\n" for p, v in zip(2 * ppg(fs, 6 * fs, bpm), x, strict=True)).encode()
+    decoder = find_device("plotter").decoder(live=True)
+    for k in range(0, len(data), 50):
+        decoder.feed(data[k : k + 50], arrival=6 * k / len(data))
+    assert decoder.info.leads == ("ch1", "I") and decoder.tally.samples > 1
+
+
+def test_two_leads_keep_their_order_whatever_they_look_like():
+    """A weak lead I before a strong lead II is still the first."""
+    data = "".join(f"{0.15 * a:.4f} {b:.4f}\n" for a, b in zip(ONE, TWO, strict=True)).encode()
+    assert decode("plotter", data).info.leads == ("I", "ch2")
+
+
+@pytest.mark.parametrize("none", ["nan", "-nan", "inf", "-inf", "Infinity", "ovf", "null", "!"])
+def test_what_is_written_for_no_number_is_no_value_and_no_damage(none):
+    lines = [f"{v:.3f} {none if k % 3 else f'{w:.3f}'}\n" for k, (v, w) in enumerate(zip(ONE, TWO, strict=True))]
+    summary = decode("plotter", "".join(lines).encode())
+    assert summary.tally.bad_frames == 0 and len(summary.mv) >= N - 1
+    assert summary.valid[:, 0].all() and summary.valid[-400:, 1].tolist() == [k % 3 == 0 for k in range(N)][-400:]
+
+
+def test_a_damaged_line_is_not_mended_by_undressing_it():
+    good = b"0.12 0.34\n" * 40
+    summary = decode("plotter", good + b'0.1"2"3 0.34\n0.12 0.{34}\n0.[1]2 0.3\n' + good)
+    assert summary.tally.bad_frames == 3 and len(summary.mv) == 80
