@@ -1,6 +1,8 @@
 """Every device of the catalogue through the whole live path: a tenth of the matrix a day, and `run` as it is typed."""
 
+import contextlib
 import datetime
+import json
 import os
 import threading
 from collections import Counter
@@ -16,6 +18,7 @@ from ecg_edge.firmware_bridge.decoders.catalogue import DEVICES, KNOWN
 from ecg_edge.firmware_bridge.emulators.assemble import SourceOptions, build_source, build_voice
 from ecg_edge.firmware_bridge.emulators.catalogue import find_emulated
 from ecg_edge.firmware_bridge.virtual_patch.link_pty import PtyLink
+from ecg_edge.firmware_bridge.virtual_patch.link_tcp import TcpLink
 from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions, VirtualPatch
 
 TODAY = int(os.environ.get("ECG_EDGE_TENTH", datetime.date.today().toordinal()))
@@ -64,21 +67,38 @@ def test_a_matrix_that_was_interrupted_goes_on(tmp_path, monkeypatch, capsys):
 TYPED = ["ad8232", "plotter", *(d.name for d in DEVICES[TODAY % 10 :: 10] if d.name not in ("ad8232", "plotter"))]
 
 
-@pytest.mark.parametrize("name", TYPED)
-def test_run_as_it_is_typed(name, tmp_path, capfd):
-    options = SourceOptions(like=find_emulated(name))
-    source = build_source(options)
-    link = PtyLink(str(tmp_path / "port"))
+@contextlib.contextmanager
+def emulated(name, link, **options):
+    """The device at a link of its own, in a thread."""
+    how = SourceOptions(like=find_emulated(name))
+    source = build_source(how)
     stop = threading.Event()
-    patch = VirtualPatch(source, link, PatchOptions(fast=True), SystemClock(), build_voice(options, source))
+    patch = VirtualPatch(source, link, PatchOptions(**options), SystemClock(), build_voice(how, source))
     thread = threading.Thread(target=patch.run, args=(stop,))
     thread.start()
     try:
-        status = main(["run", link.address, "--as", name, "--seconds", "3", "--no-reconnect", "--json"])
+        yield link.address
     finally:
         stop.set()
         thread.join()
         link.close()
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_run_as_it_is_typed(name, tmp_path, capfd):
+    with emulated(name, PtyLink(str(tmp_path / "port")), fast=True) as port:
+        status = main(["run", port, "--as", name, "--seconds", "3", "--no-reconnect", "--json"])
     out, err = capfd.readouterr()
     assert status == 0, err
     assert f'"device": "{name.split("-")[0]}' in out and "Traceback" not in err
+
+
+@pytest.mark.parametrize(("name", "fs"), [("olimex", 250), ("ad8232", 192)])
+def test_auto_over_tcp_tells_equals_apart_by_their_rate(name, fs, capfd):
+    """TCP has no speed, and the bytes of each fit two devices: only the rate at which they arrive decides."""
+    with emulated(name, TcpLink()) as address:
+        status = main(["run", address, "--as", "auto", "--seconds", "3", "--no-reconnect", "--json"])
+    out, err = capfd.readouterr()
+    summary = json.loads(out.splitlines()[-1])
+    assert status == 0, err
+    assert (summary["device"], summary["fs_in"], summary["samples_in"]) == (name, fs, 3 * fs)
