@@ -216,7 +216,7 @@ def read_places(path: Path) -> dict[str, str]:
     """
     try:
         doc: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(doc, dict) or _KEY not in doc:
         return {}

@@ -206,6 +206,6 @@ class WardServer:
                 text = ""
         except EcgEdgeError as e:
             text = e.message
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             text = "not understood"
         return json.dumps({"type": "set", "error": text})

@@ -184,7 +184,7 @@ def read_times(path: Path, size: int) -> npt.NDArray[np.float64]:
     fix = "--times FILE with rows 'byte_offset,seconds' (.npy or text), both rising, the first offset 0"
     try:
         if path.suffix == ".npy":
-            rows = np.load(path, allow_pickle=False)
+            rows = np.load(path, mmap_mode="r", allow_pickle=False)  # no more is taken than the file has
         else:
             text = path.read_text(encoding="ascii").replace(",", " ")
             rows = np.loadtxt(text.splitlines(), ndmin=2) if text.strip() else np.empty(0)

@@ -65,7 +65,7 @@ class Ran:
         return [note.text for note in self.notes if note.kind == kind]
 
 
-def play(pieces, hz=250, device="plotter", seconds=9, until=60, **options):
+def play(pieces, hz=250, device="plotter", seconds=9, until=60, samples=None, **options):
     """Run what a device prints; piece k is sent at k / hz seconds after the port was opened.
 
     Parameters
@@ -80,6 +80,8 @@ def play(pieces, hz=250, device="plotter", seconds=9, until=60, **options):
         Length of the run.
     until : float
         Virtual seconds after which the run is stopped.
+    samples : int, optional
+        Pieces that hold samples; nobody follows what is sent after them.
     options
         Of `open_source`: leads, gain, fs.
     """
@@ -97,6 +99,8 @@ def play(pieces, hz=250, device="plotter", seconds=9, until=60, **options):
         data, sent = b"".join(pieces[sent:due]), max(sent, min(due, len(pieces)))
         if data:
             port.send(data)
+        if samples is not None and sent > samples:
+            port.follow(clock.monotonic())
 
     port.step = step
     follower = _Follower(port)
