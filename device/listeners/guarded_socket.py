@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 PLACES = 32
@@ -12,6 +15,8 @@ GREET_S = 5.0
 """Time for the TLS handshake, and again for the request or the token."""
 BACKLOG = 8
 """Connections accepted in one turn of the event loop."""
+PER_S = 100.0
+"""Connections accepted a second at most, and at once: each costs the recording half a millisecond of this process."""
 _WAITING = 128
 _KEPT = 64
 """Descriptors that no client gets."""
@@ -29,11 +34,16 @@ class GuardedSocket(socket.socket):
         Of the address, as in `socket.socket`.
     places : int
         Connections at one time.
+    now : callable
+        Seconds of a clock.
     """
 
-    def __init__(self, family: int = socket.AF_INET, places: int = PLACES) -> None:
+    def __init__(
+        self, family: int = socket.AF_INET, places: int = PLACES, now: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(family, socket.SOCK_STREAM)
-        self._places = places
+        self._places, self._now = places, now
+        self._left, self._at, self._rationed = PER_S, now(), False
         self._inside: dict[Guest, bool] = {}
         self._shut = False
 
@@ -55,8 +65,10 @@ class GuardedSocket(socket.socket):
             There is no place for it; an event loop goes on to the next.
         BlockingIOError
             Nobody waits.
+        OSError
+            With ``ENOBUFS``: a second's connections are spent; asyncio asks again after a second.
         """
-        if self._shut:
+        if self._shut or not self._may_accept():
             raise BlockingIOError
         accepted, address = super().accept()
         guest = Guest(self, accepted)
@@ -84,6 +96,18 @@ class GuardedSocket(socket.socket):
     def leave(self, guest: Guest) -> None:
         """Free the place of a client that is closed."""
         self._inside.pop(guest, None)
+
+    def _may_accept(self) -> bool:
+        """Whether a second's connections are not spent yet; the first refusal pauses the event loop's accepting."""
+        now = self._now()
+        self._left, self._at = min(PER_S, self._left + PER_S * (now - self._at)), now
+        if self._left < 1:
+            if self._rationed:
+                return False
+            self._rationed = True
+            raise OSError(errno.ENOBUFS, "too many connections a second")
+        self._left, self._rationed = self._left - 1, False
+        return True
 
     def _place(self) -> bool:
         if len(self._inside) < self._places:

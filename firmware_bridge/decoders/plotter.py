@@ -242,7 +242,7 @@ def _values(words: Sequence[bytes], shape: Shape) -> tuple[FloatArray, BoolArray
 
 def _largest(values: FloatArray) -> list[float]:
     """The largest magnitude of each column."""
-    return np.abs(np.where(np.isfinite(values), values, 0.0)).max(axis=0).tolist()
+    return [float(x) for x in np.abs(np.where(np.isfinite(values), values, 0.0)).max(axis=0)]
 
 
 def plotter(

@@ -1,6 +1,7 @@
 """Places, descriptors and time limits before anybody has greeted, on all three faces. Real sockets throughout."""
 
 import contextlib
+import errno
 import os
 import resource
 import socket
@@ -16,7 +17,7 @@ import pytest
 
 from ecg_edge.device.listeners import guarded_socket
 from ecg_edge.device.listeners.address import UnixAddress, listen_tcp, split_address
-from ecg_edge.device.listeners.guarded_socket import BACKLOG, PLACES
+from ecg_edge.device.listeners.guarded_socket import BACKLOG, PER_S, PLACES, GuardedSocket
 from ecg_edge.device.listeners.tls import server_tls
 from ecg_edge.device.monitor.monitor_sink import MonitorSink
 from ecg_edge.device.sinks.line_server import LineServer
@@ -247,3 +248,33 @@ def test_a_place_is_free_again_when_a_client_has_left():
             assert server.guests == 2 and len(clients) == 4
             for s in (second, fourth):
                 s.close()
+
+
+def test_a_flood_gets_a_seconds_share_and_what_is_left_waits_at_the_door():
+    """Beyond it the event loop is told to look again in a second, once, and then that nobody is there."""
+    now = [0.0]
+    with GuardedSocket(places=1000, now=lambda: now[0]) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+
+        def served(n):
+            with contextlib.ExitStack() as stack:
+                for _ in range(n):
+                    stack.enter_context(socket.create_connection(listener.getsockname(), timeout=PATIENCE))
+                    stack.enter_context(listener.accept()[0])
+
+        served(int(PER_S))
+        with pytest.raises(OSError, match="too many") as caught:
+            listener.accept()
+        assert caught.value.errno == errno.ENOBUFS
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        now[0] += 0.5
+        served(int(PER_S / 2))
+        with pytest.raises(OSError, match="too many"):
+            listener.accept()
+        now[0] += 60
+        served(int(PER_S))  # a quiet minute saves up no more than a second
+        with pytest.raises(OSError, match="too many"):
+            listener.accept()
