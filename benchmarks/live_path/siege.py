@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
@@ -319,13 +319,13 @@ def _scrape(port: int) -> str:
 
 def _seconds_of_threads(pid: int) -> dict[str, float]:
     """CPU time of a process's threads, by their names."""
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             name, _, fields = (task / "stat").read_text().partition("(")[2].rpartition(")")
             user, system = fields.split()[11:13]
             seconds[name] += (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-    return {name: round(s, 2) for name, s in seconds.most_common() if s >= 0.1}
+    return {name: round(s, 2) for name, s in seconds.items() if s >= 0.1}
 
 
 def _memory_kb(pid: int) -> int:
