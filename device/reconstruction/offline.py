@@ -57,6 +57,7 @@ def reconstruct(
     Row ``k`` of the result is the instant ``k / out_fs``. The group delay of the resampler, the look-ahead of the
     network and the phase of the high-pass are undone. The high-pass of 0.5 Hz itself stays: it is part of what the
     model means by a millivolt.
+    A lead is invalid where it cannot be an ECG: noise, a counter, a tone, another unit.
 
     Parameters
     ----------
