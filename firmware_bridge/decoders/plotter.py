@@ -94,7 +94,7 @@ class Plotter(TextDecoder):
 
     def lines(self, text: bytes, events: list[Event]) -> None:
         """As `TextDecoder.lines`; until the channels are known, lines wait for others of their shape."""
-        text = undressed(text)
+        text = undressed(text, LONGEST)
         while not self._announced and text:
             stop = text.index(b"\n") + 1
             line, text = text[:stop], text[stop:]

@@ -112,18 +112,26 @@ _TO_SPACE = bytes.maketrans(b"\0;\t", b"   ")
 _TO_SPACE_AND_COMMA = bytes.maketrans(b"\0;\t,", b"    ")
 
 
-def undressed(text: bytes) -> bytes:
+def undressed(text: bytes, longest: int) -> bytes:
     """Whole lines without quotes, JSON's brackets, times of the clock, colours and a byte order mark.
 
     Parameters
     ----------
     text : bytes
         Lines, each with its LF.
+    longest : int
+        Longer lines, in bytes, stay as they are.
     """
-    if _IS_DRESSED.search(text):
-        for what, instead in _DRESS:
-            text = what.sub(instead, text)
-    return text
+    if not _IS_DRESSED.search(text):
+        return text
+    lines = text.splitlines(keepends=True)
+    return b"".join(line if len(line) > longest else _without_dress(line) for line in lines)
+
+
+def _without_dress(line: bytes) -> bytes:
+    for what, instead in _DRESS:
+        line = what.sub(instead, line)
+    return line
 
 
 def dialect_of(lines: Sequence[bytes]) -> Dialect:

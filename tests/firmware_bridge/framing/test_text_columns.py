@@ -227,6 +227,16 @@ def test_what_is_written_for_no_number_is_no_value_and_no_damage(none):
     assert summary.valid[:, 0].all() and summary.valid[-400:, 1].tolist() == [k % 3 == 0 for k in range(N)][-400:]
 
 
+def test_cuts_do_not_matter_where_a_line_is_too_long_before_it_is_undressed():
+    line = b'{"ecg": 0.12, "ii": 0.34}\n'
+    long = b'{"ecg": 0.12,' + b'"" ' * 90 + b' "ii": 0.34}\n'
+    data = line * 40 + long + line * 40
+    whole = as_summary(decode("plotter", data))
+    for cut in (1, 7, 64, 300):
+        assert decode("plotter", data, cut) == whole
+    assert decode("plotter", data).tally.bad_frames == 1
+
+
 def test_a_damaged_line_is_not_mended_by_undressing_it():
     good = b"0.12 0.34\n" * 40
     summary = decode("plotter", good + b'0.1"2"3 0.34\n0.12 0.{34}\n0.[1]2 0.3\n' + good)
