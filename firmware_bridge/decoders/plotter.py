@@ -22,6 +22,7 @@ STEP_MV = 1e-4
 """Millivolts of a count where the text has millivolts: finer than any of them is written."""
 _FINE_TO_MV = 20_000.0
 """Beyond it steps are coarser: a converter's counts of 24 bits, printed as they are, fit 32 bits."""
+_MOST_COUNTS = 2.0**32
 _SURE = 256
 """Lines that are looked at where no word says which column is which: a second, in which a heart beats."""
 _LIVE = 16
@@ -241,8 +242,9 @@ def _values(words: Sequence[bytes], shape: Shape) -> tuple[FloatArray, BoolArray
 
 
 def _largest(values: FloatArray) -> list[float]:
-    """The largest magnitude of each column."""
-    return [float(x) for x in np.abs(np.where(np.isfinite(values), values, 0.0)).max(axis=0)]
+    """The largest magnitude of each column, without what no converter sends."""
+    size = np.abs(values)
+    return [float(x) for x in np.where(size <= _MOST_COUNTS, size, 0.0).max(axis=0)]
 
 
 def plotter(

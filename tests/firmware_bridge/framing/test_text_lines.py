@@ -212,8 +212,15 @@ def test_more_leads_than_values_are_refused():
 
 
 def test_huge_numbers_do_not_wrap():
-    got = decode("plotter", b"+1e30\n-1e30\n4e9\n")
-    assert got.counts[:, 0].tolist() == [2**31 - 1, -(2**31), 2**31 - 1]  # the recorder takes them for no sample
+    got = decode("plotter", b"+1e30\n-1e30\n5\n")
+    assert got.counts[:, 0].tolist() == [2**31 - 1, -(2**31), 50_000]  # the recorder takes them for no sample
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_counts_of_a_converter_as_text_fit_their_counts(bits):
+    got = decode("plotter", b"%d\n%d\n" % (2**bits - 1, 2**bits - 1000))
+    assert got.counts.max() < 2**31 - 1 and got.mv[0, 0] == pytest.approx(2**bits - 1)
+    assert (got.counts[:, 0] * got.info.channels[0].lsb_mv).tolist() == pytest.approx(got.mv[:, 0].tolist(), rel=1e-4)
 
 
 def test_recognised_as_what_fixes_more():
