@@ -61,6 +61,12 @@ class Exporter:
         """
         return dataclasses.replace(self, eight=ready(self.graph, x, self._reader, frozenset({"enc0", FEATURES})))
 
+    @property
+    def quantisation(self) -> Quantisation | None:
+        """The parameters of int8 files; None before `for_eight_bits`."""
+        made = self.tuned or self.eight
+        return made.quantisation if made else None
+
     def fine_tuned(self, quant: Quantisation, x: Float32Array) -> Exporter:
         """Return the same with that body fine-tuned for 8 bits on calibration records."""
         assert self.eight is not None

@@ -47,8 +47,8 @@ def write(folder: Path, hops: tuple[int, ...] = HOPS) -> dict[int, list[str]]:
     write_checkpoint(run / "best.pt", state)
     out: dict[int, list[str]] = {}
     for hop in hops:
-        exporter = exporter_of(network, hop)
-        quant = exporter.quantise(noise(network.spec.n_inputs))
+        exporter = exporter_of(network, hop).for_eight_bits(noise(network.spec.n_inputs))
+        quant = exporter.quantisation
         place = folder / f"hop-{hop}"
         place.mkdir()
         files = [

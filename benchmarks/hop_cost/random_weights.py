@@ -61,6 +61,8 @@ def file_of(net: NetSpec, precision: str, folder: Path, hop: int | None = None) 
     """
     exporter = exporter_of(UNet(net).eval(), hop)
     target = Target("onnx", precision)
-    quant = exporter.quantise(noise(net.n_inputs)) if precision == "int8" else None
+    if precision == "int8":
+        exporter = exporter.for_eight_bits(noise(net.n_inputs))
+    quant = exporter.quantisation
     path = folder / target.file_name(exporter.stem)
     return exporter.write(path, target, exporter.describe(target, quant, {}, {}), quant)

@@ -217,9 +217,10 @@ def _same_network(model: Model, folder: Path) -> list[tuple[str, bool, Path]]:
 
     torch.manual_seed(0)
     network = UNet(NetSpec.from_dict(model.spec.training["network"])).eval()
-    exporter = Exporter(network, from_body(network.body), model.spec)
+    plain = Exporter(network, from_body(network.body), model.spec)
     noise = np.random.default_rng(0).normal(0, 0.3, (8, 400, model.spec.n_inputs)).astype(np.float32)
-    quant = exporter.quantise(noise)
+    exporter = plain.for_eight_bits(noise)
+    quant = exporter.quantisation
     out = []
     for form, precision, label in (
         ("onnx", "fp32", "fp32"),
