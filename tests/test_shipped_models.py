@@ -40,7 +40,7 @@ def test_latency_size_and_identity(model: Model) -> None:
     assert spec.lookahead / spec.fs <= 0.120
     assert spec.settling_s <= 2.0
     size = model.path.stat().st_size
-    wide = {"any-int8": 1_000_000, "any-electrode-int8": 1_200_000, "i-ii-v2-int8": 1_100_000}
+    wide = {"any-int8": 1_000_000, "any-electrode-int8": 1_300_000, "i-ii-v2-int8": 1_100_000}
     int8 = wide.get(model.path.stem, 400_000 if len(spec.input_leads) <= 2 else 800_000)
     assert size <= (int8 if spec.precision == "int8" else 1_500_000)
     twin = model.path.with_suffix(".tflite" if model.path.suffix == ".onnx" else ".onnx")
@@ -48,14 +48,14 @@ def test_latency_size_and_identity(model: Model) -> None:
 
 
 def test_all_models_together_are_small() -> None:
-    assert sum(p.stat().st_size for p in shipped_files()) < 8e6
+    assert sum(p.stat().st_size for p in shipped_files()) < 10e6
 
 
 def test_a_model_says_where_it_comes_from(model: Model) -> None:
     spec = model.spec
     assert spec.training["dataset"]["licence"] == "CC BY 4.0"
     assert "PTB-XL" in spec.training["dataset"]["citation"]
-    view = for_leads(model, ("I", "II")).spec
+    view = for_leads(model, ("RA-V2", "RA-V5") if spec.any_electrode else ("I", "II")).spec
     assert {"1", "31"} <= view.ridge.keys()
     assert np.linalg.eigvalsh(view.head.moments.astype(np.float64)).min() > -1e-3
     card = model.path.parent / f"{model.path.stem.rsplit('-', 1)[0]}.md"

@@ -156,7 +156,9 @@ def _spanning(spec: ModelSpec, channels: tuple[str, ...]) -> LeadSubset | None:
 
 
 def _moments_of(spec: ModelSpec, listed: LeadSubset, channels: tuple[str, ...]) -> Float32Array:
-    """Moments of a listed placement in terms of channels that span the same."""
+    """Moments of a listed placement in terms of channels that span the same; none where the file has none."""
+    if not listed.moments.size:
+        return listed.moments
     _, matrix = span_solution(of_basis(listed.leads), of_basis(channels))
     turn = RegressorLayout(spec.n_features, len(channels), spec.head.lags).mixing(matrix)
     return np.asarray(turn @ listed.moments.astype(np.float64) @ turn.T, np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class LeadSubset:
     leads : tuple of str
         The set, in order.
     moments : ndarray of float32, shape (n_regressors, n_regressors)
-        As `Head.moments`, of the regressors a model of these leads has.
+        As `Head.moments`, of the regressors a model of these leads has; empty where it cannot be calibrated.
     interval_factors : ndarray of float32, shape (8,)
         One per basis lead; those of the measured ones are not used.
     ridge : dict of str to ndarray
@@ -36,6 +36,10 @@ class LeadSubset:
     interval_factors: npt.NDArray[np.float32]
     ridge: dict[str, npt.NDArray[np.float32]]
     shrink: npt.NDArray[np.float32] | None = None
+
+    def without_calibration(self) -> LeadSubset:
+        """The same without what a personal calibration needs, which is most of its size."""
+        return replace(self, moments=np.zeros((0, 0), np.float32), shrink=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for the model file."""
@@ -65,7 +69,7 @@ class LeadSubset:
             0 < len(self.leads) < len(BASIS)
             and bool(hidden)
             and (pairs or set(self.leads) <= set(BASIS))
-            and self.moments.shape == (n, n)
+            and (self.moments.shape == (n, n) or (pairs and not self.moments.size))
             and self.interval_factors.shape == (len(BASIS),)
             and (self.shrink is None or self.shrink.shape == (n, len(hidden)))
         )

@@ -104,7 +104,7 @@ def _model(model: Model | Path | str, leads: Sequence[str] | str | None) -> Mode
     if not chosen.spec.head.moments.size:
         raise CalibrationError(
             f"{loaded.path.name} knows no moments for {', '.join(chosen.spec.input_leads)}",
-            "choose one of " + "; ".join(" ".join(s.leads) for s in loaded.spec.subsets),
+            "choose one of " + "; ".join(" ".join(s.leads) for s in loaded.spec.subsets if s.moments.size),
         )
     return chosen
 

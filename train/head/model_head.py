@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ecg_edge.device.inference.spec import Head
+from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.firmware_bridge.array_types import Float32Array
 from ecg_edge.train.head import figures_any_lead
 from ecg_edge.train.head.design import head_lags, head_weights
@@ -32,6 +33,8 @@ def read_head(network: UNet, file: Path) -> tuple[Head, dict[str, Any]]:
     """
     if network.spec.any_lead:
         subsets, settling_s = figures_any_lead.load(file)
+        if network.spec.any_electrode:  # lead sets have models of their own; their moments are half of the file
+            subsets = tuple(s.without_calibration() if set(s.leads) <= set(BASIS) else s for s in subsets)
         return plain_head(network), {"subsets": subsets, "settling_s": settling_s, **any_fields(network)}
     found = HeadFigures.load(file)
     head = _head(network, found.moments, found.interval_factors, found.shrink)

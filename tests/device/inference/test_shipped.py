@@ -28,6 +28,10 @@ from ecg_edge.firmware_bridge.lead_names import LEADS
         (("V1",), "any-int8"),
         (("I", "II", "V6"), "any-int8"),
         (("V1", "V2", "V3", "V4", "V5", "V6"), "any-int8"),
+        (("RA-V5",), "any-electrode-int8"),
+        (("RA-V5", "RA-V2"), "any-electrode-int8"),
+        (("V1-V3", "V1-V6"), "any-electrode-int8"),
+        (("aVF",), "any-electrode-int8"),
     ],
 )
 def test_the_model_that_uses_most_leads_is_the_default(leads, name):
@@ -49,7 +53,6 @@ def test_a_default_reads_nothing_but_what_the_source_has(leads):
     ("leads", "fix"),
     [
         (("ch1", "ch2"), "name where each channel sits"),
-        (("RA-V5",), "ecg-edge train --leads any-electrode"),
         ((), "name where each channel sits"),
         (LEADS, ""),
     ],
@@ -63,10 +66,13 @@ def test_leads_without_a_model_get_advice(leads, fix):
     assert fix in e.value.fix
 
 
-def test_one_lead_that_gives_none_of_the_basis_has_no_model():
-    with pytest.raises(LeadMismatchError) as e:
-        default_model(("aVF",))
-    assert "ecg-edge info" in e.value.fix
+def test_channels_without_a_model_for_any_electrodes_get_advice(monkeypatch):
+    some = {name: path for name, path in shipped_models().items() if not name.startswith("any-electrode")}
+    monkeypatch.setattr(shipped, "shipped_models", lambda: some)
+    for leads, fix in ((("aVF",), "ecg-edge info"), (("RA-V5",), "ecg-edge train --leads any-electrode")):
+        with pytest.raises(LeadMismatchError) as e:
+            default_model(leads)
+        assert fix in e.value.fix
 
 
 def test_a_build_without_models_says_so(monkeypatch):

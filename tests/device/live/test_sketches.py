@@ -126,8 +126,10 @@ def refusal(pieces, device):
 
 def test_bytes_that_are_no_samples_are_not_called_silence():
     """A stream that turns into something else: no figure outlives it, and what arrives is said."""
-    garbage = [bytes((7 * k * j) & 0xFF | 0x80 for j in range(12)) + b"\n" for k in range(4000)]
-    ran = play([*DIALECTS["JSON"][:1500], *garbage], seconds=30, until=18, samples=1500)
+    garbage = [bytes((7 * k * j) & 0xFF | 0x80 for j in range(12)) + b"\n" for k in range(18_000)]
+    ran = play(
+        [*DIALECTS["JSON"][:1500], *garbage], seconds=30, until=75, samples=1500
+    )  # the runner gets to see some of it
     assert ran.rate is None
     told = [note.text for note in ran.notes if note.kind in ("silent", "gap", "bad")]
     assert any("no samples" in text or "none are samples" in text for text in told), told
