@@ -49,8 +49,14 @@ EXTRAS = (
 def needing(extra: str, command: str) -> str:
     """Return a command to be typed next, behind the installation of the extra it needs where that is missing."""
     modules = {m for x in EXTRAS if x.name == extra for m in x.modules}
-    there = all(find_spec(m.split(".")[0]) for m in modules)
-    return command if there else f'pip install "ecg-edge[{extra}]" && {command}'
+    return command if all(map(_is_there, modules)) else f'pip install "ecg-edge[{extra}]" && {command}'
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module.split(".")[0]) is not None
+    except (ImportError, ValueError):  # an importer of somebody else's refuses it
+        return False
 
 
 def extra_of(module: str) -> str | None:

@@ -68,10 +68,10 @@ def test_one_that_is_missing_is_called_missing():
 def test_chatter_of_a_gpu_provider_never_reaches_stdout(monkeypatch, capfd):
     real = onnx_backend.ort.InferenceSession
 
-    def chatty(blob, options, providers):
+    def chatty(blob, options, providers, **how):
         os.write(1, b"*** EP Error *** from C\n")
         print("*** EP Error *** from Python")
-        return real(blob, options, providers=["CPUExecutionProvider"])
+        return real(blob, options, providers=["CPUExecutionProvider"], **how)
 
     monkeypatch.setattr(onnx_backend.ort, "get_available_providers", lambda: list(onnx_backend._PREFERRED))
     monkeypatch.setattr(onnx_backend.ort, "InferenceSession", chatty)

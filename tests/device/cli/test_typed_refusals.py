@@ -65,6 +65,8 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize(("words", "status", "told"), TYPED, ids=[words for words, _, _ in TYPED])
 def test_it_is_one_sentence_with_a_fix(folder, monkeypatch, capsys, words, status, told):
+    if "--mqtt" in words:
+        pytest.importorskip("paho.mqtt.client")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("ECG_EDGE_TOKEN", raising=False)
     before = set(folder.iterdir())

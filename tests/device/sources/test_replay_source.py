@@ -113,7 +113,7 @@ def test_when_and_of_whom_it_was_taken_is_passed_on(play):
     [
         ((signal(fs=40),), "40 Hz, too few for an ECG"),
         ((signal("air", unit="Pa"),), "holds no voltage: air in 'Pa'"),
-        ((signal("I", unit="Pa"), signal("II")), "no unit of voltage"),
+        ((signal("I", unit="furlong"), signal("II")), "no unit of voltage"),
         ((signal(), signal("i")), "holds I twice"),
         ((signal(provenance="reconstructed"),), "no measured lead"),
     ],
