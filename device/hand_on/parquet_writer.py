@@ -32,10 +32,9 @@ def write_parquet(stored: Stored, path: Path) -> None:
     except NOT_LOADABLE as e:
         raise MissingExtraError("pyarrow", "parquet") from e
     fs, mv = float(stored.fs), stored.mv
-    names = _names(stored)
     fields = [pyarrow.field("time", pyarrow.float64(), metadata={"unit": "s"})]
     arrays = [pyarrow.array((stored.first + np.arange(len(mv))) / fs)]
-    for k, (name, signal) in enumerate(zip(names, stored.signals, strict=True)):
+    for k, (name, signal) in enumerate(zip(stored.labels, stored.signals, strict=True)):
         about = {"unit": signal.unit, "provenance": signal.provenance}
         fields.append(pyarrow.field(name, pyarrow.float32(), metadata=about))
         arrays.append(pyarrow.array(mv[:, k].astype(np.float32), mask=np.isnan(mv[:, k])))
@@ -45,13 +44,6 @@ def write_parquet(stored: Stored, path: Path) -> None:
         parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema), part)
         part.chmod(0o600)
         part.replace(path)
-
-
-def _names(stored: Stored) -> list[str]:
-    """A lead's first column has its name, a further one its provenance too."""
-    return [
-        s.lead if stored.columns(s.lead)[0] == k else f"{s.lead} ({s.provenance})" for k, s in enumerate(stored.signals)
-    ]
 
 
 def _about(stored: Stored) -> dict[str, object]:

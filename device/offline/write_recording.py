@@ -136,7 +136,8 @@ def _csv(stored: Stored, path: Path) -> None:
         for at, text in stored.notes:
             out.write(f"# note at {float(at / fs):.3f} s: {one_line(text)}\n")
         writer = csv.writer(out)
-        writer.writerow(["time [s]", *(f"{s.lead} [{s.unit}]" for s in stored.signals)])
+        names = (f"{label} [{s.unit}]" for label, s in zip(stored.labels, stored.signals, strict=True))
+        writer.writerow(["time [s]", *names])
         for k, row in enumerate(mv):
             cells = ["" if np.isnan(v) else f"{v:.3f}" for v in row]
             writer.writerow([f"{float(k / fs):.6f}", *cells])

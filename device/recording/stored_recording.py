@@ -95,6 +95,12 @@ class Stored:
         return stated_delay(self.comments, self.notes)
 
     @property
+    def labels(self) -> list[str]:
+        """Name of each column: the lead; in a further column of it the provenance too, ``I (reconstructed)``."""
+        return [s.lead if self.columns(s.lead)[0] == k else f"{s.lead} ({s.provenance})" if s.provenance else s.lead
+                for k, s in enumerate(self.signals)]  # fmt: skip
+
+    @property
     def mv(self) -> npt.NDArray[np.float64]:
         """In mV, NaN where invalid."""
         gain = np.array([s.gain for s in self.signals])

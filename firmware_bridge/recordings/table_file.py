@@ -31,6 +31,7 @@ _INDEX = re.compile(
 )
 _BIRTH = re.compile(r"birth|geburt|naissance|nacimiento|nascita|dob", re.IGNORECASE)
 _NAME = re.compile(r"^(name|nom|nombre|nome|patient|patient name)$", re.IGNORECASE)
+_ORIGIN = re.compile(rf"\s*\(({'|'.join(PROVENANCE)})\)", re.IGNORECASE)
 _FS_FIX = "give fs=HZ (--fs; reconstruct: --in-fs), or a column of evenly spaced times in s (time [s])"
 
 
@@ -61,11 +62,14 @@ class _Column:
     """A column's name and unit, from its own head, a line of units below it, or what stands above the table."""
 
     def __init__(self, name: str, unit: str) -> None:
+        origin = _ORIGIN.search(name)  # no unit, though it stands in brackets: I (reconstructed) [mV]
+        name = _ORIGIN.sub("", name, count=1)
         name, _, rest = re.sub(r"\s*[\[({]", "[", name, count=1).partition("[")
         unit = unit or rest.strip(" ])}")
         if not unit and (m := re.fullmatch(r"(.+?)[\s_/]+([A-Za-zµμ]{1,5})", name)) and _is_unit(m[2]):
             name, unit = m[1], m[2]
-        self.name, self.unit = name.strip(), unit.strip()
+        self.name = name.strip() + (f" ({origin[1].lower()})" if origin else "")
+        self.unit = unit.strip()
 
 
 def _is_unit(text: str) -> bool:

@@ -239,3 +239,21 @@ def test_a_table_made_of_a_recording_keeps_what_is_estimated(tmp_path):
     said = {s.lead.lead: s.provenance for s in open_recording(str(table)).signals if s.lead.lead}
     assert {lead for lead, kind in said.items() if kind == "reconstructed"} == {"V1", "V2", "V3", "V4", "V5", "V6"}
     assert {lead for lead, kind in said.items() if kind == "measured"} == {"I", "II"}
+
+
+@pytest.mark.parametrize("wider", [False, True])
+def test_a_table_names_a_lead_that_was_estimated_for_a_while_apart(tmp_path, wider):
+    """The second column of lead I has its provenance in its name, and every verb reads the table."""
+    path = run(both(), tmp_path, events(heart(), [(1500, 1000, 0)]))[0]
+    table = tmp_path / "c.csv"
+    assert main(["convert", str(path), "--out", str(table)]) == 0
+    head = next(line for line in table.read_text().splitlines() if line.startswith("time"))
+    names = head.split(",")
+    assert "I [mV]" in names and "I (reconstructed) [mV]" in names and len(set(names)) == len(names)
+    if wider:  # another program's spelling
+        table.write_text(table.read_text().replace("(reconstructed) [mV]", "(Reconstructed) (mV)"))
+    want, got = read_stored(str(path)), read_stored(str(table))
+    assert [(s.lead, s.provenance) for s in got.signals] == [(s.lead, s.provenance) for s in want.signals]
+    np.testing.assert_allclose(got.mv, want.mv, atol=6e-4)
+    assert main(["measure", str(table), "--at", "0"]) == 0
+    assert main(["reconstruct", str(table), "--out", str(tmp_path / "r.csv")]) == 0
