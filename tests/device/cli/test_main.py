@@ -219,7 +219,8 @@ def test_the_default_model_is_the_one_that_uses_most_leads_and_int8(tmp_path, mo
 def test_the_name_of_a_shipped_model_tells_its_leads_and_precision() -> None:
     for name, path in shipped_models().items():
         spec = load_model(path).spec
-        leads = ("any",) if spec.any_lead else spec.input_leads
+        every = ("any", "electrode") if spec.any_electrode else ("any",)
+        leads = every if spec.any_lead else spec.input_leads
         assert name == "-".join((*leads, spec.precision)).lower()
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_edge.device.inference.load import load_model
+from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.personal_calibration.file import read_calibration, write_calibration
 from ecg_edge.device.personal_calibration.fit import design, fit
@@ -111,7 +112,7 @@ def test_exchanged_arms_are_flagged(tmp_path, twelve):
 def _calibration(model, x):
     spec = model.spec
     columns = [LEADS.index(lead) for lead in spec.target_leads]
-    inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in spec.input_leads]])
+    inputs = measured(x[:, [LEADS.index(lead) for lead in BASIS]], spec.input_leads)
     found = fit(spec, [design(model, inputs, x[:, columns].astype(float))])
     return make(model, found, "p", [named("r")], datetime(2026, 1, 2, tzinfo=timezone.utc))
 
