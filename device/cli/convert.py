@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from ecg_edge.device.offline.write_recording import check_name, format_of, write_recording
+from ecg_edge.device.offline.write_recording import check_name, format_of, held, write_recording
 from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name, same_recording
@@ -36,13 +36,17 @@ def convert(arguments: argparse.Namespace) -> int:
         if kind == "edf":
             write_edf(stored, out, a.patient or stored.patient, others)
         else:
-            parts = (stored,)
             write_recording(_of(stored, a.patient), out, kind)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
         raise
-    signals = [s.lead for part in parts for s in part.signals]
+    columns, notes = held(stored, kind)
+    signals = [stored.labels[k] for k in columns]
+    further = [label for part in others for label in part.labels]
+    signals += further if kind == "edf" else []
+    left = [label for k, label in enumerate(stored.labels) if k not in columns] + (further if kind != "edf" else [])
+    said = [*stored.remarks, *warnings(stored, found), *_left(kind, left, len(stored.notes) - notes)]
     seconds = float(len(stored.counts) / stored.fs)
     if a.json:
         emit_json(
@@ -50,17 +54,23 @@ def convert(arguments: argparse.Namespace) -> int:
                 "out": str(out),
                 "seconds": seconds,
                 "signals": signals,
-                "warnings": warnings(stored, found),
+                "warnings": said,
                 "exit": 0,
             }
         )
     else:
-        say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {len(stored.notes)} notes")
-    for warning in warnings(stored, found):
+        say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {notes} notes")
+    for warning in said:
         hint(f"warning: {warning}")
     page = needing("plot", f"ecg-edge report {shlex.quote(same_recording(a.record))}")
     hint(f"next: open {out}, or print a page: {page}")
     return 0
+
+
+def _left(kind: str, signals: list[str], notes: int) -> list[str]:
+    """What of the recording is not in the file, in words."""
+    lost = [*([f"signals {', '.join(signals)}"] if signals else []), *([f"{notes} notes"] if notes else [])]
+    return [f"left out, {kind} has no place for them here: {'; '.join(lost)}"] if lost else []
 
 
 def _of(stored: Stored, patient: str) -> Stored:

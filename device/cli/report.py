@@ -49,13 +49,15 @@ def report(arguments: argparse.Namespace) -> int:
                 "out": str(out),
                 "files": [str(p) for p in written],
                 "from_s": start,
-                "warnings": warnings(stored, found),
+                "warnings": [*stored.remarks, *warnings(stored, found)],
                 "exit": 0,
             }
         )
     else:
         said = ", ".join(str(p) for p in written)
         say(f"{said}: from {start:.1f} s, {options.speed:g} mm/s, {options.gain:g} mm/mV")
+    for remark in stored.remarks:
+        hint(f"warning: {remark}")
     for warning in warnings(stored, found):
         hint(f"warning: {warning}: not measured")
     again = f"ecg-edge convert {shlex.quote(same_recording(a.record))}"

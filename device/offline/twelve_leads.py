@@ -87,7 +87,9 @@ class Twelve:
 
 
 def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float], None] = lambda share: None) -> Twelve:
-    """Reconstruct twelve leads of a stored recording: row 0 is its first sample, and nothing is late.
+    """Reconstruct twelve leads of a stored recording: row 0 is its first sample.
+
+    Nothing becomes late. The result states the delay that the recording itself states.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
     out_fs = rate if wanted.out_fs == "input" else wanted.out_fs
     if isinstance(out_fs, Fraction):
         block = at_rate(block, out_fs, int(-(-len(mv) * out_fs // rate)))
-    remarks = (*_remarks(recording), *said)
+    remarks = (*recording.assumed, *said)
     notes = [(Fraction(d.start) / rate, f"lead {names[d.column]} {d.doubt.text}") for d in doubts]
     recording = replace(recording, notes=tuple(sorted([*recording.notes, *notes])))
     return Twelve(block, _stored(recording, block, model, wanted, remarks), model, remarks)
@@ -182,11 +184,6 @@ def _lead(recording: Recording, column: int, rate: Fraction) -> FloatArray:
     return np.asarray(x * recording.scale(column))
 
 
-def _remarks(recording: Recording) -> tuple[str, ...]:
-    said = [*recording.remarks, *(f"{s.name}: {s.note}" for s in recording.signals if s.note)]
-    return tuple(dict.fromkeys(said))
-
-
 def _stored(recording: Recording, block: LeadBlock, model: Model, wanted: Wanted, remarks: Sequence[str]) -> Stored:
     guessed = [k for k, p in enumerate(block.provenance) if p is Provenance.RECONSTRUCTED]
     settled = ~block.warmup[:, None] | ~np.isin(np.arange(len(LEADS)), guessed)
@@ -210,6 +207,7 @@ def _comments(recording: Recording, block: LeadBlock, model: Model, wanted: Want
     spec, patient = model.spec, patient_of(recording.person)
     by = {kind: [x for x, p in zip(LEADS, block.provenance, strict=True) if p is kind] for kind in Provenance}
     label = getattr(wanted.calibration, "label", "")
+    late = recording.delay_s or 0.0  # of a record of a run: its rows are late, and so are ours
     return [
         *([f"patient: {patient}"] if patient else []),
         *about(_without_own(recording)),
@@ -220,10 +218,14 @@ def _comments(recording: Recording, block: LeadBlock, model: Model, wanted: Want
         f"source: {recording.source} {recording.name}",
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz, "
         + (f"notch {wanted.mains_hz:g} Hz" if wanted.mains_hz else "no notch"),
-        "alignment: sample m shows the instant m / rate of the source, no delay",
-        f"{DELAY}0",
+        f"alignment: sample m shows the instant m / rate of the source, {_delay(late)}",
+        f"{DELAY}{late:g}",
         f"interval: the truth lies within lead ± interval with {100 * spec.head.interval_level:g} % probability",
     ]
+
+
+def _delay(late: float) -> str:
+    return f"which is itself {late:.4f} s late" if late else "no delay"
 
 
 _OWN = ("reconstructed leads are", "measured:", "derived:", "reconstructed:", "model:", "source:", "conditioning:",

@@ -22,6 +22,7 @@ from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored
 from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import RecordingError, UsageError
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 SUFFIXES = {
@@ -69,6 +70,13 @@ def check_name(path: Path, kind: str) -> None:
 def plain_name(name: str) -> str:
     """A name that WFDB allows."""
     return re.sub(r"[^-\w]+", "_", name) or "_"
+
+
+def held(stored: Stored, kind: str) -> tuple[list[int], int]:
+    """Columns and number of notes that a file of this kind holds: DICOM and FHIR hold one column a lead, no notes."""
+    if kind not in ("dicom", "fhir"):
+        return list(range(len(stored.signals))), len(stored.notes)
+    return [found[0] for lead in LEADS if (found := stored.columns(lead))], 0
 
 
 def write_recording(stored: Stored, path: Path, kind: str) -> None:

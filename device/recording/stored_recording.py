@@ -70,6 +70,8 @@ class Stored:
         Of the header.
     person : Person
         Of whom it is.
+    remarks : tuple of str
+        What was assumed when it was read: ``II: uncalibrated: 200 counts/mV assumed``.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Stored:
     notes: tuple[tuple[int, str], ...]
     comments: tuple[str, ...]
     person: Person = field(default_factory=Person)
+    remarks: tuple[str, ...] = ()
 
     @property
     def patient(self) -> str:
@@ -204,6 +207,7 @@ def _stored(recording: Recording, columns: Sequence[int], fs: Fraction, start: i
     return Stored(
         recording.name, fs, recording.started_utc or recording.started, start, signals,
         np.where(valid, counts, 0).astype(np.int32), valid, notes, recording.comments, recording.person,
+        recording.assumed,
     )  # fmt: skip
 
 

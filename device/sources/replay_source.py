@@ -66,7 +66,7 @@ def read_recording(
     native = _rate(recording)
     channels = tuple(_channel(recording, k, s, named) for k, s in enumerate(recording.signals))
     frame = max(1, round(FRAME_S * native))
-    remarks = [*recording.remarks, *(s.name + ": " + s.note for s in recording.signals if s.note)]
+    remarks = [*recording.assumed]
     remarks += [
         f"{s.name} at {float(s.fs):g} Hz is played at {float(native):g} Hz" for s in recording.signals if s.fs != native
     ]

@@ -170,6 +170,11 @@ class Recording:
         return replace(label, lead=name) if ours and known_channels([name]) else label
 
     @property
+    def assumed(self) -> tuple[str, ...]:
+        """What every verb reports, each once: `remarks`, and what was assumed of single signals."""
+        return tuple(dict.fromkeys([*self.remarks, *(f"{s.name}: {s.note}" for s in self.signals if s.note)]))
+
+    @property
     def seconds(self) -> Fraction:
         """Length of the longest signal."""
         return max(s.length / s.fs for s in self.signals)

@@ -31,9 +31,13 @@ def measure(arguments: argparse.Namespace) -> int:
         raise
     start = stored.first / float(stored.fs)
     if a.json:
-        emit_json({"record": a.record, "from_s": start, **found.document(), "warnings": said, "exit": 0})
+        emit_json(
+            {"record": a.record, "from_s": start, **found.document(), "warnings": [*stored.remarks, *said], "exit": 0}
+        )
     else:
         say(_text(found))
+    for remark in stored.remarks:
+        hint(f"warning: {remark}")
     for warning in said:
         hint(f"warning: {warning}: not measured")
     page = needing("plot", f"ecg-edge report {shlex.quote(a.record)}")
