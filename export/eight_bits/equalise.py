@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ecg_edge.export import graph_interpreter as interpreter
-from ecg_edge.export.eight_bits.quantise import Quantisation, apart_uv, batches, calibrate, groups
+from ecg_edge.export.eight_bits.quantise import Quantisation, apart_uv, batches, calibrate, groups, moved, united
 from ecg_edge.export.graph import FEATURES, INPUT, Add, Concat, Conv, Delay, Graph, Remember, Upsample
 from ecg_edge.firmware_bridge.array_types import Float32Array
 
@@ -126,19 +126,8 @@ def _factors(graph: Graph, peaks: Mapping[str, Float32Array]) -> dict[str, Float
 
 def _alike(graph: Graph) -> dict[str, str]:
     """Representative of the tensors whose channels must have one factor: they are copied or added."""
-    parent = {name: name for name in graph.channels}
-
-    def find(name: str) -> str:
-        while parent[name] != name:
-            name = parent[name]
-        return name
-
-    for op in graph.ops:
-        if isinstance(op, Add):
-            parent[find(op.y)] = parent[find(op.b)] = find(op.a)
-        elif isinstance(op, Remember | Delay | Upsample):
-            parent[find(op.y)] = find(op.x)
-    return {name: find(name) for name in parent}
+    added = ((x, op.y) for op in graph.ops if isinstance(op, Add) for x in (op.a, op.b))
+    return united(graph, (*moved(graph), *added))
 
 
 def _parts(graph: Graph) -> dict[str, tuple[str, ...]]:

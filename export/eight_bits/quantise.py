@@ -10,7 +10,7 @@ Affine scheme after Jacob et al. 2018.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +52,8 @@ class Quantisation:
     feature_step: float
 
 
-def groups(graph: Graph) -> dict[str, str]:
-    """Representative of each tensor's group: tensors that must share scale and zero point."""
+def united(graph: Graph, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Representative of each tensor's class, where pairs of tensors are of one class."""
     parent = {name: name for name in graph.channels}
 
     def find(name: str) -> str:
@@ -61,13 +61,20 @@ def groups(graph: Graph) -> dict[str, str]:
             name = parent[name]
         return name
 
-    for op in graph.ops:
-        if isinstance(op, Remember | Delay | Upsample):
-            parent[find(op.y)] = find(op.x)
-        elif isinstance(op, Concat):
-            for x in op.xs:
-                parent[find(x)] = find(op.y)
+    for one, other in pairs:
+        parent[find(one)] = find(other)
     return {name: find(name) for name in parent}
+
+
+def moved(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Tensors that are copies of others in time: (copy, original)."""
+    return ((op.y, op.x) for op in graph.ops if isinstance(op, Remember | Delay | Upsample))
+
+
+def groups(graph: Graph) -> dict[str, str]:
+    """Representative of each tensor's group: tensors that must share scale and zero point."""
+    joined = ((x, op.y) for op in graph.ops if isinstance(op, Concat) for x in op.xs)
+    return united(graph, (*moved(graph), *joined))
 
 
 def batches(graph: Graph, x: Float32Array) -> Iterator[Tensor]:

@@ -224,6 +224,15 @@ def test_a_fault_names_whose_it_is():
     assert isinstance(thread.error, PluginError) and "its authors" in thread.error.fix
 
 
+def test_a_sink_that_ends_its_thread_is_no_sink_that_went_well():
+    warnings = []
+    thread = SinkThread(Failing(SystemExit(9), lossless=False), warn=warnings.append)
+    thread.open("header")
+    thread.put(notes(1)[0])
+    thread.close()
+    assert "SystemExit" in thread.error.message and len(warnings) == 1
+
+
 def test_a_fault_when_it_is_opened_names_whose_it_is():
     class Broken(ListSink):
         def open(self, header):
