@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ecg_edge.device.analysis.leaps import without_leaps
 from ecg_edge.device.analysis.plausibility import TRUST_AFTER, WINDOW_S, Doubt, Plausibility
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 
@@ -59,9 +60,12 @@ def implausible(mv: AnyFloatArray, fs: Fraction) -> list[Implausible]:
 
 
 def without_implausible(mv: FloatArray, fs: Fraction) -> tuple[FloatArray, list[Implausible]]:
-    """Return the recording with NaN where it cannot be an ECG, and these stretches; see `implausible`."""
-    found = implausible(mv, fs)
-    mv = mv.copy() if found else mv
+    """Return the recording with NaN where it cannot be an ECG, and these stretches; see `implausible`.
+
+    Single samples that cannot be are NaN as well; see `without_leaps`.
+    """
+    found, known = implausible(mv, fs), without_leaps(mv, fs)
+    mv = known.copy() if found and known is mv else known
     for stretch in found:
         mv[stretch.start : stretch.stop, stretch.column] = np.nan
     return mv, found

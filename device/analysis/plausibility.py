@@ -25,6 +25,8 @@ DOUBT_AFTER, REST_AFTER, NOISE_AFTER, TRUST_AFTER = 2, 3, 6, 4
 """Verdicts in a row, one each second, that raise a doubt, the same where a resting heart looks alike, call quiet
 noise a noise, and settle a doubt: a slow heart rests 5 s."""
 LARGE_MV, SMALL_MV, LOUD_MV = 20.0, 0.02, 0.4
+_ENDLESS_MV = 1e9
+"""What is larger is no more wrong, and its fourth power has no number."""
 _KNOWN = 0.75
 """Share of the samples in a window that must be valid; straight lines replace the others."""
 _WHOLE_MV = 8.0
@@ -237,7 +239,7 @@ class Plausibility:
         return self._seen >= self._window
 
     def _take(self, mv: npt.NDArray[np.floating], valid: BoolArray) -> None:
-        self._recent.add(np.where(valid, mv, 0.0))
+        self._recent.add(np.clip(np.where(valid, mv, 0.0), -_ENDLESS_MV, _ENDLESS_MV))
         self._recent_ok.add(valid)
         self._seen += len(mv)
 

@@ -24,6 +24,7 @@ LARGEST_SWING_MV, SMALLEST_SWING_MV = LARGE_MV, SMALL_MV
 WINDOW_S = 2.0
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 _MAX_DENOMINATOR = 4096
+_ENDLESS_MV = 1e300
 _MILLIVOLTS = "pass millivolts: divide microvolts by 1000, multiply volts by 1000, scale counts by the device's gain"
 
 
@@ -112,7 +113,7 @@ def swing_mv(rows: npt.NDArray[np.float64], fs: Fraction) -> npt.NDArray[np.floa
     drift do not count. NaN where a lead has no sample.
     """
     step = min(max(1, int(WINDOW_S * fs)), max(1, len(rows)))
-    known = np.where(np.isfinite(rows), rows, np.nan)[: len(rows) // step * step]
+    known = np.where(np.isfinite(rows), np.clip(rows, -_ENDLESS_MV, _ENDLESS_MV), np.nan)[: len(rows) // step * step]
     stretches = known.reshape(-1, step, rows.shape[1])
     spans = np.fmax.reduce(stretches, axis=1) - np.fmin.reduce(stretches, axis=1)
     return np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in spans.T])
@@ -171,6 +172,7 @@ class UnitCheck:
         UnitsError
             The first four seconds have passed, and both halves look wrong; see `check_unit`.
         """
+        rows = np.clip(rows, -_ENDLESS_MV, _ENDLESS_MV)
         self._begin(rows)
         out = [np.zeros(0, np.bool_)]
         while len(rows):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.device.analysis.implausible import without_implausible
+from ecg_edge.device.analysis.leaps import HOLD_S
 from ecg_edge.device.conditioning.resampler import Resampler
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
@@ -29,7 +30,7 @@ from ecg_edge.device.reconstruction.array_input import (
     model_for,
     swing_mv,
 )
-from ecg_edge.device.reconstruction.conditioned_input import HOLD_S, ConditionedInput
+from ecg_edge.device.reconstruction.conditioned_input import ConditionedInput
 from ecg_edge.device.reconstruction.lead_in import lead_in, mirrored
 from ecg_edge.device.reconstruction.measured_leads import steady_leads
 from ecg_edge.device.reconstruction.short_losses import bridge_short
@@ -57,7 +58,8 @@ def reconstruct(
     Row ``k`` of the result is the instant ``k / out_fs``. The group delay of the resampler, the look-ahead of the
     network and the phase of the high-pass are undone. The high-pass of 0.5 Hz itself stays: it is part of what the
     model means by a millivolt.
-    A lead is invalid where it cannot be an ECG: noise, a counter, a tone, another unit.
+    A lead is invalid where it cannot be an ECG: noise, a counter, a tone, another unit. A sample more than 20 mV off
+    the last good one counts as missing.
 
     Parameters
     ----------

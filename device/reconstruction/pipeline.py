@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.analysis.leaps import LeapWatch, believable
 from ecg_edge.device.analysis.plausibility import Doubt
 from ecg_edge.device.analysis.signal_quality import Quality
 from ecg_edge.device.analysis.signal_watch import SignalWatch
@@ -32,8 +33,6 @@ _GAP_ROWS = 4096
 _DRIFTED = "the calibration does not fit: the model's own head is used; check the electrodes or calibrate again"
 _UNFIT, _FIT = 0.5, 0.75
 """Share of a refitted head below which it is said not to fit, and from which to fit again."""
-_SANE_MV = 1e5
-"""No electrode gives a hundred volts; what claims to is not a sample."""
 
 
 class Pipeline:
@@ -80,9 +79,10 @@ class Pipeline:
     Row ``m`` shows the source at ``m / fs - delay`` (``delay`` is the resampler's). A row is invalid if a sample under
     the resampler's kernel was lost, stale or taken with an electrode off. The kernel is the ``support`` samples up to
     the row's own instant. A loss of up to 40 ms, of all leads or of one, is bridged by a straight line instead. The
-    rows it touches stay valid and are flagged `held`. What was taken with an electrode off, or clipped, is not bridged.
-    The tails of the recursive filters beyond that are not counted. Nothing is reconstructed from a lead that is too
-    noisy (see `noise_gate`); it stays valid itself, being what was measured.
+    rows it touches stay valid and are flagged `held`. A sample that leaps counts as lost; see `LeapWatch`. What was
+    taken with an electrode off, or clipped, is not bridged. The tails of the recursive filters beyond that are not
+    counted. Nothing is reconstructed from a lead that is too noisy (see `noise_gate`); it stays valid itself, being
+    what was measured.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Pipeline:
         self.delay = self._conditioner.delay
         self.support = max(1, round(2 * self.delay * float(info.fs)))
         self._gaps = GapBridge(info.fs, self._step, self.support)
+        self._leaps = LeapWatch(info.fs, n)
         self._guard = InputGuard(n, self._gaps.hold, self.support)
         lost = (lead_off_leads(1 << k, names) for k in range(len(ELECTRODES)))
         self._off_leads = [np.array([lead in off for lead in names]) for off in lost]
@@ -240,20 +241,18 @@ class Pipeline:
             self._gaps.remember(Gap(reached, block.index))
         mv = block.mv[skip:, self._columns].astype(np.float64)
         seen = block.valid[skip:, self._columns] & np.isfinite(mv)
-        valid = seen & (np.abs(mv) <= _SANE_MV)
         off = np.zeros(len(self._columns), np.bool_)
         for k in range(len(ELECTRODES) if block.lead_off else 0):
             if block.lead_off >> k & 1:
                 off |= self._off_leads[k]
-        faults = self._watch.faults(block.counts[skip:, self._columns], valid & ~off)
+        faults = self._watch.faults(block.counts[skip:, self._columns], seen & ~off)
         false = faults[0] | faults[1] | off
-        missing = ~(valid | false)
-        valid &= ~false
+        missing, valid = ~(seen | false), seen & ~false
         yield from self._bridge(block.arrival)
-        yield from self._watch.native(mv, seen & ~false, faults, self._gaps.next)
+        yield from self._watch.native(mv, valid, faults, self._gaps.next)
         yield from self._electrodes(block.lead_off)
         self.counts.samples_in += len(mv)
-        yield from self._take(np.where(valid, mv, 0.0), valid, missing, block.arrival)
+        yield from self._take(mv, valid, missing, block.arrival)
 
     def _electrodes(self, mask: int) -> Iterator[Note]:
         """Notes of the electrodes that went off or came back since the last block."""
@@ -267,7 +266,9 @@ class Pipeline:
 
     def _take(self, mv: FloatArray, valid: BoolArray, missing: BoolArray, arrival: float) -> Iterator[LeadBlock | Note]:
         """Bridge short losses of native rows, and work on what is settled."""
-        rows, good, bridges = self._losses.feed(mv, valid, missing)
+        leaps = self._leaps.feed(mv, valid)
+        valid = valid & ~leaps
+        rows, good, bridges = self._losses.feed(np.where(valid, mv, 0.0), valid, missing | leaps)
         self._gaps.next += len(mv)
         for bridge in bridges:
             if self._gaps.mark(bridge.start, bridge.stop):  # a gap has its note already
@@ -296,7 +297,8 @@ class Pipeline:
             if segment.back.any():
                 self._conditioner.reseed(segment.back, segment.mv[0])
             parts.append(self._conditioner.feed(segment.mv))
-        return np.concatenate(parts), self._guard.valid(first, self._conditioner.next_output, self._step)
+        rows = np.concatenate(parts)
+        return rows, self._guard.valid(first, self._conditioner.next_output, self._step) & believable(rows)
 
     def _bridge(self, arrival: float) -> Iterator[LeadBlock | Note]:
         """Lead the time axis over the gap remembered, if any."""
@@ -335,6 +337,7 @@ class Pipeline:
         self._watch.reset(stop)
         self._guard.reset(gap.stop, lost_before=True)
         self._losses.reset(gap.stop)
+        self._leaps.reset()
         self._gaps.restart(gap.stop)
 
     def _nothing(self, index: int, n: int, arrival: float) -> LeadBlock:
