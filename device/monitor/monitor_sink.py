@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
-HISTORY_S = 10
+HISTORY_S = 60
 _QUEUE = 32
 _MAX_CLIENTS = 16
 _MAX_MESSAGE = 1024

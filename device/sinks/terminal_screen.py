@@ -21,6 +21,10 @@ _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """Bits of a braille cell, row by row (Unicode 2800-28FF)."""
 _DRAWN_S = 0.1
 _WINDOW_MV = (-1.2, 1.8)
+_STRIP_S = 4
+_CUT = ("\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}")
+"""In place of a cell whose trace goes on above, or below."""
+_SCALE = f"{_STRIP_S} s a strip, {_WINDOW_MV[0]:g} to {_WINDOW_MV[1]:g} mV, {_CUT[0]}{_CUT[1]} cut; Ctrl-C ends"
 _MIN_COLUMNS, _MIN_ROWS = 60, 20
 _STYLES = {Provenance.MEASURED: "\x1b[1;32m", Provenance.DERIVED: "\x1b[36m", Provenance.RECONSTRUCTED: "\x1b[33m"}
 _WORDS = {Provenance.MEASURED: "", Provenance.DERIVED: "der.", Provenance.RECONSTRUCTED: "recon."}
@@ -42,7 +46,7 @@ def braille(mv: npt.NDArray[np.floating], columns: int, rows: int, dots_per_samp
     Returns
     -------
     list of str
-        `rows` strings of `columns` characters.
+        `rows` strings of `columns` characters. A triangle in the first or last says where the trace is cut.
     """
     width, height = 2 * columns, 4 * rows
     grid = np.zeros((height, width), np.bool_)
@@ -56,7 +60,12 @@ def braille(mv: npt.NDArray[np.floating], columns: int, rows: int, dots_per_samp
         grid[a : b + 1, x[k]] = True
     cells = grid.reshape(rows, 4, columns, 2).transpose(0, 2, 1, 3)
     codes = (cells * _DOTS).sum(axis=(2, 3))
-    return ["".join(chr(0x2800 + int(c)) for c in row) for row in codes]
+    lines = [[chr(0x2800 + int(c)) for c in row] for row in codes]
+    shown = (x >= 0) & np.isfinite(mv)
+    for row, mark, beyond in ((0, _CUT[0], mv > high), (-1, _CUT[1], mv < low)):
+        for column in np.unique(x[shown & beyond] // 2):
+            lines[row][column] = mark
+    return ["".join(line) for line in lines]
 
 
 class TerminalScreen(SinkBase):
@@ -127,15 +136,17 @@ class TerminalScreen(SinkBase):
 
     def _draw(self) -> None:
         columns, rows = self._terminal()
-        height = max(2, (rows - 3) // 6)
+        height = max(2, (rows - 4) // 6)
         width = columns // 2 - 1
-        dots = 2 * (width - 1) / (4.0 * self._fs)  # four seconds across a strip
+        dots = 2 * (width - 1) / (_STRIP_S * self._fs)
         out = ["\x1b[H", self._line(self._title, columns)]
         for row in range(6):
             left, right = (self._strip(k, width, height, dots) for k in (row, row + 6))
             out += [f"{a} {b}\x1b[K\r\n" for a, b in zip(left, right, strict=True)]
-        note = at_words(self._note, columns - len(_WARNING) - 2)
-        out += [self._line(self._status, columns), f"\x1b[33m{at_words(_WARNING, columns)}\x1b[0m  {note}", "\x1b[J"]
+        warning = at_words(_WARNING, columns)
+        scale = at_words(_SCALE, columns - len(warning) - 2)
+        below = at_words(self._note, columns)
+        out += [self._line(self._status, columns), f"\x1b[33m{warning}\x1b[0m  {scale}\x1b[K\r\n", below, "\x1b[J"]
         self._out.write("".join(out))
         self._out.flush()
 

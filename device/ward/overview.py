@@ -18,7 +18,7 @@ from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
-HISTORY_S = 10
+HISTORY_S = 60
 _QUEUE = 64
 _WAITING = 100
 """Strips kept for a bed between two messages; the oldest go first."""

@@ -3,6 +3,7 @@
 import { LEADS } from "./wire.js";
 
 const COLUMN_GAP_MM = 2.5;
+const SPILL = 0.15; // of its height a trace may reach into the row above or below; what is taller is cut
 
 const column = (leads) => leads.map((lead) => [lead]);
 
@@ -29,11 +30,12 @@ export const LAYOUTS = {
   "12x1": { label: "12 × 1", rows: column(LEADS), rhythm: null, rowMm: 15, columnMm: 60 },
 };
 
-// Provenance is told by colour, by width, by dashes and by the word beside the lead's name.
+// Provenance is told by colour, by width, by the tint of the interval and by the word beside the lead's name.
+// No dashes: their gaps hide a q wave.
 export const STYLES = {
-  measured: { word: "", short: "", width: 1.9, dash: [], under: 0, band: false },
-  derived: { word: "derived", short: "derived", width: 1.15, dash: [], under: 0, band: false },
-  reconstructed: { word: "reconstructed", short: "recon.", width: 1.6, dash: [6, 3.5], under: 0.85, band: true },
+  measured: { word: "", short: "", width: 2, band: false },
+  derived: { word: "derived", short: "derived", width: 1.1, band: false },
+  reconstructed: { word: "reconstructed", short: "recon.", width: 1.5, band: true },
 };
 
 export const SPEEDS = [25, 50]; // mm/s
@@ -58,7 +60,7 @@ function snap(mm) {
  * Place every strip, in device pixels; a millimetre is as large as there is room for, or `fixedMm`.
  *
  * Returns {mm, gutter, groups}: a group is a set of rows that sweep together; each of its columns has
- * x, width and cells {lead, x, width, top, height, base}, all sharing the group's top and height.
+ * x, width and cells {lead, x, width, top, height, base, highest, lowest}, all sharing the group's top and height.
  */
 export function place(name, width, height, dpr, fixedMm, channels = []) {
   const { rows, rowMm, columnMm } = LAYOUTS[name];
@@ -81,19 +83,22 @@ export function place(name, width, height, dpr, fixedMm, channels = []) {
     const columns = groupRows[0].length;
     const span = (width - gutter) / columns;
     const top = firstRow * rowHeight;
+    const bottom = top + groupRows.length * rowHeight;
     const make = (_, c) => {
       const x = gutter + Math.round(c * span);
-      return { x, width: Math.floor(span - (columns > 1 ? COLUMN_GAP_MM * mm : 0)), cells: groupRows.map((row, r) => cell(row[c], x, firstRow + r)) };
+      return { x, width: Math.floor(span - (columns > 1 ? COLUMN_GAP_MM * mm : 0)), cells: groupRows.map((row, r) => cell(row[c], x, firstRow + r, top, bottom)) };
     };
     const list = Array.from({ length: columns }, make);
     return { top, height: groupRows.length * rowHeight, width: list[0].width, columns: list };
   }
 
-  function cell(lead, x, row) {
+  function cell(lead, x, row, first, last) {
     const top = row * rowHeight;
+    const highest = Math.max(first, top - SPILL * rowHeight); // a group is swept by itself: nothing beyond it is drawn
+    const lowest = Math.min(last, top + (1 + SPILL) * rowHeight);
     // R waves are taller than S waves are deep, and the pulse of 1 mV must fit at the standard gain.
     const down = Math.max(0.56 * rowHeight, Math.min(11 * mm, 0.75 * rowHeight));
     const base = Math.round((top + down) / mm) * mm;
-    return { lead, k: strips.indexOf(lead), x, top, height: rowHeight, base: Math.round(base) };
+    return { lead, k: strips.indexOf(lead), x, top, height: rowHeight, highest, lowest, base: Math.round(base) };
   }
 }

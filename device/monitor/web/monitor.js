@@ -121,6 +121,7 @@ function onFrame(buffer) {
 function tick(now) {
   requestAnimationFrame(tick);
   showState(now);
+  panel.showClock(view.frozen ? view.header : run.header, view.head);
   if (!run.ring || run.ring.empty || view.frozen || !scope.scene) return;
   view.head = run.playout.advance(now, run.ring.end);
   if (scope.ring === run.ring) scope.drawTo(view.head);
@@ -167,6 +168,7 @@ function relabel() {
   panel.showLabels(scope.scene, view.provenance, run.header.st_weak, { calibration: calibration(), from: remaining(view.provenance), mixed });
   view.warming = null;
   if (view.frozen) frozenFigures();
+  else if (run.status && view.state === "live") showFigures(run.status); // new labels have no figures yet
 }
 
 /** The leads others are reconstructed from where these are not all of the model's inputs; else nothing. */
@@ -186,7 +188,8 @@ function calibration() {
 /** Redraw everything that is on the screen. */
 function wipe() {
   calipers.clear();
-  if (scope.ring && scope.scene && !Number.isNaN(view.head)) view.back ? scope.still(view.head) : scope.redraw(view.head);
+  // A frozen strip ends at its right edge: the seam of a sweep would cut a beat.
+  if (scope.ring && scope.scene && !Number.isNaN(view.head)) view.frozen ? scope.still(view.head) : scope.redraw(view.head);
   else if (scope.scene) scope.ink.clearRect(0, 0, scope.ink.canvas.width, scope.ink.canvas.height);
 }
 
@@ -224,6 +227,7 @@ function freeze() {
   calipers.clear();
   if (view.frozen) {
     scope.use(run.ring.copy());
+    wipe();
     relabel();
   } else startScope();
   panel.showBack(view.frozen, 0, view.frozen ? secondsHeld() : 0);
@@ -311,6 +315,10 @@ function onKey(event) {
 
 for (const input of document.querySelectorAll("input[type=radio]"))
   input.addEventListener("change", () => setOption(input.name, isNaN(input.value) ? input.value : Number(input.value)));
+$("menu").addEventListener("click", () => {
+  const open = document.body.toggleAttribute("data-menu");
+  $("menu").setAttribute("aria-expanded", String(open));
+});
 $("band").addEventListener("click", KEYS.b);
 $("freeze").addEventListener("click", freeze);
 $("theme").addEventListener("click", flipTheme);
@@ -365,6 +373,8 @@ window.ecgMonitor = {
     );
   },
 };
+
+addEventListener("beforeprint", () => setTheme("light")); // paper is white
 
 setTheme(matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
 setOption("layout", innerWidth < 700 ? "6x2" : "3x4");

@@ -9,6 +9,8 @@ const DASH = "––";
 const whole = (x) => (x == null ? DASH : String(Math.round(x)));
 const MAX_EVENTS = 40;
 const LOW_BATTERY = 10; // %
+const MUCH_LOST = 0.01;
+const NO_CLOCK = 1985; // a board without a clock of its own begins in 1970
 
 /** Write only what changed: an untouched node costs no layout. */
 function say(id, text) {
@@ -50,6 +52,8 @@ export function showStatus(s, h, displayMs) {
   showCalibration(h, s.calibration, s.calibration_fits);
   showQuality(s.quality ?? {}, s.st_mv ?? {});
   const total = s.samples_in + s.samples_lost;
+  showSignal(s.quality ?? {}, total ? s.samples_lost / total : 0);
+  showIntervals(s.measurements ?? {});
   say("loss", total ? `${((100 * s.samples_lost) / total).toFixed(2)} %` : DASH);
   say("lost", `${s.samples_lost} sample${s.samples_lost === 1 ? "" : "s"}`);
   say("rate", s.rate_hz == null ? DASH : `${s.rate_hz.toFixed(1)} Hz`);
@@ -63,7 +67,35 @@ export function showStatus(s, h, displayMs) {
   showOff(h, s.connected === false ? null : s.lead_off ?? []);
   $("warnings").hidden = !s.warnings?.length;
   say("warnings", (s.warnings ?? []).join(" · "));
-  $("loss").parentElement.classList.toggle("alarm", total > 0 && s.samples_lost / total > 0.01);
+  $("loss").parentElement.classList.toggle("alarm", total > 0 && s.samples_lost / total > MUCH_LOST);
+}
+
+/** In a word whether the measured leads are fit to be read, and how much of the signal never arrived. */
+function showSignal(quality, lost) {
+  const leads = Object.entries(quality);
+  const spoilt = leads.filter(([, { reason }]) => reason).map(([lead, { reason }]) => `${lead} ${reason}`);
+  say("signal", spoilt.length ? spoilt.join(", ") : leads.length ? "good" : DASH);
+  say("lost-share", lost ? `${(100 * lost).toFixed(lost > MUCH_LOST ? 0 : 2)} % lost` : "nothing lost");
+  $("signal").parentElement.classList.toggle("alarm", spoilt.length > 0 || lost > MUCH_LOST);
+}
+
+/** Intervals of the last ten seconds, where they are measured; a dash is one that cannot be told. */
+function showIntervals(found) {
+  $("intervals").hidden = !("qrs" in found);
+  if ($("intervals").hidden) return;
+  const { pr, qrs, qtc_fridericia: qtc, qrs_axis: axis } = found;
+  say("ms", `${[pr, qrs, qtc].map((figure) => whole(figure?.value)).join(" · ")} ms`);
+  say("axis", `axis ${axis ? `${whole(axis.value)}°` : DASH} · QTc Fridericia`);
+  const from = [pr, qrs, qtc].flatMap((figure) => figure?.leads ?? []);
+  $("intervals").title = `From ${[...new Set(from)].join(", ") || "no lead"}; monitor band, not for diagnosis`;
+}
+
+/** The time of the newest signal on the screen, as the source counts it. */
+export function showClock(h, index) {
+  const began = Date.parse(h?.started);
+  if (Number.isNaN(began) || Number.isNaN(index)) return say("clock", "");
+  const at = new Date(began + (1000 * index) / h.fs - (h.delay_ms ?? 0));
+  say("clock", at.getFullYear() < NO_CLOCK ? "" : at.toLocaleTimeString([], { hour12: false }));
 }
 
 /** Which electrodes are off; null: not known, for the device is away. A board that cannot sense it is not "none". */
@@ -99,8 +131,8 @@ function showQuality(quality, st) {
 /** The ST level beside a lead's name: a figure, or that there can be none. */
 function showLevel(node, known, level) {
   const box = node.querySelector(".st");
-  const none = box.dataset.weak && !node.dataset.narrow ? "ST not identifiable" : "ST n. i.";
-  const text = known && level != null ? `ST ${level >= 0 ? "+" : "−"}${Math.abs(level).toFixed(2)}` : known || box.dataset.weak ? none : "";
+  const none = node.dataset.narrow ? "ST unknown" : "ST not identifiable";
+  const text = known && level != null ? `ST ${level >= 0 ? "+" : "−"}${Math.abs(level).toFixed(2)} mV` : known || box.dataset.weak ? none : "";
   if (box.textContent !== text) box.textContent = text;
 }
 
@@ -115,6 +147,10 @@ export function showBack(frozen, seconds, most) {
 /** What was said of the heart and the electrodes is no longer known. */
 export function forgetFigures(h) {
   say("hr", DASH);
+  say("signal", DASH);
+  say("lost-share", "");
+  $("signal").parentElement.classList.remove("alarm");
+  showIntervals({});
   showQuality({}, {});
   if (h) showOff(h, null);
 }
@@ -202,7 +238,7 @@ function label(cell, column, scene, kind, weak, { calibration, from }, mixed) {
   ];
   const words = (narrow ? short : word) + more.map(([on, long, brief]) => (on ? (narrow ? brief : long) : "")).join("");
   if (words) node.append(part("span", words.trim(), "badge"));
-  const st = part("span", weak ? (narrow ? "ST n. i." : "ST not identifiable") : "", "st");
+  const st = part("span", weak ? (narrow ? "ST unknown" : "ST not identifiable") : "", "st");
   if (weak) st.dataset.weak = "1";
   if (narrow) node.dataset.narrow = "1";
   node.append(st);

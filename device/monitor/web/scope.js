@@ -4,7 +4,8 @@ import { place, STYLES } from "./layout.js";
 import { drawPaper, makeHatch, readTheme } from "./paper.js";
 import { KINDS, kindOf, LEADS, validBit, WARMUP } from "./wire.js";
 
-const ERASE_MM = 9;
+const ERASE_MM = 4;
+const ERASE_SHARE = 1 / 25; // of a strip, at most
 const UV = 1000;
 
 export class Scope {
@@ -12,9 +13,6 @@ export class Scope {
     this.paper = paper;
     this.ink = traces.getContext("2d");
     this.options = { layout: "3x4", mode: "sweep", speed: 25, gain: 10, band: true, channels: [] };
-    this.phase = new Float32Array(LEADS.length); // where in the dash pattern each lead is
-    this.phased = -1; // sample up to which `phase` holds
-    this.phases = null; // the same for every sample of the ring
     this.drawnTo = []; // per group: absolute device pixel; nothing yet where absent
     this.columnsDrawn = 0;
     this.stillAt = null; // playhead of a picture without a sweep
@@ -23,9 +21,6 @@ export class Scope {
   /** Take samples from another ring (a new run, or a frozen copy). */
   use(ring) {
     this.ring = ring;
-    this.phase = new Float32Array(ring.strips);
-    this.phases = new Float32Array(ring.strips * ring.size);
-    this.phased = -1;
     this.drawnTo = [];
   }
 
@@ -56,7 +51,6 @@ export class Scope {
   redraw(head) {
     this.ink.clearRect(0, 0, this.ink.canvas.width, this.ink.canvas.height);
     this.drawnTo = [];
-    this.phased = -1;
     this.drawTo(head);
   }
 
@@ -65,7 +59,6 @@ export class Scope {
     if (this.options.mode === "scroll") return this.still(head);
     this.stillAt = null;
     const scale = this.pixelsPerSample;
-    this.#measureDashes(Math.min(this.ring.end, Math.ceil(head) + 3 + Math.ceil(3 / scale)));
     this.scene.groups.forEach((group, g) => {
       const to = Math.floor(head * scale);
       const erase = this.#eraseWidth(group);
@@ -87,7 +80,6 @@ export class Scope {
   still(head) {
     const scale = this.pixelsPerSample;
     this.ink.clearRect(0, 0, this.ink.canvas.width, this.ink.canvas.height);
-    this.#measureDashes(Math.min(this.ring.end, Math.ceil(head) + 3 + Math.ceil(3 / scale)));
     for (const group of this.scene.groups) {
       const to = Math.floor(head * scale);
       this.#sweep(group, to - group.width, to, to - group.width);
@@ -138,7 +130,7 @@ export class Scope {
   }
 
   #eraseWidth(group) {
-    return Math.round(Math.min(ERASE_MM * this.scene.mm, group.width / 6));
+    return Math.round(Math.min(ERASE_MM * this.scene.mm, group.width * ERASE_SHARE));
   }
 
   #wipe(group, at, width) {
@@ -207,29 +199,39 @@ export class Scope {
     ink.globalAlpha = warm ? 0.5 : 1;
     if (warm) this.#warmBar(cell, i, j);
     if (style.band && options.band) this.#band(cell, i, j);
-    ink.strokeStyle = theme[kind];
+    ink.strokeStyle = ink.fillStyle = theme[kind];
     ink.lineJoin = "round";
+    ink.lineWidth = style.width * this.scene.weight;
     this.#path(cell, i, j);
-    if (style.under) this.#stroke(style.under, []);
-    ink.lineDashOffset = this.phases[cell.k * this.ring.size + (i % this.ring.size)];
-    this.#stroke(style.width, style.dash);
+    ink.stroke();
+    this.#cuts(cell, i, j);
     ink.globalAlpha = 1;
-  }
-
-  #stroke(width, dash) {
-    const { dpr, weight } = this.scene;
-    this.ink.lineWidth = width * weight;
-    this.ink.setLineDash(dash.map((length) => length * dpr));
-    this.ink.stroke();
   }
 
   #y(cell, slot) {
     return cell.base - (this.ring.uv[cell.k * this.ring.size + slot] / UV) * this.options.gain * this.scene.mm;
   }
 
+  /** The height between which a strip is drawn: what is taller is cut there, or rows would merge. */
+  #within(cell, y) {
+    return Math.max(cell.highest, Math.min(cell.lowest, y));
+  }
+
   #path(cell, i, j) {
     this.ink.beginPath();
-    for (let n = i; n < j; n++) this.ink.lineTo(this.#x(n), this.#y(cell, n % this.ring.size));
+    for (let n = i; n < j; n++) this.ink.lineTo(this.#x(n), this.#within(cell, this.#y(cell, n % this.ring.size)));
+  }
+
+  /** A bar where the trace is cut. */
+  #cuts(cell, i, j) {
+    const thick = Math.max(3 * this.scene.dpr, 0.7 * this.scene.mm);
+    const wide = 3 * this.pixelsPerSample; // a sample to each side: one high sample is seen too
+    for (let n = i; n < j; n++) {
+      const y = this.#y(cell, n % this.ring.size);
+      const edge = this.#within(cell, y);
+      if (y < edge) this.ink.fillRect(this.#x(n - 1.5), edge, wide, thick);
+      else if (y > edge) this.ink.fillRect(this.#x(n - 1.5), edge - thick, wide, thick);
+    }
   }
 
   #band(cell, i, j) {
@@ -237,8 +239,8 @@ export class Scope {
     const unit = (this.options.gain * this.scene.mm) / UV;
     const half = (n) => ring.sigma[cell.k * ring.size + (n % ring.size)] * unit;
     ink.beginPath();
-    for (let n = i; n < j; n++) ink.lineTo(this.#x(n), this.#y(cell, n % ring.size) - half(n));
-    for (let n = j - 1; n >= i; n--) ink.lineTo(this.#x(n), this.#y(cell, n % ring.size) + half(n));
+    for (let n = i; n < j; n++) ink.lineTo(this.#x(n), this.#within(cell, this.#y(cell, n % ring.size) - half(n)));
+    for (let n = j - 1; n >= i; n--) ink.lineTo(this.#x(n), this.#within(cell, this.#y(cell, n % ring.size) + half(n)));
     ink.fillStyle = this.theme.band;
     ink.fill();
   }
@@ -249,27 +251,5 @@ export class Scope {
     ink.fillStyle = this.theme.warm;
     const width = (j - i) * this.pixelsPerSample;
     ink.fillRect(this.#x(i - 0.5), cell.top + cell.height - 2 * height, width, height);
-  }
-
-  /** Where in its dash pattern each lead is at every sample up to `to`: dashes must not jump between frames. */
-  #measureDashes(to) {
-    const { ring } = this;
-    if (this.phased < ring.first || this.phased > to) {
-      this.phased = ring.first;
-      this.phase.fill(0);
-    }
-    const scale = this.pixelsPerSample;
-    const period = STYLES.reconstructed.dash.reduce((a, b) => a + b, 0) * this.scene.dpr;
-    const unit = (this.options.gain * this.scene.mm) / UV;
-    for (; this.phased < to; this.phased++) {
-      const slot = this.phased % ring.size;
-      const before = (this.phased + ring.size - 1) % ring.size;
-      for (let k = 0; k < ring.strips; k++) {
-        const at = k * ring.size;
-        const rise = this.phased > ring.first ? (ring.uv[at + slot] - ring.uv[at + before]) * unit : 0;
-        this.phase[k] = (this.phase[k] + Math.hypot(scale, rise)) % period;
-        this.phases[at + slot] = this.phase[k];
-      }
-    }
   }
 }

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_provenance_is_told_by_more_than_colour(scene):
     assert [styles[lead]["kind"] for lead in ("I", "aVF", "V1")] == ["measured", "derived", "reconstructed"]
     for a, b in combinations(by_kind.values(), 2):
         assert a["color"] != b["color"]
-        assert (a["dash"], a["width"]) != (b["dash"], b["width"])
+        assert (a["band"], a["width"]) != (b["band"], b["width"])
         assert a["word"] != b["word"]
     said = scene.js(
         "Object.fromEntries([...document.querySelectorAll('.label')].map((l) => [l.dataset.lead, l.ariaLabel]))"
@@ -107,6 +108,72 @@ def test_drawing_bit_by_bit_gives_the_same_picture_as_drawing_at_once(scene):
         scene.js(f"void {heads[1:]}.forEach((head) => ecgMonitor.scope.drawTo(head))")
         seams = scene.js("alpha().filter((v, i) => Math.abs(v - whole[i]) > 40).length")
         assert seams < 20, "anti-aliasing may round otherwise, but no frame may leave an edge"
+
+
+def test_a_tall_wave_stays_in_its_row_and_is_marked_as_cut(scene):
+    scene.start()
+    block = make_block(0, 300)
+    tall = np.zeros_like(block.mv)
+    tall[150:154, LEADS.index("V2")] = 9.0
+    scene.sink.leads(replace(block, mv=tall))
+    scene.index = 300
+    scene.show()
+    scene.js("ecgMonitor.setOption('layout', '12x1'), ecgMonitor.setOption('band', false)")
+    inked = """(() => {{ const s = ecgMonitor.scope, at = s.locate('V2', {sample});
+        const box = s.ink.getImageData(at.x - 4, at.top + {rows} * at.height, 8, 0.2 * at.height).data;
+        return box.filter((v, k) => k % 4 === 3 && v > 120).length; }})()"""
+    assert scene.js(inked.format(sample=151, rows=-0.2)) > 8, "a bar where it is cut"
+    assert scene.js(inked.format(sample=250, rows=-0.2)) == 0
+    for rows in (-2.2, -1.2):
+        assert scene.js(inked.format(sample=151, rows=rows)) == 0, "the rows above are not crossed"
+
+
+def test_a_tall_wave_in_the_first_row_is_marked_as_well(scene):
+    scene.start()
+    block = make_block(0, 300)
+    tall = np.zeros_like(block.mv)
+    tall[150:154, [LEADS.index("I"), LEADS.index("II")]] = 9.0
+    scene.sink.leads(replace(block, mv=tall))
+    scene.index = 300
+    scene.show()
+    bar = """(() => {{ const s = ecgMonitor.scope, at = s.locate('{lead}', 151);
+        const box = s.ink.getImageData(at.x - 4, at.highest + 1, 8, 1).data;
+        return box.filter((v, k) => k % 4 === 3 && v > 120).length; }})()"""
+    assert scene.js(bar.format(lead="I")) > 4 and scene.js("ecgMonitor.scope.locate('I', 151).highest") == 0
+    assert scene.js(bar.format(lead="II")) > 4
+
+
+def test_the_clock_is_the_time_of_the_signal(scene):
+    scene.start()
+    scene.feed(12)
+    scene.show()
+    began = "new Date('2024-05-01T00:00:00Z')"
+    said = f"new Date(+{began} + 1000 * Math.floor(ecgMonitor.head / 100)).toLocaleTimeString([], {{ hour12: false }})"
+    assert scene.text("clock") == scene.js(said)
+    scene.browser.press(" ")
+    for _ in range(5):
+        scene.browser.press("ArrowLeft")
+    scene.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert scene.text("clock") == scene.js(said) and scene.js("ecgMonitor.head") < 720
+
+
+def test_the_signal_word_and_the_intervals_are_those_of_the_measured_leads(scene):
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    assert scene.text("signal") == "––" and scene.js("document.getElementById('intervals').hidden")
+    good = {"I": {"index": 0.9, "reason": ""}, "II": {"index": 0.9, "reason": ""}}
+    found = {n: {"value": v, "leads": ["II"]} for n, v in (("qrs", 92.4), ("qtc_fridericia", 411.6))}
+    scene.sink.status(make_status(quality=good, measurements=found | {"pr": None, "qrs_axis": None}))
+    scene.browser.wait_for("document.getElementById('signal').textContent === 'good'")
+    assert scene.text("ms") == "–– · 92 · 412 ms" and scene.text("lost-share") == "0.20 % lost"
+    scene.sink.status(make_status(quality=good | {"II": {"index": 0.2, "reason": "motion"}}))
+    scene.browser.wait_for("document.getElementById('signal').textContent === 'II motion'")
+    assert scene.js("document.getElementById('intervals').hidden"), "an old interval must not pass for a live one"
+    assert scene.js("document.getElementById('signal').parentElement.classList.contains('alarm')")
+    scene.sink.status(replace(make_status(connected=False), heart_rate_bpm=None))
+    scene.browser.wait_for("ecgMonitor.state === 'source'")
+    assert scene.text("signal") == "––"
 
 
 def test_lost_samples_leave_a_hole_of_their_own_length(scene):

@@ -25,6 +25,8 @@ def test_space_freezes_the_screen_while_samples_go_on(scene):
     assert scene.js("ecgMonitor.columnsDrawn") == drawn
     assert scene.js("ecgMonitor.scope.ink.canvas.toDataURL()") == picture
     assert scene.text("state") == "Frozen" and "frozen" in scene.text("live")
+    edge = scene.js("(() => { const g = ecgMonitor.scope.scene.groups[0]; return g.columns[0].x + g.width; })()")
+    assert abs(scene.js("ecgMonitor.scope.locate('I', ecgMonitor.head).x") - edge) <= 1, "no seam cuts a beat"
     scene.browser.press(" ")
     scene.caught_up()
     assert scene.js("ecgMonitor.columnsDrawn") > drawn
@@ -43,6 +45,19 @@ def test_no_viewport_needs_sideways_scrolling(scene, width, height):
             "[...document.querySelectorAll('.label')].every((l) => l.getBoundingClientRect().right <= innerWidth)"
         )
     assert scene.js("document.getElementById('traces').width / innerWidth") == (2 if width < 900 else 1)
+
+
+def test_on_a_phone_the_options_are_a_tap_away(scene):
+    scene.browser.viewport(390, 844, 2, True)
+    scene.start()
+    scene.feed(1)
+    scene.show()
+    seen = "document.getElementById('{}').getBoundingClientRect().width > 0"
+    assert scene.js(seen.format("freeze")) and not scene.js(seen.format("pdf"))
+    scene.js("document.getElementById('menu').click()")
+    assert scene.js(seen.format("pdf")) and scene.js("document.getElementById('menu').ariaExpanded") == "true"
+    scene.js("document.querySelector('input[value=\"12x1\"]').click()")
+    assert scene.js("ecgMonitor.scope.options.layout") == "12x1"
 
 
 def test_everything_works_from_the_keyboard(scene):

@@ -43,8 +43,10 @@ def test_a_step_is_drawn_where_it_belongs():
     assert grid[high[0] : low[0] + 1, 25].all()  # the rise is a line
 
 
-def test_what_is_too_large_stays_on_the_strip():
-    assert dots(braille(np.array([50.0, -50.0]), 4, 2, 1.0)).any(axis=1)[[0, -1]].all()
+def test_what_is_too_large_stays_on_the_strip_and_is_marked_as_cut():
+    high, low = braille(np.array([0.0, 0.0, 50.0, 0.0, 0.0, 0.0, -50.0, 0.0]), 4, 2, 1.0)
+    assert (high.index("▲"), low.index("▼")) == (1, 3) and high.count("▲") == low.count("▼") == 1
+    assert not set("▲▼") & set("".join(braille(np.array([1.8, -1.2]), 4, 2, 1.0)))
 
 
 def test_the_screen_shows_every_lead_with_its_provenance(model):
@@ -63,6 +65,7 @@ def test_the_screen_shows_every_lead_with_its_provenance(model):
     for lead in LEADS:
         word = "" if lead in ("I", "II") else " der." if lead in LEADS[:6] else " recon."
         assert f"m{lead}{word}" in last
+    assert "4 s a strip, -1.2 to 1.8 mV" in last
     assert "estimates, not for diagnosis" in last and "250.0 Hz" in last
     assert "gap: lost [2J" in last  # what came from outside draws nothing
     assert re.search(r"[\u2801-\u28ff]", last)
