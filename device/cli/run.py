@@ -108,7 +108,12 @@ def _same(options: Options) -> str:
     """Flags that say how the source is read and by which model, for a command that is to do the same."""
     given = [(about.flag, getattr(options, name)) for name, about, default in settings()
              if name in _HOW and getattr(options, name) != default]  # fmt: skip
-    return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in given)
+    return "".join(_flag(flag, str(value)) for flag, value in given)
+
+
+def _flag(flag: str, value: str) -> str:
+    """A flag as argparse reads it: a value that begins with ``-`` would be taken for a flag itself."""
+    return f" {flag}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
 
 
 def _next(summary: Summary, same: str) -> str:

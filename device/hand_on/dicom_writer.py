@@ -15,7 +15,7 @@ import numpy as np
 
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.stored_recording import Stored
+from ecg_edge.device.recording.stored_recording import Stored, voltages
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, LeadMismatchError, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_open
@@ -49,7 +49,7 @@ def write_dicom(stored: Stored, path: Path) -> None:
     MissingExtraError
         The package pydicom is not installed.
     RecordingError, DiskFullError
-        DICOM cannot hold this rate, or the file cannot be written.
+        DICOM cannot hold this rate, no lead is in mV, or the file cannot be written.
     LeadMismatchError
         There is none of the twelve leads.
     """
@@ -68,6 +68,7 @@ def dicom_bytes(stored: Stored) -> bytes:
         from pydicom.dataset import Dataset, FileMetaDataset
     except NOT_LOADABLE as e:
         raise MissingExtraError("pydicom", "dicom") from e
+    stored = voltages(stored)
     fs = float(stored.fs)
     if not _AMBULATORY_HZ[0] <= fs <= _AMBULATORY_HZ[1]:
         raise RecordingError(f"DICOM holds ECGs of 50 to 1000 Hz, not {fs:g} Hz", "choose another rate: --fs 500")

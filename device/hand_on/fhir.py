@@ -16,7 +16,7 @@ import numpy as np
 from ecg_edge.device.measurements.figures import NOT_IDENTIFIABLE, Figure
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.stored_recording import Stored
+from ecg_edge.device.recording.stored_recording import Stored, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.lead_names import LEADS
@@ -53,7 +53,10 @@ def observation(stored: Stored) -> Resource:
     ------
     LeadMismatchError
         There is none of the twelve leads.
+    RecordingError
+        No lead is in mV.
     """
+    stored = voltages(stored)
     leads = [lead for lead in LEADS if stored.columns(lead)]
     if not leads:
         raise LeadMismatchError(f"{stored.name} holds none of the twelve leads", "give a recording of leads")

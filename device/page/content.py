@@ -42,7 +42,7 @@ class PageContent:
     fs : float
         Rate in Hz.
     leads : dict of str to tuple of Strip
-        At every row one strip of a lead at most is a number.
+        At every row one strip of a lead at most is a number. A lead that is not here has an empty place.
     name, identifier, born, sex : str
         Of the person; empty where not known. `born` is a date or an age.
     when : str

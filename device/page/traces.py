@@ -19,6 +19,7 @@ STYLES = {
 """Colour and width in points: black and white tell them by the word beside the lead and by the band."""
 BANDS = {"reconstructed": "#f0d3b8"}
 CUT = "\u25b2 \u25bc wave taller than its row, cut here"
+_ABSENT = "not recorded"
 _LABEL_PT, _WORD_PT = 8.5, 6.0
 
 
@@ -108,7 +109,7 @@ class _Row:
     def _label(self, lead: str, kinds: list[str], strips: list[Strip], x0: float, room: float) -> None:
         """The lead's name and provenance, above the trace where that is free, else below it."""
         color = STYLES[kinds[-1]][0] if kinds else "#111111"  # of the least certain
-        word = "" if kinds == ["measured"] else ", ".join(k or UNSTATED for k in kinds)
+        word = "" if kinds == ["measured"] else ", ".join(k or UNSTATED for k in kinds) or _ABSENT
         wide = extent(lead, _LABEL_PT, True)[0] + 1.2
         if word and extent(word, _WORD_PT)[0] > room - wide - 2.5:
             word = word[:5] + "." if extent(word[:5] + ".", _WORD_PT)[0] <= room - wide - 2.5 else ""

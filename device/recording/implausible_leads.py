@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecg_edge.device.analysis.implausible import implausible
-from ecg_edge.device.recording.stored_recording import Stored
+from ecg_edge.device.recording.stored_recording import Stored, no_voltage
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 _ESTIMATE = "reconstructed"
@@ -35,7 +35,9 @@ class DoubtedLead:
 
 def doubted_leads(stored: Stored) -> list[DoubtedLead]:
     """Judge the leads that are no estimates, by the limits of the live stream."""
-    columns = [k for k, s in enumerate(stored.signals) if s.lead in LEADS and s.provenance != _ESTIMATE]
+    columns = [
+        k for k, s in enumerate(stored.signals) if s.lead in LEADS and s.unit == "mV" and s.provenance != _ESTIMATE
+    ]
     if not columns:
         return []
     found = implausible(stored.mv[:, columns], stored.fs)
@@ -66,7 +68,7 @@ def annotated(stored: Stored, found: Sequence[DoubtedLead]) -> Stored:
 def warnings(stored: Stored, found: Sequence[DoubtedLead]) -> list[str]:
     """What to say of them, in words: a line for each lead and doubt."""
     fs = float(stored.fs)
-    told: dict[tuple[int, str], str] = {}
+    told = {(k, "unit"): no_voltage(s) for k, s in enumerate(stored.signals) if s.lead in LEADS and s.unit != "mV"}
     for d in found:
         whole = d.start == 0 and d.stop == len(stored.counts)
         at = "" if whole else f" from {(stored.first + d.start) / fs:.1f} to {(stored.first + d.stop) / fs:.1f} s"

@@ -7,7 +7,7 @@ import numpy as np
 from ecg_edge.device.measurements.figures import Measurements
 from ecg_edge.device.measurements.measure import measure_leads
 from ecg_edge.device.recording.implausible_leads import plausible
-from ecg_edge.device.recording.stored_recording import Stored
+from ecg_edge.device.recording.stored_recording import Stored, voltages
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 INTERVAL = "interval "
@@ -28,8 +28,13 @@ def measure_stored(stored: Stored) -> Measurements | None:
     -------
     Measurements or None
         None where fewer than three beats resemble each other in a lead that is measured or derived.
+
+    Raises
+    ------
+    RecordingError
+        No lead is in mV; see `voltages`.
     """
-    stored = plausible(stored)
+    stored = plausible(voltages(stored))
     leads = [lead for lead in LEADS if stored.columns(lead)]
     columns = [max(stored.columns(lead), key=lambda k: int(stored.valid[:, k].sum())) for lead in leads]
     if not columns:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ecg_edge.device.page.content import PageContent, Strip
 from ecg_edge.device.recording.measure_stored import INTERVAL, measure_stored
-from ecg_edge.device.recording.stored_recording import Stored
+from ecg_edge.device.recording.stored_recording import Stored, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.lead_names import LEADS, electrodes_of
@@ -25,23 +25,25 @@ def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageCo
     Parameters
     ----------
     stored : Stored
-        Up to ten seconds of twelve leads.
+        Up to ten seconds; the place of a lead that it lacks stays empty.
     identifier, name : str
         Of the person, where the recording's own are not to be used.
 
     Raises
     ------
     LeadMismatchError
-        The record lacks a lead.
+        The record holds none of the twelve leads.
+    RecordingError
+        None of them is in mV.
     """
-    if missing := [lead for lead in LEADS if not stored.columns(lead)]:
-        raise LeadMismatchError(
-            f"{stored.name} lacks {', '.join(missing)}", "give the twelve-lead record, not the one that is measured"
-        )
+    stored = voltages(stored)
+    leads = [lead for lead in LEADS if stored.columns(lead)]
+    if not leads:
+        raise LeadMismatchError(f"{stored.name} holds none of the twelve leads", "give a recording of leads")
     mv, person = stored.mv, stored.person
     content = PageContent(
         float(stored.fs),
-        {lead: _strips(stored, mv, lead) for lead in LEADS},
+        {lead: _strips(stored, mv, lead) for lead in leads},
         name=name or person.name,
         identifier=identifier or person.identifier or (stored.patient if stored.patient != person.name else ""),
         born=f"{person.birth:%Y-%m-%d}" if person.birth else f"age {person.age}" if person.age else "",

@@ -12,13 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings import recording as source
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, stated_delay
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
+from ecg_edge.firmware_bridge.units import is_other_quantity
 
 _CHUNK_S = 600
 _TOP = 2**31
+_QUANTITY_FIX = "choose a recording of leads in V, mV, µV or nV"
+_UNIT_FIX = "write V, mV, µV or nV into the file, or give the unit: reconstruct --unit 0.38uV"
 _VALUE_LSB = 1e-4
 """Of files that hold values instead of counts: 0.1 µV."""
 
@@ -117,6 +121,31 @@ class Stored:
     def columns(self, lead: str) -> list[int]:
         """Columns of a lead, its usual one first."""
         return [k for k, s in enumerate(self.signals) if s.lead == lead]
+
+
+def voltages(stored: Stored) -> Stored:
+    """Return the recording's signals in mV; one in another or an unknown unit is left out, whatever its name.
+
+    Raises
+    ------
+    RecordingError
+        None of the twelve leads that are here is in mV.
+    """
+    kept = [k for k, s in enumerate(stored.signals) if s.unit == "mV"]
+    if len(kept) == len(stored.signals):
+        return stored
+    leads = [s for s in stored.signals if s.lead in LEADS]
+    if leads and all(s.unit != "mV" for s in leads):
+        known = is_other_quantity(leads[0].unit)
+        raise RecordingError(f"{stored.name}: {no_voltage(leads[0])}", _QUANTITY_FIX if known else _UNIT_FIX)
+    signals = tuple(stored.signals[k] for k in kept)
+    return replace(stored, signals=signals, counts=stored.counts[:, kept], valid=stored.valid[:, kept])
+
+
+def no_voltage(signal: Signal) -> str:
+    """Say why a signal cannot be stated in mV."""
+    said = f"is in {signal.unit!r}, which is no unit of voltage" if signal.unit else "is without a unit"
+    return f"{signal.lead} {said}"
 
 
 def record_name(path: str) -> str:

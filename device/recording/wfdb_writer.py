@@ -210,6 +210,9 @@ def recover_record(header: Path) -> int:
         The files are missing, or not of this writer.
     """
     data = header.with_suffix(".dat")
+    for file in (header, data):
+        if not file.is_file():
+            raise RecordingError(f"there is no recording {header}: {file.name} is missing", "give its .hea file")
     with disk_errors(header):
         before = header.read_text("utf-8", "replace")
         lines = before.splitlines()

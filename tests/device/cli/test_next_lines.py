@@ -141,3 +141,11 @@ def test_a_line_that_needs_an_extra_installs_it_first(there, monkeypatch, capsys
     main(["run", "synthetic:", "--seconds", "1", "--fast", "--out", "r"])
     line = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("next: "))
     assert line.startswith('next: pip install "ecg-edge[web]" && ecg-edge run replay:') and "--monitor" in line
+
+
+def test_a_value_that_begins_with_a_minus_is_printed_as_argparse_reads_it(there, capsys):
+    name = str(stored_files.table(there / "a.csv", stored_files.beats(12)))
+    assert main(["run", f"replay:{name}", "--leads=-,II", "--model", "ii-int8", "--seconds", "1", "--fast"]) == 0
+    words = next_of(capsys)
+    assert "--leads=-,II" in words
+    assert main([*words, "--seconds", "1", "--fast"]) == 0

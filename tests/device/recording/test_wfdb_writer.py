@@ -192,3 +192,11 @@ def test_an_existing_record_is_never_overwritten(tmp_path):
 def test_full_device_is_told_as_such(tmp_path):
     with pytest.raises(DiskFullError, match="--out"), disk_errors(tmp_path), Path("/dev/full").open("wb", 0) as f:
         f.write(b"x")
+
+
+@pytest.mark.parametrize("name", ["folder", "nothing"])
+def test_recovering_what_is_no_recording_says_so(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RecordingError, match="there is no recording") as refused:
+        recover_record(tmp_path / f"{name}.hea")
+    assert ".hea" in refused.value.fix
