@@ -25,7 +25,7 @@ class LoopThread:
     """
 
     def __init__(self, name: str, serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()  # the guarded sockets need one, on Windows as well
         self._loop.set_exception_handler(_note_down)
         self._stop = asyncio.Event()
         self._serve = serve

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import hmac
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import Enum
+
+from ecg_edge.device.listeners.fair_queue import neighbourhood
 
 _BURST = 10
 _PER_S = 1.0
@@ -53,7 +54,7 @@ class TokenCheck:
         """Judge the token that a client at this address gave."""
         if self._token is None:
             return Verdict.RIGHT
-        key = _neighbourhood(address)
+        key = neighbourhood(address)
         left = self._left(key)
         if left < 1:
             return Verdict.LATER
@@ -80,11 +81,3 @@ def secret_of(authorization: str) -> str:
         with contextlib.suppress(ValueError):
             return base64.b64decode(rest, validate=True).decode(errors="replace").partition(":")[2]
     return rest.strip() if scheme.lower() == "bearer" else ""
-
-
-def _neighbourhood(address: str) -> str:
-    """A host's address; of IPv6 the /64 it may choose its address from."""
-    with contextlib.suppress(ValueError):
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        return str(ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False))
-    return address

@@ -16,6 +16,8 @@ SOCKET_PATH = "/ws"
 LOGIN_PATH = "/login"
 HEALTH_PATH = "/health"
 """For who watches the process: it answers ``ok``, without a token, and says nothing of a person."""
+PROVING = ("/", LOGIN_PATH)
+"""Paths that are answered to who knows the token alone."""
 FILES: dict[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/login.html": ("login.html", "text/html; charset=utf-8"),

@@ -19,7 +19,7 @@ from ecg_edge.device.listeners.guarded_socket import BACKLOG, GREET_S, PLACES, G
 from ecg_edge.device.listeners.loop_thread import LoopThread
 from ecg_edge.device.listeners.streams import turn_out
 from ecg_edge.device.monitor import frames as wire
-from ecg_edge.device.monitor.front_door import FrontDoor, Secrets
+from ecg_edge.device.monitor.front_door import PROVING, FrontDoor, Secrets
 from ecg_edge.device.monitor.hub import Hub
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
@@ -176,7 +176,10 @@ class MonitorSink(SinkBase):
         door = FrontDoor(self._host, self._token, self._allowed, f"ecg-edge-{self._bound}", self._tls is not None)
 
         def process_request(connection: ServerConnection, request: Request) -> Response | None:
-            return _respond(door, self._hub, request, connection.remote_address)
+            answer = _respond(door, self._hub, request, connection.remote_address)
+            if answer is not None and answer.status_code == 200 and request.path in PROVING:
+                self._listener.greeted(connection.transport.get_extra_info("socket").fileno())
+            return answer
 
         tls: dict[str, Any] = {"ssl": self._tls, "ssl_handshake_timeout": GREET_S} if self._tls else {}
         async with serve(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ecg_edge.device.listeners.address import UnixAddress, host_in_url, listen_tcp, split_address
 from ecg_edge.device.listeners.exposure import check_exposure
-from ecg_edge.device.listeners.guarded_socket import GREET_S, GuardedSocket
+from ecg_edge.device.listeners.guarded_socket import GREET_S, PLACES, GuardedSocket
 from ecg_edge.device.listeners.loop_thread import LoopThread
 from ecg_edge.device.listeners.streams import STRANGERS, peer_of, start_server, turn_out
 from ecg_edge.device.listeners.token_check import TokenCheck, Verdict
@@ -20,6 +21,9 @@ from ecg_edge.firmware_bridge.errors import PortBusyError, UsageError
 
 _QUEUE_BYTES = 4_000_000
 """About a minute of lines; who is slower than that is disconnected and can come back."""
+_CROWDED_BYTES = 65_536
+"""While all places are taken, who is slower than that makes room."""
+_SEND_BUFFER = 16_384
 _SAID_BYTES = 65_536
 """A client says its token and no more; who goes on talking is disconnected."""
 _CLOSE_S = 1.0
@@ -88,9 +92,10 @@ class LineServer:
     def _spread(self, kind: str, data: bytes) -> None:
         if kind == "header":
             self._header = data
+        most = _QUEUE_BYTES if self._server.guests < PLACES else _CROWDED_BYTES
         for client in tuple(self._clients):
             client.write(data)
-            if client.transport.get_write_buffer_size() > _QUEUE_BYTES:
+            if client.transport.get_write_buffer_size() > most:
                 client.transport.abort()
 
     async def _serve(self, stop: asyncio.Event) -> None:
@@ -109,7 +114,9 @@ class LineServer:
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(*STRANGERS), contextlib.closing(writer):
             if not self._check.wanted or await asyncio.wait_for(self._knows(reader, writer), GREET_S):
-                self._server.greeted(writer.get_extra_info("socket").fileno())
+                own = writer.get_extra_info("socket")
+                self._server.greeted(own.fileno())
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)  # what it lags is to be seen here
                 writer.write(self._header)
                 self._clients.add(writer)
                 await _farewell(reader)

@@ -188,7 +188,10 @@ class MetricsSink(SinkBase):
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(*STRANGERS), contextlib.closing(writer):
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), GREET_S)
-            writer.write(self._answer(head.decode("latin-1"), peer_of(writer)))
+            answer = self._answer(head.decode("latin-1"), peer_of(writer))
+            if answer.startswith(b"HTTP/1.1 200 ") and self._listener:
+                self._listener.greeted(writer.get_extra_info("socket").fileno())
+            writer.write(answer)
             await asyncio.wait_for(writer.drain(), GREET_S)
 
     def _answer(self, head: str, peer: str) -> bytes:

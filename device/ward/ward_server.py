@@ -16,7 +16,7 @@ from ecg_edge.device.listeners.guarded_socket import BACKLOG, GREET_S
 from ecg_edge.device.listeners.loop_thread import LoopThread
 from ecg_edge.device.listeners.streams import turn_out
 from ecg_edge.device.listeners.tls import server_tls
-from ecg_edge.device.monitor.front_door import Secrets
+from ecg_edge.device.monitor.front_door import PROVING, Secrets
 from ecg_edge.device.monitor.hub import Client
 from ecg_edge.device.monitor.monitor_sink import bind_port, page_address
 from ecg_edge.device.ward.door import FULL, Admitted, WardDoor
@@ -161,6 +161,8 @@ class WardServer:
         secrets = Secrets(authorization, cookies, str(peer[0]) if peer else "")
         found = self._door.answer(request.path, host, origin, self._overview.beds, secrets)
         if not isinstance(found, Admitted):
+            if found.status == 200 and request.path in PROVING:
+                self._listener.greeted(connection.transport.get_extra_info("socket").fileno())
             return Response(found.status, found.reason, Headers(found.headers), found.body)
         if self._overview.watchers >= MOST_WATCHERS:
             return Response(503, "Service Unavailable", Headers({"Content-Length": "0", "Connection": "close"}))

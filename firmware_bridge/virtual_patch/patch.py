@@ -323,6 +323,8 @@ class VirtualPatch:
     def _lose(self, packet: _Packet, kind: str) -> None:
         if packet.span is None or packet.copy:
             return
+        if self._queue and self._queue[0].copy and self._queue[0].span == packet.span:
+            self._queue.popleft()  # nothing is sent twice that was not sent: its copy would arrive in its place
         self.log.add(kind, *packet.span)
         if kind != "unplug":
             self.tally.dropped += packet.span[1] - packet.span[0]

@@ -1,7 +1,7 @@
 """Places, descriptors and time limits before anybody has greeted, on all three faces. Real sockets throughout."""
 
+import asyncio
 import contextlib
-import errno
 import os
 import resource
 import socket
@@ -11,13 +11,14 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ecg_edge.device.listeners import guarded_socket
 from ecg_edge.device.listeners.address import UnixAddress, listen_tcp, split_address
-from ecg_edge.device.listeners.guarded_socket import BACKLOG, PER_S, PLACES, GuardedSocket
+from ecg_edge.device.listeners.guarded_socket import AT_ONCE, BACKLOG, PER_S, PLACES, WAITING, GuardedSocket
+from ecg_edge.device.listeners.streams import peer_of, start_server, turn_out
 from ecg_edge.device.listeners.tls import server_tls
 from ecg_edge.device.monitor.monitor_sink import MonitorSink
 from ecg_edge.device.sinks.line_server import LineServer
@@ -84,12 +85,14 @@ def descriptors():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def crowd(stack, port, n):
+def crowd(stack, port, n, source=None):
     """Clients that connect and are silent; they live in this process, so each costs a descriptor of our own."""
     held = []
     for _ in range(n):
         s = stack.enter_context(contextlib.closing(socket.socket()))
         s.setblocking(False)
+        if source:
+            s.bind((source, 0))
         s.connect_ex(("127.0.0.1", port))
         held.append(s)
     return held
@@ -107,7 +110,7 @@ def test_a_silent_crowd_costs_a_bounded_number_of_descriptors_and_keeps_nobody_o
         before = descriptors()
         crowd(stack, face.port, 300)
         ours = settled(lambda: descriptors() - before - 300, lambda n: n <= PLACES + BACKLOG)
-        assert ours <= PLACES + BACKLOG
+        assert ours <= PLACES + BACKLOG  # those who waited have been let in, and made room for others
         assert settled(face.ask, lambda answer: answer == face.right) == face.right
 
 
@@ -231,50 +234,119 @@ def test_addresses_are_split_or_refused():
             split_address(wrong)
 
 
-def test_a_place_is_free_again_when_a_client_has_left():
-    server = guarded_socket.GuardedSocket(places=2)
-    with contextlib.closing(server):
-        server.bind(("127.0.0.1", 0))
-        server.listen(8)
-        with contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(socket.create_connection(server.getsockname())) for _ in range(4)]
-            first, second = (server.accept()[0] for _ in range(2))
-            server.greeted(first.fileno())
-            server.greeted(second.fileno())
-            with pytest.raises(ConnectionAbortedError):
-                server.accept()  # both have greeted and stay
-            first.close()
-            fourth = server.accept()[0]
-            assert server.guests == 2 and len(clients) == 4
-            for s in (second, fourth):
-                s.close()
-
-
-def test_a_flood_gets_a_seconds_share_and_what_is_left_waits_at_the_door():
-    """Beyond it the event loop is told to look again in a second, once, and then that nobody is there."""
-    now = [0.0]
-    with GuardedSocket(places=1000, now=lambda: now[0]) as listener:
+@contextlib.asynccontextmanager
+async def serving(welcome, **given):
+    """A listener on the loopback, in the running loop."""
+    with contextlib.closing(GuardedSocket(**given)) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        listener.setblocking(False)
+        server = await start_server(welcome, listener, None)
+        yield listener
+        server.close()
+        await turn_out(listener)
 
-        def served(n):
+
+async def until(done):
+    """Turn the loop until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not done() and time.monotonic() < deadline:
+        await asyncio.sleep(0.001)
+    assert done()
+
+
+def test_a_place_is_free_again_when_a_client_has_left():
+    async def scene():
+        async def welcome(reader, writer):
+            listener.greeted(writer.get_extra_info("socket").fileno())
+            with contextlib.suppress(OSError):
+                await reader.read()
+            writer.close()
+
+        async with serving(welcome, places=2) as listener:
             with contextlib.ExitStack() as stack:
-                for _ in range(n):
-                    stack.enter_context(socket.create_connection(listener.getsockname(), timeout=PATIENCE))
-                    stack.enter_context(listener.accept()[0])
+                first, _ = crowd(stack, port_of(listener), 2)
+                await until(lambda: listener.guests == 2)
+                third = crowd(stack, port_of(listener), 1)[0]
+                await until(lambda: ended(third))  # both have greeted and stay
+                first.close()
+                await until(lambda: listener.guests == 1)
+                fourth = crowd(stack, port_of(listener), 1)[0]
+                await until(lambda: listener.guests == 2)
+                assert not ended(fourth)
 
-        served(int(PER_S))
-        with pytest.raises(OSError, match="too many") as caught:
-            listener.accept()
-        assert caught.value.errno == errno.ENOBUFS
-        with pytest.raises(BlockingIOError):
-            listener.accept()
-        now[0] += 0.5
-        served(int(PER_S / 2))
-        with pytest.raises(OSError, match="too many"):
-            listener.accept()
-        now[0] += 60
-        served(int(PER_S))  # a quiet minute saves up no more than a second
-        with pytest.raises(OSError, match="too many"):
-            listener.accept()
+    asyncio.run(scene())
+
+
+def port_of(listener):
+    return listener.getsockname()[1]
+
+
+def ended(s):
+    try:
+        return s.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def test_a_flood_gets_a_seconds_share_while_a_newcomer_from_elsewhere_is_let_in_next():
+    """The clock stands still, so that what is let in is the burst alone; then it goes on by one place."""
+
+    async def scene():
+        let_in, now = [], [0.0]
+
+        async def welcome(reader, writer):
+            let_in.append(peer_of(writer))
+            writer.close()
+
+        async with serving(welcome, places=1000, now=lambda: now[0]) as listener:
+            with contextlib.ExitStack() as stack:
+                crowd(stack, port_of(listener), AT_ONCE + 40)
+                await until(lambda: len(let_in) == AT_ONCE and listener.waiting == 40)
+                crowd(stack, port_of(listener), 1, "127.0.2.1")
+                await until(lambda: listener.waiting == 41)
+                now[0] += 1 / PER_S
+                await until(lambda: len(let_in) == AT_ONCE + 1)
+                assert let_in[-1] == "127.0.2.1" and set(let_in[:-1]) == {"127.0.0.1"}
+                now[0] += 60
+                await until(lambda: len(let_in) == 2 * AT_ONCE + 1)  # a quiet minute saves up one burst
+
+    asyncio.run(scene())
+
+
+def test_who_is_too_many_at_the_door_is_closed_and_it_is_the_crowds():
+    async def scene():
+        async def welcome(reader, writer):
+            await reader.read()
+            writer.close()
+
+        now = [0.0]
+        async with serving(welcome, places=AT_ONCE, now=lambda: now[0]) as listener:
+            with contextlib.ExitStack() as stack:
+                held = []
+                for n in (AT_ONCE, WAITING // 2, WAITING // 2):  # no more than the kernel queues
+                    held += crowd(stack, port_of(listener), n)
+                    await until(partial(lambda n: listener.guests + listener.waiting == n, len(held)))
+                other = crowd(stack, port_of(listener), 1, "127.0.2.1")[0]
+                await until(lambda: ended(held[-1]))
+                assert listener.waiting == WAITING and not ended(other) and not ended(held[-2])
+
+    asyncio.run(scene())
+
+
+def test_a_client_that_has_gone_while_it_waited_is_no_harm():
+    async def scene():
+        ends, now = [], [0.0]
+
+        async def welcome(reader, writer):
+            ends.append(await reader.read())
+            writer.close()
+
+        async with serving(welcome, now=lambda: now[0]) as listener:
+            with contextlib.ExitStack() as stack:
+                crowd(stack, port_of(listener), AT_ONCE + 5)
+                await until(lambda: listener.waiting == 5)
+            now[0] += 1
+            await until(lambda: len(ends) >= AT_ONCE and not listener.guests and not listener.waiting)
+
+    asyncio.run(scene())

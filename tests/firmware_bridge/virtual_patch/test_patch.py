@@ -274,6 +274,25 @@ def test_a_reader_that_never_reads_costs_whole_frames_and_the_status_says_so(ben
     np.testing.assert_array_equal(b.received(), b.counts[b.places()])
 
 
+def test_the_copy_of_a_frame_that_found_no_room_does_not_arrive_in_its_place(bench, monkeypatch):
+    """Each frame is to be sent twice; every other one finds no room at first, and its copy would."""
+    b = bench(seconds=2, fault="dup=100%")
+    b.start()
+    send, n = b.link.send, [0]
+
+    def narrow(wire):
+        n[0] += 1
+        return bool(n[0] % 3) and send(wire)
+
+    monkeypatch.setattr(b.link, "send", narrow)
+    b.run_out()
+    assert b.patch.log.count("full") > 50
+    stop = b.places()[-1] + 1
+    first = b.patch.log.lost()[0][1] if b.patch.log.lost()[0][0] == 0 else 0
+    assert b.decoder.tally.lost_ranges == b.patch.log.lost_between(first, first + stop)
+    np.testing.assert_array_equal(b.received(), b.counts[first + b.places()])
+
+
 def test_when_the_reader_closes_the_patch_waits_for_the_next(bench, kit):
     b = bench(seconds=10)
     b.start()

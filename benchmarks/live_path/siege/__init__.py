@@ -1,0 +1,1 @@
+"""A recording under siege, and those who watch it honestly."""
