@@ -1,4 +1,4 @@
-# Two commands do everything: `make demo` and `make test`. Both need nothing but python3.
+# Two commands do everything: `make demo` and `make test`. Both need python3 with its venv.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 SOURCES := pyproject.toml $(shell find firmware_bridge device train export benchmarks -type f -not -name '*.pyc' 2>/dev/null)
@@ -20,7 +20,7 @@ demo: .venv-demo/.installed
 
 # The core and the monitor alone: no torch.
 .venv-demo/.installed: $(SOURCES)
-	@test -x .venv-demo/bin/python || { echo "setting up .venv-demo …" >&2; $(call venv,.venv-demo); }
+	@test -x .venv-demo/bin/python || { echo "setting up .venv-demo: some minutes …" >&2; $(call venv,.venv-demo); }
 	@rm -rf build/lib build/bdist*
 	@$(call pip,.venv-demo) ".[web]"
 	@$(call pip,.venv-demo) --no-deps --force-reinstall .
@@ -39,7 +39,7 @@ test: .venv-test/.installed
 	.venv-test/bin/python -m pytest -n auto $(ARGS)
 
 .venv-test/.installed: dist/.built
-	@test -x .venv-test/bin/python || { echo "setting up .venv-test …" >&2; $(call venv,.venv-test); }
+	@test -x .venv-test/bin/python || { echo "setting up .venv-test: 2 GB, some minutes …" >&2; $(call venv,.venv-test); }
 	@.venv-test/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
 	@$(call pip,.venv-test) "$$(ls dist/*.whl)[web,wfdb,edf,dicom,parquet,pandas,lsl,mqtt,plot,train,evaluate,export,dev]"
 	@$(call pip,.venv-test) --no-deps --force-reinstall dist/*.whl
@@ -66,11 +66,12 @@ bench: .venv-test/.installed
 	@$(call pip,.venv-test) matplotlib
 	.venv-test/bin/ecg-edge bench --suite --out docs $(ARGS)
 
-# The documentation as a site: build/site/index.html. Building and reading it need no network.
+# The documentation as a site: build/site/index.html. The first build sets up the environment of the tests (2 GB);
+# after that, building and reading need no network.
 docs: .venv-test/.installed
 	@$(call pip,.venv-test) "$$(ls dist/*.whl)[docs]"
 	NO_MKDOCS_2_WARNING=1 .venv-test/bin/python -m mkdocs build --strict --quiet
-	@echo "next: open build/site/index.html" >&2
+	@echo "next: open build/site/index.html in a browser" >&2
 
 # The device side on an emulated ARM: function, not speed. Debian: apt-get install qemu-user-static debootstrap.
 test-aarch64: .venv-test/.installed

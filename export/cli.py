@@ -74,7 +74,7 @@ def _export(args: argparse.Namespace) -> int:
     data = f" --data {shlex.quote(args.data)}" if args.data else ""
     best = shlex.quote(best)
     source = f"synthetic:leads={','.join(exporter.spec.input_leads)}" if not exporter.spec.any_lead else "synthetic:"
-    hint(f"next: ecg-edge evaluate {best}{data}   or   ecg-edge run {source} --model {best}")
+    hint(f"next: ecg-edge evaluate {best}{data}\nnext: ecg-edge run {source} --model {best}")
     return 0
 
 

@@ -60,6 +60,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
         "Once they are put on again, the run uses a more careful head, which gains less: take a new reference then."
     )
     words = f"SOURCE --model {shlex.quote(arguments.model)} --calibration {shlex.quote(arguments.out)}"
+    words += f" --patient {shlex.quote(arguments.patient)}" if arguments.patient else ""
     hint(f"next: ecg-edge run {words} --placement same")
     return 0
 

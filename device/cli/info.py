@@ -26,7 +26,7 @@ def info(arguments: argparse.Namespace) -> int:
             say(_text(described))
         runs = described["kind"] == "streaming"
         hint(
-            f"next: ecg-edge run --model {shlex.quote(arguments.model)}"
+            f"next: {try_out(arguments.model, load_model(arguments.model).spec)}"
             if runs
             else "next: ecg-edge info   (the streaming models)"
         )
@@ -40,6 +40,12 @@ def info(arguments: argparse.Namespace) -> int:
         say("this build contains no model")
     hint("next: ecg-edge info MODEL" if all_of_them else "next: ecg-edge run --model FILE")
     return 0
+
+
+def try_out(model: str, spec: ModelSpec) -> str:
+    """Return the command that runs a model on a source that has what it reads: it works without a device."""
+    source = "synthetic:" if spec.any_lead else f"synthetic:leads={','.join(spec.input_leads)}"
+    return f"ecg-edge run {source} --model {shlex.quote(model)} --monitor"
 
 
 def _of(name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.extras import needing
 
 Document = dict[str, Any]
-_HOW = ("fs", "device", "model", "leads", "gain", "baud", "mains")
+_HOW = ("fs", "device", "model", "leads", "gain", "baud", "mains", "calibration", "placement", "patient")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from ecg_edge.device.cli.info import try_out
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.personal_calibration.reference import condition_reference, read_reference
 from ecg_edge.device.verification import model_checks as v
@@ -36,7 +37,7 @@ def verify(arguments: argparse.Namespace) -> int:
         raise BudgetError(
             f"{model.path.name}: {bad[0].name}: {bad[0].detail}", "copy the file again, or export it again"
         )
-    hint(f"next: ecg-edge run --model {arguments.model}")
+    hint(f"next: {try_out(arguments.model, model.spec)}")
     return 0
 
 

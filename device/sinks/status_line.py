@@ -35,7 +35,9 @@ class StatusLine(SinkBase):
     def open(self, header: RunHeader) -> None:
         """Say what runs."""
         channels = ", ".join(header.info.leads)
-        self._line(f"{header.source}: {header.info.device}, {channels} at {float(header.info.fs):g} Hz")
+        self._line(
+            f"{header.source.removesuffix(':')}: {header.info.device}, {channels} at {float(header.info.fs):g} Hz"
+        )
         self._line(f"model {header.model_name} ({header.spec.precision}); reconstructed leads are not for diagnosis")
 
     def note(self, note: Note) -> None:

@@ -152,13 +152,13 @@ def _fit(trainer: Trainer, log: RunLog) -> int:
 
 
 def _next(job: Job) -> str:
-    """The commands that use a finished run."""
+    """The commands that use a finished run, each on a line of its own."""
     data = f" --data {shlex.quote(job.data)}" if job.data else ""
     path = shlex.quote(str(job.out))
     export = f"ecg-edge export {path} --int8{data}"
     if job.recipe.net.any_lead:
-        return f"next: {export}   or   ecg-edge train --leads I,II --init {path}{data}"
-    return f"next: ecg-edge evaluate {path}{data}   or   {export}"
+        return f"next: {export}\nnext: ecg-edge train --leads I,II --init {path}{data}"
+    return f"next: ecg-edge evaluate {path}{data}\nnext: {export}"
 
 
 def _measured_elsewhere(job: Job, run: RunFolder, fabric: Fabric) -> int:

@@ -1,5 +1,6 @@
 """A next line works as printed, and does the same to the same input."""
 
+import itertools
 import shlex
 import subprocess
 import sys
@@ -81,9 +82,33 @@ def test_the_lines_of_info_run_the_model(capsys):
     assert main(["info"]) == 0
     words = next_of(capsys)
     assert main([w.replace("MODEL", "i-int8") for w in words]) == 0
-    verb, *how = next_of(capsys)
-    assert how == ["--model", "i-int8"]  # the source is the device that is plugged in: here there is none
-    assert main([verb, "synthetic:", *how, "--fast", "--seconds", "1"]) == 0
+    words = next_of(capsys)
+    assert words == ["run", "synthetic:leads=I", "--model", "i-int8", "--monitor"]
+    assert main([*words[:-1], "--fast", "--seconds", "1"]) == 0
+
+
+@pytest.mark.parametrize("model", ["i-ii-v2-v5-int8", "any-int8", "any-electrode-int8"])
+@pytest.mark.parametrize("verb", ["info", "verify"])
+def test_the_line_of_every_kind_of_model_needs_no_device(verb, model, capsys):
+    assert main([verb, model]) == 0
+    words = [w for w in next_of(capsys) if w != "--monitor"]
+    assert main([*words, "--fast", "--seconds", "1"]) == 0
+
+
+def test_the_line_of_a_calibrated_run_is_calibrated_as_well(there, capsys):
+    record = there / "rec"
+    leads = "I,II,V1,V2,V3,V4,V5,V6"
+    assert main(["run", f"synthetic:leads={leads}", "--fast", "--seconds", "15", "--out", str(record)]) == 0
+    reference = next(x for x in record.glob("*.hea") if "_measured" not in x.name)
+    how = ["--model", "i-ii-int8", "--patient", "P 7"]
+    assert main(["calibrate", *how, "--reference", str(reference), "--out", "p7.calibration"]) == 0
+    line = [x for x in capsys.readouterr().err.splitlines() if x.startswith("next: ")][-1]
+    words = [w.replace("SOURCE", "synthetic:") for w in shlex.split(line.removeprefix("next: "))[1:]]
+    assert main([*words, "--fast", "--seconds", "3"]) == 0
+    again = next_of(capsys)
+    pairs = dict(itertools.pairwise(again))
+    assert (pairs["--calibration"], pairs["--placement"], pairs["--patient"]) == ("p7.calibration", "same", "P 7")
+    assert main([*again, "--fast", "--seconds", "3"]) == 0
 
 
 def test_the_line_of_recover_plays_the_record(there, capsys):

@@ -180,9 +180,8 @@ def test_the_files_are_named_by_the_run(folder: str, name: str) -> None:
 
 
 def next_commands(said: str) -> list[list[str]]:
-    """Every command of the last next line."""
-    line = [x for x in said.splitlines() if x.startswith("next: ")][-1].removeprefix("next: ")
-    return [shlex.split(part)[1:] for part in line.split("   or   ")]
+    """Every command of the next lines."""
+    return [shlex.split(x.removeprefix("next: "))[1:] for x in said.splitlines() if x.startswith("next: ")]
 
 
 def test_the_next_lines_run_as_printed(ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
