@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import index as exact_index
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -133,25 +134,36 @@ class LeadBlock:
         return f"<LeadBlock: {'; '.join(parts)}>"
 
     @classmethod
-    def join(cls, blocks: Sequence[LeadBlock]) -> LeadBlock:
+    def join(cls, blocks: Iterable[LeadBlock]) -> LeadBlock:
         """Join blocks that follow each other.
 
         Parameters
         ----------
-        blocks : sequence of LeadBlock
+        blocks : iterable of LeadBlock
             At least one, without a row missing between them.
 
         Raises
         ------
         UsageError
             None, or rows are missing, or provenance or rate change.
+
+        Examples
+        --------
+        Where an electrode was off, provenance changes. Join each stretch for itself:
+
+        >>> from itertools import groupby
+        >>> import ecg_edge as ee
+        >>> with ee.open_stream("synthetic:", fast=True) as stream:
+        ...     blocks = [next(stream) for _ in range(9)]
+        >>> stretches = [ee.LeadBlock.join(same) for _, same in groupby(blocks, lambda block: block.provenance)]
+        >>> len(stretches), len(stretches[0]) == sum(map(len, blocks))
+        (1, True)
         """
-        if not blocks:
-            raise UsageError("there is no block to join", "collect at least one")
+        blocks = _blocks(blocks)
         first, at = blocks[0], blocks[0].index
         for block in blocks:
-            if (block.index, block.provenance, block.fs) != (at, first.provenance, first.fs):
-                raise UsageError(f"the blocks do not fit together at row {at}", "join blocks of one stream, in order")
+            if misfit := _misfit(first, block, at):
+                raise UsageError(*misfit)
             at += len(block)
         return replace(
             first,
@@ -191,14 +203,21 @@ class LeadBlock:
         none = np.zeros((n, len(LEADS)), np.bool_)
         return cls(index, zero, provenance, none, np.ones(n, np.bool_), zero, arrival, share=share, fs=fs)
 
-    def rows(self, a: int, b: int) -> LeadBlock:
+    def rows(self, a: int | None = None, b: int | None = None) -> LeadBlock:
         """Return rows `a` to `b` as views; `index` moves with them.
 
         Parameters
         ----------
-        a, b : int
-            Half-open range counted from the block's first row, not negative. Beyond the last row there are none.
+        a, b : int, optional
+            Half-open range as of a slice: counted from the block's first row, from its end where negative. By default
+            from the first row, to the last one. Beyond the last row there are none.
+
+        Raises
+        ------
+        UsageError
+            No whole numbers.
         """
+        a, b = (self._row(at, usual) for at, usual in ((a, 0), (b, len(self))))
         return replace(
             self,
             index=self.index + a,
@@ -211,6 +230,16 @@ class LeadBlock:
             channel_mv=None if self.channel_mv is None else self.channel_mv[a:b],
             channel_valid=None if self.channel_valid is None else self.channel_valid[a:b],
         )
+
+    def _row(self, at: int | None, usual: int) -> int:
+        """Row of a slice's end, not negative."""
+        if at is None:
+            return usual
+        try:
+            row = exact_index(at)
+        except TypeError:
+            raise UsageError(f"{at!r} is no row", "count rows: block.rows(0, 100); a second has block.fs") from None
+        return max(0, len(self) + row) if row < 0 else row
 
     def lead(self, name: str) -> npt.NDArray[np.float32]:
         """Return one lead in mV, shape (n_samples,), as a view.
@@ -306,6 +335,35 @@ class LeadBlock:
             return drawn if isinstance(drawn, to) else None
         except MissingExtraError:
             return None
+
+
+def _blocks(given: object) -> list[LeadBlock]:
+    """At least one block."""
+    fix = "collect them: LeadBlock.join([one, other])"
+    if isinstance(given, LeadBlock) or not isinstance(given, Iterable):
+        raise UsageError(f"{type(given).__name__} is no list of blocks", fix)
+    blocks = list(given)
+    if not blocks:
+        raise UsageError("there is no block to join", "collect at least one")
+    if strangers := {type(b).__name__ for b in blocks if not isinstance(b, LeadBlock)}:
+        raise UsageError(f"{', '.join(sorted(strangers))} is no LeadBlock", fix)
+    return blocks
+
+
+def _misfit(first: LeadBlock, block: LeadBlock, at: int) -> tuple[str, str] | None:
+    """Why a block does not follow at a row, and what to do."""
+    if block.fs != first.fs:
+        return f"the rate changes from {float(first.fs):g} to {float(block.fs):g} Hz", "join blocks of one rate"
+    if block.index != at:
+        where = f"row {block.index} follows where row {at} should"
+        return where, "join blocks of one stream, in order; a gap of more than a minute has no rows: join around it"
+    if block.provenance != first.provenance:
+        leads = [x for x, a, b in zip(LEADS, first.provenance, block.provenance, strict=True) if a is not b]
+        return (
+            f"at row {at} the provenance of {', '.join(leads)} changes: an electrode went off, or came back",
+            "join each stretch: [LeadBlock.join(s) for _, s in itertools.groupby(blocks, lambda b: b.provenance)]",
+        )
+    return None
 
 
 def _joined(

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+T = TypeVar("T")
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 AnyFloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
+
+
+def locked(item: T) -> T:
+    """Return the same dataclass with views of its arrays that cannot be written: for what several hands get."""
+    views: dict[str, Any] = {}
+    for name in (f.name for f in fields(item)):  # type: ignore[arg-type]  # T is a dataclass
+        if isinstance(value := getattr(item, name), np.ndarray):
+            views[name] = value.view()
+            views[name].flags.writeable = False
+    changed: T = replace(item, **views)  # type: ignore[type-var]
+    return changed
 
 
 def same_contents(one: object, other: object, but: str = "") -> bool:

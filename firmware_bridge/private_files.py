@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from os import PathLike, fspath
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,3 +50,24 @@ def private_folder(path: Path) -> None:
 
 def _opener(path: str, flags: int) -> int:
     return os.open(path, flags, file_mode())
+
+
+def exact_path(given: Path | str, what: str) -> Path:
+    """Return a path.
+
+    Parameters
+    ----------
+    given : Path or str
+        What was passed.
+    what : str
+        Name of the parameter, for the message.
+
+    Raises
+    ------
+    UsageError
+        It is none: of another type, or empty.
+    """
+    name = fspath(given) if isinstance(given, str | PathLike) else None
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise UsageError(f"{what}={given!r} is no path", "pass a Path, or its name as a str")
+    return Path(name)

@@ -92,7 +92,7 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     ...     print(e.message)
     cannot read model nothing.onnx: No such file or directory
     """
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | Path) or not str(path):
         raise UsageError(
             f"model={path!r} is no model", "pass a file, or the name of a shipped model: load_model('i-ii-int8')"
         )

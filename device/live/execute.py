@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from numbers import Real
 from pathlib import Path
 
 from ecg_edge.device.conditioning.mains import exact_mains
@@ -27,7 +28,7 @@ from ecg_edge.device.reconstruction.array_input import exact_leads, model_for
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink import Sink
 from ecg_edge.device.sinks.sink_thread import SinkThread
-from ecg_edge.device.sources.open_source import open_source, read_rate
+from ecg_edge.device.sources.open_source import open_source, read_rate, source_of
 from ecg_edge.device.sources.rescaled import RescaledSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
@@ -36,6 +37,7 @@ from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import known_devices
 from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.lead_names import parse_channels
+from ecg_edge.firmware_bridge.private_files import exact_path
 
 OLD_DAYS = 180
 
@@ -193,8 +195,16 @@ def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:
     return found
 
 
+def _watched(calibration: Path | str | None, patient: str | None, placement: str) -> CalibrationWatch | None:
+    return CalibrationWatch(exact_path(calibration, "calibration"), patient, placement) if calibration else None
+
+
+def _is_length(seconds: object) -> bool:
+    return isinstance(seconds, Real) and not isinstance(seconds, bool) and 0 < float(seconds) < math.inf
+
+
 def run(
-    source: str | Source = "auto",
+    source: Source | Path | str = "auto",
     sinks: Sequence[Sink] = (),
     *,
     model: Model | Path | str | None = None,
@@ -218,7 +228,7 @@ def run(
 
     Parameters
     ----------
-    source : str or Source
+    source : str, Path or Source
         As in `open_stream`.
     sinks : sequence of Sink
         Each runs in a thread of its own. `Recorder` is one; derive yours from `SinkBase`.
@@ -262,29 +272,31 @@ def run(
     >>> summary.counts.rows_out, peak.highest > 0
     (300, True)
     """
-    if seconds is not None and not 0 < seconds < float("inf"):
+    if seconds is not None and not _is_length(seconds):
         raise UsageError(f"seconds={seconds} is not a length", "pass a number above 0, or None to run on")
     takers, clock, stop = given_sinks(sinks), clock or SystemClock(), stop or threading.Event()
     mains_hz = exact_mains(mains_hz)
-    if isinstance(source, str):
-        source = open_source(
-            source,
-            clock,
-            device=device,
-            gain=gain,
-            fs=None if fs is None else read_rate(str(fs)),
-            baud=baud,
-            reconnect=reconnect,
-            fast=fast,
-            report=hint,
-        )
+    names = None if leads is None else exact_leads(leads, skip=True)
+    opened = partial(
+        open_source,
+        clock=clock,
+        device=device,
+        gain=gain,
+        fs=None if fs is None else read_rate(str(fs)),
+        baud=baud,
+        reconnect=reconnect,
+        fast=fast,
+        named=bool(names),
+        report=hint,
+    )
+    taken = source_of(source, opened)
     models = Models(
         for_leads=lambda found: model_for(model, found, None),
         spare=lambda: spare_model(fallback),
-        calibration=CalibrationWatch(Path(calibration), patient, placement) if calibration else None,
+        calibration=_watched(calibration, patient, placement),
     )
-    settings = RunSettings(mains_hz, None if leads is None else exact_leads(leads), seconds, patient or "")
-    runner = Runner(source, models, [SinkThread(s, warn=hint) for s in takers], settings, clock=clock, stop=stop)
+    settings = RunSettings(mains_hz, names, seconds, patient or "")
+    runner = Runner(taken, models, [SinkThread(s, warn=hint) for s in takers], settings, clock=clock, stop=stop)
     with stop_on_signals(stop):
         summary = runner.run()
     summary.recording = next((s.path for s in takers if isinstance(s, Recorder)), None)

@@ -24,6 +24,7 @@ from ecg_edge.device.sinks.sink import Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.open_source import MIN_LIVE_FS
 from ecg_edge.device.sources.source import CountingSource, ReadingSource, Source, device_of
+from ecg_edge.firmware_bridge.array_types import locked
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, as_error
@@ -238,6 +239,8 @@ class Runner:
         self._put(note)
 
     def _put(self, item: Item) -> None:
+        if isinstance(item, LeadBlock | SampleBlock):
+            item = locked(item)  # a sink that writes into it would spoil the others' record
         for sink in self._open:
             sink.put(item)
 

@@ -20,6 +20,7 @@ from ecg_edge.device.measurements.fiducials import Fiducials, fiducials
 from ecg_edge.device.measurements.figures import Figure, Measurements
 from ecg_edge.device.measurements.typical_beat import FS, TypicalBeat, typical_beat
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray
+from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 ST_INTERVAL_MV = 0.1
@@ -45,12 +46,22 @@ def measure(block: LeadBlock) -> Measurements | None:
     Measurements or None
         None where fewer than three beats resemble each other.
 
+    Raises
+    ------
+    UsageError
+        It is no LeadBlock.
+
     Examples
     --------
     >>> import numpy as np, ecg_edge as ee
     >>> ee.measure(ee.reconstruct(np.zeros(1000), fs=250, leads=("I",))) is None
     True
     """
+    if not isinstance(block, LeadBlock):
+        raise UsageError(
+            f"{type(block).__name__} is no LeadBlock",
+            "reconstruct first: ee.measure(ee.reconstruct(mv, fs=…, leads=…))",
+        )
     estimated = np.array([p is Provenance.RECONSTRUCTED for p in block.provenance])
     usable = block.valid & ~(block.warmup[:, None] & estimated)
     mv = np.where(usable, block.mv, np.nan).astype(np.float64)
@@ -88,7 +99,7 @@ def measure_leads(
         None where fewer than three beats resemble each other.
     """
     kinds = [str(getattr(p, "value", p)) for p in provenance]
-    there = [k for k in range(len(leads)) if np.isnan(mv[:, k]).mean() <= _MOST_MISSING]
+    there = [k for k in range(len(leads)) if len(mv) and np.isnan(mv[:, k]).mean() <= _MOST_MISSING]
     sure = [k for k in there if kinds[k] in _SURE] or [k for k in there if not kinds[k]]
     if not sure or not fs:
         return None

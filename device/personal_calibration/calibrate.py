@@ -11,13 +11,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.conditioning.mains import exact_mains
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.personal_calibration.file import Calibration
 from ecg_edge.device.personal_calibration.fit import fit
 from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
 from ecg_edge.device.personal_calibration.reference import Reference, read_reference
-from ecg_edge.device.reconstruction.array_input import check_unit, exact_leads, exact_rate, exact_rows, swing_mv
+from ecg_edge.device.reconstruction.array_input import (
+    check_columns,
+    check_unit,
+    exact_leads,
+    exact_rate,
+    exact_rows,
+    swing_mv,
+)
 from ecg_edge.firmware_bridge.errors import CalibrationError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -78,6 +86,9 @@ def calibrate(
     >>> ee.reconstruct(twelve[:, :2], fs=250, leads=("I", "II"), calibration=person).mv.shape
     (2000, 12)
     """
+    mains_hz = exact_mains(mains_hz)
+    if isinstance(references, str | Path | np.ndarray) or not isinstance(references, Sequence):
+        raise UsageError(f"references={type(references).__name__} is no list", "pass a list, also of one: [reference]")
     if not references:
         raise UsageError("no reference to calibrate with", "pass at least one twelve-lead recording of the person")
     rate = None if fs is None else exact_rate(fs)
@@ -112,6 +123,7 @@ def _model(model: Model | Path | str, leads: Sequence[str] | str | None) -> Mode
 def _reference(given: str | Path | npt.NDArray[np.floating], fs: Fraction | None, name: str) -> Reference:
     if isinstance(given, str | Path):
         return read_reference(str(given), fs)
+    check_columns(given, LEADS)
     rows = exact_rows(given, len(LEADS))
     if fs is None:
         raise UsageError("an array does not know its rate", "pass fs=, the samples per second of one lead")

@@ -20,7 +20,8 @@ from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.packed_arrays import pack_array, unpack_array
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.personal_calibration.fit import DRIFT, calibrated
-from ecg_edge.firmware_bridge.errors import CalibrationError, ModelFileError
+from ecg_edge.firmware_bridge.errors import CalibrationError, ModelFileError, UsageError
+from ecg_edge.firmware_bridge.private_files import exact_path
 
 FORMAT = 2
 _MAX_BYTES = 4_000_000
@@ -144,6 +145,8 @@ def write_calibration(path: Path | str, c: Calibration) -> None:
     ------
     CalibrationError
         The folder cannot be written.
+    UsageError
+        These are no path and no calibration.
 
     Examples
     --------
@@ -157,7 +160,9 @@ def write_calibration(path: Path | str, c: Calibration) -> None:
     ...     ee.read_calibration(folder + "/p1.json").patient
     'p1'
     """
-    path = Path(path)
+    path = exact_path(path, "path")
+    if not isinstance(c, Calibration):
+        raise UsageError(f"{type(c).__name__} is no Calibration", "pass what ee.calibrate returned")
     doc = {"ecg_edge_calibration": FORMAT} | vars(c)
     doc |= {"mean": pack_array(c.mean), "interval_factors": pack_array(c.interval_factors)}
     doc |= {"again": pack_array(c.again), "covariance": pack_array(c.covariance)}
@@ -199,7 +204,7 @@ def read_calibration(path: Path | str) -> Calibration:
     ...     print(e.fix)
     fit it again: ecg-edge calibrate
     """
-    path = Path(path)
+    path = exact_path(path, "path")
     try:
         return _parse(json.loads(_text(path)))
     except OSError as e:

@@ -16,8 +16,8 @@ from ecg_edge.device.inference.load import Model, load_model
 from ecg_edge.device.inference.shipped import default_model
 from ecg_edge.device.lead_algebra import of_basis, span_solution
 from ecg_edge.firmware_bridge.array_types import BoolArray
-from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
-from ecg_edge.firmware_bridge.lead_names import channel_name, known_channels, parse_channels
+from ecg_edge.firmware_bridge.errors import CalibrationError, LeadMismatchError, UnitsError, UsageError
+from ecg_edge.firmware_bridge.lead_names import SKIP, channel_name, known_channels, parse_channels
 
 LARGEST_SWING_MV, SMALLEST_SWING_MV = LARGE_MV, SMALL_MV
 """No heart swings more within two seconds, and no lead with a heart in it swings less."""
@@ -58,8 +58,15 @@ def exact_rate(fs: float | Fraction) -> Fraction:
     return rate
 
 
-def exact_leads(leads: Sequence[str] | str) -> tuple[str, ...]:
+def exact_leads(leads: Sequence[str] | str, skip: bool = False) -> tuple[str, ...]:
     """Return lead names in their canonical spelling.
+
+    Parameters
+    ----------
+    leads : sequence of str, or str
+        One by one, or separated by commas.
+    skip : bool
+        Whether ``-`` may stand for a channel that is no lead.
 
     Raises
     ------
@@ -67,15 +74,49 @@ def exact_leads(leads: Sequence[str] | str) -> tuple[str, ...]:
         A name is neither one of the twelve nor a pair of electrodes, or occurs twice, there is none, or no order.
     """
     if isinstance(leads, str):
-        return parse_channels(leads)
+        return parse_channels(leads, skip)
     if isinstance(leads, Set):  # a set has no order: its columns would change places from run to run
         raise UsageError(f"leads={leads!r} has no order", "name every column in column order: leads=('I', 'II')")
     if not isinstance(leads, Iterable):
         raise UsageError(f"leads={leads!r} names no leads", "name every column in column order: leads=('I', 'II')")
-    names = tuple(channel_name(str(lead)) for lead in leads)
-    if not names or len(set(names)) != len(names):
+    names = tuple(SKIP if skip and lead == SKIP else channel_name(str(lead)) for lead in leads)
+    named = [name for name in names if name != SKIP]
+    if not named or len(set(named)) != len(named):
         raise UsageError(f"leads={tuple(leads)!r}", "name every column once, in column order: leads=('I', 'II')")
     return names
+
+
+def check_columns(mv: object, leads: tuple[str, ...]) -> None:
+    """Refuse a table whose own column names contradict the leads named.
+
+    Parameters
+    ----------
+    mv : object
+        What holds the samples: a DataFrame, a Series, or an array, which has no names.
+    leads : tuple of str
+        Of the columns.
+
+    Raises
+    ------
+    UsageError
+        A column is called by the name of another lead.
+    """
+    own = [str(label) for label in getattr(mv, "columns", [getattr(mv, "name", None)])]
+    for label, lead in zip(own, leads, strict=False):
+        if _known(label) not in ("", lead):
+            raise UsageError(
+                f"the columns are called {', '.join(own)}, but leads names {', '.join(leads)}",
+                f"pass leads={tuple(own)!r}, or order the columns: table[{list(leads)}]; where the "
+                "table's names are wrong, pass table.to_numpy()",
+            )
+
+
+def _known(label: str) -> str:
+    """Lead or channel that a column is called after; empty: none."""
+    try:
+        return channel_name(label)
+    except UsageError:
+        return ""
 
 
 def exact_rows(mv: npt.ArrayLike, n_leads: int) -> npt.NDArray[np.float64]:
@@ -242,5 +283,9 @@ def model_for(model: Model | Path | str | None, leads: tuple[str, ...], personal
             f"{found.path.name} reads {', '.join(found.spec.input_leads)}; "
             f"the signal has {', '.join(leads)}: {', '.join(missing)} missing",
             "leave model out to take the shipped one that fits, or name the leads as they are with leads=(...)",
+        )
+    if personal is not None and not hasattr(personal, "apply"):
+        raise CalibrationError(
+            f"calibration={personal!r} is no calibration", "read the file: calibration=ee.read_calibration(path)"
         )
     return personal.apply(found) if personal else found

@@ -23,6 +23,7 @@ from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.reconstruction.array_input import (
     Personal,
+    check_columns,
     check_unit,
     exact_leads,
     exact_rate,
@@ -88,7 +89,7 @@ def reconstruct(
     Raises
     ------
     UsageError
-        A rate, a shape or a lead name is wrong.
+        A rate, a shape or a lead name is wrong, or a table's own column names contradict `leads`.
     UnitsError
         These cannot be millivolts.
     LeadMismatchError, ModelFileError, CalibrationError
@@ -108,6 +109,7 @@ def reconstruct(
     40
     """
     names, rate = exact_leads(leads), exact_rate(fs)
+    check_columns(mv, names)
     rows = exact_rows(mv, len(names))
     wanted = None if out_fs is None else exact_rate(out_fs)
     check_unit(swing_mv(rows, rate), len(rows) / float(rate))

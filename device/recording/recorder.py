@@ -19,7 +19,7 @@ from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
-from ecg_edge.firmware_bridge.private_files import private_folder
+from ecg_edge.firmware_bridge.private_files import exact_path, private_folder
 from ecg_edge.firmware_bridge.recordings.recording import DELAY
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
@@ -80,7 +80,7 @@ class Recorder(SinkBase):
     batch = 6  # three hops, measured and reconstructed
 
     def __init__(self, folder: Path | str, rotate: str | None = None) -> None:
-        self._folder, self._rotate = Path(folder), rotate
+        self._folder, self._rotate = exact_path(folder, "folder"), rotate
         if rotate:
             parse_rotation(rotate, _BYTES_PER_S)
         self._twelve: RollingRecord | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
+from typing import cast
 
 from ecg_edge.device.sources.paced_source import PacedSource
 from ecg_edge.device.sources.source import Source
@@ -30,7 +32,7 @@ Opener = Callable[..., Transport]
 
 
 def open_source(
-    url: str = "auto",
+    url: Path | str = "auto",
     clock: Clock | None = None,
     *,
     reconnect: bool = True,
@@ -47,9 +49,9 @@ def open_source(
 
     Parameters
     ----------
-    url : str
+    url : Path or str
         ``auto``, a serial port, ``tcp://host:port``, ``replay:RECORDING``, ``brainflow:BOARD?serial_port=…``, or
-        ``synthetic:leads=I,II&fs=250&seed=0&bpm=65``.
+        ``synthetic:leads=I,II&fs=250&seed=0&bpm=65``. A Path may be of a port or a recording.
     clock : Clock, optional
         Stamps and paces; the machine's own by default.
     reconnect : bool
@@ -96,7 +98,8 @@ def open_source(
     ((10, 2), 0)
     >>> source.stop()
     """
-    clock, fs = clock or SystemClock(), None if fs is None else Fraction(fs)
+    url = _exact_url(url)
+    clock, fs = clock or SystemClock(), None if fs is None else _exact_fs(fs)
     scheme, _, rest = url.partition(":")
     _refuse_idle(scheme, device=device, gain=gain, baud=baud)
     if scheme == "replay":
@@ -118,7 +121,7 @@ def open_source(
         if fs is not None:
             raise UsageError("fs (--fs) does nothing for brainflow:, which knows the board's rate", "leave fs out")
         return brainflow_source(rest, clock)
-    if baud is not None and not _BAUDS[0] <= baud <= _BAUDS[1]:
+    if baud is not None and not (isinstance(baud, int) and _BAUDS[0] <= baud <= _BAUDS[1]):
         raise UsageError(f"baud (--baud) {baud} is no speed of a serial port", "9600, 115200 and 921600 are usual")
     if fast:
         raise UsageError(
@@ -130,6 +133,36 @@ def open_source(
     decoder, usual_baud = _decoder(device, gain, fs)
     same = SamePort(port, partial(opener, baud=baud or usual_baud), report=report)
     return Reader(same, decoder, clock, reconnect=reconnect, url=port)
+
+
+def _exact_url(given: Path | str) -> str:
+    """A source in words; a recording's path is replayed."""
+    if not isinstance(given, str | Path):
+        raise UsageError(
+            f"{given!r} is no source", "name one: 'auto', '/dev/ttyUSB0', 'replay:RECORDING', 'synthetic:'"
+        )
+    recording = isinstance(given, Path) and (given.is_file() or given.with_suffix(".hea").is_file())
+    return f"replay:{given}" if recording else str(given)
+
+
+def _exact_fs(fs: Fraction | float) -> Fraction:
+    try:
+        return Fraction(fs)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead: fs=250") from None
+
+
+def source_of(given: object, opened: Callable[[Path | str], Source]) -> Source:
+    """Return a source that a program passes: itself, or what it names, opened.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
+    if all(hasattr(given, part) for part in ("url", "live", "start", "get", "stop")):
+        return cast(Source, given)
+    return opened(cast(str, given))
 
 
 def _refuse_idle(scheme: str, **given: object) -> None:

@@ -31,12 +31,37 @@ class Faulty:
         (lambda: ee.decode_bytes("plotter", "512"), "name the device first"),
         (lambda: ee.find_device(None), "find_device('cyton')"),
         (lambda: ee.open_source("synthetic:", gain=3.0), "leave gain out"),
+        (lambda: ee.open_source(None), "replay:RECORDING"),
+        (lambda: ee.open_source("/dev/ttyNONE", fs=float("nan")), "fs=250"),
+        (lambda: ee.open_source("/dev/ttyNONE", baud="fast"), "9600"),
+        (lambda: ee.open_stream(5).__enter__(), "replay:RECORDING"),
+        (lambda: ee.run(None), "replay:RECORDING"),
+        (lambda: ee.run("synthetic:", seconds="3"), "a number above 0"),
+        (lambda: ee.run("synthetic:", seconds=True), "a number above 0"),
+        (lambda: ee.run("synthetic:", calibration=5), "pass a Path"),
+        (lambda: ee.load_model(""), "load_model('i-ii-int8')"),
+        (lambda: ee.reconstruct(np.zeros(500), fs=250, leads="I", model=""), "load_model('i-ii-int8')"),
+        (lambda: ee.Recorder(None), "pass a Path"),
+        (lambda: ee.Recorder(""), "pass a Path"),
+        (lambda: ee.read_calibration(5), "pass a Path"),
+        (lambda: ee.write_calibration("x.json", 5), "ee.calibrate"),
+        (lambda: ee.measure(np.zeros((500, 12))), "ee.reconstruct"),
+        (lambda: ee.calibrate("i-ii-int8", [np.zeros((500, 12))], fs=250, mains_hz=55), "mains_hz=50 or 60"),
+        (lambda: ee.calibrate("i-ii-int8", np.zeros((500, 12)), fs=250), "[reference]"),
+        (lambda: ee.calibrate("i-ii-int8", "p1.hea"), "[reference]"),
     ],
 )
 def test_it_is_a_usage_error_with_the_right_way(call, fix):
     with pytest.raises(ee.UsageError) as e:
         call()
     assert fix in e.value.fix
+
+
+def test_a_calibration_is_read_before_it_is_passed():
+    for given in (5, "p1.json"):
+        with pytest.raises(ee.CalibrationError, match="is no calibration") as e:
+            ee.Reconstructor(fs=250, leads="I", calibration=given)
+        assert "read_calibration" in e.value.fix
 
 
 def test_a_fault_of_a_strangers_decoder_names_the_decoder():
