@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.framing.curve_shape import SMOOTH, beats, bend
+from ecg_edge.firmware_bridge.framing.curve_shape import APART, SMOOTH, beats, bend, echo
 from ecg_edge.firmware_bridge.framing.text_dialect import Shape
 from ecg_edge.firmware_bridge.lead_names import LEADS, lead_name
 
@@ -61,7 +61,9 @@ def named(
     """Name the columns of a text.
 
     Labels and header decide. Where none is a lead, the only column that can be an ECG is lead I; without
-    labels it is the first such one. A column that is smooth or hardly changes is passed over for one with beats.
+    labels it is the first such one. A column that is smooth or hardly changes is passed over for one with beats. Where
+    the first moves otherwise, and not with the heart of another column, it may be an accelerometer as well as a lead
+    whose electrode is off: no column is called a lead then.
 
     Parameters
     ----------
@@ -95,8 +97,11 @@ def undecided(shape: Shape, header: Sequence[bytes], values: npt.NDArray[np.floa
     shape, header, values, fs
         As `named`.
     """
-    able = [k for k, c in enumerate(named(shape, header, values, fs)) if c.volts and not _still(values[:, k])]
-    return len(able) > 1 and not any(c.label for c in shape) and not any(_beats(values[:, k], fs) for k in able)
+    columns = named(shape, header, values, fs)
+    able = [k for k, c in enumerate(columns) if c.volts and not _still(values[:, k])]
+    if len(able) < 2 or any(c.label for c in shape):
+        return False
+    return not any(c.name in LEADS for c in columns) or not any(_beats(values[:, k], fs) for k in able)
 
 
 def settled(shape: Shape, header: Sequence[bytes] = ()) -> bool:
@@ -139,6 +144,12 @@ def _is_other(column: npt.NDArray[np.float64], fs: float) -> bool:
     """Whether a column moves as no ECG does: smoothly, or by few steps."""
     x = column[np.isfinite(column)]
     return bend(x, fs) < SMOOTH or len(np.unique(x)) < _COARSE
+
+
+def _apart(pair: npt.NDArray[np.float64], fs: float) -> bool:
+    """Whether the first of two columns moves as if there were no heart, which the second one shows."""
+    there = pair[np.isfinite(pair).all(axis=1)]
+    return echo(there[:, 0], there[:, 1], fs) < APART
 
 
 def _counting(column: Named, values: npt.NDArray[np.float64]) -> Named:
@@ -190,8 +201,12 @@ def _with_a_lead(
     able = [k for k in able if k not in quiet] or able
     by_word = [k for k in able if _ECG.fullmatch(_letters(columns[k].name))]
     chosen = by_word if len(by_word) == 1 else able
-    if values is not None and len(chosen) > 1 and _is_other(values[:, chosen[0]], fs):
-        chosen = [k for k in chosen if _beats(values[:, k], fs)] or chosen
+    if values is not None and len(chosen) > 1:
+        beating = [k for k in chosen if _beats(values[:, k], fs)]
+        if _is_other(values[:, chosen[0]], fs):
+            chosen = beating or chosen
+        elif beating and not labelled and chosen[0] != beating[0] and _apart(values[:, [chosen[0], beating[0]]], fs):
+            return columns
     if chosen and (len(chosen) == 1 or not labelled):
         first = chosen[0]
         columns = [Named("I", True, c.mv) if k == first else c for k, c in enumerate(columns)]

@@ -70,6 +70,14 @@ def test_from_numbers_that_are_no_millivolts_no_rate_is_stated(name):
     assert any(word in ran.told("signal")[0] for word in ("--gain", "unit", "pulse"))
 
 
+def test_a_moving_accelerometer_before_the_ecg_is_asked_about():
+    shake = np.convolve(np.random.default_rng(0).standard_normal(len(X) + 19), np.hanning(20), "valid")
+    text = lines(lambda k, i, j: f"{1 + shake[k] / 9:.3f} {i:.3f}")
+    ran = play(text)
+    assert isinstance(ran.summary.error, EcgEdgeError) and "--leads" in ran.summary.error.fix
+    assert ran.rate is None and not len(ran.mv)
+
+
 @pytest.mark.parametrize("hz", [128, 200, 360, 500])
 def test_another_true_rate_is_said_and_given(hz):
     x = heart(hz)

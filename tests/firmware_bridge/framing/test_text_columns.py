@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.events import SampleBlock, StreamInfo
-from ecg_edge.firmware_bridge.framing.text_columns import counts
-from ecg_edge.firmware_bridge.framing.text_dialect import Dialect, dialect_of
+from ecg_edge.firmware_bridge.framing.text_columns import counts, named, undecided
+from ecg_edge.firmware_bridge.framing.text_dialect import Column, Dialect, dialect_of
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.support.pulse import acceleration, breathing, ppg, temperature
 from tests.support.wire import as_summary, decode
 
 N = 500
+NO_WORDS = (Column(b"", b""), Column(b"", b""))
 MV = SyntheticHeart(250, ("I", "II"), seed=3).read(N)
 ONE, TWO = MV[:, 0], MV[:, 1]
 
@@ -211,6 +212,23 @@ def test_a_pulse_wave_is_passed_over_once_the_heart_has_beaten(fs, bpm):
     for k in range(0, len(data), 50):
         decoder.feed(data[k : k + 50], arrival=6 * k / len(data))
     assert decoder.info.leads == ("ch1", "I") and decoder.tally.samples > 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_moves_without_the_heart_is_no_lead_and_nothing_is_guessed(seed):
+    """An accelerometer of a walker, of one who turns, and at rest, before an ECG; smooth ones are passed over."""
+    rng, t = np.random.default_rng(seed), np.arange(1000) / 250
+    mv = SyntheticHeart(250, ("I",), seed=seed).read(1000)[:, 0] + 0.005 * rng.standard_normal(1000)
+    steps = sum(np.exp(-(((t - at) / 0.06) ** 2)) for at in np.arange(0.3, 4, 0.52))
+    shake = np.convolve(rng.standard_normal(1019), np.hanning(20), "valid")
+    for moving in (1 + steps + 0.1 * rng.standard_normal(1000), shake, 16384 + rng.standard_normal(1000).round(2)):
+        found = named(NO_WORDS, (), np.column_stack((moving, mv)))
+        assert [c.name for c in found] == ["ch1", "ch2"]
+        assert undecided(NO_WORDS, (), np.column_stack((moving, mv)), 250.0)
+    swings = np.sin(2 * np.pi * 1.9 * t) + 0.3 * np.sin(2 * np.pi * 3.8 * t + seed)
+    assert [c.name for c in named(NO_WORDS, (), np.column_stack((swings, mv)))] == ["ch1", "I"]
+    flat = 0.05 * SyntheticHeart(250, ("II",), seed=seed).read(1000)[:, 0] + 0.004 * rng.standard_normal(1000)
+    assert named(NO_WORDS, (), np.column_stack((flat, mv)))[0].name == "I"  # a small lead of the same heart
 
 
 def test_two_leads_keep_their_order_whatever_they_look_like():
