@@ -36,6 +36,10 @@ _WANDER_HZ = 0.4
 _TONE_HZ, _TONE, _PURE = 8.0, 0.9, 0.998
 _PULSE_HZ, _PULSE_MV = 1.9, 0.2
 """A smooth wave is none of the ventricles below so many Hz, and more than the baseline from so many mV on."""
+_EDGE_S, _STAYS_S, _STEPS = 0.024, 0.12, 3
+"""A wave that steps by half its height within `_EDGE_S` and back no sooner than `_STAYS_S` is no QRS."""
+_NARROW_FS, _NARROW_S, _BESIDE_S, _SILENT_MV = 200, 0.01, 0.02, 0.2
+"""At so many Hz a QRS complex is wider than a pulse of `_NARROW_S`; what is left beside it may be noise."""
 _HEART_HZ, _HISS_HZ, _BUMPS = (1.0, 10.0), (12.0, 40.0), (4.0, 3.6)
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -49,7 +53,7 @@ class Doubt:
     Attributes
     ----------
     word : str
-        ``large``, ``small``, ``counter``, ``tone``, ``smooth`` or ``noise``: for programs.
+        ``large``, ``small``, ``counter``, ``tone``, ``smooth``, ``noise`` or ``pulses``: for programs.
     text : str
         What is seen, for the human; follows the name of the lead.
     after : int
@@ -61,7 +65,7 @@ class Doubt:
     after: int = field(default=DOUBT_AFTER, compare=False)
 
 
-WORDS = ("large", "small", "counter", "tone", "smooth", "noise")
+WORDS = ("large", "small", "counter", "tone", "smooth", "noise", "pulses")
 
 
 def doubt(x: Array, fs: float, as_text: bool = False) -> Doubt | None:
@@ -97,6 +101,10 @@ def doubt(x: Array, fs: float, as_text: bool = False) -> Doubt | None:
         return Doubt("large", f"is {_mv(size)} high, too large for a heart: is the unit or the gain right?")
     if whole and (tone := _tone(power, hz)) is not None:
         return Doubt("tone", f"is a steady tone of {tone:.3g} Hz, not an ECG")
+    if whole and size >= _PULSE_MV and _is_square(x, fs):
+        return Doubt("tone", "steps up and down and stays there: a square wave, not an ECG")
+    if whole and fs >= _NARROW_FS and _is_pulses(x, fs):
+        return Doubt("pulses", "has short pulses, as of a pacemaker, and no heartbeats")
     if whole and size >= _PULSE_MV and _is_smooth(x, fs, power, hz):
         return Doubt("smooth", "is a smooth wave, as a pulse sensor or breathing makes, not an ECG")
     loud = size >= LOUD_MV
@@ -142,6 +150,35 @@ def _tone(power: Array, hz: Array) -> float | None:
     top = int(power.argmax())
     share = float(power[max(0, top - 2) : top + 3].sum() / (power.sum() + 1e-30))
     return float(hz[top]) if share > (_TONE if hz[top] >= _TONE_HZ else _PURE) else None
+
+
+def _is_square(x: Array, fs: float) -> bool:
+    """Whether the lead steps up and down in turn and rests in between: the slopes of a QRS follow each other at once."""
+    n = max(1, round(_EDGE_S * fs))
+    steps = x[n:] - x[:-n]
+    edges = np.flatnonzero(np.abs(steps) > np.ptp(x) / 2)
+    if not len(edges):
+        return False
+    firsts = edges[np.diff(edges, prepend=edges[0] - n - 1) > 1]
+    signs = np.sign(steps[firsts])
+    return len(firsts) >= _STEPS and bool((signs[1:] != signs[:-1]).all() and np.diff(firsts).min() > _STAYS_S * fs)
+
+
+def _is_pulses(x: Array, fs: float) -> bool:
+    """Whether nothing but noise is left beside pulses that are too short for a QRS."""
+    off = np.abs(x - np.median(x))
+    high = np.flatnonzero(off > off.max() / 2)
+    starts = high[np.diff(high, prepend=high[0] - 2) > 1]
+    ends = high[np.diff(high, append=high[-1] + 2) > 1]
+    if int((ends - starts).max()) + 1 > _NARROW_S * fs or len(high) > len(x) // 20:
+        return False
+    beside = round(_BESIDE_S * fs)
+    near = (high[:, None] + np.arange(-beside, beside + 1)).clip(0, len(x) - 1)
+    kept = np.setdiff1d(np.arange(len(x)), near)
+    rest = _level(np.interp(np.arange(len(x)), kept, x[kept]), fs)
+    size = float(np.ptp(rest))
+    quiet = size < SMALL_MV or float((rest**4).mean()) < _BUMPS[False] * float((rest**2).mean()) ** 2
+    return quiet and size < min(_SILENT_MV, float(off.max()) / 4)
 
 
 def _is_smooth(x: Array, fs: float, power: Array, hz: Array) -> bool:

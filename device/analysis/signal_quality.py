@@ -35,7 +35,7 @@ class Quality:
     reason : str
         Empty where all is well. Where the index is below a half: ``flat``, ``clipped``, ``baseline``, ``mains``,
         ``noise`` or ``motion``. Where the lead cannot be millivolts of a heart (`plausibility`): ``large``, ``small``,
-        ``counter``, ``tone`` or ``smooth``.
+        ``counter``, ``tone``, ``smooth``, ``noise`` or ``pulses``.
     """
 
     index: float

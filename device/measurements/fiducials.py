@@ -27,6 +27,8 @@ _T_LEAST_MV = 0.03
 _ABOVE_NOISE = 4.0
 _P_LEAST_S, _P_MOST_S, _PR_MOST_S, _P_END_S, _T_LEAST_S = 0.03, 0.20, 0.40, 0.12, 0.10
 _P_ALIKE = 0.4
+_MERGED_RR_S = 0.5
+"""In shorter intervals the wave before a QRS may be the T wave of the beat before, where no T wave is found."""
 _RISE = 0.15
 """Least rise of a T wave from the lowest level before it, as a share of its height."""
 _T_FROM_J_S = 0.06
@@ -75,7 +77,8 @@ def fiducials(beat: TypicalBeat, columns: list[int]) -> Fiducials | None:
     t = _t_wave(x, off, min(len(x) - 1, round(r + _REST_OF_RR * beat.rr_s * FS)), noise)
     t_peak, t_off = t or (np.nan, np.nan)
     first = max(0, round(t_off - beat.rr_s * FS)) if t else 0
-    p = _p_wave(x, first, on, noise) if beat.p_alike >= _P_ALIKE else None
+    merged = t is None and beat.rr_s < _MERGED_RR_S
+    p = _p_wave(x, first, on, noise) if beat.p_alike >= _P_ALIKE and not merged else None
     p_on, p_off = p or (np.nan, np.nan)
     return Fiducials(*((k - r) / FS for k in (p_on, p_off, float(on), float(off), t_peak, t_off)))
 

@@ -34,6 +34,10 @@ def turns(x, fs=FS):
         (np.sin(2 * np.pi * 10 * T), "tone"),
         (np.sin(2 * np.pi * 50 * T) + 0.1 * np.sin(T), "tone"),
         (np.sin(2 * np.pi * 2 * T), "tone"),
+        (np.sign(np.sin(2 * np.pi * 1.5 * T)), "tone"),
+        (0.3 * np.sign(np.sin(2 * np.pi * 2.5 * T)) + 0.01 * RNG.standard_normal(len(ECG)), "tone"),
+        (8.0 * (np.arange(len(ECG)) % 214 == 0) + 0.015 * RNG.standard_normal(len(ECG)), "pulses"),
+        (2.0 * (np.arange(len(ECG)) % 188 < 2) + 0.01 * RNG.standard_normal(len(ECG)), "pulses"),
         (0.001 * np.arange(len(ECG)), "counter"),
         (0.01 * (np.arange(len(ECG)) % 256), "counter"),
         (-0.004 * np.repeat(np.arange(len(ECG) // 5), 5), "counter"),
@@ -50,6 +54,13 @@ def test_what_is_no_ecg_is_said_seconds_after_the_start(x, word):
 def test_a_pulse_wave_is_no_ecg_whatever_its_unit(fs, scale, bpm):
     (at, found), *rest = turns(scale * ppg(fs, 15 * fs, bpm), fs)
     assert found == ("smooth" if scale == 1 else "large") and at <= 6 and not rest
+
+
+@pytest.mark.parametrize("height", [0.1, 1.0])
+@pytest.mark.parametrize("spike", [1, 6])
+def test_a_heart_that_follows_its_pacemaker_is_no_row_of_pulses(height, spike):
+    paced = height * ECG + spike * (np.arange(len(ECG)) % 214 < 2)
+    assert not turns(paced)
 
 
 @pytest.mark.parametrize("per_minute", [12, 15, 25, 40])
