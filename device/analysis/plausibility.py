@@ -153,7 +153,7 @@ def _tone(power: Array, hz: Array) -> float | None:
 
 
 def _is_square(x: Array, fs: float) -> bool:
-    """Whether the lead steps up and down in turn and rests in between: the slopes of a QRS follow each other at once."""
+    """Whether the lead steps up and down in turn and rests between; the slopes of a QRS follow each other at once."""
     n = max(1, round(_EDGE_S * fs))
     steps = x[n:] - x[:-n]
     edges = np.flatnonzero(np.abs(steps) > np.ptp(x) / 2)
