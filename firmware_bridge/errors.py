@@ -43,7 +43,17 @@ class EcgEdgeError(Exception):
 
 
 class UsageError(EcgEdgeError):
-    """An argument is malformed or contradicts another."""
+    """An argument is malformed or contradicts another.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.Reconstructor(fs=250, leads="I,II", mains_hz=55)
+    ... except ee.UsageError as e:
+    ...     print(e.message)
+    mains_hz=55 is no mains frequency
+    """
 
     exit_code = 2
 
@@ -63,27 +73,81 @@ class UnitsError(UsageError):
 
 
 class BudgetError(EcgEdgeError):
-    """A verified figure is worse than the budget allows."""
+    """A verified figure is worse than the budget allows.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> ee.BudgetError("rmse 0.2 mV is above the budget", "export the model again").exit_code
+    3
+    """
 
     exit_code = 3
 
 
 class DeviceLostError(EcgEdgeError):
-    """The device went away and did not come back."""
+    """The device went away and did not come back.
+
+    Examples
+    --------
+    >>> import socket, ecg_edge as ee
+    >>> device = socket.create_server(("127.0.0.1", 0))
+    >>> try:
+    ...     with ee.open_stream("tcp://{}:{}".format(*device.getsockname()), reconnect=False) as blocks:
+    ...         device.close()  # the plug is pulled
+    ...         next(blocks)
+    ... except ee.DeviceLostError as e:
+    ...     print(e.fix)
+    check the device's power and network
+    """
 
     exit_code = 4
 
 
 class PortNotFoundError(EcgEdgeError):
-    """The named port does not exist."""
+    """The named port does not exist.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     with ee.open_stream("/dev/nothing") as blocks:
+    ...         pass
+    ... except ee.PortNotFoundError as e:
+    ...     print(e.fix)
+    plug the device in and name its port; `ecg-edge ports` lists them
+    """
 
 
 class PortBusyError(EcgEdgeError):
-    """Another program holds the port, or access is denied."""
+    """Another program holds the port, or access is denied.
+
+    Examples
+    --------
+    >>> import fcntl, os, pty, ecg_edge as ee
+    >>> ours, theirs = pty.openpty()  # stands for a serial port
+    >>> fcntl.flock(theirs, fcntl.LOCK_EX)  # that another program holds
+    >>> try:
+    ...     with ee.open_stream(os.ttyname(theirs)) as blocks:
+    ...         pass
+    ... except ee.PortBusyError as e:
+    ...     print(e.message.partition(" /dev/")[0])
+    another program holds
+    """
 
 
 class NotAnEcgStreamError(EcgEdgeError):
-    """Bytes arrive (or none do), but no decoder recognises an ECG stream in them."""
+    """Bytes arrive (or none do), but no decoder recognises an ECG stream in them.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.decode_bytes("auto", b"hello world " * 100)
+    ... except ee.NotAnEcgStreamError as e:
+    ...     print(e.message.partition(" (")[0])
+    no decoder recognises an ECG stream in this
+    """
 
 
 class AmbiguousStreamError(NotAnEcgStreamError):
@@ -103,7 +167,14 @@ class AmbiguousStreamError(NotAnEcgStreamError):
 
 
 class ProtocolVersionError(EcgEdgeError):
-    """The device speaks a major protocol version this build does not know."""
+    """The device speaks a major protocol version this build does not know.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> ee.ProtocolVersionError("the device speaks version 9", "pip install -U my-decoder").fix
+    'pip install -U my-decoder'
+    """
 
 
 NOT_LOADABLE = (ImportError, OSError, RuntimeError, AttributeError, TypeError, ValueError)
@@ -129,6 +200,12 @@ class MissingExtraError(EcgEdgeError):
         The package that failed to import.
     extra : str
         The extra of ecg-edge that brings it.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> ee.MissingExtraError("pandas", "pandas").fix
+    'pip install "ecg-edge[pandas]"'
     """
 
     def __init__(self, package: str, extra: str) -> None:
@@ -140,19 +217,56 @@ class MissingExtraError(EcgEdgeError):
 
 
 class ModelFileError(EcgEdgeError):
-    """The model file cannot be used: truncated, not ours, or inconsistent."""
+    """The model file cannot be used: truncated, not ours, or inconsistent.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.load_model("nothing.onnx")
+    ... except ee.ModelFileError as e:
+    ...     print(e.fix)
+    ecg-edge info lists the shipped models
+    """
 
 
 class OfflineModelError(ModelFileError):
-    """An offline model was given where a streaming one is needed."""
+    """An offline model was given where a streaming one is needed.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> issubclass(ee.OfflineModelError, ee.ModelFileError)  # who catches that catches this
+    True
+    """
 
 
 class LeadMismatchError(ModelFileError):
-    """The model wants other input leads than the source has."""
+    """The model wants other input leads than the source has.
+
+    Examples
+    --------
+    >>> import numpy as np, ecg_edge as ee
+    >>> try:
+    ...     ee.reconstruct(np.zeros(500), fs=250, leads="V1", model="i-int8")
+    ... except ee.LeadMismatchError as e:
+    ...     print(e.message.partition(" reads ")[2])
+    I; the signal has V1: I missing
+    """
 
 
 class RecordingError(EcgEdgeError):
-    """The recording cannot be written or read."""
+    """The recording cannot be written or read.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.open_source("replay:nothing.hea")
+    ... except ee.RecordingError as e:
+    ...     print(e.message)
+    there is no recording nothing.hea
+    """
 
 
 class RateUnknownError(RecordingError):
@@ -160,23 +274,67 @@ class RateUnknownError(RecordingError):
 
 
 class DiskFullError(RecordingError):
-    """No space left for the recording; what was written before stays readable."""
+    """No space left for the recording; what was written before stays readable.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> issubclass(ee.DiskFullError, ee.RecordingError)  # catch it before that to make room
+    True
+    """
 
 
 class DataFolderError(EcgEdgeError):
-    """The data folder is not what it is said to be, or a record in it is unusable."""
+    """The data folder is not what it is said to be, or a record in it is unusable.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> ee.DataFolderError("/data holds no PTB-XL", "ecg-edge data get ptb-xl").fix
+    'ecg-edge data get ptb-xl'
+    """
 
 
 class CheckpointError(EcgEdgeError):
-    """A training run or checkpoint is missing, damaged or of another shape."""
+    """A training run or checkpoint is missing, damaged or of another shape.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> ee.CheckpointError("last.pt is damaged", "train again").exit_code
+    1
+    """
 
 
 class CalibrationError(EcgEdgeError):
-    """The calibration cannot be used or made: damaged, of another model, lead set or patient, or harmful."""
+    """The calibration cannot be used or made: damaged, of another model, lead set or patient, or harmful.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> try:
+    ...     ee.read_calibration("nobody.json")
+    ... except ee.CalibrationError as e:
+    ...     print(e.message)
+    cannot read nobody.json: No such file or directory
+    """
 
 
 class PluginError(EcgEdgeError):
-    """A part that another package brings cannot be used: it does not import, or its name is taken."""
+    """A part that another package brings cannot be used: it does not import, or its name is taken.
+
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> class Faulty(ee.SinkBase):
+    ...     lossless = True
+    ...     def leads(self, block): raise KeyError("V9")
+    >>> try:
+    ...     ee.run("synthetic:", [Faulty()], seconds=1, fast=True)
+    ... except ee.PluginError as e:
+    ...     print(e.message.partition("a fault of Faulty")[2].partition(", ")[2])
+    KeyError: 'V9'
+    """
 
 
 class FaultError(EcgEdgeError):

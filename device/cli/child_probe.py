@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 _PATIENCE_S = 60
+SLOW = "no answer in time"
+"""Of a child that has not ended: whether what it tries works is not known."""
 _AT_ONCE = 4
 
 
 def why_not(code: str) -> str:
-    """Run a line of Python in a child; return why it failed, or nothing."""
+    """Run a line of Python in a child; return why it failed, `SLOW`, or nothing."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     try:
         child = subprocess.run(
@@ -25,7 +27,9 @@ def why_not(code: str) -> str:
             errors="replace",
             timeout=_PATIENCE_S,
         )
-    except (OSError, subprocess.TimeoutExpired) as e:
+    except subprocess.TimeoutExpired:
+        return SLOW
+    except OSError as e:
         return f"no answer: {e}"
     if child.returncode < 0:
         return f"it ends with {_signal(-child.returncode)}" + _meaning(-child.returncode)

@@ -12,13 +12,15 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ecg_edge.device.cli.child_probe import why_not, why_not_all
+from ecg_edge.device.cli.child_probe import SLOW, why_not, why_not_all
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError
 from ecg_edge.firmware_bridge.extras import EXTRAS
 from ecg_edge.firmware_bridge.plugins import Plugins
 
 _RUNTIMES = ("ai_edge_litert",)
+_UNKNOWN = "whether it loads is not known: it took more than a minute"
+_LATER = "ask again when the machine has less to do: ecg-edge doctor"
 _LARGE = ("train", "evaluate", "export", "export-tf")
 _LOAD_OURS = "import ecg_edge.device.live.open_sinks, ecg_edge.firmware_bridge.ports.transport"
 _LOAD_ONE = (
@@ -103,6 +105,8 @@ def _package(name: str, why: str, other: str | None) -> Inspection:
         text = "another build" if _importable(_module(name)) else "missing"
     if not why:
         return Inspection(name, True, text)
+    if why == SLOW:
+        return Inspection(name, None, f"{text}; {_UNKNOWN}", _LATER)
     if text != "missing":
         text = f"{text} is here and cannot be loaded: {why}"
     if name == "onnxruntime" and other:
@@ -130,6 +134,9 @@ def _extras() -> list[Inspection]:
         missing = [m for m in extra.modules if not _importable(m)]
         faults = [f"{m} cannot be loaded: {why}" for m in extra.modules if (why := broken.get(f"import {m}"))]
         text = f"not installed: {', '.join(missing)}" if missing else "; ".join(faults) or "there"
+        if not missing and any(broken.get(f"import {m}") == SLOW for m in extra.modules):
+            out.append(Inspection(f"extra {extra.name}", None, f"{extra.purpose}: there; {_UNKNOWN}", _LATER))
+            continue
         again = "" if missing else "--force-reinstall "
         fix = f'pip install {again}"ecg-edge[{extra.name}]"' if missing or faults else ""
         ok = False if faults and not missing else None if missing else True
@@ -139,8 +146,8 @@ def _extras() -> list[Inspection]:
 
 def _parts() -> list[Inspection]:
     """What needs the core to be loaded; nothing where that would end this process, too."""
-    if why_not(_LOAD_OURS):
-        return []
+    if why := why_not(_LOAD_OURS):
+        return [Inspection("plug-ins, ports, models", None, _UNKNOWN, _LATER)] if why == SLOW else []
     from ecg_edge.device.live.open_sinks import plugin_sinks
     from ecg_edge.firmware_bridge.decoders.catalogue import plugin_devices
     from ecg_edge.firmware_bridge.recordings.open_recording import plugin_formats
@@ -179,7 +186,9 @@ def _ports() -> list[Inspection]:
 
 
 def _models() -> list[Inspection]:
-    if why := why_not(_LOAD_ONE):
+    if (why := why_not(_LOAD_ONE)) == SLOW:
+        return [Inspection("models", None, _UNKNOWN, _LATER)]
+    if why:
         return [Inspection("models", False, f"they cannot be run: {why}", "see the runtimes above")]
     from ecg_edge.device.inference.load import load_model
     from ecg_edge.device.inference.shipped import shipped_models

@@ -255,12 +255,19 @@ class Sink(Protocol):
 class SinkBase:
     """A sink that takes the twelve leads and does nothing with them: override what yours needs.
 
-    >>> class Peak(SinkBase):
+    Examples
+    --------
+    >>> import ecg_edge as ee
+    >>> class Peak(ee.SinkBase):
     ...     name = "peak"
     ...     highest = 0.0
     ...
     ...     def leads(self, block):
-    ...         self.highest = max(self.highest, block.mv.max())
+    ...         self.highest = max(self.highest, float(block.mv.max()))
+    >>> peak = Peak()
+    >>> summary = ee.run("synthetic:", [peak], seconds=2, fast=True)
+    >>> peak.highest > 0
+    True
     """
 
     name = "sink"

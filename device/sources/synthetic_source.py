@@ -15,6 +15,7 @@ from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
 _FS = 1, 100_000
+_EXAMPLE = "write synthetic:leads=I,II&fs=250&seed=0&bpm=65"
 
 
 def synthetic(text: str) -> tuple[StreamInfo, Iterator[SampleBlock]]:
@@ -38,7 +39,8 @@ def synthetic(text: str) -> tuple[StreamInfo, Iterator[SampleBlock]]:
             raise UsageError(f"fs={known['fs']} is no rate of an ECG: {_FS[0]} to {_FS[1]} Hz")
         heart = SyntheticHeart(fs, leads, float(known["bpm"]), int(known["seed"]))
     except (ValueError, ArithmeticError, UsageError) as e:
-        raise UsageError(f"bad source synthetic:{text}: {e}", "write synthetic:leads=I,II&fs=250&seed=0&bpm=65") from e
+        fix = f"{e.fix}; {_EXAMPLE}" if isinstance(e, UsageError) and e.fix else _EXAMPLE
+        raise UsageError(f"bad source synthetic:{text}: {getattr(e, 'message', e)}", fix) from e
     frame = max(1, round(FRAME_S * fs))
     info = StreamInfo("synthetic heart", fs, tuple(Channel(x, _LSB_MV) for x in leads), samples_per_frame=frame)
     return info, _beat_on(heart, frame)

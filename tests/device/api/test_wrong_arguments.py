@@ -68,3 +68,18 @@ def test_a_fault_of_a_strangers_decoder_names_the_decoder():
     with pytest.raises(ee.PluginError, match=r"a fault of Faulty in tests.*, KeyError") as e:
         ee.decode_bytes(Faulty("plotter"), b"512 \n")
     assert "Faulty" in e.value.fix and "ecg-edge doctor" not in e.value.fix
+
+
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        ("synthetic:leads=V7", "use one of I, II"),
+        ("synthetic:fs=10", "use a rate of 100 Hz or more"),
+        ("synthetic:foo=1", "write synthetic:leads=I,II"),
+        ("synthetic:seed=x", "write synthetic:leads=I,II"),
+    ],
+)
+def test_an_error_has_one_fix(url, fix):
+    with pytest.raises(ee.UsageError) as e:
+        ee.open_source(url)
+    assert str(e.value).count("fix:") == 1 and e.value.fix.startswith(fix)
