@@ -32,8 +32,8 @@ _KEPT = 64
 class GuardedSocket(socket.socket):
     """Lets in as long as there is a place, fairly among addresses; closes at once who is too many at the door.
 
-    Where all places are taken, a client that has not greeted is shut down, the oldest of the address that has been let
-    in most: one who greets at once finds a way in. Belongs to one event loop: it watches `fileno` and calls `accept`.
+    Where all places are taken, a client that has not greeted is shut down: the oldest of the address that was let in
+    most. So one who greets at once finds a way in. Belongs to one event loop: it watches `fileno` and calls `accept`.
     What it watches is a bell: the socket itself is emptied at once, so that nobody waits unseen behind others.
 
     Parameters

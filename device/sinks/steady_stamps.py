@@ -6,6 +6,8 @@ from collections import deque
 
 _FOLLOW = 5e-4
 """Most that the stamps' clock may differ from nominal, as a share: more than any crystal is off."""
+_STEP = 0.5
+"""Most that the stamps' clock may go back from block to block, in samples."""
 _LATE_S = 0.25
 _SUSTAINED_S = 2.0
 
@@ -37,7 +39,8 @@ class SteadyStamps:
             self._offset, self._last = wanted, index
         most = _FOLLOW * max(0, index - self._last) / self._fs
         self._last = index
-        self._offset += min(most, max(-most, wanted - self._offset))
+        least = -min(most, _STEP / self._fs)  # a block of many rows must not begin before the last one's end
+        self._offset += min(most, max(least, wanted - self._offset))
         self._offset += self._lost_time(now, wanted - self._offset)
         return index / self._fs + self._offset
 

@@ -62,8 +62,8 @@ def named(
 
     Labels and header decide. Where none is a lead, the only column that can be an ECG is lead I; without
     labels it is the first such one. A column that is smooth or hardly changes is passed over for one with beats. Where
-    the first moves otherwise, and not with the heart of another column, it may be an accelerometer as well as a lead
-    whose electrode is off: no column is called a lead then.
+    the first moves otherwise, and not with the heart of another column, no column is called a lead. It may be an
+    accelerometer, or a lead whose electrode is off.
 
     Parameters
     ----------

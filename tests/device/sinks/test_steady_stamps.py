@@ -51,3 +51,14 @@ def test_stamps_never_go_back(steps):
         stamp = clock.stamp(index, now)
         assert stamp > last
         last = stamp
+
+
+@given(st.lists(st.tuples(st.integers(1, 9000), st.integers(0, 9000), st.floats(0, 90)), max_size=40))
+def test_no_row_is_stamped_before_the_one_before_it(blocks):
+    """Blocks of many rows, leaps of the index and arrivals in any rhythm; rows follow from the last one's stamp."""
+    stamps, now, index, before = SteadyStamps(100, 0.1), 0.0, 0, -np.inf
+    for n, leap, pause in blocks:
+        now, index = now + pause, index + leap + n
+        last = stamps.stamp(index - 1, now)
+        assert last - (n - 1) / 100 > before
+        before = last
