@@ -37,6 +37,7 @@ _ROMAN = {"d1": "I", "d2": "II", "d3": "III", "di": "I", "dii": "II", "diii": "I
 _WORDS = re.compile(r"^(mdc ecg lead|mdc ecg elec potl|ecg lead|ekg lead|ecg|ekg|lead|ableitung|d[eé]rivation"
                     r"|derivaci[oó]n|derivazione|channel|ch)[ :.]+(?=\S)")  # fmt: skip
 _ML = re.compile(r"^ml(?=i{1,3}$)")
+_REFERENCE = re.compile(r"(?<=\S)[ -]ref$")
 _CHEST = re.compile(r"^c([1-6])$")
 _EEG = re.compile(r"^(eeg )?(fp[12z]|f[3478z]|cz|p[34z]|o[12z]|t[3-6z]|a[12]|m[12])\b")
 PROVENANCE = ("measured", "derived", "reconstructed")
@@ -84,6 +85,7 @@ def read_label(label: str) -> LeadLabel:
     words = _WORDS.sub("", re.sub(r"^(ecg|ekg|lead)-(?=\S)", r"\1 ", words)).strip()
     sign = -1 if words.startswith("-") else 1
     plain = _ML.sub("", words.lstrip("+-").strip())
+    plain = _REFERENCE.sub("", plain)
     plain = _CHEST.sub(r"v\1", plain.replace(" ", ""))
     lead = _BY_LOWER.get(plain) or _ROMAN.get(plain, "")
     return LeadLabel(lead, sign if lead else 1, provenance, () if lead else _pair(plain))

@@ -72,6 +72,17 @@ def captures() -> Path:
     return Path(text)
 
 
+@pytest.fixture(scope="session")
+def faults() -> Path:
+    """The folder ``ECG_EDGE_FAULTS``, or ``faults`` beside the captures: inputs that once went wrong."""
+    text = os.environ.get("ECG_EDGE_FAULTS")
+    beside = os.environ.get("ECG_EDGE_CAPTURES")
+    folder = Path(text) if text else Path(beside).parent / "faults" if beside else None
+    if folder is None or not (folder / "stored_files.py").is_file():
+        pytest.skip("neither ECG_EDGE_FAULTS nor ECG_EDGE_CAPTURES leads to the inputs that went wrong")
+    return folder
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """With the core alone, a test that needs an extra is skipped, and says which."""

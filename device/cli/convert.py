@@ -10,11 +10,12 @@ from pathlib import Path
 from ecg_edge.device.offline.write_recording import check_name, format_of, held, write_recording
 from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
-from ecg_edge.device.recording.stored_recording import Stored, read_groups, record_name, same_recording
+from ecg_edge.device.recording.stored_recording import Stored, read_groups, read_stored, record_name, same_recording
 from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
 from ecg_edge.firmware_bridge.extras import needing
+from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
 def convert(arguments: argparse.Namespace) -> int:
@@ -28,11 +29,11 @@ def convert(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{out} is there already", "choose another --out, or say --force")
         kind = format_of(out, None)
         check_name(out, kind)
-        stored, *others = parts = read_groups(a.record, file_rate(a.fs))
+        stored, *others = parts = _parts(a, kind)
         if not any(part.valid.any() for part in parts):
             raise RecordingError(f"{stored.name} holds no sample: all are missing", "check the columns of the file")
         found = doubted_leads(stored)
-        stored = annotated(stored, found)
+        stored = _with_remarks(annotated(stored, found))
         if kind == "edf":
             write_edf(stored, out, a.patient or stored.patient, others)
         else:
@@ -65,6 +66,30 @@ def convert(arguments: argparse.Namespace) -> int:
     page = needing("plot", f"ecg-edge report {shlex.quote(same_recording(a.record))}")
     hint(f"next: open {out}, or print a page: {page}")
     return 0
+
+
+def _parts(a: argparse.Namespace, kind: str) -> list[Stored]:
+    """The signals of each rate; where the format has one rate, all leads at the highest."""
+    first, *others = read_groups(a.record, file_rate(a.fs))
+    slower = [f"{s.lead} at {float(part.fs):g} Hz" for part in others for s in part.signals if s.lead in LEADS]
+    if kind == "edf" or not slower:
+        return [first, *others]
+    whole = read_stored(a.record, fs=file_rate(a.fs))
+    said = f"{', '.join(slower)}: written at {float(whole.fs):g} Hz"
+    rest = [_without(part, set(whole.labels)) for part in others]
+    return [replace(whole, remarks=(*whole.remarks, said)), *(part for part in rest if part.signals)]
+
+
+def _without(part: Stored, labels: set[str]) -> Stored:
+    kept = [k for k, label in enumerate(part.labels) if label not in labels]
+    signals = tuple(part.signals[k] for k in kept)
+    return replace(part, signals=signals, counts=part.counts[:, kept], valid=part.valid[:, kept])
+
+
+def _with_remarks(stored: Stored) -> Stored:
+    """What was assumed is written into the file too."""
+    new = [r for r in stored.remarks if r not in stored.comments]
+    return replace(stored, comments=(*stored.comments, *new))
 
 
 def _left(kind: str, signals: list[str], notes: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The verb ``info``: what a model file says of itself."""
+"""The verb ``info``: what a model file, or a recording, says of itself."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from ecg_edge.device.inference.load import Model, load_model, read_description
 from ecg_edge.device.inference.shipped import shipped_models
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
-from ecg_edge.firmware_bridge.errors import OfflineModelError
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, OfflineModelError
 from ecg_edge.firmware_bridge.lead_names import SKIN, electrodes_of
+from ecg_edge.firmware_bridge.recordings.open_recording import SUFFIXES, open_recording
+from ecg_edge.firmware_bridge.recordings.recording import Recording
 
 
 def info(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge info`` says; return the exit status."""
+    if arguments.model and (recording := _recording(arguments.model)):
+        return _say_recording(arguments, recording)
     if arguments.model:
         described = _of(arguments.model)
         if arguments.json:
@@ -39,6 +43,39 @@ def info(arguments: argparse.Namespace) -> int:
     else:
         say("this build contains no model")
     hint("next: ecg-edge info MODEL" if all_of_them else "next: ecg-edge run --model FILE")
+    return 0
+
+
+def _recording(name: str) -> Recording | None:
+    """The recording of that name; None where it is a model, or neither."""
+    if Path(name).suffix in (".onnx", ".tflite") or name in shipped_models():
+        return None
+    try:
+        return open_recording(name)
+    except EcgEdgeError:
+        if Path(name).suffix.lower() in SUFFIXES:
+            raise  # it can be nothing else, and what is wrong with it helps more
+        return None
+
+
+def _say_recording(arguments: argparse.Namespace, recording: Recording) -> int:
+    signals = [
+        {"label": s.label, "lead": s.lead.lead, "unit": s.unit, "fs": float(s.fs), "provenance": s.provenance}
+        for s in recording.signals
+    ]
+    started = recording.started.isoformat() if recording.started else None
+    about = {"name": recording.name, "format": recording.source, "started": started,
+             "seconds": float(recording.seconds), "notes": len(recording.notes)}  # fmt: skip
+    if arguments.json:
+        emit_json({**about, "signals": signals, "warnings": list(recording.assumed)})
+    else:
+        say(table([[key, str("not stated" if value is None else value)] for key, value in about.items()]))
+        say(table([["signal", "lead", "unit", "Hz", "provenance"],
+                   *([s.label, s.lead.lead, s.unit, f"{float(s.fs):g}", s.provenance or "not stated"]
+                     for s in recording.signals)]))  # fmt: skip
+    for remark in recording.assumed:
+        hint(f"warning: {remark}")
+    hint(f"next: ecg-edge measure {shlex.quote(arguments.model)}")
     return 0
 
 

@@ -32,6 +32,7 @@ _MOST_SAMPLES, _TWELVE_LEAD_HZ, _AMBULATORY_HZ = 16384, (200, 1000), (50, 1000)
 _INVALID, _TOP = -32768, 32767
 _UV_PER_COUNT = 1.0
 _MEASURE_S = 10
+_MOST_TEXT = 10240
 _MAKER = "ecg-edge"
 
 
@@ -93,6 +94,8 @@ def _general(data: Dataset, stored: Stored, uid: Any) -> None:
     data.PatientName = person.name.replace("^", " ")
     data.PatientID = (person.identifier or (stored.patient if stored.patient != person.name else ""))[:64]
     data.PatientBirthDate = f"{person.birth:%Y%m%d}" if person.birth else ""
+    data.PatientAge = _age(stored)
+    data.PatientComments = "\r\n".join(stored.comments)[:_MOST_TEXT]
     data.PatientSex = {"male": "M", "female": "F"}.get(person.sex, "")
     data.StudyInstanceUID, data.SeriesInstanceUID = uid(), uid()
     data.StudyID, data.AccessionNumber, data.ReferringPhysicianName = "", "", ""
@@ -106,6 +109,17 @@ def _general(data: Dataset, stored: Stored, uid: Any) -> None:
     data.InstitutionName = ""
     data.AcquisitionContextSequence = []
     data.SeriesDescription = "Twelve leads, reconstructed ones are estimates: not for diagnosis"[:64]
+
+
+def _age(stored: Stored) -> str:
+    """Age in years as DICOM writes it, as the record states it or from the birth; empty where neither is known."""
+    person, started = stored.person, stored.started
+    if found := re.fullmatch(r"0*(\d{1,3})\s*[yY]?", person.age.strip()):
+        return f"{int(found[1]):03d}Y"
+    if person.birth and started:
+        before = (started.month, started.day) < (person.birth.month, person.birth.day)
+        return f"{max(0, started.year - person.birth.year - before):03d}Y"
+    return ""
 
 
 def _waveform(stored: Stored) -> Dataset:

@@ -38,6 +38,7 @@ _INTERVALS = {
 }
 _UNITS = {"ms": "ms", "/min": "/min", "°": "deg", "mV": "mV"}
 _UV = 0.001
+_OF_THE_PERSON = ("patient:", "name:", "age:", "sex:", "born:", "device:")
 ESTIMATE = "reconstructed: an estimate, not for diagnosis"
 
 
@@ -79,7 +80,7 @@ def observation(stored: Stored) -> Resource:
     if device := next((c for c in stored.comments if c.startswith("device: ")), ""):
         found["device"] = {"display": device.removeprefix("device: ")}
     said = [f"{' '.join(guessed)}: {ESTIMATE}"] if guessed else []
-    said += [c for c in stored.comments if c.startswith(("model:", "conditioning:", "reconstructed, calibrated"))]
+    said += [c for c in stored.comments if not c.startswith(_OF_THE_PERSON)]
     if said:
         found["note"] = [{"text": text} for text in said]
     return found

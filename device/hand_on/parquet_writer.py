@@ -10,6 +10,7 @@ import numpy as np
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
+from ecg_edge.firmware_bridge.private_files import file_mode
 
 
 def write_parquet(stored: Stored, path: Path) -> None:
@@ -42,7 +43,7 @@ def write_parquet(stored: Stored, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     with disk_errors(path):
         parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema), part)
-        part.chmod(0o600)
+        part.chmod(file_mode())
         part.replace(path)
 
 

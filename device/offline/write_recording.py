@@ -23,6 +23,7 @@ from ecg_edge.device.recording.stored_recording import Stored
 from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import RecordingError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 SUFFIXES = {
@@ -136,7 +137,7 @@ def _wfdb(stored: Stored, path: Path) -> None:
 def _csv(stored: Stored, path: Path) -> None:
     mv, fs = stored.mv, Fraction(stored.fs)
     part = path.with_name(f".{path.name}.part")
-    with disk_errors(path), part.open("w", newline="", encoding="utf-8") as out:
+    with disk_errors(path), private_open(part, "w", newline="", encoding="utf-8") as out:
         if stored.started:
             out.write(f"# started: {stored.started.isoformat()}\n")
         for comment in stored.comments:

@@ -160,7 +160,22 @@ def same_recording(path: str) -> str:
     return str(file.with_suffix("")) if file.suffix.lower() in (".hea", ".dat", ".atr") else str(file)
 
 
-_SUFFIXES = (".hea", ".dat", ".atr", ".mat", ".edf", ".bdf", ".csv", ".tsv", ".txt", ".dcm", ".xml", ".json", ".npz")
+_SUFFIXES = (
+    ".hea",
+    ".dat",
+    ".atr",
+    ".mat",
+    ".edf",
+    ".bdf",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".dcm",
+    ".xml",
+    ".json",
+    ".npz",
+    ".parquet",
+)
 
 
 def length(path: str, fs: Fraction | None = None) -> tuple[Fraction, int]:
@@ -201,6 +216,7 @@ def read_stored(path: str, start: int = 0, stop: int | None = None, fs: Fraction
 def read_groups(path: str, fs: Fraction | None = None) -> tuple[Stored, ...]:
     """Read a whole recording, the signals of each rate as one `Stored`; the leads' rate first."""
     recording = open_recording(path.removeprefix("replay:"), fs)
+    recording.leads()  # refuses a lead that is there twice
     first = _rate(recording)
     rates = [first, *dict.fromkeys(s.fs for s in recording.signals if s.fs != first)]
     groups = ([k for k, s in enumerate(recording.signals) if s.fs == rate] for rate in rates)

@@ -1,9 +1,11 @@
-"""Arrays in files: our own ``.npz`` (verb ``decode``), and MATLAB's ``.mat`` where no WFDB header lies beside it."""
+"""Arrays in files: our own ``.npz`` (verb ``decode``) and parquet tables; MATLAB's ``.mat`` without a WFDB header."""
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError
-from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Recording, Signal
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RateUnknownError, RecordingError
+from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import rate, rate_of
 from ecg_edge.firmware_bridge.units import PLAUSIBLE_MV
 
@@ -41,6 +43,51 @@ def open_npz(path: Path, fs: Fraction | None = None) -> Recording:
     except Exception as e:  # zip, zlib, header and pickle errors of many kinds
         raise _damaged(path, e) from e
     return _recording(path, "npz", arrays, fs, "mV" if "mv" in arrays else "")
+
+
+def open_parquet(path: Path) -> Recording:
+    """Open a table that `write_parquet` wrote (extra `parquet`).
+
+    Raises
+    ------
+    MissingExtraError
+        The package pyarrow is not installed.
+    RecordingError
+        It is not one of ours, or is damaged.
+    """
+    try:
+        from pyarrow import parquet
+    except NOT_LOADABLE as e:
+        raise MissingExtraError("pyarrow", "parquet") from e
+    _check_size(path)
+    try:
+        table = parquet.read_table(path)
+        about = json.loads((table.schema.metadata or {}).get(b"ecg-edge", b"null"))
+        if not about:
+            raise RecordingError(f"{path} is no parquet table of ecg-edge", "write it as CSV: a column per lead")
+        fields = [table.schema.field(k) for k in range(table.num_columns)]
+        kept = [(k, f) for k, f in enumerate(fields) if f.name != "time"]
+        values = np.stack([np.asarray(table.column(k).to_numpy(), np.float64) for k, _ in kept], axis=1)
+        fs = Fraction(float(about["fs"])).limit_denominator(10**6)
+        first = float(table.column("time")[0].as_py())
+        birth, started = about["birth"], about["started"]
+        facts = [{k.decode(): v.decode() for k, v in (f.metadata or {}).items()} for _, f in kept]
+        signals = tuple(
+            Signal(f.name, fact.get("unit", ""), fs, len(values), provenance=fact.get("provenance", ""))
+            for (_, f), fact in zip(kept, facts, strict=True)
+        )
+        notes = tuple((Fraction(at - first).limit_denominator(10**6), text) for at, text in about["notes"])
+        return Recording(
+            path.stem, "parquet", signals, lambda columns, start, stop: values[start:stop, list(columns)].copy(),
+            datetime.fromisoformat(started) + timedelta(seconds=first) if started else None,
+            Person(about["patient"], about["name"], about["sex"], date.fromisoformat(birth) if birth else None,
+                   about["age"]),
+            tuple(about["comments"]), notes,
+        )  # fmt: skip
+    except RecordingError:
+        raise
+    except Exception as e:  # what pyarrow and damaged metadata raise, of many kinds
+        raise _damaged(path, e) from e
 
 
 def open_mat(path: Path, fs: Fraction | None = None) -> Recording:

@@ -82,7 +82,8 @@ def _recording(path: Path, data: Any) -> Recording:
         Signal(_label(c, k), unit, fs, there, lsb, -zero / lsb, bits, provenance=_origin(c))
         for k, (c, (unit, lsb, zero)) in enumerate(zip(channels, scales, strict=True))
     )
-    return Recording(path.stem, "DICOM", signals, read, _started(data), _person(data), remarks=tuple(remarks))
+    return Recording(path.stem, "DICOM", signals, read, _started(data), _person(data),
+                     tuple(str(data.get("PatientComments", "")).splitlines()), remarks=tuple(remarks))  # fmt: skip
 
 
 def _scale(channel: Any) -> tuple[str, float, float]:

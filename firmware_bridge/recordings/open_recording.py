@@ -16,7 +16,7 @@ from ecg_edge.firmware_bridge.recordings.text import unreadable
 GROUP = "ecg_edge.recordings"
 _HEAD_BYTES = 4096
 _SUFFIXES = (".csv", ".tsv", ".txt", ".ecg", ".asc")
-SUFFIXES = (*_SUFFIXES, ".edf", ".bdf", ".dcm", ".xml", ".npz")
+SUFFIXES = (*_SUFFIXES, ".edf", ".bdf", ".dcm", ".xml", ".npz", ".parquet")
 """What recordings in a folder are known by, WFDB's headers aside."""
 
 
@@ -185,6 +185,16 @@ def _npz(path: Path, fs: Fraction | None) -> Recording:
     return open_npz(path, fs)
 
 
+def _is_parquet(path: Path, head: bytes) -> bool:
+    return head.startswith(b"PAR1")
+
+
+def _parquet(path: Path, fs: Fraction | None) -> Recording:
+    from ecg_edge.firmware_bridge.recordings.array_files import open_parquet
+
+    return open_parquet(path)
+
+
 def _is_mat(path: Path, head: bytes) -> bool:
     return path.suffix.lower() == ".mat" or head.startswith(b"MATLAB 5.0")
 
@@ -210,6 +220,7 @@ _BUILT_IN = (
     RecordingFormat("DICOM ECG (.dcm)", _is_dicom, _dicom),
     RecordingFormat("HL7 aECG (.xml)", _is_aecg, _aecg),
     RecordingFormat("arrays of decode (.npz)", _is_npz, _npz),
+    RecordingFormat("our parquet tables (.parquet)", _is_parquet, _parquet),
     RecordingFormat("MATLAB (.mat)", _is_mat, _mat),
     RecordingFormat("tables with a column per lead (.csv, .tsv, .txt)", _is_table, _table),
 )

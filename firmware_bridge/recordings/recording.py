@@ -303,6 +303,8 @@ class Recording:
     def with_unit(self, unit: str) -> Recording:
         """Return the recording with a unit for the signals that state none, or one unknown; see `mv_per`.
 
+        A unit with a number is what one count of the file is, whatever gain the file states.
+
         Raises
         ------
         RecordingError
@@ -314,11 +316,22 @@ class Recording:
             s.note.startswith("no unit") or (s.mv_per_unit is None and not is_other_quantity(s.unit))
             for s in self.signals
         ]
-        signals = tuple(
-            replace(s, unit=unit, note=f"no unit: {unit} as given") if quiet else s
-            for s, quiet in zip(self.signals, silent, strict=True)
+        counted = unit.strip()[:1].isdigit()
+        silent = [
+            q or (counted and s.note.startswith("uncalibrated")) for q, s in zip(silent, self.signals, strict=True)
+        ]
+        per_count = np.array(
+            [1 / s.lsb if counted and q and s.lsb else 1.0 for q, s in zip(silent, self.signals, strict=True)]
         )
-        return replace(self, signals=signals)
+        signals = tuple(
+            replace(s, unit=unit, lsb=s.lsb * n, note=f"no unit: {unit} as given") if quiet else s
+            for s, quiet, n in zip(self.signals, silent, per_count.tolist(), strict=True)
+        )
+        return replace(
+            self,
+            signals=signals,
+            reader=lambda columns, start, stop: self.reader(columns, start, stop) * per_count[list(columns)],
+        )
 
     def measured(self) -> Recording:
         """Return the recording without the signals that it calls estimates or algebra; nothing of it is changed.

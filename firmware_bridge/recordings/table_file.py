@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from fractions import Fraction
 from pathlib import Path
 
@@ -220,13 +220,18 @@ class _Meaning:
 
     def _started(self) -> datetime | None:
         cells = [text for _, text in self._pairs()] + [cells[0] for cells in self._table.texts.values()]
-        return next((m for c in cells if ":" in c and (m := moment(c))), None)
+        return next((m for c in cells if ":" in c and (m := moment(c)) and _tells_time(c, m)), None)
 
     def _person(self) -> Person:
         name = next((text for key, text in self._pairs() if _NAME.match(key)), "")
         born = next((text for key, text in self._pairs() if _BIRTH.search(key)), "")
         day = moment(born)
         return Person("", name, "", _day(born) or (day.date() if day else None))
+
+
+def _tells_time(text: str, found: datetime) -> bool:
+    """Whether a midnight is written, and not what stands for a time that is missing or cannot be read."""
+    return found.time() != time() or any(clock_time(w[:8]) for w in text.replace("T", " ").split() if ":" in w)
 
 
 def _day(text: str) -> date | None:

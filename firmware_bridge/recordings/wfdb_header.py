@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -109,6 +109,8 @@ def read_header(path: Path) -> Header:
         length = _whole(path, at, "number of samples", rest.pop(0), 0, 2**62) or None
     started, said = _started(rest)
     remarks += said
+    if rest and started is None:
+        comments.append(f"first line as written: {' '.join(rest)[:80]}")
     body = rows[1:]
     if segments:
         parts = tuple(_segment(path, *row) for row in body[: int(segments) if len(segments) < 8 else 0])
@@ -142,16 +144,16 @@ def _frequency(path: Path, line: int, text: str) -> Fraction:
 
 
 def _started(words: list[str]) -> tuple[datetime | None, list[str]]:
-    """Base time and date in either order; a time without a date tells no start."""
+    """Base time and date in either order; one without the other tells no start."""
     days = [(w, d) for w in words if (d := calendar_date(w))]
     times = [t for w in words if not calendar_date(w) and (t := clock_time(w))]
     remarks = [f"date {w!r} read as {d}" for w, d in days if re.search(r"[-/.]\d{1,2}$", w)]
     left = [w for w in words if not calendar_date(w) and not clock_time(w)]
     if left:
         remarks.append(f"of the header's first line not understood: {' '.join(left)[:80]!r}")
-    if not days:
+    if not days or not times:  # midnight would be as good as any other time
         return None, remarks
-    at, later = times[0] if times else (time(), 0)
+    at, later = times[0]
     try:
         return datetime.combine(days[0][1], at) + timedelta(days=later), remarks
     except OverflowError:

@@ -125,5 +125,5 @@ def test_a_pressure_is_no_lead_whatever_it_is_called(tmp_path):
 
 
 def test_the_unit_given_stands_for_one_that_is_unknown(tmp_path):
-    recording = open_recording(stored_files.wfdb_record(tmp_path, "r", MV, unit="adu")).with_unit("0.5mV")
-    assert recording.mv([1]).max() == pytest.approx(0.5 * MV[:, 1].max(), rel=0.01)
+    recording = open_recording(stored_files.wfdb_record(tmp_path, "r", MV, unit="adu")).with_unit("0.5uV")
+    assert recording.mv([1]).max() == pytest.approx(0.5 * MV[:, 1].max(), rel=0.01)  # 1000 counts of 0.5 µV
