@@ -1,7 +1,7 @@
 """Stamps of samples: they run as the samples do, whatever their arrival does."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecg_edge.device.sinks.steady_stamps import SteadyStamps
@@ -53,6 +53,7 @@ def test_stamps_never_go_back(steps):
         last = stamp
 
 
+@example([(1, 0, 0.0), (9000, 0, 0.0)])
 @given(st.lists(st.tuples(st.integers(1, 9000), st.integers(0, 9000), st.floats(0, 90)), max_size=40))
 def test_no_row_is_stamped_before_the_one_before_it(blocks):
     """Blocks of many rows, leaps of the index and arrivals in any rhythm; rows follow from the last one's stamp."""
