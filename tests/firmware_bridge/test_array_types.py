@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import ecg_edge as ee
-from ecg_edge.firmware_bridge.array_types import same_contents
+from ecg_edge.firmware_bridge.array_types import locked, same_contents
+from ecg_edge.firmware_bridge.events import SampleBlock
 
 
 @dataclass(eq=False)
@@ -57,3 +58,13 @@ def test_a_model_and_a_summary_are_shown_in_a_line():
     summary = ee.run("synthetic:", seconds=1, fast=True)
     assert "250 samples in, 0 lost, 100 rows out" in repr(summary)
     assert max(map(len, map(repr, (model, model.spec, summary)))) < 200
+
+
+def test_what_is_locked_shares_its_numbers_and_cannot_be_written():
+    block = SampleBlock(3, np.zeros((4, 2), np.int32), np.zeros((4, 2), np.float32), np.ones((4, 2), np.bool_))
+    shared = locked(block)
+    assert shared == block and np.shares_memory(shared.mv, block.mv)
+    with pytest.raises(ValueError, match="read-only"):
+        shared.mv[0] = 1
+    block.mv[0] = 1  # its owner's stays as it was
+    assert shared.mv[0, 0] == 1
