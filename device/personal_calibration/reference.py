@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.conditioning.conditioner import Conditioner
 from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.lead_algebra import known_leads
 from ecg_edge.firmware_bridge.errors import CalibrationError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
@@ -54,26 +55,30 @@ def read_reference(path: str, fs: Fraction | None = None) -> Reference:
     Raises
     ------
     CalibrationError
-        A lead is missing, or samples are.
+        A lead is missing and follows from no others, or samples are missing.
     RecordingError, MissingExtraError
         The file cannot be read, holds a lead twice or in an unknown unit.
     """
     recording = open_recording(path, fs)
     columns = recording.leads()
-    if missing := [lead for lead in LEADS if lead not in columns]:
+    there = [lead for lead in LEADS if lead in columns]
+    known, matrix = known_leads(there)
+    if missing := [lead for lead in LEADS if lead not in known]:
         guessed = {s.lead.lead for s in recording.signals if s.provenance == "reconstructed"}
         said = [f"{lead} (only an estimate)" if lead in guessed else lead for lead in missing]
-        raise CalibrationError(f"{recording.name} lacks lead {', '.join(said)}", "a reference has all twelve leads")
-    signals = [recording.signals[columns[lead]] for lead in LEADS]
+        raise CalibrationError(
+            f"{recording.name} lacks lead {', '.join(said)}", "a reference has all twelve leads, or I, II and V1-V6"
+        )
+    signals = [recording.signals[columns[lead]] for lead in there]
     rate = max(s.fs for s in signals)
     if rate < MIN_ECG_FS:
         raise CalibrationError(f"{recording.name} has {float(rate):g} Hz", f"give {MIN_ECG_FS} Hz or more")
     whole = max(resampled_length(s.length, s.fs, rate) for s in signals)
     n = min(whole, int(_MAX_S * rate))
     remark = f"only the first {_MAX_S} s of {float(whole / rate):.0f} s are used" if n < whole else ""
-    scale = [recording.scale(columns[lead]) for lead in LEADS]
-    parts = [values_at(recording, columns[lead], rate, 0, n) * s for lead, s in zip(LEADS, scale, strict=True)]
-    mv = np.stack(parts, axis=1)
+    scale = [recording.scale(columns[lead]) for lead in there]
+    parts = [values_at(recording, columns[lead], rate, 0, n) * s for lead, s in zip(there, scale, strict=True)]
+    mv = np.stack(parts, axis=1) @ matrix.T
     if not np.isfinite(mv).all():
         raise CalibrationError(f"{recording.name} has samples missing", "give a reference without gaps")
     return Reference(recording.name, rate, mv, remark)
