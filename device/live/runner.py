@@ -239,10 +239,8 @@ class Runner:
         self._put(note)
 
     def _put(self, item: Item) -> None:
-        if isinstance(item, LeadBlock | SampleBlock):
-            item = locked(item)  # a sink that writes into it would spoil the others' record
         for sink in self._open:
-            sink.put(item)
+            sink.put(locked(item))  # a sink that writes into it would spoil the others' record
 
     def _tick(self) -> None:
         """Once a second, pass fresh figures to every sink."""
@@ -368,8 +366,8 @@ class Runner:
             if self._stop.is_set() and self._clock.monotonic() > until:  # a flood has seconds of it
                 break
             self._take(event)
-        if self._stream is not None:
-            for item in () if self._cut else self._stream.pipeline.flush(self._clock.monotonic()):
+        if self._stream is not None and not self._cut:
+            for item in self._stream.pipeline.flush(self._clock.monotonic()):
                 self._pass_on(self._stream, item)
 
     def _close(self) -> EcgEdgeError | None:
@@ -377,8 +375,7 @@ class Runner:
 
         Who has asked for the end does not wait for an outlet that nobody reads.
         """
-        errors = []
-        until = self._clock.monotonic() + _LEAVE_S
+        errors, until = [], self._clock.monotonic() + _LEAVE_S
         for sink in self._open:
             try:
                 sink.close(max(0.0, until - self._clock.monotonic()) if self._stop.is_set() else None)
