@@ -117,7 +117,9 @@ class Recorder(SinkBase):
         native = [_native_signal(info.channels[k]) for k in self._volts]
         fmt = max(_format(info.channels[k]) for k in self._volts)
         device = f"device: {info.device} {info.firmware} {info.serial}".rstrip()
-        about = [device, *([f"patient: {header.patient}"] if header.patient else []), f"source: {header.source}"]
+        who = [f"patient: {header.patient}"] if header.patient else []
+        late = _late(header)
+        about = [*([f"{DELAY}{late:.6f}"] if late else []), device, *who, f"source: {header.source}"]
 
         def measured(started: datetime) -> WfdbWriter:
             name = self._free_name(started, "_measured")
@@ -206,6 +208,12 @@ class Recorder(SinkBase):
         return not (self._folder / f"{name}.dat").exists()
 
 
+def _late(header: RunHeader) -> float:
+    """Seconds by which the source's own rows are late."""
+    volts = (c for c in header.info.channels if np.isfinite(c.lsb_mv))
+    return max((c.group_delay_s for c in volts), default=0.0)
+
+
 def _comments(header: RunHeader) -> list[str]:
     spec = header.spec
     by: dict[Provenance, list[str]] = {p: [] for p in Provenance}
@@ -225,7 +233,8 @@ def _comments(header: RunHeader) -> list[str]:
         f"conditioning: high-pass {spec.conditioning.highpass_hz:g} Hz (monitor band), rate {spec.fs} Hz, "
         + (f"notch {header.mains_hz:g} Hz" if header.mains_hz else "no notch"),
         f"device: {header.info.device} {header.info.firmware} {header.info.serial}".rstrip(),
-        f"alignment: sample m shows the instant m/{spec.fs} s - {header.delay_s:.4f} s",
+        f"alignment: sample m shows the instant m/{spec.fs} s - {header.delay_s:.4f} s"
+        + (f" of the source, which is itself {late:.4f} s late" if (late := _late(header)) else ""),
         f"{DELAY}{header.delay_s:.6f}",
         f"interval: the model states a {level} interval for its estimates while running; it is not in this record",
         "invalid samples (lost, electrode off, beyond 32.767 mV) read as NaN; notes say why, where short gaps were "

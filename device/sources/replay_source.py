@@ -132,7 +132,14 @@ def _channel(recording: Recording, k: int, s: Signal, named: bool) -> Channel:
         lsb = s.lsb or 1e-3
         return Channel(s.name, np.nan, s.zero, _rails(s), unit=s.unit, lsb=lsb)
     scale = recording.scale(k)
-    return Channel(s.name, s.lsb * scale or _VALUE_LSB_MV, s.zero, _rails(s))
+    late = recording.delay_s or 0.0
+    return Channel(
+        s.name,
+        s.lsb * scale or _VALUE_LSB_MV,
+        s.zero,
+        _rails(s),
+        group_delay_s=late if 0 < late < _MOST_LATE_S else 0.0,
+    )
 
 
 def _rails(s: Signal) -> int:
@@ -196,5 +203,6 @@ def about(recording: Recording) -> tuple[str, ...]:
     return (*said, *(f"{key}: {text}" for key, text in facts.items() if text and f"{key}:" not in plain))
 
 
+_MOST_LATE_S = 10.0
 _NOT_KEPT = ("patient:", "alignment:", DELAY)
 """What is stated anew, or is true of that file alone."""

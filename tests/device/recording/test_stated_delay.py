@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import ecg_edge as ee
+from ecg_edge.device.cli.main import main
 from ecg_edge.device.recording.edf_writer import write_edf
 from ecg_edge.device.recording.stored_recording import read_stored
 from ecg_edge.device.sinks.messages import header_message
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.firmware_bridge.recordings.recording import stated_delay
 from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
-from tests.support import fakes
+from tests.support import fakes, stored_files
 from tests.support.stored_files import wfdb_record
 
 FROM, TO = 300, 1500
@@ -86,3 +87,14 @@ def test_lsl_states_it(model: ee.Model) -> None:
 def test_a_comment_that_is_no_number_states_nothing() -> None:
     assert stated_delay(("delay_s: soon",), ((0, "delay_s: 0.04"),)) == 0.04
     assert stated_delay(("alignment: none",)) is None
+
+
+def test_the_delay_of_a_replayed_record_is_kept(
+    model: ee.Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wfdb_record(tmp_path, "late", stored_files.beats(10), comments=("delay_s: 0.05",))
+    words = ["run", f"replay:{tmp_path / 'late'}", "--fast", "--model", str(model.path), "--out", str(tmp_path / "o")]
+    assert main([*words, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out.splitlines()[-1])["recording"]
+    assert open_recording(f"{made}_measured").delay_s == pytest.approx(0.05)
+    assert any("source, which is itself 0.0500 s late" in text for text in open_recording(made).comments)
