@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ GAIN = 1000
 """Counts per mV: 1 µV, up to 32.767 mV."""
 _TOP = 32767
 _MOSTLY = 0.5
+_MOST_GAPS = 200
 _NO_ECG = "check the columns, the unit and the gain, or name the leads to use with --leads"
 _ESTIMATES = ("derived", "reconstructed")
 
@@ -119,6 +121,7 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
         raise RecordingError(f"{recording.name} has {float(rate):g} Hz, too few", f"give {MIN_ECG_FS} Hz or more")
     mv = np.stack([_lead(recording, columns[lead], rate) for lead in names], axis=1)
     check_unit(swing_mv(mv, rate), len(mv) / float(rate))
+    gaps = _gaps(mv, names, rate)
     mv, doubts = without_implausible(mv, rate)
     said = _said(mv, names, rate, doubts)
     if not np.isfinite(mv).any():
@@ -134,8 +137,23 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
         block = at_rate(block, out_fs, int(-(-len(mv) * out_fs // rate)))
     remarks = (*recording.assumed, *said)
     notes = [(Fraction(d.start) / rate, f"lead {names[d.column]} {d.doubt.text}") for d in doubts]
-    recording = replace(recording, notes=tuple(sorted([*recording.notes, *notes])))
+    recording = replace(recording, notes=tuple(sorted([*recording.notes, *notes, *gaps])))
     return Twelve(block, _stored(recording, block, model, wanted, remarks), model, remarks)
+
+
+def _gaps(mv: FloatArray, names: tuple[str, ...], fs: Fraction) -> list[tuple[Fraction, str]]:
+    """When samples are missing of some leads: the first instant, and how long in words; nothing of a lead without any."""
+    lost = ~np.isfinite(mv)
+    lost &= ~lost.all(axis=0)
+    edges = np.flatnonzero((lost[1:] != lost[:-1]).any(axis=1)) + 1
+    found = []
+    for start, stop in pairwise([0, *edges.tolist(), len(mv)]):
+        if start < stop and lost[start].any():
+            which = "all leads" if lost[start].all() else f"lead {', '.join(np.array(names)[lost[start]])}"
+            found.append((Fraction(start) / fs, f"{which}: {(stop - start) / float(fs):.2f} s of samples are missing"))
+    if (more := len(found) - _MOST_GAPS) > 0:
+        found[_MOST_GAPS:] = [(found[_MOST_GAPS][0], f"{more} further gaps have no note of their own")]
+    return found
 
 
 def _said(mv: FloatArray, names: tuple[str, ...], fs: Fraction, doubts: Sequence[Implausible]) -> list[str]:

@@ -201,3 +201,34 @@ def test_a_pressure_called_v1_does_not_refuse_the_record(tmp_path, capsys):
     assert code == 0 and any("V1: in mmHg" in text for text in document["remarks"])
     assert "V1" in document["leads"]["reconstructed"]
     assert main(["measure", str(tmp_path / "r")]) == 0
+
+
+@pytest.mark.parametrize("suffix", [".hea", ".edf", ".csv"])
+def test_a_gap_has_a_note_of_its_own_time_and_length(tmp_path, capsys, suffix):
+    if suffix == ".edf":
+        pytest.importorskip("edfio")
+    mv = stored_files.beats(14, 250)
+    mv[750:1250] = np.nan
+    mv[2000:2250, 0] = np.nan
+    stored_files.table(tmp_path / "two.csv", mv)
+    out = tmp_path / f"twelve{suffix}"
+    code, _ = run(capsys, tmp_path / "two.csv", "--out", out)
+    assert code == 0
+    want = [(3.0, "all leads: 2.00 s of samples are missing"), (8.0, "lead I: 1.00 s of samples are missing")]
+    if suffix == ".csv":
+        assert all(f"{at:.2f}" in out.read_text() and text in out.read_text() for at, text in want)
+        return
+    notes = [(float(at), text) for at, text in open_recording(str(out)).notes]
+    for at, text in want:
+        assert any(text in said and abs(when - at) < 0.02 for when, said in notes), notes
+
+
+def test_a_table_full_of_holes_does_not_drown_in_notes(tmp_path, capsys):
+    mv = stored_files.beats(20, 250)
+    mv[::8] = np.nan
+    stored_files.table(tmp_path / "two.csv", mv)
+    out = tmp_path / "twelve.hea"
+    assert run(capsys, tmp_path / "two.csv", "--out", out)[0] in (0, 1)
+    if out.is_file():
+        notes = [text for _, text in open_recording(str(out)).notes]
+        assert len(notes) < 230 and any("further gaps" in text for text in notes)
