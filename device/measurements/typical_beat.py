@@ -19,6 +19,9 @@ _SHARE_BEFORE, _SHARE_AFTER = 0.60, 0.95
 _QRS_S = 0.08
 _SHIFT_S = 0.024
 _ALIKE = 0.85
+_PREMATURE = 0.85
+_MOST_ALIKE = 0.8
+"""Share of the beats that a P wave must precede where every other beat is premature; else half of them."""
 _LIMIT = 200
 
 
@@ -39,8 +42,8 @@ class TypicalBeat:
     used, found : int
         Beats in the median, and beats there are.
     p_alike : float
-        Median correlation of what lies before single beats' QRS with the median beat's, -1 to 1: low where no P wave
-        precedes every beat.
+        Correlation of what lies before single beats' QRS with the median beat's, -1 to 1, reached by half of the beats,
+        or by four in five where every other beat is premature: low where no P wave precedes every beat.
     """
 
     mv: FloatArray
@@ -92,8 +95,16 @@ def typical_beat(mv: FloatArray, fs: float | Fraction, peaks: Sequence[int]) -> 
     beat = np.median(kept, axis=0)
     spread = 1.4826 * np.median(np.abs(kept - beat), axis=(0, 1))
     early = slice(max(0, a - round(0.30 * FS)), a - round(0.05 * FS))
-    alike = float(np.median(_correlations(kept[:, early], beat[early])))
+    share = _MOST_ALIKE if _alternates(np.diff(at)) else 0.5
+    alike = float(np.quantile(_correlations(kept[:, early], beat[early]), 1 - share))
     return TypicalBeat(beat, a, spread * 1.25 / np.sqrt(len(kept)), rr, len(kept), len(wide), alike)
+
+
+def _alternates(rr: FloatArray) -> bool:
+    """Whether short and long intervals follow each other, as where every other beat is premature."""
+    changes = rr[1:] / rr[:-1]
+    far = (changes < _PREMATURE) | (changes > 1 / _PREMATURE)
+    return bool(len(changes) > 2 and far.mean() > 0.5)
 
 
 def _at_500(mv: FloatArray, fs: Fraction) -> FloatArray:

@@ -40,3 +40,14 @@ def test_a_plain_rhythm_keeps_its_rate():
         y = (drawn(even(50, rng), shape) + white(rng, 0.008))[: 30 * FS]
         found = measure_leads(y[10 * FS : 20 * FS, None], FS, ["II"], ["measured"])
         assert found.heart_rate.value == pytest.approx(50, abs=3)
+
+
+@pytest.mark.parametrize("coupling", [0.4, 0.45, 0.6])
+def test_no_p_wave_is_stated_where_every_other_beat_comes_early_without_one(coupling):
+    rng = np.random.default_rng(5)
+    pairs = 0.8 + 1.6 * np.arange(12)
+    times = np.sort(np.concatenate([pairs, pairs + 1.6 * coupling]))
+    y = drawn(times, Shape(), Shape(p=0)) + white(rng, 0.008)
+    found = measure_leads(y[:, None], FS, ["II"], ["measured"])
+    assert found is not None and found.qrs is not None
+    assert found.p is None and found.pr is None
