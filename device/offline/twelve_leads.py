@@ -142,7 +142,7 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
 
 
 def _gaps(mv: FloatArray, names: tuple[str, ...], fs: Fraction) -> list[tuple[Fraction, str]]:
-    """When samples are missing of some leads: the first instant, and how long in words; nothing of a lead without any."""
+    """When samples of leads are missing: the first instant, and how long in words. A lead without any is left out."""
     lost = ~np.isfinite(mv)
     lost &= ~lost.all(axis=0)
     edges = np.flatnonzero((lost[1:] != lost[:-1]).any(axis=1)) + 1
