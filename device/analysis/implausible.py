@@ -33,6 +33,32 @@ class Implausible:
     doubt: Doubt
 
 
+class WithoutDoubted:
+    """A stream with NaN where a lead is doubted; the same however the samples are cut.
+
+    Parameters
+    ----------
+    fs : Fraction
+        Native rate in Hz.
+    n_leads : int
+        Number of leads.
+    """
+
+    def __init__(self, fs: Fraction, n_leads: int) -> None:
+        self._plausible = Plausibility(fs, n_leads)
+        self._doubted = np.zeros(n_leads, np.bool_)
+
+    def feed(self, mv: FloatArray) -> FloatArray:
+        """Return native samples, shape (n_samples, n_leads) in mV; NaN where missing, and where a lead is doubted."""
+        turns = self._plausible.feed(mv, np.isfinite(mv))
+        if not (turns or self._doubted.any()):
+            return mv
+        doubted = np.repeat(self._doubted[None], len(mv), axis=0)
+        for at, column, doubt in turns:
+            doubted[at:, column] = self._doubted[column] = doubt is not None
+        return np.where(doubted, np.nan, mv)
+
+
 def implausible(mv: AnyFloatArray, fs: Fraction) -> list[Implausible]:
     """Judge a recording.
 

@@ -42,8 +42,8 @@ class TypicalBeat:
     used, found : int
         Beats in the median, and beats there are.
     p_alike : float
-        Correlation of what lies before single beats' QRS with the median beat's, -1 to 1, reached by half of the beats,
-        or by four in five where every other beat is premature: low where no P wave precedes every beat.
+        Correlation of what lies before single beats' QRS with the median beat's, -1 to 1: low where no P wave precedes
+        every beat. Half of the beats reach it; four in five where every other beat is premature.
     """
 
     mv: FloatArray

@@ -91,6 +91,10 @@ def calibrate(
         raise UsageError(f"references={type(references).__name__} is no list", "pass a list, also of one: [reference]")
     if not references:
         raise UsageError("no reference to calibrate with", "pass at least one twelve-lead recording of the person")
+    if not isinstance(patient, str):
+        raise UsageError(f"patient={patient!r} is no text", "pass the identifier in quotes, or leave it out")
+    if not isinstance(made, datetime | None):
+        raise UsageError(f"made={made!r} is no date", "pass a datetime, or leave it out for now")
     rate = None if fs is None else exact_rate(fs)
     chosen = _model(model, leads)
     read = [_reference(given, rate, f"array {k + 1}") for k, given in enumerate(references)]

@@ -97,7 +97,11 @@ class Calibration:
         ------
         CalibrationError
             It was made for another model, lead set or patient.
+        UsageError
+            `placement` is neither.
         """
+        if placement not in DRIFT:
+            raise UsageError(f"placement={placement!r} is none", "pass 'same', or 'again' after new electrodes")
         spec = model.spec
         for what, mine, theirs in (
             ("model", self.model_id, spec.model_id),

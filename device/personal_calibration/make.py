@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from ecg_edge.device.inference.load import Model
+from ecg_edge.device.lead_algebra import BASIS, measured
 from ecg_edge.device.personal_calibration.file import Calibration
 from ecg_edge.device.personal_calibration.fit import Design, Fit, design
 from ecg_edge.device.personal_calibration.reference import Reference, condition_reference
@@ -23,7 +24,7 @@ def make_design(
     spec = model.spec
     x = condition_reference(reference, spec, mains_hz)
     doubts = check(reference, x, spec.fs)
-    inputs = np.ascontiguousarray(x[:, [LEADS.index(lead) for lead in spec.input_leads]])
+    inputs = measured(x[:, [LEADS.index(lead) for lead in BASIS]], spec.input_leads)
     truth = x[:, [LEADS.index(lead) for lead in spec.target_leads]].astype(np.float64)
     return design(model, inputs, truth, weight), doubts
 

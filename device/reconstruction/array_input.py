@@ -36,7 +36,7 @@ class Personal(Protocol):
         ...
 
 
-def exact_rate(fs: float | Fraction) -> Fraction:
+def exact_rate(fs: float | Fraction, name: str = "fs") -> Fraction:
     """Return a rate in Hz as a fraction.
 
     Raises
@@ -48,11 +48,11 @@ def exact_rate(fs: float | Fraction) -> Fraction:
         plain = fs if isinstance(fs, Fraction) else Fraction(float(fs))
         rate = plain.limit_denominator(_MAX_DENOMINATOR)
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"fs={fs!r} is not a rate", "pass the samples per second of one lead: fs=250") from None
+        raise UsageError(f"{name}={fs!r} is not a rate", "pass the samples per second of one lead: fs=250") from None
     if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
         guess = f": fs={1 / float(rate):g}" if 0 < rate < 1 else ""
         raise UsageError(
-            f"fs={float(rate):g} Hz is outside {_SLOWEST_HZ} to {_FASTEST_HZ} Hz",
+            f"{name}={float(rate):g} Hz is outside {_SLOWEST_HZ} to {_FASTEST_HZ} Hz",
             f"pass the samples per second of one lead, not the sampling interval{guess}",
         )
     return rate

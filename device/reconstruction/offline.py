@@ -111,7 +111,7 @@ def reconstruct(
     names, rate = exact_leads(leads), exact_rate(fs)
     check_columns(mv, names)
     rows = exact_rows(mv, len(names))
-    wanted = None if out_fs is None else exact_rate(out_fs)
+    wanted = None if out_fs is None else exact_rate(out_fs, "out_fs")
     check_unit(swing_mv(rows, rate), len(rows) / float(rate))
     rows, _ = without_implausible(rows, rate)
     chosen = model_for(model, names, calibration)

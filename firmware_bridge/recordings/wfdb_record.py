@@ -28,6 +28,8 @@ _SUFFIXES = (".hea", ".dat", ".mat", ".atr")
 
 def header_of(path: Path) -> Path | None:
     """Header of a record named with or without a suffix, if there is one."""
+    if not path.name:  # "." and "/" are folders
+        return None
     names = [path.name, *(path.name.removesuffix(s) for s in _SUFFIXES if path.name.endswith(s))]
     found = [path.with_name(name + ".hea") for name in reversed(names)]
     return next((f for f in found if f.is_file()), None)

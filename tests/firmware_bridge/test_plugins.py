@@ -144,7 +144,7 @@ def test_a_fault_of_our_own_decoder_is_not_hidden(monkeypatch):
 def test_a_format_that_cannot_be_used_is_left_out_and_named(site, module, why):
     stranger(site, "mine", "ecg_edge.recordings", "new = mine:F", module)
     assert why in plugin_formats().broken["new"].message and "pip uninstall mine" in plugin_formats().broken["new"].fix
-    assert len(formats()) == 6 and open_recording(table(site)).source == "CSV"
+    assert not any(f.name.startswith("mine") for f in formats()) and open_recording(table(site)).source == "CSV"
     with pytest.raises(RecordingError, match="known format"):
         open_recording(unknown(site))
 

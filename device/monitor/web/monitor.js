@@ -121,9 +121,10 @@ function onFrame(buffer) {
 function tick(now) {
   requestAnimationFrame(tick);
   showState(now);
-  panel.showClock(view.frozen ? view.header : run.header, view.head);
+  if (view.frozen) panel.showClock(view.header, view.head);
   if (!run.ring || run.ring.empty || view.frozen || !scope.scene) return;
   view.head = run.playout.advance(now, run.ring.end);
+  panel.showClock(run.header, view.head);
   if (scope.ring === run.ring) scope.drawTo(view.head);
   if (view.provenance !== scope.provenanceAt(view.head)) relabel();
   const warming = (run.ring.flags[Math.max(0, Math.floor(view.head)) % run.ring.size] & WARMUP) !== 0;

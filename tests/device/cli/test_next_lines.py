@@ -1,6 +1,7 @@
 """A next line works as printed, and does the same to the same input."""
 
 import itertools
+import json
 import shlex
 import subprocess
 import sys
@@ -174,3 +175,15 @@ def test_a_value_that_begins_with_a_minus_is_printed_as_argparse_reads_it(there,
     words = next_of(capsys)
     assert "--leads=-,II" in words
     assert main([*words, "--seconds", "1", "--fast"]) == 0
+
+
+def test_a_patch_between_electrodes_is_calibrated_and_runs_with_it(there, capsys):
+    eight = "I,II,V1,V2,V3,V4,V5,V6"
+    assert main(["run", f"synthetic:leads={eight}", "--fast", "--seconds", "15", "--out", "rec"]) == 0
+    how = ["--model", "any-electrode-int8", "--leads", "RA-V5,RA-V2", "--patient", "7", "--out", "p7.calibration"]
+    assert main(["calibrate", *how, "--reference", str(next(Path("rec").glob("*_measured.hea"))), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    expected = document["leads"] if "leads" in document else document["expected"]
+    assert len(expected) == 8 and all(e["rmse_after_mv"] < e["rmse_before_mv"] for e in expected.values())
+    words = ["run", "synthetic:leads=RA-V5,RA-V2", "--calibration", "p7.calibration", "--fast", "--seconds", "3"]
+    assert main([*words, "--model", "any-electrode-int8", "--placement", "same"]) == 0

@@ -149,6 +149,7 @@ def test_the_clock_is_the_time_of_the_signal(scene):
     scene.show()
     began = "new Date('2024-05-01T00:00:00Z')"
     said = f"new Date(+{began} + 1000 * Math.floor(ecgMonitor.head / 100)).toLocaleTimeString([], {{ hour12: false }})"
+    scene.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert scene.text("clock") == scene.js(said)
     scene.browser.press(" ")
     for _ in range(5):

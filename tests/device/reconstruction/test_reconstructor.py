@@ -16,6 +16,7 @@ from ecg_edge.device.reconstruction.reconstructor import Reconstructor
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor
 from ecg_edge.firmware_bridge.errors import UnitsError
 from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 from tests.support import fakes
 
 
@@ -113,13 +114,37 @@ def test_counts_are_never_called_valid(model, step):
 @pytest.mark.parametrize("step", [13, 5000])
 def test_what_cannot_be_millivolts_is_invalid_at_any_time(model, step):
     stream = Reconstructor(model, fs=100, leads=("I", "II"))
-    mv = 0.5 * np.sin(np.arange(3000) / 9)[:, None] * np.ones(2)
+    mv = SyntheticHeart(100).read(3000)[:, :2]
     mv[1000:1600] *= 200
     valid = LeadBlock.join([stream.feed(mv[a : a + step]) for a in range(0, len(mv), step)]).valid
-    assert valid[200:988].all() and not valid[1020:1600].any() and valid[2200:].all()
+    assert valid[200:988].all() and not valid[1110:1600].any() and valid[2200:].all()  # from its first beat on
 
 
 def test_one_lead_that_swings_too_far_is_an_electrode_not_a_unit(model):
     stream = Reconstructor(model, fs=100, leads=("I", "II"))
-    mv = 0.5 * np.sin(np.arange(1000) / 9)[:, None] * np.array([1, 200])
+    mv = SyntheticHeart(100).read(1000)[:, :2] * np.array([1, 200])
     assert stream.feed(mv).valid[300:, 0].all()
+
+
+@pytest.mark.parametrize("kind", ["flat", "noise", "tone"])
+@pytest.mark.parametrize("step", [17, 6000])
+def test_what_is_no_ecg_is_invalid_once_that_is_known(model, kind, step):
+    t = np.arange(6000) / 500
+    made = {"flat": 0 * t, "noise": np.random.default_rng(0).normal(0, 1, 6000), "tone": np.sin(2 * np.pi * 7 * t)}
+    mv = np.repeat(made[kind][:, None], 2, axis=1)
+    stream = Reconstructor(model, fs=500, leads=("I", "II"))
+    blocks = [stream.feed(mv[a : a + step]) for a in range(0, len(mv), step)]
+    whole = Reconstructor(model, fs=500, leads=("I", "II")).feed(mv)
+    block = LeadBlock.join([b for b in blocks if len(b)])
+    assert not block.valid[950:].any()
+    np.testing.assert_array_equal(block.valid, whole.valid)
+    heart = SyntheticHeart(500).read(6000)[:, :2]
+    assert Reconstructor(model, fs=500, leads=("I", "II")).feed(heart).valid[200:].all()
+
+
+def test_a_flush_that_was_refused_begins_anew_all_the_same(model):
+    stream = Reconstructor(model, fs=100, leads=("I", "II"))
+    stream.feed(500 * np.sin(np.arange(230) / 9)[:, None] * np.ones(2))
+    with pytest.raises(UnitsError):
+        stream.flush()
+    assert stream.feed(SyntheticHeart(100).read(400)[:, :2]).index == 0
