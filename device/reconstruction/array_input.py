@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence, Set
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,8 @@ LARGEST_SWING_MV, SMALLEST_SWING_MV = LARGE_MV, SMALL_MV
 WINDOW_S = 2.0
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 _MAX_DENOMINATOR = 4096
+_BETWEEN_WORDS = re.compile(r"[\s_.:,;/()\[\]]+|(?<=[iIlLfFrR1-6])(?=[mMuUµμ][vV]$)")
+_BETWEEN_PARTS = re.compile(rf"-|{_BETWEEN_WORDS.pattern}")
 _ENDLESS_MV = 1e300
 _MILLIVOLTS = "pass millivolts: divide microvolts by 1000, multiply volts by 1000, scale counts by the device's gain"
 
@@ -99,20 +102,58 @@ def check_columns(mv: object, leads: tuple[str, ...]) -> None:
     Raises
     ------
     UsageError
-        A column is called by the name of another lead.
+        A column is called by the name of another lead, or there are more columns than leads.
     """
-    own = [str(label) for label in getattr(mv, "columns", [getattr(mv, "name", None)])]
-    for label, lead in zip(own, leads, strict=False):
-        if _known(label) not in ("", lead):
-            raise UsageError(
-                f"the columns are called {', '.join(own)}, but leads names {', '.join(leads)}",
-                f"pass leads={tuple(own)!r}, or order the columns: table[{list(leads)}]; where the "
-                "table's names are wrong, pass table.to_numpy()",
-            )
+    own = list(getattr(mv, "columns", [getattr(mv, "name", None)]))
+    read = [_column_lead(label) for label in own]
+    picked = [own[read.index(lead)] for lead in leads if lead in read]
+    too_many = len(own) > len(leads) == len(picked)
+    if too_many or any(name not in ("", lead) for name, lead in zip(read, leads, strict=False)):
+        called = ", ".join(str(label) for label in own)
+        wrong = "; where the table's names are wrong, pass table.to_numpy()" if len(own) == len(leads) else ""
+        raise UsageError(
+            f"the columns are called {called}, but leads names {', '.join(leads)}",
+            _column_fix(own, read, picked if len(picked) == len(leads) else []) + wrong,
+        )
+
+
+def _column_fix(own: list[object], read: list[str], picked: list[object]) -> str:
+    """How to name the leads by the table's own columns; `picked` holds those of the leads, empty where one is missing.
+
+    Only what works is offered: a lead or a label that stands twice cannot be chosen by its name.
+    """
+    named = [label for label, name in zip(own, read, strict=True) if name]
+    names = tuple(name for name in read if name)
+    if picked and all(own.count(label) == 1 for label in picked):
+        return f"choose the columns of the leads, in their order: table[{picked!r}]"
+    if len(set(names)) < len(names):
+        return "rename the columns: each lead once"
+    if len(names) == len(own):
+        return f"pass leads={names!r}"
+    return f"leave out what is no lead: table[{named!r}] with leads={names!r}, or rename the other columns"
+
+
+def _column_lead(label: object) -> str:
+    """Lead or channel that a column is called after; empty: none, or more than one.
+
+    A unit, a prefix or a level of a MultiIndex may stand beside the name: ``II_mV``, ``mv_II``, ``("ecg", "II")``.
+    """
+    if isinstance(label, tuple):
+        return _only(_column_lead(part) for part in label)
+    text = label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
+    if whole := _known(text):
+        return whole
+    return _only(map(_known, _BETWEEN_WORDS.split(text))) or _only(map(_known, _BETWEEN_PARTS.split(text)))
+
+
+def _only(names: Iterable[str]) -> str:
+    """Name that stands there alone; empty: none, or several."""
+    found = {name for name in names if name}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _known(label: str) -> str:
-    """Lead or channel that a column is called after; empty: none."""
+    """Lead or channel of that name; empty: none."""
     try:
         return channel_name(label)
     except UsageError:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ecg_edge.device.reconstruction.array_input import check_unit, exact_leads, exact_rate, exact_rows, swing_mv
+from ecg_edge.device.reconstruction.array_input import check_columns, check_unit, exact_leads, exact_rate, exact_rows, swing_mv
 from ecg_edge.device.reconstruction.offline import reconstruct
 from ecg_edge.device.reconstruction.reconstructor import Reconstructor
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
@@ -141,3 +141,52 @@ def test_a_set_has_no_order_of_columns():
 def test_what_is_masked_is_missing():
     mv = np.ma.masked_greater(np.arange(6.0).reshape(3, 2), 3)
     np.testing.assert_array_equal(exact_rows(mv, 2), [[0, 1], [2, 3], [np.nan, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "fix"),
+    [
+        (["II", "I"], "table[['I', 'II']]"),
+        (["ii", "i"], "table[['i', 'ii']]"),
+        (["II_mV", "I_mV"], "table[['I_mV', 'II_mV']]"),
+        (["IImV", "ImV"], "table[['ImV', 'IImV']]"),
+        (["mv_II", "mv_I"], "table[['mv_I', 'mv_II']]"),
+        (["II-mV", "I-mV"], "table[['I-mV', 'II-mV']]"),
+        ([b"II", b"I"], "table[[b'I', b'II']]"),
+        ([("ecg", "II"), ("ecg", "I")], "table[[('ecg', 'I'), ('ecg', 'II')]]"),
+        (["Lead II", "Lead I"], "table[['Lead I', 'Lead II']]"),
+        (["II [mV]", "I [mV]"], "table[['I [mV]', 'II [mV]']]"),
+        (["time", "I", "II"], "table[['I', 'II']]"),
+        (["I", "II", "time"], "table[['I', 'II']]"),
+    ],
+)
+def test_a_tables_own_names_are_heard_and_its_columns_named_as_they_are(columns, fix):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(np.zeros((3, len(columns))), columns=columns)
+    with pytest.raises(UsageError) as caught:
+        check_columns(table, ("I", "II"))
+    assert fix in caught.value.fix
+    right = table[eval(fix.removeprefix("table[").removesuffix("]"))]  # the fix, as a user types it
+    assert right.shape == (3, 2)
+    check_columns(right, ("I", "II"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "fix"),
+    [
+        (["II", "x"], "table[['II']] with leads=('II',)"),
+        (["I_mV", "V2_mV"], "pass leads=('I', 'V2')"),
+        (["II", "II"], "rename the columns"),
+    ],
+)
+def test_where_a_lead_is_missing_the_fix_names_the_leads_that_are_there(columns, fix):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(UsageError) as caught:
+        check_columns(pandas.DataFrame(np.zeros((3, 2)), columns=columns), ("I", "II"))
+    assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("columns", [["I", "II"], ["a", "b"], [0, 1], ["I - II", "diff_I_II"], ["lead_I", "ECG II mV"]])
+def test_columns_that_contradict_nothing_pass(columns):
+    pandas = pytest.importorskip("pandas")
+    check_columns(pandas.DataFrame(np.zeros((3, 2)), columns=columns), ("I", "II"))
