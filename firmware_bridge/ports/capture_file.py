@@ -15,8 +15,9 @@ import numpy.typing as npt
 from ecg_edge.firmware_bridge.array_types import same_contents
 from ecg_edge.firmware_bridge.decoder import Decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError, blamed
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError
 from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ports.checked_decoder import checked
 from ecg_edge.firmware_bridge.ports.identify import identify
 from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.known_files import refuse_files
@@ -107,10 +108,10 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
             refuse_files(data)
         decoder = (identify(data).device if decoder == "auto" else find_device(decoder)).decoder()
     events: list[Event] = []
-    with blamed(decoder, decoder.name):
-        for piece, arrival in _pieces(data, times):
-            events += decoder.feed(piece, arrival)
-        events += decoder.close()
+    decoder = checked(decoder)
+    for piece, arrival in _pieces(data, times):
+        events += decoder.feed(piece, arrival)
+    events += decoder.close()
     return _collect(decoder, events)
 
 

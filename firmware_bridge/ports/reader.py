@@ -17,9 +17,9 @@ from ecg_edge.firmware_bridge.errors import (
     PluginError,
     PortBusyError,
     PortNotFoundError,
-    blamed,
 )
 from ecg_edge.firmware_bridge.events import Disconnected, ReaderEvent, Reconnected, StreamInfo
+from ecg_edge.firmware_bridge.ports.checked_decoder import checked
 from ecg_edge.firmware_bridge.ports.event_queue import Backlog
 from ecg_edge.firmware_bridge.ports.read_schedule import Pace
 from ecg_edge.firmware_bridge.ports.transport import Transport
@@ -80,7 +80,7 @@ class Reader:
         url: str = "",
     ) -> None:
         self.url = url
-        self._connect, self._decoder = connect, decoder
+        self._connect, self._decoder = connect, checked(decoder)
         self._clock: Clock = clock or SystemClock()
         self._reconnect, self._recognise_s = reconnect, recognise_s
         self._backlog = Backlog(capacity)
@@ -194,16 +194,22 @@ class Reader:
 
     def _run(self, transport: Transport) -> None:
         try:
-            self._serve(transport)
-            self._pass_on(self._decoder.close())
-        except EcgEdgeError as error:
-            self.error = error
-            if not isinstance(error, PluginError):  # a broken decoder is not asked again
-                self._pass_on(self._decoder.close())
+            self._attempt(lambda: self._serve(transport))
+            if not isinstance(self.error, PluginError):  # a broken decoder is not asked again
+                self._attempt(lambda: self._pass_on(self._decoder.close()))
         finally:
-            # A fault in a decoder must reach the consumer too, who would wait for ever.
+            # A fault of ours must reach the consumer too, who would wait for ever.
             self.error = self.error or sys.exc_info()[1]
             self._backlog.close()
+
+    def _attempt(self, part: Callable[[], None]) -> None:
+        """Do a part of the work; the consumer has the first typed error, unless the decoder itself is at fault."""
+        try:
+            part()
+        except PluginError as error:
+            self.error = error
+        except EcgEdgeError as error:
+            self.error = self.error or error
 
     def _serve(self, first: Transport) -> None:
         reason = self._attend(first)
@@ -261,8 +267,7 @@ class Reader:
         """Decode what was held back and this, and pass on; return whether this proves an ECG stream."""
         data, self._raw = self._raw + data, b""
         self.bytes_read += len(data)
-        with blamed(self._decoder, self._decoder.name):
-            events = self._decoder.feed(data, arrival)
+        events = self._decoder.feed(data, arrival)
         self._held += events
         if self._pace.came(events, arrival, self.bytes_read):
             self._pass_on()

@@ -1,11 +1,19 @@
 """Wrong rates, shapes, lead names and units are refused with the way out."""
 
+import ast
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from ecg_edge.device.reconstruction.array_input import check_columns, check_unit, exact_leads, exact_rate, exact_rows, swing_mv
+from ecg_edge.device.reconstruction.array_input import (
+    check_columns,
+    check_unit,
+    exact_leads,
+    exact_rate,
+    exact_rows,
+    swing_mv,
+)
 from ecg_edge.device.reconstruction.offline import reconstruct
 from ecg_edge.device.reconstruction.reconstructor import Reconstructor
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, UnitsError, UsageError
@@ -166,7 +174,7 @@ def test_a_tables_own_names_are_heard_and_its_columns_named_as_they_are(columns,
     with pytest.raises(UsageError) as caught:
         check_columns(table, ("I", "II"))
     assert fix in caught.value.fix
-    right = table[eval(fix.removeprefix("table[").removesuffix("]"))]  # the fix, as a user types it
+    right = table[ast.literal_eval(fix.removeprefix("table[").removesuffix("]"))]  # the fix, as a user types it
     assert right.shape == (3, 2)
     check_columns(right, ("I", "II"))
 

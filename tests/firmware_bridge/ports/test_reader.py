@@ -372,7 +372,7 @@ def test_samples_without_a_description_are_not_enough(device: Device, make: Read
     device.send(samples(1, 2))
     take(reader, SampleBlock)
     clock.advance(5.0)
-    with pytest.raises(NotAnEcgStreamError):
+    with pytest.raises(PluginError, match="no StreamInfo that describes them"):
         reader.get(PATIENCE)
 
 
