@@ -7,19 +7,21 @@ from functools import cache
 from types import FunctionType
 from typing import cast
 
+from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.listeners.address import host_in_url, split_address
 from ecg_edge.device.listeners.secret_file import find_secret
 from ecg_edge.device.listeners.tls import server_tls
 from ecg_edge.device.live.options import Options
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.network import Network
-from ecg_edge.device.sinks.sink import Sink, SinkRequest
+from ecg_edge.device.sinks.sink import Sink, SinkBase, SinkRequest
 from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.device.sinks.status_line import StatusLine
 from ecg_edge.device.sinks.systemd import SystemdSink
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, PluginError, UsageError
+from ecg_edge.firmware_bridge.events import SampleBlock
 from ecg_edge.firmware_bridge.near_names import near_names
 from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
 
@@ -191,7 +193,22 @@ def given_sinks(sinks: Sequence[Sink]) -> tuple[Sink, ...]:
             raise UsageError(
                 f"{type(sink).__name__} is no sink: it has no {', '.join(missing)}", "derive it from ecg_edge.SinkBase"
             )
+        if wrong := _wrong_traits(sink):
+            raise UsageError(f"the sink {type(sink).__name__} has {wrong[0]}", wrong[1])
     return tuple(sinks)
+
+
+def _wrong_traits(sink: Sink) -> tuple[str, str] | None:
+    """What a sink's traits have that cannot be, and the way out; None: nothing."""
+    takes: object = sink.takes
+    if not isinstance(takes, tuple) or not all(kind in (SampleBlock, LeadBlock) for kind in takes):
+        return f"takes={takes!r}", "name the classes: takes = (ee.SampleBlock, ee.LeadBlock), or one of them: (kind,)"
+    for trait in ("batch", "capacity"):
+        value: object = getattr(sink, trait)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            return f"{trait}={value!r}", f"pass a whole number above 0: {trait} = {getattr(SinkBase, trait)}"
+    name: object = sink.name
+    return None if isinstance(name, str) else (f"name={name!r}", 'pass a text: name = "mine"')
 
 
 def make_sink(name: str, request: SinkRequest) -> Sink:
@@ -229,4 +246,7 @@ def make_sink(name: str, request: SinkRequest) -> Sink:
 def _checked(made: object) -> Sink:
     if missing := [part for part in _PARTS if not hasattr(made, part)]:
         raise TypeError(f"it is no Sink: {type(made).__name__} has no {', '.join(missing)}")
-    return cast(Sink, made)
+    sink = cast(Sink, made)
+    if wrong := _wrong_traits(sink):
+        raise TypeError(f"{type(made).__name__} has {wrong[0]}: {wrong[1]}")
+    return sink

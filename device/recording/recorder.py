@@ -17,6 +17,7 @@ from ecg_edge.device.recording.rolling_record import RollingRecord, parse_rotati
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.wfdb_writer import WfdbColumn, WfdbWriter
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase
+from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.events import Channel, SampleBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import exact_path, private_folder
@@ -81,6 +82,8 @@ class Recorder(SinkBase):
 
     def __init__(self, folder: Path | str, rotate: str | None = None) -> None:
         self._folder, self._rotate = exact_path(folder, "folder"), rotate
+        if rotate is not None and not isinstance(rotate, str):
+            raise UsageError(f"rotate={rotate!r} is no text", 'pass a time or a size: rotate="1h", or "500MB"')
         if rotate:
             parse_rotation(rotate, _BYTES_PER_S)
         self._twelve: RollingRecord | None = None

@@ -278,6 +278,13 @@ class SinkBase:
     batch = 1
     outlet = True
 
+    def __init_subclass__(cls) -> None:
+        """A sink that overrides `native` and states no `takes` receives the device's samples too."""
+        super().__init_subclass__()
+        takes: object = cls.takes  # may be a property, or what is refused later
+        if {"native", "takes"} & set(vars(cls)) == {"native"} and isinstance(takes, tuple) and SampleBlock not in takes:
+            cls.takes = (SampleBlock, *takes)
+
     @property
     def trouble(self) -> str:
         """None."""

@@ -103,16 +103,44 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
             f"decode_bytes({type(decoder).__name__}, {type(data).__name__}): the bytes come second",
             'name the device first: decode_bytes("auto", Path("capture.bin").read_bytes())',
         )
+    times = None if times is None else _exact_times(times, len(data))
     if isinstance(decoder, str):
         if decoder == "auto":
             refuse_files(data)
         decoder = (identify(data).device if decoder == "auto" else find_device(decoder)).decoder()
+    if isinstance(decoder, type) or not isinstance(decoder, Decoder):
+        what = decoder.__name__ if isinstance(decoder, type) else type(decoder).__name__
+        raise UsageError(
+            f"{what} is a class" if isinstance(decoder, type) else f"{what} is no decoder",
+            'pass a fresh object that is a Decoder, or the name of a device: decode_bytes("cyton", data)',
+        )
     events: list[Event] = []
     decoder = checked(decoder)
     for piece, arrival in _pieces(data, times):
         events += decoder.feed(piece, arrival)
     events += decoder.close()
     return _collect(decoder, events)
+
+
+def _exact_times(times: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
+    """Arrival times as they must be; see `read_times`."""
+    fix = "pass rows of byte offset and seconds, both rising, the first offset 0: read_times, or leave times out"
+    try:
+        rows = np.asarray(times, np.float64)
+    except (TypeError, ValueError) as e:
+        raise UsageError(f"times={type(times).__name__} is no table of arrival times", fix) from e
+    if wrong := _wrong_times(rows, size):
+        raise UsageError(f"times of shape {rows.shape}: {wrong}", fix)
+    return rows
+
+
+def _wrong_times(rows: npt.NDArray[np.float64], size: int) -> str:
+    """What is wrong with a table of arrival times; empty: nothing."""
+    if rows.ndim != 2 or rows.shape[1] != 2 or not len(rows) or not np.isfinite(rows).all():
+        return "no table of arrival times"
+    if rows[0, 0] != 0 or rows[-1, 0] > size or (np.diff(rows, axis=0) < 0).any():
+        return f"offsets or times do not rise from 0 within the {size} bytes"
+    return ""
 
 
 def _pieces(data: bytes, times: npt.NDArray[np.float64] | None) -> Iterator[tuple[bytes, float]]:
@@ -196,10 +224,8 @@ def read_times(path: Path, size: int) -> npt.NDArray[np.float64]:
         rows = rows[:, 0]
     if rows.ndim == 1 and len(rows) == size:
         rows = np.column_stack((np.arange(size), rows))
-    if rows.ndim != 2 or rows.shape[1] != 2 or not len(rows) or not np.isfinite(rows).all():
-        raise UsageError(f"{path} holds no table of arrival times", fix)
-    if rows[0, 0] != 0 or rows[-1, 0] > size or (np.diff(rows, axis=0) < 0).any():
-        raise UsageError(f"{path}: offsets or times do not rise from 0 within the {size} bytes", fix)
+    if wrong := _wrong_times(rows, size):
+        raise UsageError(f"{path}: {wrong}", fix)
     return rows
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.live.execute import run
 from ecg_edge.device.live.open_sinks import BUILT_IN, make_sink, open_sinks
 from ecg_edge.device.live.options import Options, settings
@@ -56,3 +57,44 @@ def test_a_program_that_passes_no_sinks_is_told_how(sinks, says, fix):
     with pytest.raises(UsageError) as e:
         run("synthetic:", sinks, seconds=1, fast=True)
     assert says in e.value.message and fix in e.value.fix
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "fix"),
+    [
+        ("takes", ("native", "leads"), "ee.SampleBlock"),
+        ("takes", LeadBlock, "(kind,)"),
+        ("batch", -1, "batch = 1"),
+        ("batch", True, "batch = 1"),
+        ("capacity", 0, "capacity = 512"),
+        ("capacity", 2.5, "capacity = 512"),
+        ("name", 3, 'name = "mine"'),
+    ],
+)
+def test_a_trait_that_cannot_be_is_refused_at_the_start(trait, value, fix):
+    sink = type("Mine", (SinkBase,), {trait: value})()
+    with pytest.raises(UsageError, match=f"the sink Mine has {trait}=") as e:
+        run("synthetic:", [sink], seconds=1, fast=True)
+    assert fix in e.value.fix
+
+
+def test_a_sink_that_overrides_native_receives_the_devices_samples():
+    class Native(SinkBase):
+        rows = 0
+
+        def native(self, block):
+            self.rows += len(block)
+
+    class Stated(Native):
+        takes = (LeadBlock,)
+
+        def native(self, block):
+            self.rows += len(block)
+
+    class Heir(Native):
+        pass
+
+    sinks = [Native(), Stated(), Heir()]
+    run("synthetic:", sinks, seconds=1, fast=True)
+    assert sinks[0].rows > 0 and sinks[1].rows == 0 and sinks[2].rows > 0
+    assert SinkBase.takes == (LeadBlock,)
