@@ -27,8 +27,8 @@ def checked(decoder: Decoder) -> Decoder:
 class CheckedDecoder:
     """Passes on what a decoder returns, once it is what `Decoder` promises.
 
-    Each method raises a `PluginError` that names the decoder, where that raises what is not typed, or where a
-    block does not fit its channels, an index runs backwards, or a rate is none. A rate that is a float is made exact.
+    Each method raises a `PluginError` that names the decoder, where that raises what is not typed. So does a block that
+    does not fit its channels, an index that runs back, or a rate that is none. A rate that is a float is made exact.
 
     Parameters
     ----------
