@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from ecg_edge.firmware_bridge.events import Event
 from ecg_edge.firmware_bridge.tally import Tally
@@ -55,3 +55,14 @@ class Decoder(Protocol):
     def closing(self) -> bytes:
         """Bytes to write before the port is closed (stop), or nothing."""
         ...
+
+
+def is_decoder(value: object) -> TypeGuard[Decoder]:
+    """Whether an object has all that `Decoder` names, by a wrapper's ``__getattr__`` too.
+
+    Python 3.12 and later do not see such attributes in ``isinstance``; earlier ones do.
+    """
+    methods = ("feed", "close", "opening", "request", "closing")
+    return all(callable(getattr(value, name, None)) for name in methods) and all(
+        hasattr(value, name) for name in ("name", "tally")
+    )

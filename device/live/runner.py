@@ -39,12 +39,10 @@ from ecg_edge.firmware_bridge.events import (
     StreamInfo,
 )
 
-_STATUS_EVERY_S = 1.0
-_RATE_OVER = 5
+_STATUS_EVERY_S, _RATE_OVER = 1.0, 5
 _SILENT_S, _FRESH_S = 3, 2.0
 """After so long without a sample a note says so, and figures are no longer shown."""
-_LEAVE_S = 0.4
-_DRAIN_S = 0.2
+_LEAVE_S, _DRAIN_S = 0.4, 0.2
 
 
 class Runner:
@@ -63,10 +61,9 @@ class Runner:
     clock : Clock
         For latency, pace and dates.
     stop : threading.Event, optional
-        Set by whoever wants the run to end.
+        Set to end the run.
     turn : context manager, optional
-        Held while events are worked on: a lock, where several runs share a process. Without it they would take
-        the interpreter from each other in the middle of every hop.
+        Held while events are worked on: a lock, so that runs of one process do not interrupt each other's hops.
     """
 
     def __init__(
@@ -88,19 +85,19 @@ class Runner:
         self._turn = turn or contextlib.nullcontext()
         self._open: list[SinkThread] = []
         self._stream: WatchedStream | None = None
-        self._done = False
+        self._done = self._deserted = False
         self._latency = LatencyRecorder()
         self._provenance = ProvenanceTally()
         self._notes: Counter[str] = Counter()
         self._connected = True
         self._battery: int | None = None
         self._status_at = self._heard_at = -math.inf
-        self._silent = self._stalled = self._cut = False
+        self._silent = self._stalled = False
+        self._until: float | None = None
         self._heard_bytes = 0
         self._renewal: Renewal | None = None
         self._taken: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
         self._troubles: tuple[str, ...] = ()
-        self._deserted = False
         self._dated: HeaderDate | None = None
 
     def run(self) -> Summary:
@@ -207,8 +204,7 @@ class Runner:
             if isinstance(item, LeadBlock):
                 self._latency.add(self._clock.monotonic() - item.arrival)
             self._pass_on(stream, item)
-            if self._stop.is_set():  # a gap of days has millions of rows
-                self._cut = True
+            if self._overdue():  # a gap of days has millions of rows
                 return
         self._done = stream.at_limit
 
@@ -360,21 +356,25 @@ class Runner:
     def _dropped(self) -> int:
         return self._source.dropped_blocks + sum(s.dropped_blocks for s in self._sinks)
 
+    def _overdue(self) -> bool:
+        """Whether the end was asked for, and what had arrived by then has had its time."""
+        if not self._stop.is_set():
+            return False
+        now = self._clock.monotonic()
+        self._until = self._until or now + _DRAIN_S
+        return now > self._until
+
     def _drain(self) -> None:
-        until = self._clock.monotonic() + _DRAIN_S
         for event in coalesce(self._gatherer.rest()):
-            if self._stop.is_set() and self._clock.monotonic() > until:  # a flood has seconds of it
+            if self._overdue():  # a flood has seconds of it
                 break
             self._take(event)
-        if self._stream is not None and not self._cut:
+        if self._stream is not None and not self._overdue():
             for item in self._stream.pipeline.flush(self._clock.monotonic()):
                 self._pass_on(self._stream, item)
 
     def _close(self) -> EcgEdgeError | None:
-        """Close every sink, whatever the others do; return the first error.
-
-        Who has asked for the end does not wait for an outlet that nobody reads.
-        """
+        """Close every sink and return the first error; the end waits for no outlet that nobody reads."""
         errors, until = [], self._clock.monotonic() + _LEAVE_S
         for sink in self._open:
             try:

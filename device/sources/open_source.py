@@ -12,7 +12,7 @@ from ecg_edge.device.sources.paced_source import PacedSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.device.sources.synthetic_source import synthetic
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
-from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.decoder import Decoder, is_decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
 from ecg_edge.firmware_bridge.errors import PortNotFoundError, UsageError
@@ -206,9 +206,9 @@ def _decoder(device: str | Decoder | None, gain: float | None, fs: Fraction | No
                 "EcgLink carries its own scale", "leave gain (--gain) out, or name the device with device= (--as)"
             )
         return EcgLinkDecoder(fs), _BAUD
-    if isinstance(device, Decoder):
+    if is_decoder(device):
         return device, _BAUD
-    found = find_device(device)
+    found = find_device(str(device))
     return found.decoder(gain=gain, fs=fs, live=True), found.baud or _BAUD
 
 

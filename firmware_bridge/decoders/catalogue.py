@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.decoder import Decoder, is_decoder
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.near_names import near_names
 from ecg_edge.firmware_bridge.plugins import Plugins, find_plugins
@@ -268,7 +268,7 @@ def plugin_devices() -> Plugins:
 
 def _wrong_decoder(decoder: object) -> str:
     """What is wrong with a decoder that has been given nothing yet."""
-    if not isinstance(decoder, Decoder):
+    if not is_decoder(decoder):
         return f"its {type(decoder).__name__} is no Decoder"
     asked = (decoder.opening(), decoder.request(), decoder.closing())
     if not all(isinstance(text, bytes) for text in asked):

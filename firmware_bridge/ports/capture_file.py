@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.array_types import same_contents
-from ecg_edge.firmware_bridge.decoder import Decoder
+from ecg_edge.firmware_bridge.decoder import Decoder, is_decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, NotAnEcgStreamError, UsageError
 from ecg_edge.firmware_bridge.events import Event, Gap, SampleBlock, StreamInfo
@@ -108,7 +108,7 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
         if decoder == "auto":
             refuse_files(data)
         decoder = (identify(data).device if decoder == "auto" else find_device(decoder)).decoder()
-    if isinstance(decoder, type) or not isinstance(decoder, Decoder):
+    if isinstance(decoder, type) or not is_decoder(decoder):
         what = decoder.__name__ if isinstance(decoder, type) else type(decoder).__name__
         raise UsageError(
             f"{what} is a class" if isinstance(decoder, type) else f"{what} is no decoder",

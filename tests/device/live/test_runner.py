@@ -52,6 +52,19 @@ def test_every_sink_gets_everything_and_the_summary_counts_it(model):
     assert set(d["latency_ms"]) == {"p50", "p99", "max", "algorithmic", "terms"}
 
 
+def test_an_end_asked_for_while_samples_wait_loses_none_of_them(model):
+    class Interrupted(fakes.ListSource):
+        def get(self, timeout=None):
+            stop.set()
+            return [event for events in iter(super().get, []) for event in events]
+
+    counts, lists = fakes.stream()
+    stop, sink = threading.Event(), fakes.ListSink()
+    c = runner(model, Interrupted(lists), SinkThread(sink), stop=stop).run().counts
+    assert (c.samples_in, c.rows_out) == (len(counts), len(counts) * 100 // 250)
+    assert sum(len(b) for b in sink.blocks) == c.rows_out
+
+
 def test_the_user_reads_where_sinks_can_be_found_once_all_are_open(model, capsys):
     class Served(fakes.ListSink):
         @property
