@@ -217,7 +217,7 @@ class LeadBlock:
         UsageError
             No whole numbers.
         """
-        a, b = (self._row(at, usual) for at, usual in ((a, 0), (b, len(self))))
+        a, b = self._row(a, 0, "a"), self._row(b, len(self), "b")
         return replace(
             self,
             index=self.index + a,
@@ -231,14 +231,17 @@ class LeadBlock:
             channel_valid=None if self.channel_valid is None else self.channel_valid[a:b],
         )
 
-    def _row(self, at: int | None, usual: int) -> int:
+    def _row(self, at: int | None, usual: int, name: str) -> int:
         """Row of a slice's end, not negative."""
         if at is None:
             return usual
+        fix = "count rows: block.rows(0, 100); a second has block.fs"
+        if isinstance(at, bool):
+            raise UsageError(f"{name}={at} is no row", fix)
         try:
             row = exact_index(at)
         except TypeError:
-            raise UsageError(f"{at!r} is no row", "count rows: block.rows(0, 100); a second has block.fs") from None
+            raise UsageError(f"{name}={at!r} is no row", fix) from None
         return max(0, len(self) + row) if row < 0 else row
 
     def lead(self, name: str) -> npt.NDArray[np.float32]:
@@ -341,12 +344,12 @@ def _blocks(given: object) -> list[LeadBlock]:
     """At least one block."""
     fix = "collect them: LeadBlock.join([one, other])"
     if isinstance(given, LeadBlock) or not isinstance(given, Iterable):
-        raise UsageError(f"{type(given).__name__} is no list of blocks", fix)
+        raise UsageError(f"blocks={type(given).__name__} is no list of blocks", fix)
     blocks = list(given)
     if not blocks:
         raise UsageError("there is no block to join", "collect at least one")
     if strangers := {type(b).__name__ for b in blocks if not isinstance(b, LeadBlock)}:
-        raise UsageError(f"{', '.join(sorted(strangers))} is no LeadBlock", fix)
+        raise UsageError(f"blocks holds {', '.join(sorted(strangers))}, which is no LeadBlock", fix)
     return blocks
 
 

@@ -30,7 +30,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "device": (
-        "lead_algebra conditioning lead_drawing listeners torso",
+        "arguments lead_algebra conditioning lead_drawing listeners torso",
         "placement",
         "inference lead_block",
         "lead_columns",

@@ -15,6 +15,7 @@ from ecg_edge.device.inference.tflite_metadata import is_tflite, read_metadata
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, ModelFileError, OfflineModelError, UsageError
 
 _MAX_DESCRIPTION = 4_000_000
+_MOST_THREADS = 1024
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -79,7 +80,7 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     MissingExtraError
         The file's runtime is not installed.
     UsageError
-        `path` is neither a path nor a name.
+        `path` is neither a path nor a name, or `threads` no number of threads.
 
     Examples
     --------
@@ -92,10 +93,9 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     ...     print(e.message)
     cannot read model nothing.onnx: No such file or directory
     """
-    if not isinstance(path, str | Path) or not str(path):
-        raise UsageError(
-            f"model={path!r} is no model", "pass a file, or the name of a shipped model: load_model('i-ii-int8')"
-        )
+    _check_name(path, "path")
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
+        raise UsageError(f"threads={threads!r} is no number of threads", f"pass 1 to {_MOST_THREADS}: threads=1")
     file = resolve(path)
     blob = read_model_bytes(file)
     digest = check_seal(blob, file)
@@ -117,6 +117,36 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
     onnx_metadata.check_size(blob, file)
     session, _ = open_session(blob, file, threads)
     return Model(file, spec, OnnxBackend(session, spec, file), digest)
+
+
+def loaded(model: Model | Path | str, name: str = "model") -> Model:
+    """Return a model that a program passes: itself, or the one of a file or of a shipped name.
+
+    Parameters
+    ----------
+    model : Model, Path or str
+        As passed.
+    name : str
+        What the program calls it, for the message.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    ModelFileError, OfflineModelError, MissingExtraError
+        As `load_model`.
+    """
+    if isinstance(model, Model):
+        return model
+    _check_name(model, name)
+    return load_model(model)
+
+
+def _check_name(given: object, name: str) -> None:
+    if not isinstance(given, str | Path) or not str(given):
+        raise UsageError(
+            f"{name}={given!r} is no model", "pass a file, or the name of a shipped model: load_model('i-ii-int8')"
+        )
 
 
 def read_description(path: Path | str) -> tuple[Path, ModelSpec, str]:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from ecg_edge.device.inference.shipped import near_models
 from ecg_edge.firmware_bridge.errors import ModelFileError
 
 _MAX_BYTES = 64_000_000
@@ -50,6 +51,4 @@ def read_model_bytes(path: Path) -> bytes:
             raise ModelFileError(f"{path} has {size} bytes; no ecg-edge model is so large", "give a model file")
         return path.read_bytes()
     except OSError as e:
-        raise ModelFileError(
-            f"cannot read model {path}: {e.strerror or e}", "ecg-edge info lists the shipped models"
-        ) from e
+        raise ModelFileError(f"cannot read model {path}: {e.strerror or e}", near_models(path)) from e

@@ -14,7 +14,9 @@ from ecg_edge.firmware_bridge.errors import (
     ModelFileError,
 )
 from ecg_edge.firmware_bridge.lead_names import LEADS, known_channels
+from ecg_edge.firmware_bridge.near_names import near_names
 
+_LISTED = "ecg-edge info lists the shipped models"
 _SUFFIXES = {".onnx": ("onnxruntime",), ".tflite": ("ai_edge_litert", "tflite_runtime")}
 
 
@@ -62,9 +64,23 @@ def _loads(module: str) -> bool:
 
 
 def resolve(path: Path | str) -> Path:
-    """Turn the name of a shipped model (``i-ii-int8`` or ``i-ii-int8.tflite``), or a path, into a path."""
-    by_file = {p.name: p for p in shipped_files()}
-    return shipped_models().get(str(path)) or by_file.get(str(path)) or Path(path)
+    """Turn the name of a shipped model (``i-ii-int8`` or ``i-ii-int8.tflite``), or a path, into a path.
+
+    In a name, case, ``_`` and ``-`` do not matter; a file that is called so is taken first.
+    """
+    shipped = {p.name: p for p in shipped_files()} | shipped_models()
+    if found := shipped.get(str(path)):
+        return found
+    file = Path(path)
+    return file if file.exists() else shipped.get(str(path).strip().lower().replace("_", "-"), file)
+
+
+def near_models(path: Path) -> str:
+    """Return how to name the shipped models that a name may have meant, or how to list them all."""
+    known, key = shipped_models(), str(path).lower().replace("_", "-")
+    near = sorted((name for name in known if name.startswith(f"{key}-")), key=len)[:3] or near_names(key, known, ())
+    named = near and path.name == str(path)
+    return f"name one of: {', '.join(near)}; ecg-edge info lists all" if named else _LISTED
 
 
 def default_model(leads: tuple[str, ...]) -> Path:
@@ -88,7 +104,7 @@ def default_model(leads: tuple[str, ...]) -> Path:
     known = set(known_leads(placed)[0])
     reads = {name: n for name in shipped if (n := _read_of(name, known, placed))}
     if not reads:
-        fix = "ecg-edge info lists the shipped models"
+        fix = _LISTED
         if not placed:
             fix = PLACES_FIX
         elif set(placed) - set(LEADS):

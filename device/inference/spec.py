@@ -246,7 +246,11 @@ class ModelSpec:
         ------
         ModelFileError
             Not JSON, another format version, a field missing, or fields that contradict each other.
+        UsageError
+            `text` is none.
         """
+        if not isinstance(text, str):
+            raise UsageError(f"text={type(text).__name__} is no text", "pass what to_json returned")
         try:
             doc = json.loads(text)
             if doc["format"] != FORMAT:

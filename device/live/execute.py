@@ -12,6 +12,7 @@ from functools import partial
 from numbers import Real
 from pathlib import Path
 
+from ecg_edge.device.arguments import check_clock, check_event, check_flags, check_gain, check_text
 from ecg_edge.device.conditioning.mains import exact_mains
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, load_model
@@ -23,6 +24,7 @@ from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.runner import Runner
 from ecg_edge.device.live.stop_signals import stop_on_signals
 from ecg_edge.device.live.summary import Summary
+from ecg_edge.device.personal_calibration.file import exact_placement
 from ecg_edge.device.personal_calibration.file_watch import CalibrationWatch
 from ecg_edge.device.reconstruction.array_input import exact_leads, model_for
 from ecg_edge.device.recording.recorder import Recorder
@@ -272,6 +274,12 @@ def run(
     >>> summary.counts.rows_out, peak.highest > 0
     (300, True)
     """
+    check_clock(clock)
+    check_event(stop=stop)
+    check_flags(reconnect=reconnect, fast=fast)
+    check_text(patient=patient)
+    check_gain(gain)
+    exact_placement(placement)
     if seconds is not None and not _is_length(seconds):
         raise UsageError(f"seconds={seconds} is not a length", "pass a number above 0, or None to run on")
     takers, clock, stop = given_sinks(sinks), clock or SystemClock(), stop or threading.Event()

@@ -184,14 +184,15 @@ def given_sinks(sinks: Sequence[Sink]) -> tuple[Sink, ...]:
     UsageError
         That is no sequence, or holds something else.
     """
-    if not isinstance(sinks, Sequence) or isinstance(sinks, str):
+    if not isinstance(sinks, Sequence) or isinstance(sinks, str | bytes):
         raise UsageError(f"sinks={type(sinks).__name__} is no list of sinks", "pass a list, also of one: [sink]")
     for sink in sinks:
         if isinstance(sink, type):
             raise UsageError(f"{sink.__name__} is a class", f"pass an object of it: [{sink.__name__}()]")
         if missing := [part for part in _NEEDED if not hasattr(sink, part)]:
             raise UsageError(
-                f"{type(sink).__name__} is no sink: it has no {', '.join(missing)}", "derive it from ecg_edge.SinkBase"
+                f"sinks holds {type(sink).__name__}, which is no sink: it has no {', '.join(missing)}",
+                "derive it from ecg_edge.SinkBase",
             )
         if wrong := _wrong_traits(sink):
             raise UsageError(f"the sink {type(sink).__name__} has {wrong[0]}", wrong[1])

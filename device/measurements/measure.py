@@ -59,7 +59,7 @@ def measure(block: LeadBlock) -> Measurements | None:
     """
     if not isinstance(block, LeadBlock):
         raise UsageError(
-            f"{type(block).__name__} is no LeadBlock",
+            f"block={type(block).__name__} is no LeadBlock",
             "reconstruct first: ee.measure(ee.reconstruct(mv, fs=…, leads=…))",
         )
     estimated = np.array([p is Provenance.RECONSTRUCTED for p in block.provenance])

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.conditioning.mains import exact_mains
 from ecg_edge.device.inference.any_lead import for_leads
-from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.load import Model, loaded
 from ecg_edge.device.personal_calibration.file import Calibration
 from ecg_edge.device.personal_calibration.fit import fit
 from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
@@ -87,7 +87,7 @@ def calibrate(
     (2000, 12)
     """
     mains_hz = exact_mains(mains_hz)
-    if isinstance(references, str | Path | np.ndarray) or not isinstance(references, Sequence):
+    if isinstance(references, str | bytes | Path | np.ndarray) or not isinstance(references, Sequence):
         raise UsageError(f"references={type(references).__name__} is no list", "pass a list, also of one: [reference]")
     if not references:
         raise UsageError("no reference to calibrate with", "pass at least one twelve-lead recording of the person")
@@ -110,16 +110,16 @@ def calibrate(
 
 
 def _model(model: Model | Path | str, leads: Sequence[str] | str | None) -> Model:
-    loaded = model if isinstance(model, Model) else load_model(model)
-    if not loaded.spec.any_lead:
-        return loaded
-    if leads is None:
-        raise UsageError(f"{loaded.path.name} reads many lead sets", "name the one that is measured: leads=('I', 'II')")
-    chosen = for_leads(loaded, exact_leads(leads))
+    whole, names = loaded(model), None if leads is None else exact_leads(leads)
+    if not whole.spec.any_lead:
+        return whole
+    if names is None:
+        raise UsageError(f"{whole.path.name} reads many lead sets", "name the one that is measured: leads=('I', 'II')")
+    chosen = for_leads(whole, names)
     if not chosen.spec.head.moments.size:
         raise CalibrationError(
-            f"{loaded.path.name} knows no moments for {', '.join(chosen.spec.input_leads)}",
-            "choose one of " + "; ".join(" ".join(s.leads) for s in loaded.spec.subsets if s.moments.size),
+            f"{whole.path.name} knows no moments for {', '.join(chosen.spec.input_leads)}",
+            "choose one of " + "; ".join(" ".join(s.leads) for s in whole.spec.subsets if s.moments.size),
         )
     return chosen
 
@@ -128,7 +128,7 @@ def _reference(given: str | Path | npt.NDArray[np.floating], fs: Fraction | None
     if isinstance(given, str | Path):
         return read_reference(str(given), fs)
     check_columns(given, LEADS)
-    rows = exact_rows(given, len(LEADS))
+    rows = exact_rows(given, len(LEADS), "references")
     if fs is None:
         raise UsageError("an array does not know its rate", "pass fs=, the samples per second of one lead")
     if not np.isfinite(rows).all():

@@ -20,6 +20,7 @@ from ecg_edge.device.inference.load import Model
 from ecg_edge.device.inference.packed_arrays import pack_array, unpack_array
 from ecg_edge.device.inference.spec import ModelSpec
 from ecg_edge.device.personal_calibration.fit import DRIFT, calibrated
+from ecg_edge.firmware_bridge.array_types import same_contents
 from ecg_edge.firmware_bridge.errors import CalibrationError, ModelFileError, UsageError
 from ecg_edge.firmware_bridge.private_files import exact_path
 
@@ -31,9 +32,11 @@ _DIGEST = "sha256"
 _AGAIN = "fit it again: ecg-edge calibrate"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """What `ecg-edge calibrate` found.
+
+    Two are equal where every attribute is, arrays element by element.
 
     Attributes
     ----------
@@ -80,6 +83,11 @@ class Calibration:
     expected: Mapping[str, Mapping[str, float]]
     notes: tuple[str, ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        return same_contents(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
+
     @property
     def label(self) -> str:
         """What is said of every reconstructed lead."""
@@ -100,9 +108,7 @@ class Calibration:
         UsageError
             `placement` is neither.
         """
-        if placement not in DRIFT:
-            raise UsageError(f"placement={placement!r} is none", "pass 'same', or 'again' after new electrodes")
-        spec = model.spec
+        placement, spec = exact_placement(placement), _spec(model)
         for what, mine, theirs in (
             ("model", self.model_id, spec.model_id),
             ("lead set", (self.input_leads, self.target_leads), (spec.input_leads, spec.target_leads)),
@@ -118,7 +124,7 @@ class Calibration:
 
     def fits(self, model: Model) -> bool:
         """Whether it is of this model and lead set."""
-        spec = model.spec
+        spec = _spec(model)
         return (self.model_id, self.input_leads, self.target_leads) == (
             spec.model_id, spec.input_leads, spec.target_leads,
         )  # fmt: skip
@@ -133,6 +139,25 @@ class Calibration:
         for x in (self.mean, self.again, self.interval_factors, self.covariance):
             if not np.abs(x).max(initial=0) <= _MOST:
                 raise CalibrationError("the calibration's weights are no heart's", _AGAIN)
+
+
+def exact_placement(placement: str) -> str:
+    """Return how electrodes sit against the reference: ``same`` or ``again``.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
+    if not isinstance(placement, str) or placement not in DRIFT:
+        raise UsageError(f"placement={placement!r} is none", "pass 'same', or 'again' after new electrodes")
+    return placement
+
+
+def _spec(model: Model) -> ModelSpec:
+    if not isinstance(model, Model):
+        raise UsageError(f"model={model!r} is not loaded", "load it first: ee.load_model('i-ii-int8')")
+    return model.spec
 
 
 def write_calibration(path: Path | str, c: Calibration) -> None:
@@ -166,7 +191,7 @@ def write_calibration(path: Path | str, c: Calibration) -> None:
     """
     path = exact_path(path, "path")
     if not isinstance(c, Calibration):
-        raise UsageError(f"{type(c).__name__} is no Calibration", "pass what ee.calibrate returned")
+        raise UsageError(f"c={type(c).__name__} is no Calibration", "pass what ee.calibrate returned")
     doc = {"ecg_edge_calibration": FORMAT} | vars(c)
     doc |= {"mean": pack_array(c.mean), "interval_factors": pack_array(c.interval_factors)}
     doc |= {"again": pack_array(c.again), "covariance": pack_array(c.covariance)}

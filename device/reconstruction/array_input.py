@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.analysis.plausibility import LARGE_MV, SMALL_MV
 from ecg_edge.device.inference.any_lead import for_leads
-from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.load import Model, loaded
 from ecg_edge.device.inference.shipped import default_model
 from ecg_edge.device.lead_algebra import of_basis, span_solution
 from ecg_edge.firmware_bridge.array_types import BoolArray
@@ -28,6 +28,7 @@ _MAX_DENOMINATOR = 4096
 _BETWEEN_WORDS = re.compile(r"[\s_.:,;/()\[\]]+|(?<=[iIlLfFrR1-6])(?=[mMuUµμ][vV]$)")
 _BETWEEN_PARTS = re.compile(rf"-|{_BETWEEN_WORDS.pattern}")
 _ENDLESS_MV = 1e300
+_TABLE = "pass rows of one length, a number for each lead; NaN where a sample is missing"
 _MILLIVOLTS = "pass millivolts: divide microvolts by 1000, multiply volts by 1000, scale counts by the device's gain"
 
 
@@ -80,7 +81,7 @@ def exact_leads(leads: Sequence[str] | str, skip: bool = False) -> tuple[str, ..
         return parse_channels(leads, skip)
     if isinstance(leads, Set):  # a set has no order: its columns would change places from run to run
         raise UsageError(f"leads={leads!r} has no order", "name every column in column order: leads=('I', 'II')")
-    if not isinstance(leads, Iterable):
+    if not isinstance(leads, Iterable) or isinstance(leads, bytes | bytearray):
         raise UsageError(f"leads={leads!r} names no leads", "name every column in column order: leads=('I', 'II')")
     names = tuple(SKIP if skip and lead == SKIP else channel_name(str(lead)) for lead in leads)
     named = [name for name in names if name != SKIP]
@@ -160,7 +161,7 @@ def _known(label: str) -> str:
         return ""
 
 
-def exact_rows(mv: npt.ArrayLike, n_leads: int) -> npt.NDArray[np.float64]:
+def exact_rows(mv: npt.ArrayLike, n_leads: int, name: str = "mv") -> npt.NDArray[np.float64]:
     """Return samples as rows.
 
     Parameters
@@ -169,23 +170,28 @@ def exact_rows(mv: npt.ArrayLike, n_leads: int) -> npt.NDArray[np.float64]:
         Real numbers; NaN, or masked, where a sample is missing.
     n_leads : int
         How many leads were named.
+    name : str
+        What the program calls the samples, for the message.
 
     Raises
     ------
     UsageError
-        Another shape, or not real numbers.
+        Another shape, rows of different lengths, or not real numbers.
     """
     masked = np.ma.getmaskarray(mv) if isinstance(mv, np.ma.MaskedArray) else None
-    given = np.asarray(mv)
+    try:
+        given = np.asarray(mv)
+    except (ValueError, TypeError) as e:
+        raise UsageError(f"{name}={type(mv).__name__} is no table of numbers: {e}", _TABLE) from e
     if given.dtype.kind not in "fiub":
-        raise UsageError(f"samples of type {given.dtype} are not real numbers", "pass floats in mV")
+        raise UsageError(f"{name} has samples of type {given.dtype}, which are not real numbers", "pass floats in mV")
     rows = given[:, None] if given.ndim == 1 and n_leads == 1 else given
     if rows.ndim == 2 and rows.shape[1] == n_leads:
         rows = rows.astype(np.float64)
         return rows if masked is None else np.where(masked.reshape(rows.shape), np.nan, rows)
     turned = rows.ndim == 2 and rows.shape[0] == n_leads
     fix = "a row is an instant and a column a lead: pass mv.T" if turned else "name every column once with leads=(...)"
-    raise UsageError(f"samples of shape {given.shape}, but {n_leads} leads are named", fix)
+    raise UsageError(f"{name} has samples of shape {given.shape}, but {n_leads} leads are named", fix)
 
 
 def swing_mv(rows: npt.NDArray[np.float64], fs: Fraction) -> npt.NDArray[np.float64]:
@@ -316,17 +322,16 @@ def model_for(model: Model | Path | str | None, leads: tuple[str, ...], personal
     ModelFileError, CalibrationError
         The file, or the calibration, cannot be used.
     """
-    loaded = model if isinstance(model, Model) else load_model(default_model(leads) if model is None else model)
-    found = for_leads(loaded, leads)
+    if personal is not None and not hasattr(personal, "apply"):
+        raise CalibrationError(
+            f"calibration={personal!r} is no calibration", "read the file: calibration=ee.read_calibration(path)"
+        )
+    found = for_leads(loaded(default_model(leads) if model is None else model), leads)
     exact, _ = span_solution(of_basis(known_channels(leads)), of_basis(found.spec.input_leads))
     if missing := [lead for lead, known in zip(found.spec.input_leads, exact.tolist(), strict=True) if not known]:
         raise LeadMismatchError(
             f"{found.path.name} reads {', '.join(found.spec.input_leads)}; "
             f"the signal has {', '.join(leads)}: {', '.join(missing)} missing",
             "leave model out to take the shipped one that fits, or name the leads as they are with leads=(...)",
-        )
-    if personal is not None and not hasattr(personal, "apply"):
-        raise CalibrationError(
-            f"calibration={personal!r} is no calibration", "read the file: calibration=ee.read_calibration(path)"
         )
     return personal.apply(found) if personal else found

@@ -1,7 +1,8 @@
 """A stored recording to twelve leads: aligned to the input, warm from the first sample, complete at the last.
 
-A live stream shows the input late by the resampler's group delay, and its first two seconds are a cold
-start. A stored recording has a future and can be given a past, so it has neither.
+A live stream shows the input late by the resampler's group delay, and it starts cold: what is reconstructed is
+invalid until the model has settled (``spec.settling_s``). A stored recording has a future and can be given a past, so
+it has neither.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def offline_blocks(
         exact.reset(source.next_row)
     behind = source.half + int((spec.lookahead + 2 * spec.hop) * step) + 1
     if not len(mv):
-        yield through(mv).rows(0, 0)
+        yield replace(through(mv).rows(0, 0), index=0)
         return
     for piece in chain([past], _pieces(mv, fs), [mirrored(mv, behind)]):
         block = through(piece)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import cast
 
+from ecg_edge.device.arguments import check_callables, check_clock, check_flags, check_gain
 from ecg_edge.device.sources.paced_source import PacedSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.device.sources.synthetic_source import synthetic
@@ -40,7 +42,7 @@ def open_source(
     baud: int | None = None,
     device: str | Decoder | None = None,
     gain: float | None = None,
-    fs: Fraction | None = None,
+    fs: Fraction | float | None = None,
     named: bool = False,
     report: Report = lambda _: None,
     opener: Opener = open_transport,
@@ -65,7 +67,7 @@ def open_source(
         EcgLink by default, and ``auto`` where the port is.
     gain : float, optional
         Gain in V/V of a device whose stream does not carry it.
-    fs : Fraction, optional
+    fs : Fraction or float, optional
         Rate in Hz of a device whose stream states none or a wrong one, or of a recording that states none. So does
         ``replay:FILE?fs=HZ``.
     named : bool
@@ -99,29 +101,35 @@ def open_source(
     >>> source.stop()
     """
     url = _exact_url(url)
-    clock, fs = clock or SystemClock(), None if fs is None else _exact_fs(fs)
+    check_clock(clock)
+    check_flags(reconnect=reconnect, fast=fast, named=named)
+    check_callables(report=report, opener=opener)
+    check_gain(gain)
+    clock, rate = clock or SystemClock(), None if fs is None else _exact_fs(fs)
     scheme, _, rest = url.partition(":")
     _refuse_idle(scheme, device=device, gain=gain, baud=baud)
     if scheme == "replay":
         from ecg_edge.device.sources.replay_source import read_recording, split_rate
 
         path, stated = split_rate(rest)
-        info, blocks = read_recording(path, fs or stated, named)
+        info, blocks = read_recording(path, rate or stated, named)
         for remark in info.origin.remarks if info.origin else ():
             report(f"{path}: {remark}")
         return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "synthetic":
-        if fs is not None:
-            raise UsageError("fs (--fs) does nothing for synthetic:", f"name the source synthetic:fs={float(fs):g}")
+        if rate is not None:
+            raise UsageError("fs (--fs) does nothing for synthetic:", f"name the source synthetic:fs={float(rate):g}")
         info, blocks = synthetic(rest)
         return PacedSource(info, blocks, clock, fast, url=url)
     if scheme == "brainflow":
         from ecg_edge.firmware_bridge.ports.brainflow import brainflow_source
 
-        if fs is not None:
+        if rate is not None:
             raise UsageError("fs (--fs) does nothing for brainflow:, which knows the board's rate", "leave fs out")
         return brainflow_source(rest, clock)
-    if baud is not None and not (isinstance(baud, int) and _BAUDS[0] <= baud <= _BAUDS[1]):
+    if baud is not None and not (
+        isinstance(baud, int) and not isinstance(baud, bool) and _BAUDS[0] <= baud <= _BAUDS[1]
+    ):
         raise UsageError(f"baud (--baud) {baud} is no speed of a serial port", "9600, 115200 and 921600 are usual")
     if fast:
         raise UsageError(
@@ -130,7 +138,7 @@ def open_source(
     port = only_port() if url == "auto" else url
     if device == "auto" or (url == "auto" and device is None):
         device = recognise(port, clock, baud, report, opener)
-    decoder, usual_baud = _decoder(device, gain, fs)
+    decoder, usual_baud = _decoder(device, gain, rate)
     same = SamePort(port, partial(opener, baud=baud or usual_baud), report=report)
     return Reader(same, decoder, clock, reconnect=reconnect, url=port)
 
@@ -139,17 +147,17 @@ def _exact_url(given: Path | str) -> str:
     """A source in words; a recording's path is replayed."""
     if not isinstance(given, str | Path):
         raise UsageError(
-            f"{given!r} is no source", "name one: 'auto', '/dev/ttyUSB0', 'replay:RECORDING', 'synthetic:'"
+            f"url={given!r} is no source", "name one: 'auto', '/dev/ttyUSB0', 'replay:RECORDING', 'synthetic:'"
         )
     recording = isinstance(given, Path) and (given.is_file() or given.with_suffix(".hea").is_file())
     return f"replay:{given}" if recording else str(given)
 
 
 def _exact_fs(fs: Fraction | float) -> Fraction:
-    try:
-        return Fraction(fs)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead: fs=250") from None
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        if not isinstance(fs, bool) and (rate := Fraction(fs)) > 0:
+            return rate
+    raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead: fs=250")
 
 
 def source_of(given: object, opened: Callable[[Path | str], Source]) -> Source:

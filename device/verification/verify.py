@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecg_edge.device.inference.load import Model, load_model
+from ecg_edge.device.inference.load import Model, loaded
 from ecg_edge.device.verification.model_checks import Finding, against, checks
 
 
@@ -34,9 +34,5 @@ def verify(model: Model | Path | str, other: Model | Path | str | None = None) -
     >>> all(finding.ok for finding in ee.verify("i-ii-int8"))
     True
     """
-    mine = _loaded(model)
-    return (*checks(mine), *(against(mine, _loaded(other)) if other is not None else ()))
-
-
-def _loaded(model: Model | Path | str) -> Model:
-    return model if isinstance(model, Model) else load_model(model)
+    mine, second = loaded(model), None if other is None else loaded(other, "other")
+    return (*checks(mine), *(against(mine, second) if second is not None else ()))

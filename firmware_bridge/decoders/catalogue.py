@@ -9,6 +9,8 @@ from fractions import Fraction
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from math import inf
+from numbers import Real
 from typing import Any
 
 from ecg_edge.firmware_bridge.decoder import Decoder, is_decoder
@@ -77,7 +79,7 @@ class Device:
         self,
         leads: Sequence[str] | None = None,
         gain: float | None = None,
-        fs: Fraction | None = None,
+        fs: Fraction | float | None = None,
         live: bool = False,
     ) -> Decoder:
         """Make a decoder.
@@ -88,7 +90,7 @@ class Device:
             Lead of each channel, in channel order; the channels beyond keep their labels.
         gain : float, optional
             Gain in V/V where the stream does not carry it.
-        fs : Fraction, optional
+        fs : Fraction or float, optional
             Rate, where the device runs at another than `Device.fs`.
         live : bool
             For a run: rows at an even rate, also where the device's own are not.
@@ -98,11 +100,17 @@ class Device:
         UsageError
             More leads than channels, or a gain or rate that is not positive.
         """
-        if gain is not None and not gain > 0:
-            raise UsageError(f"the gain must be positive, not {gain:g}", "give it in V/V: gain=1000 (--gain 1000)")
+        if not _positive(gain):
+            raise UsageError(f"the gain must be positive, not {gain!r}", "give it in V/V: gain=1000 (--gain 1000)")
+        if not _positive(fs):
+            raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead: fs=Fraction(250)")
+        if leads is not None and (isinstance(leads, bytes) or not isinstance(leads, Sequence)):
+            raise UsageError(f"leads={leads!r} names no leads", "name each channel, in order: leads=('I', 'II')")
+        if not isinstance(live, bool):
+            raise UsageError(f"live={live!r} is no flag", "pass live=True or live=False")
         module, factory = self.live if live and self.live else (self.module, self.factory)
         make = getattr(import_module(_full_name(module)), factory)
-        decoder: Decoder = make(leads=leads, gain=gain, fs=fs, **dict(self.options))
+        decoder: Decoder = make(leads=leads, gain=gain, fs=None if fs is None else Fraction(fs), **dict(self.options))
         return decoder
 
 
@@ -285,6 +293,11 @@ def _wrong_field(device: Device) -> str:
     if not all(isinstance(text, str) for text in (*device.leads, *device.aliases)):
         return "its leads and aliases must be texts"
     return "" if device.fs > 0 and device.baud >= 0 else f"its fs is {device.fs}, its baud {device.baud}"
+
+
+def _positive(number: object) -> bool:
+    """Whether it is a number above 0, or None."""
+    return number is None or (isinstance(number, Real) and not isinstance(number, bool) and 0 < float(number) < inf)
 
 
 def _named(devices: Iterable[Device], key: str) -> Device | None:

@@ -100,7 +100,7 @@ def decode_bytes(decoder: Decoder | str, data: bytes, times: npt.NDArray[np.floa
     """
     if isinstance(decoder, bytes | bytearray) or not isinstance(data, bytes | bytearray | memoryview):
         raise UsageError(
-            f"decode_bytes({type(decoder).__name__}, {type(data).__name__}): the bytes come second",
+            f"decode_bytes(decoder={type(decoder).__name__}, data={type(data).__name__}): the bytes come second",
             'name the device first: decode_bytes("auto", Path("capture.bin").read_bytes())',
         )
     times = None if times is None else _exact_times(times, len(data))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.decoders.catalogue import Device, known_devices
-from ecg_edge.firmware_bridge.errors import AmbiguousStreamError, NotAnEcgStreamError
+from ecg_edge.firmware_bridge.errors import AmbiguousStreamError, NotAnEcgStreamError, PluginError
+from ecg_edge.firmware_bridge.ports.checked_decoder import checked
 from ecg_edge.firmware_bridge.ports.identify import LOOK, Match, identify, matches
 from ecg_edge.firmware_bridge.ports.transport import Transport
 
@@ -46,6 +47,8 @@ def name_device(open_port: Open, url: str, clock: Clock, devices: Sequence[Devic
     ------
     NotAnEcgStreamError
         Silent, unknown, or ambiguous; the message says what to try.
+    PluginError
+        Nothing came, and a decoder of another package failed when it was to ask.
     """
     devices = known_devices() if devices is None else devices
     heard = b""
@@ -146,10 +149,12 @@ def _ask(
 ) -> tuple[Match | None, bytes, NotAnEcgStreamError | None]:
     """Send each device's opening in turn; the first that answers in its own format is named.
 
-    Returns who that is, and if nobody is, what came and why it names none.
+    Returns who that is, and if nobody is, what came and why it names none. A decoder of another package that fails is
+    passed over; its `PluginError` is raised where nothing came from anybody.
     """
     heard, last = b"", None
-    askers = [(d, opening) for d in devices if (opening := d.decoder().opening())]
+    faults: list[PluginError] = []
+    askers = [(d, opening) for d in devices if (opening := _written(d, "opening", faults))]
     seen: set[bytes] = set()
     for device, opening in sorted(askers, key=lambda item: (item[0].name != "ecglink", -item[0].evidence)):
         # EcgLink numbers its questions; of others one question serves all devices that share it.
@@ -159,7 +164,7 @@ def _ask(
         port.write(opening)
         same = [d for d, other in askers if other == opening or d is device]
         data, error, match = _hear(port, clock, same, _ASKED_S)
-        port.write(device.decoder().closing())
+        port.write(_written(device, "closing", faults))
         if match:
             return match, data, None
         if isinstance(error, AmbiguousStreamError):
@@ -167,4 +172,16 @@ def _ask(
         heard, last = heard + data, error or last
         if data:
             _hear(port, clock, (), 0.0)
+    if faults and not heard:
+        raise faults[0]
     return None, heard, last
+
+
+def _written(device: Device, method: str, faults: list[PluginError]) -> bytes:
+    """What a device's decoder writes, `opening` or `closing`; nothing where it fails and is another package's."""
+    try:
+        decoder = checked(device.decoder())
+        return decoder.opening() if method == "opening" else decoder.closing()
+    except PluginError as e:
+        faults.append(e)
+        return b""

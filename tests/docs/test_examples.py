@@ -2,12 +2,14 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import ecg_edge as ee
 from ecg_edge.firmware_bridge.virtual_patch.child_process import virtual_patch
 from tests.support.notebook import run_notebook
 
@@ -64,7 +66,16 @@ def test_an_own_sink_at_a_port(tmp_path):
 
 def test_an_own_decoder(tmp_path):
     out = run("own_decoder.py", cwd=tmp_path)
-    assert "2498 samples, lost: [(700, 702)]" in out and "1000 rows" in out
+    assert "2498 samples, lost: [(700, 702)], lines skipped: 2" in out and "cut into sevens: the same" in out
+    assert "1000 rows, " in out and " 0 not to be used" in out
+
+
+def test_the_own_decoder_skips_what_is_no_sample(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["own_decoder.py"])
+    decoder = runpy.run_path(str(EXAMPLES / "own_decoder.py"))["Semicolons"]()
+    assert isinstance(decoder, ee.Decoder)
+    assert len(decoder.feed(b"99999999999;1;5\n1;2;200\n1;2")) == 2 and decoder.tally.bad_frames == 1
+    assert not decoder.tally.lost and decoder.feed(b";202\n")[0].stop == 2 and decoder.tally.lost == 1
 
 
 @pytest.mark.parametrize("name", ["twelve_leads.ipynb"])

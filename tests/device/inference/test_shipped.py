@@ -140,3 +140,36 @@ def test_a_runtime_that_raises_anything_on_import_does_not_load(tmp_path, monkey
 
 
 SPECS = {name: read_description(path)[1] for name, path in shipped_models().items()}
+
+
+@pytest.mark.parametrize("name", ["I-II-INT8", "i_ii_int8", " I-II-int8.ONNX "])
+def test_case_and_dashes_of_a_name_do_not_matter(name):
+    assert resolve(name) == resolve("i-ii-int8")
+
+
+def test_a_file_that_is_called_like_a_shipped_model_is_taken_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "I-II-INT8").write_bytes(b"mine")
+    assert resolve("I-II-INT8") == Path("I-II-INT8")
+
+
+@pytest.mark.parametrize(("name", "near"), [("i-ii-int", "i-ii-int8"), ("ANY_INT", "any-int8"), ("ii", "ii-int8")])
+def test_a_mistyped_name_is_answered_by_the_nearest(name, near):
+    with pytest.raises(ModelFileError, match="cannot read model") as e:
+        read_description(name)
+    assert near in e.value.fix and "ecg-edge info" in e.value.fix
+
+
+@pytest.mark.parametrize("name", ["quite another", "there/i-ii-int"])
+def test_a_path_and_a_name_like_none_are_answered_by_the_list(name):
+    with pytest.raises(ModelFileError) as e:
+        read_description(name)
+    assert e.value.fix == "ecg-edge info lists the shipped models"
+
+
+def test_the_pages_state_how_long_the_shipped_models_settle():
+    times = [read_description(name)[1].settling_s for name in shipped_models()]
+    stated = f"{min(times):.1f} to {max(times):.1f} s"
+    docs = Path(__file__).resolve().parents[3] / "docs"
+    for page in ("python.md", "tutorials/2-board.md", "reference/recording.md"):
+        assert stated in (docs / page).read_text(), f"{page} must say {stated}"

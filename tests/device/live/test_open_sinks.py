@@ -49,7 +49,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_opened(word):
         (SinkBase(), "SinkBase is no list of sinks", "[sink]"),
         ("jsonl", "str is no list of sinks", "[sink]"),
         ([SinkBase], "SinkBase is a class", "[SinkBase()]"),
-        ([3], "int is no sink: it has no", "SinkBase"),
+        ([3], "int, which is no sink: it has no", "SinkBase"),
         (None, "NoneType is no list", "[sink]"),
     ],
 )

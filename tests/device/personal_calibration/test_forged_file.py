@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,14 @@ def good(tmp_path):
 
 def test_what_is_written_is_read_and_older_files_too(good):
     assert read_calibration(good).label == read_calibration(OLD).label
+
+
+def test_two_that_say_the_same_are_equal_and_have_no_hash(good):
+    one, other = read_calibration(good), read_calibration(OLD)
+    assert one == other and one != replace(other, mean=other.mean + 1) and one != replace(other, patient="x")
+    assert one != 3 and one in [other]
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(one)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -238,3 +238,10 @@ def test_what_is_bridged_is_flagged():
 def test_what_is_reconstructed_from_one_sample_is_not_valid():
     one = ee.reconstruct([[0.1, 0.2]], fs=250, leads=("I", "II"))
     assert one.warmup.all() and one.valid[:, :6].all() and not one.valid[:, HIDDEN].any()
+
+
+@pytest.mark.parametrize("out_fs", [None, 500])
+def test_of_nothing_there_are_no_rows_from_index_0(out_fs):
+    for nothing, leads in ((np.zeros((0, 2)), ("I", "II")), ([], ("I",))):
+        block = reconstruct(nothing, fs=500, leads=leads, out_fs=out_fs)
+        assert block.index == 0 and block.mv.shape == (0, 12) and block.fs == (out_fs or 100) and not len(block.seconds)

@@ -1,14 +1,15 @@
 """Naming a device by listening, and by asking only where it is silent."""
 
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ecg_edge.firmware_bridge.decoders.catalogue import ECGLINK, KNOWN, find_device
+from ecg_edge.firmware_bridge.decoders.catalogue import ECGLINK, KNOWN, Device, find_device
 from ecg_edge.firmware_bridge.ecglink.encoder import EcgLinkEncoder
-from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError, UsageError
+from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError, PluginError, UsageError
 from ecg_edge.firmware_bridge.events import Channel, StreamInfo
 from ecg_edge.firmware_bridge.ports.capture_file import decode_bytes, document
 from ecg_edge.firmware_bridge.ports.identify import identify
@@ -153,3 +154,42 @@ def test_the_maker_s_board_is_not_a_plotter_where_the_port_has_no_speed():
     port = Port(Clock(), text)
     port.read = lambda n=4096: _piece(port, 192)
     assert name_device(port, "tcp://127.0.0.1:4000", port.clock).device.name == "ad8232"
+
+
+class Fails:
+    """A decoder of another package that works, but for one method."""
+
+    def __init__(self, method, cue=b"go"):
+        self._inner, self._cue = find_device("cyton").decoder(), cue
+        vars(self)[method] = lambda: {}["no such key"]
+        self.name, self.tally = "mine", self._inner.tally
+        self.feed, self.close, self.request = self._inner.feed, self._inner.close, lambda: b""
+
+    def opening(self):
+        return self._cue
+
+    def closing(self):
+        return b"end"
+
+
+@dataclass(frozen=True)
+class Theirs(Device):
+    """A device of another package."""
+
+    failing: str = ""
+
+    def decoder(self, leads=None, gain=None, fs=None, live=False):
+        return Fails(self.failing)
+
+
+THEIRS = Theirs("mine", "Mine", "mine", "mine", Fraction(250), ("I",), 115200, evidence=99)
+
+
+@pytest.mark.parametrize("method", ["opening", "closing"])
+def test_a_stranger_that_fails_when_it_asks_hides_no_device_and_is_named_where_nobody_answers(method):
+    devices = (replace(THEIRS, failing=method), ECGLINK)
+    port = Port(Clock(), ecglink(), cue=ECGLINK.decoder().opening()[:1])
+    assert name_device(port, "/dev/x", port.clock, devices).device is ECGLINK
+    silent = Port(Clock(), b"", cue=b"never")
+    with pytest.raises(PluginError, match=r"mine: a fault of Fails in .*KeyError"):
+        name_device(silent, "/dev/x", silent.clock, devices)
