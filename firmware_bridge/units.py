@@ -16,15 +16,50 @@ _OTHER = frozenset([
     "1/min", "min-1", "rpm", "brpm", "°c", "degc", "c", "celsius", "°f", "k", "l", "ml", "l/min", "ml/min",
     "l/s", "ml/s", "g", "m/s2", "m/s^2", "m/s²", "hz", "khz", "ms", "s", "sec", "us", "ohm", "ω", "kohm",
     "kω", "mohm", "db", "deg", "°", "°/s", "deg/s", "a", "ma", "ua", "μa", "na", "w", "mw", "kg", "m", "cm",
-    "mm", "cm/s", "m/s", "lux",
+    "mm", "cm/s", "m/s", "lux", "beats/min", "breaths/min", "unstated",
 ])  # fmt: skip
 """Quantities that are no voltage, whatever a signal in them is called."""
+UNSTATED = "unstated"
+"""Stands for the unit of a signal that states none and is no voltage by its name."""
+_QUANTITY = re.compile(
+    r"hr|heartrate|rate|bpm|rpm|pulse|pulserate|(sp|sa|sv|pu)?o2(sat)?|sat|(et|ti)?co2|resp|respiration|respiratory|breath"
+    r"|rr|rri|ibi|hrv|temp|temperature|tskin|tcore|batt?|battery|soc|vbat|n?i?bp|abp|art|cvp|pap|icp|map|sbp|dbp"
+    r"|sys|dia|ppg|plet?h|acc[xyz]?|acceler\w*|gyro?[xyz]?|gyroscope|mag[xyz]?|magnetometer|eda|gsr|bioz|imp|impedance"
+    r"|flow|pressure|press|humidity|rssi|sqi|flags?|status|events?|markers?|trigger|annot\w*|leadoff|loff|seq|sequence"
+    r"|crc|checksum|steps|activity|glucose|altitude|speed|lat|lon|lux|light|power|cadence"
+)
+"""Words in the names of signals that are no voltage of a heart."""
 
 
 def is_other_quantity(unit: str) -> bool:
     """Whether a unit is that of a pressure, a temperature or another quantity: such a signal is no lead."""
     plain = unicodedata.normalize("NFKC", unit).strip().strip("[]()").lower().replace(" ", "")
     return plain in _OTHER
+
+
+def names_other_quantity(label: str) -> bool:
+    """Whether a label's words name a rate, a pressure, a battery or the like: ``HR``, ``SpO2``, ``PPG_ir``."""
+    words = [w for w in re.split(r"[^a-z0-9]+", label.lower()) if w]
+    plain = [w for word in words for w in (word, word.rstrip("0123456789"))]
+    return any(_QUANTITY.fullmatch(w) for w in plain if w)
+
+
+def split_unit(label: str) -> tuple[str, str]:
+    """Split a unit off the end of a label; the unit is empty where none is there.
+
+    A single letter is a unit only behind a quantity's name: ``temp_C``, and not ``ECG_A``.
+
+    Examples
+    --------
+    >>> split_unit("SpO2_%"), split_unit("I_uV"), split_unit("ECG_A")
+    (('SpO2', '%'), ('I', 'uV'), ('ECG_A', ''))
+    """
+    m = re.fullmatch(r"(.*?\S)(?:[\s_]+(\S{1,12})|/(\w{1,5})|(%))", label.strip())
+    if not m:
+        return label, ""
+    name, unit = m[1].rstrip("_ /"), m[2] or m[3] or m[4]
+    other = is_other_quantity(unit) and (len(unit.strip("%°")) != 1 or names_other_quantity(name))
+    return (name, unit) if name and (mv_per(unit) is not None or other) else (label, "")
 
 
 def mv_per(unit: str) -> float | None:

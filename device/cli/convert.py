@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ecg_edge.device.offline.write_recording import check_name, format_of, held, write_recording
-from ecg_edge.device.recording.edf_writer import write_edf
+from ecg_edge.device.recording.edf_writer import coarse_steps, write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.stored_recording import Stored, read_groups, read_stored, record_name, same_recording
 from ecg_edge.device.recording.stretch import file_rate
@@ -33,6 +33,7 @@ def convert(arguments: argparse.Namespace) -> int:
         if not any(part.valid.any() for part in parts):
             raise RecordingError(f"{stored.name} holds no sample: all are missing", "check the columns of the file")
         found = doubted_leads(stored)
+        coarse = [text for part in parts for text in coarse_steps(part)] if kind == "edf" else []
         stored = _with_remarks(annotated(stored, found))
         if kind == "edf":
             write_edf(stored, out, a.patient or stored.patient, others)
@@ -47,7 +48,7 @@ def convert(arguments: argparse.Namespace) -> int:
     further = [label for part in others for label in part.labels]
     signals += further if kind == "edf" else []
     left = [label for k, label in enumerate(stored.labels) if k not in columns] + (further if kind != "edf" else [])
-    said = [*stored.remarks, *warnings(stored, found), *_left(kind, left, len(stored.notes) - notes)]
+    said = [*stored.remarks, *warnings(stored, found), *coarse, *_left(kind, left, len(stored.notes) - notes)]
     seconds = float(len(stored.counts) / stored.fs)
     if a.json:
         emit_json(

@@ -16,10 +16,13 @@ from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Signal, Stored
 from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
+from ecg_edge.firmware_bridge.lead_names import known_channels
 from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.edf_file import END, OWN, OWN_INVALID, UTC
 
 _MIN_RECORD_S, _MAX_RECORD_S = Fraction(1, 2), 60
+_COARSER = 50.0
+"""Times the recording's own step from which a coarser one is reported: 5 µV for files of values."""
 _YEARS = range(1985, 2085)
 """Two digits for the year, and 1985 the first."""
 _RATE_TOLERANCE = Fraction(1, 100_000_000)
@@ -139,12 +142,26 @@ def _signal(edfio: Any, stored: Stored, k: int, signal: Signal, missing: int, fs
     )
 
 
+def coarse_steps(stored: Stored) -> list[str]:
+    """Say which signals EDF's 16 bits hold in coarser steps than the recording does, for a far value."""
+    said = []
+    for k, s in enumerate(stored.signals):
+        low, high, _ = _digital(s, stored.counts[:, k], stored.valid[:, k])
+        step = (high - low) / (32767 - OWN_INVALID)
+        if step * s.gain > _COARSER:
+            reach = float(np.abs(stored.counts[stored.valid[:, k], k] - s.baseline).max() / abs(s.gain))
+            said.append(f"{s.lead}: written in steps of {step:.2g} {s.unit}, for it reaches {reach:.4g} {s.unit}")
+    return said
+
+
 def _label(stored: Stored, k: int) -> str:
     """``ECG aVR``; ``ECG V1 (recon)``, so that a viewer shows an estimate as one.
 
     What lies in a further column of a lead says its provenance too: labels are unique.
     """
     lead, kind = stored.signals[k].lead, stored.signals[k].provenance
+    if not known_channels([lead]):
+        return lead
     said = kind == "reconstructed" or (kind and stored.columns(lead)[0] != k)
     return f"ECG {lead} ({kind[:5]})" if said else f"ECG {lead}"
 

@@ -16,7 +16,8 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RateUnknownError, RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import rate, rate_of
-from ecg_edge.firmware_bridge.units import PLAUSIBLE_MV
+from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
+from ecg_edge.firmware_bridge.recordings.values.silent_units import is_no_voltage, names_lead, silent_unit
 
 _MAX_BYTES = 2_000_000_000
 _MAX_ROWS = 500_000_000
@@ -68,6 +69,7 @@ def open_parquet(path: Path) -> Recording:
         fields = [table.schema.field(k) for k in range(table.num_columns)]
         kept = [(k, f) for k, f in enumerate(fields) if f.name != "time"]
         values = np.stack([np.asarray(table.column(k).to_numpy(), np.float64) for k, _ in kept], axis=1)
+        values, missing = mark_missing(values, [f.name for _, f in kept])
         fs = Fraction(float(about["fs"])).limit_denominator(10**6)
         first = float(table.column("time")[0].as_py())
         birth, started = about["birth"], about["started"]
@@ -82,7 +84,7 @@ def open_parquet(path: Path) -> Recording:
             datetime.fromisoformat(started) + timedelta(seconds=first) if started else None,
             Person(about["patient"], about["name"], about["sex"], date.fromisoformat(birth) if birth else None,
                    about["age"]),
-            tuple(about["comments"]), notes,
+            tuple(about["comments"]), notes, tuple(missing),
         )  # fmt: skip
     except RecordingError:
         raise
@@ -135,16 +137,20 @@ def _recording(path: Path, kind: str, arrays: Mapping[str, Any], asked: Fraction
         raise RecordingError(f"{path} names {len(labels)} leads, {name} has {x.shape[1]} columns", "name every column")
     x = _placed(path, arrays, x)
     fs = asked or _rate(path, arrays)
-    units = _words(arrays, _UNITS) or [unit]
+    names = labels or [f"signal {k + 1}" for k in range(x.shape[1])]
+    said = _words(arrays, _UNITS)
+    units = said or ["" if is_no_voltage(label) else unit for label in names]  # of an array mv, whatever lies in it
+    beside = any(names_lead(label) for label in names)
+    x, missing = mark_missing(np.asarray(x, np.float64), names)
     signals = tuple(
-        _signal(labels[k] if labels else f"signal {k + 1}", units[k % len(units)] or unit, fs, x[:, k])
-        for k in range(x.shape[1])
+        _signal(label, units[k % len(units)] or ("" if is_no_voltage(label) else unit), fs, x[:, k], beside)
+        for k, label in enumerate(names)
     )
 
     def read(columns: Sequence[int], a: int, b: int) -> FloatArray:
         return x[a:b][:, list(columns)].astype(np.float64)
 
-    remarks = [] if labels else ["the file names no leads: give --leads"]
+    remarks = [*missing, *([] if labels else ["the file names no leads: give --leads"])]
     return Recording(path.stem, kind, signals, read, remarks=tuple(remarks))
 
 
@@ -197,12 +203,8 @@ def _words(arrays: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return []
 
 
-def _signal(label: str, unit: str, fs: Fraction, x: FloatArray) -> Signal:
+def _signal(label: str, unit: str, fs: Fraction, x: FloatArray, beside_leads: bool) -> Signal:
     if unit:
         return Signal(label, unit, fs, len(x))
-    plain = np.asarray(x, np.float64)
-    good = plain[np.isfinite(plain)]
-    reach = float(np.percentile(np.abs(good - np.median(good)), 99.5)) if len(good) else 0.0
-    if reach > PLAUSIBLE_MV:
-        return Signal(label, f"no unit, with values of {reach:.4g} around their median", fs, len(x))
-    return Signal(label, "mV", fs, len(x), note="no unit: mV assumed")
+    unit, note = silent_unit(label, x, beside_leads)
+    return Signal(label, unit, fs, len(x), note=note)

@@ -17,6 +17,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, decode, number, unreadable
+from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
 
 OWN = "ecg-edge"
 OWN_INVALID = -32768
@@ -31,6 +32,8 @@ _FIELDS = (("label", 16), ("transducer", 80), ("unit", 8), ("physical minimum", 
 _PROVENANCE = ("measured", "derived", "reconstructed")
 _MAX_DAYS = 60
 _MAX_NOTES = 100_000
+_LOOKED_AT = 256
+"""Data records, spread over the file, in which numbers that stand for missing samples are looked for."""
 
 
 def is_edf(head: bytes) -> bool:
@@ -110,6 +113,7 @@ class _File:
                    s.lsb, s.zero, 8 * self.bytes, provenance=_provenance(s.transducer))
             for s in self.shown
         )  # fmt: skip
+        self.missing = [self._sentinels(line) for line in self.shown]
         patient, about = decode(self._head[8:88]).strip(), decode(self._head[88:168]).strip()
         comments = () if re.fullmatch(r"Startdate( X)*", about) or not about else (about,)
         notes = tuple((at, text) for at, text in self.texts if text != END)
@@ -217,6 +221,7 @@ class _File:
             line = self.shown[column]
             counts = self._counts(line, a, b)
             values = (counts - line.zero) * line.lsb
+            values[np.isin(counts, self.missing[column])] = np.nan
             if self.invalid is not None:
                 values[counts == self.invalid] = np.nan
             for k in range(a, b):  # overwritten where rounding makes two records share a row
@@ -224,6 +229,15 @@ class _File:
                 low, high = max(0, at), min(stop - start, at + n)
                 out[low:high, j] = values[k - a, low - at : high - at]
         return out
+
+    def _sentinels(self, line: _Line) -> npt.NDArray[np.int64]:
+        """Counts that stand for missing samples: the lowest of 16 bits, say, where the signal is nowhere near it."""
+        records = np.unique(np.linspace(0, self.records - 1, min(self.records, _LOOKED_AT)).astype(np.int64))
+        counts = np.concatenate([self._counts(line, k, k + 1)[0] for k in records.tolist()])
+        kept = counts[counts != self.invalid] if self.invalid is not None else counts
+        values, remarks = mark_missing(((kept - line.zero) * line.lsb)[:, None], [line.label])
+        self.remarks += [r.replace(":", ": at least", 1) if len(records) < self.records else r for r in remarks]
+        return np.unique(kept[np.isnan(values[:, 0])])
 
     def _firsts(self, n: int) -> npt.NDArray[np.int64]:
         if not self.plus.endswith("+D"):

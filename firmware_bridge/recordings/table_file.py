@@ -19,7 +19,9 @@ from ecg_edge.firmware_bridge.lead_names import PROVENANCE, read_label
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.table_text import Table, read_table
 from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, moment, rate, rate_of
-from ecg_edge.firmware_bridge.units import PLAUSIBLE_MV, mv_per
+from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
+from ecg_edge.firmware_bridge.recordings.values.silent_units import names_lead, silent_unit
+from ecg_edge.firmware_bridge.units import mv_per, split_unit
 
 _TIMES = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "us": 1e-6,
           "μs": 1e-6, "usec": 1e-6, "ns": 1e-9, "min": 60.0}  # fmt: skip
@@ -66,6 +68,8 @@ class _Column:
         name = _ORIGIN.sub("", name, count=1)
         name, _, rest = re.sub(r"\s*[\[({]", "[", name, count=1).partition("[")
         unit = unit or rest.strip(" ])}")
+        if not unit:
+            name, unit = split_unit(name)
         if not unit and (m := re.fullmatch(r"(.+?)[\s_/]+([A-Za-zµμ]{1,5})", name)) and _is_unit(m[2]):
             name, unit = m[1], m[2]
         self.name = name.strip() + (f" ({origin[1].lower()})" if origin else "")
@@ -99,7 +103,11 @@ class _Meaning:
         x = self._table.values[:, ours]
         if rows is not None:
             x = _spread(x, rows)
-        signals = tuple(self._signal(k, fs, x[:, j]) for j, k in enumerate(ours))
+        labels = [self._columns[k].name or f"signal {k + 1}" for k in ours]
+        x, missing = mark_missing(x, labels)
+        self._remarks += missing
+        beside = any(names_lead(label) for label in labels)
+        signals = tuple(self._signal(k, fs, x[:, j], beside) for j, k in enumerate(ours))
         comments = tuple(
             ": ".join((row[0], ", ".join(row[1:])) if row[1:] else row)
             for row in self._table.above
@@ -201,17 +209,13 @@ class _Meaning:
         )
         return fs, np.concatenate([[0], np.cumsum(ahead)])
 
-    def _signal(self, k: int, fs: Fraction, x: FloatArray) -> Signal:
+    def _signal(self, k: int, fs: Fraction, x: FloatArray, beside_leads: bool) -> Signal:
         column = self._columns[k]
         label = column.name or f"signal {k + 1}"
-        note = ""
         if not column.unit:
-            good = x[np.isfinite(x)]
-            reach = float(np.percentile(np.abs(good - np.median(good)), 99.5)) if len(good) else 0.0
-            if reach > PLAUSIBLE_MV:
-                return Signal(label, f"no unit, with values of {reach:.4g} around their median", fs, len(x))
-            note = "no unit: mV assumed"
-        return Signal(label, column.unit or "mV", fs, len(x), provenance=self._origin(label), note=note)
+            unit, note = silent_unit(label, x, beside_leads)
+            return Signal(label, unit, fs, len(x), provenance=self._origin(label), note=note)
+        return Signal(label, column.unit, fs, len(x), provenance=self._origin(label))
 
     def _origin(self, label: str) -> str:
         """Provenance by a line above the table, as our own files have it: ``reconstructed: III, V1`` or ``III V1``."""

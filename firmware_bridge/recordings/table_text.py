@@ -21,7 +21,10 @@ _MAX_COLUMNS = 1000
 _HEAD_LINES = 400
 _SAMPLE = 60
 _TRIES = 12
-_EMPTY = ("", "nan", "na", "n/a", "null", "none", "-", "--", "?")
+_EMPTY = frozenset([
+    "", "nan", "na", "n/a", "n.a.", "#n/a", "<na>", "nil", "nul", "null", "none", "missing", "undefined", "-", "--",
+    "---", ".", "*", "?", "nan(ind)", "-nan(ind)", "1.#qnan", "-1.#ind", "#value!", "#num!", "#div/0!",
+])  # fmt: skip
 _MEASURE = re.compile(r"[-+]?[\d.,]+(\s*[A-Za-z%]{1,6})?$")
 """A number, with or without a unit: no name of a column."""
 _FIX = "write a column per lead, its name and unit in the first line: time [s],I [mV],II [mV]"

@@ -15,6 +15,8 @@ from pathlib import Path
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_FS, MAX_SIGNALS, MIN_FS
 from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, decode, rate, read_bytes
+from ecg_edge.firmware_bridge.recordings.values.silent_units import NO_VOLTAGE, is_no_voltage
+from ecg_edge.firmware_bridge.units import UNSTATED
 
 _MAX_BYTES = 16_000_000
 _MAX_PER_FRAME = 65_536
@@ -195,7 +197,10 @@ def _signal(path: Path, line: int, text: str, k: int) -> SignalLine:
     baseline = _whole(path, line, "baseline", scale["base"] or str(numbers[1]), -(2**40), 2**40)
     label = " ".join(rest).strip() or f"signal {k}"
     note = "" if gain else _UNCALIBRATED
+    unit = scale["unit"] or "mV"
+    if not scale["unit"] and is_no_voltage(label):
+        unit, note = UNSTATED, NO_VOLTAGE
     return SignalLine(
-        words[0], int(found["fmt"]), per, skew, offset, gain or DEFAULT_GAIN, baseline, scale["unit"] or "mV",
+        words[0], int(found["fmt"]), per, skew, offset, gain or DEFAULT_GAIN, baseline, unit,
         numbers[2], label, note,
     )  # fmt: skip
