@@ -19,7 +19,7 @@ from ecg_edge.device.reconstruction.offline import at_rate, offline_blocks
 from ecg_edge.device.reconstruction.zero_phase import without_phase
 from ecg_edge.device.recording.stored_recording import Signal, Stored
 from ecg_edge.device.sources.replay_source import about, patient_of
-from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
@@ -135,7 +135,7 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
     out_fs = rate if wanted.out_fs == "input" else wanted.out_fs
     if isinstance(out_fs, Fraction):
         block = at_rate(block, out_fs, int(-(-len(mv) * out_fs // rate)))
-    remarks = (*recording.assumed, *said)
+    remarks = (*recording.assumed, *_left_out(recording), *said)
     notes = [(Fraction(d.start) / rate, f"lead {names[d.column]} {d.doubt.text}") for d in doubts]
     recording = replace(recording, notes=tuple(sorted([*recording.notes, *notes, *gaps])))
     return Twelve(block, _stored(recording, block, model, wanted, remarks), model, remarks)
@@ -154,6 +154,12 @@ def _gaps(mv: FloatArray, names: tuple[str, ...], fs: Fraction) -> list[tuple[Fr
     if (more := len(found) - _MOST_GAPS) > 0:
         found[_MOST_GAPS:] = [(found[_MOST_GAPS][0], f"{more} further gaps have no note of their own")]
     return found
+
+
+def _left_out(recording: Recording) -> list[str]:
+    """The signals that are no voltage, and so are not in the result."""
+    names = [f"{s.label} in {s.unit or 'no unit'}" for s in recording.signals if s.mv_per_unit is None]
+    return [f"left out, for they are no voltages: {', '.join(names)}"] if names else []
 
 
 def _said(mv: FloatArray, names: tuple[str, ...], fs: Fraction, doubts: Sequence[Implausible]) -> list[str]:
@@ -212,13 +218,23 @@ def _stored(recording: Recording, block: LeadBlock, model: Model, wanted: Wanted
     signals += [Signal(f"interval {LEADS[k]}", "", GAIN, 0) for k in guessed]
     fs = Fraction(block.fs)
     notes = [(round(at * fs), text) for at, text in recording.notes]
-    if block.warmup.any():
-        notes.insert(0, (0, "too short to settle: estimates are left out"))
+    notes = sorted([*notes, *_unsettled(block.warmup, fs)])
     return Stored(
         recording.name, fs, recording.started_utc or recording.started, 0, tuple(signals),
         np.where(valid, counts, 0).astype(np.int32), valid, tuple(notes),
         (*_comments(recording, block, model, wanted), *remarks), recording.person,
     )  # fmt: skip
+
+
+def _unsettled(warmup: BoolArray, fs: Fraction) -> list[tuple[int, str]]:
+    """Where estimates are left out for the network settles, and for how long."""
+    if warmup.all():
+        return [(0, "too short to settle: estimates are left out")] if len(warmup) else []
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], warmup, [False]]).astype(np.int8)))
+    return [
+        (start, f"settling: {(stop - start) / float(fs):.2f} s of estimates are left out")
+        for start, stop in edges.reshape(-1, 2)[:_MOST_GAPS].tolist()
+    ]
 
 
 def _comments(recording: Recording, block: LeadBlock, model: Model, wanted: Wanted) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 
@@ -18,7 +19,7 @@ def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
 
     The recording itself is the past. The stretch that ends where it is most like its own beginning is moved so that it
     meets the first sample. The rhythm goes on over the join. A recording too short to be searched is mirrored, and so
-    is a past that is too short.
+    is a past that is too short. Losses of the recording are not repeated in its past.
 
     Parameters
     ----------
@@ -32,11 +33,13 @@ def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
     like = max(2, round(_LIKE_S * fs))
     searched = mv[: round(_SEARCHED_S * fs)]
     earliest = min(n, len(searched) // 2)
-    if earliest < like or len(searched) - like <= earliest:
-        return mirrored(mv[::-1], n)[::-1]
+    whole = _whole_before(searched)
+    if earliest < like or len(searched) - like <= earliest or whole[earliest:-like].max() < like:
+        sound = int((whole == np.arange(len(whole))).sum()) - 1
+        return mirrored((mv[:sound] if sound > 1 and sound < len(searched) else mv)[::-1], n)[::-1]
     filled = _filled(searched)
-    at = _most_alike(filled, filled[:like], earliest)
-    past = mv[max(0, at - n) : at] - (filled[at] - filled[0])
+    at = _most_alike(filled, filled[:like], earliest, whole[: len(filled) - like + 1], n)
+    past = mv[at - min(n, int(whole[at])) : at] - (filled[at] - filled[0])
     return np.concatenate([mirrored(past[::-1], n - len(past))[::-1], past]).astype(np.float64)
 
 
@@ -46,8 +49,16 @@ def mirrored(mv: FloatArray, n: int) -> FloatArray:
     return np.asarray(np.pad(kept, ((0, n), (0, 0)), mode="reflect")[len(kept) :], np.float64)
 
 
-def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int) -> int:
-    """Row from which `x` differs least from `beginning` when both are centred."""
+def _whole_before(mv: FloatArray) -> npt.NDArray[np.int64]:
+    """Rows directly before each row, and before the end, in which no sample is missing of a lead that has any."""
+    known = np.isfinite(mv)
+    lost = (~known[:, known.any(axis=0)]).any(axis=1)
+    rows = np.arange(1, len(mv) + 1)
+    return np.concatenate([[0], rows - np.maximum.accumulate(np.where(lost, rows, 0))])
+
+
+def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int, whole: npt.NDArray[np.int64], n_past: int) -> int:
+    """Row from which `x` differs least from `beginning` when both are centred, of those behind the longest past."""
     from scipy import signal  # no live run needs it
 
     n, centred = len(beginning), beginning - beginning.mean(axis=0)
@@ -55,7 +66,8 @@ def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int) -> int:
     sums, squares = (_moving_sum(v, n) for v in (level, level**2))
     cross = [signal.correlate(c, b, "valid", "fft") for c, b in zip(level.T, centred.T, strict=True)]
     difference = (squares - sums**2 / n - 2 * np.stack(cross, axis=1)).sum(axis=1)
-    return earliest + int(np.argmin(difference[earliest:]))
+    late = np.minimum(whole[earliest:], n_past)
+    return earliest + int(np.argmin(np.where(late == late.max(), difference[earliest:], np.inf)))
 
 
 def _moving_sum(x: FloatArray, n: int) -> FloatArray:

@@ -232,3 +232,14 @@ def test_a_table_full_of_holes_does_not_drown_in_notes(tmp_path, capsys):
     if out.is_file():
         notes = [text for _, text in open_recording(str(out)).notes]
         assert len(notes) < 230 and any("further gaps" in text for text in notes)
+
+
+def test_nothing_is_left_out_at_the_start_for_a_later_gap(tmp_path, capsys):
+    mv = stored_files.beats(20, 250)
+    mv[2000:2750] = np.nan
+    stored_files.table(tmp_path / "gap.csv", mv)
+    code, _ = run(capsys, tmp_path / "gap.csv", "--out", tmp_path / "o.hea")
+    made = open_recording(tmp_path / "o.hea")
+    assert code == 0 and np.isfinite(made.mv([made.column("V1")])[:700]).all()
+    at = [float(at) for at, text in made.notes if text.startswith("settling")]
+    assert len(at) == 1 and 7.5 < at[0] <= 8.0
