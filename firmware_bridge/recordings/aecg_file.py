@@ -14,7 +14,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_FS, MIN_FS, Person, Recording, Signal
-from ecg_edge.firmware_bridge.recordings.text import moment, number, read_bytes
+from ecg_edge.firmware_bridge.recordings.text import moment, number, read_bytes, start
 
 _MAX_BYTES = 200_000_000
 _SECONDS = {"s": Fraction(1), "ms": Fraction(1, 1000), "us": Fraction(1, 10**6)}
@@ -43,6 +43,8 @@ def open_aecg(path: Path) -> Recording:
             columns.append(digits * scale + origin)
         break
 
+    started, unsure = _started(root, series[0])
+
     def read(wanted: Sequence[int], a: int, b: int) -> FloatArray:
         out = np.full((b - a, len(wanted)), np.nan)
         for j, k in enumerate(wanted):
@@ -50,8 +52,8 @@ def open_aecg(path: Path) -> Recording:
             out[: len(part), j] = part
         return out
 
-    return Recording(path.stem, "HL7 aECG", tuple(signals), read, _started(root, series[0]), _person(root),
-                     remarks=tuple(remarks))  # fmt: skip
+    return Recording(path.stem, "HL7 aECG", tuple(signals), read, started, _person(root),
+                     remarks=(*remarks, *unsure))  # fmt: skip
 
 
 def _parse(path: Path, data: bytes) -> Element:
@@ -104,11 +106,10 @@ def _leads(path: Path, sequences: Element) -> list[tuple[str, str, float, float,
     return found
 
 
-def _started(root: Element, series: Element) -> datetime | None:
-    for place in (series.find("effectiveTime/low"), series.find("effectiveTime"), root.find("effectiveTime/low")):
-        if place is not None and (found := moment(place.get("value", ""))):
-            return found
-    return None
+def _started(root: Element, series: Element) -> tuple[datetime | None, list[str]]:
+    places = (series.find("effectiveTime/low"), series.find("effectiveTime"), root.find("effectiveTime/low"))
+    found = [start([place.get("value", "")]) for place in places if place is not None]
+    return next(((at, []) for at, _ in found if at), (None, [remark for _, remark in found if remark][:1]))
 
 
 def _person(root: Element) -> Person:

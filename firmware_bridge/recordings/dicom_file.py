@@ -14,7 +14,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import PROVENANCE
 from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
-from ecg_edge.firmware_bridge.recordings.text import moment, rate
+from ecg_edge.firmware_bridge.recordings.text import moment, rate, start
 
 _MAX_BYTES = 500_000_000
 _SEX = {"M": "male", "F": "female"}
@@ -78,12 +78,14 @@ def _recording(path: Path, data: Any) -> Recording:
         values = np.stack([x[:, j] * scales[k][1] + scales[k][2] for j, k in enumerate(columns)], 1)
         return np.where(x == invalid, np.nan, values) if invalid is not None else values
 
+    started, unsure = _started(data)
     signals = tuple(
         Signal(_label(c, k), unit, fs, there, lsb, -zero / lsb, bits, provenance=_origin(c))
         for k, (c, (unit, lsb, zero)) in enumerate(zip(channels, scales, strict=True))
     )
-    return Recording(path.stem, "DICOM", signals, read, _started(data), _person(data),
-                     tuple(str(data.get("PatientComments", "")).splitlines()), remarks=tuple(remarks))  # fmt: skip
+    return Recording(path.stem, "DICOM", signals, read, started, _person(data),
+                     tuple(str(data.get("PatientComments", "")).splitlines()),
+                     remarks=(*remarks, *([unsure] if unsure else [])))  # fmt: skip
 
 
 def _scale(channel: Any) -> tuple[str, float, float]:
@@ -111,12 +113,12 @@ def _origin(channel: Any) -> str:
     return word if word in PROVENANCE else ""
 
 
-def _started(data: Any) -> datetime | None:
+def _started(data: Any) -> tuple[datetime | None, str]:
     both = str(data.get("AcquisitionDateTime", "") or "")
     day, at = str(data.get("StudyDate", "") or ""), str(data.get("StudyTime", "") or "")
     zone = str(data.get("TimezoneOffsetFromUTC", "") or "")
     text = both or (day + at if day else "")
-    return moment(text if not zone or "+" in text or "-" in text else text + zone)
+    return start([text if not zone or "+" in text or "-" in text else text + zone])
 
 
 def _person(data: Any) -> Person:

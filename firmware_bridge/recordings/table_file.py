@@ -18,7 +18,15 @@ from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import PROVENANCE, read_label
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.table_text import Table, read_table
-from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, moment, rate, rate_of
+from ecg_edge.firmware_bridge.recordings.text import (
+    calendar_date,
+    clock_time,
+    date_orders,
+    moment,
+    rate,
+    rate_of,
+    start,
+)
 from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
 from ecg_edge.firmware_bridge.recordings.values.silent_units import names_lead, silent_unit
 from ecg_edge.firmware_bridge.units import mv_per, split_unit
@@ -113,8 +121,9 @@ class _Meaning:
             for row in self._table.above
             if not row[1:] or not (_NAME.match(row[0]) or _BIRTH.search(row[0]))
         )
+        started, person = self._started(), self._person()
         return Recording(self._path.stem, "CSV", signals, lambda columns, a, b: x[a:b][:, list(columns)].copy(),
-                         self._started(), self._person(), comments, remarks=tuple(self._remarks))  # fmt: skip
+                         started, person, comments, remarks=tuple(self._remarks))  # fmt: skip
 
     def _named(self) -> list[_Column]:
         width, heads = self._table.values.shape[1], self._table.heads
@@ -223,14 +232,18 @@ class _Meaning:
         return next((key for key, leads in said if key in PROVENANCE and label in leads), "")
 
     def _started(self) -> datetime | None:
-        cells = [text for _, text in self._pairs()] + [cells[0] for cells in self._table.texts.values()]
-        return next((m for c in cells if ":" in c and (m := moment(c)) and _tells_time(c, m)), None)
+        said = [[text] for _, text in self._pairs()] + [[t[0], t[-1]] for t in self._table.texts.values()]
+        found = [(texts[0], *start(texts)) for texts in said if ":" in texts[0]]
+        self._remarks += dict.fromkeys(remark for _, _, remark in found if remark)
+        return next((at for text, at, _ in found if at and _tells_time(text, at)), None)
 
     def _person(self) -> Person:
         name = next((text for key, text in self._pairs() if _NAME.match(key)), "")
         born = next((text for key, text in self._pairs() if _BIRTH.search(key)), "")
-        day = moment(born)
-        return Person("", name, "", _day(born) or (day.date() if day else None))
+        days = list(dict.fromkeys(day.date() for order in date_orders([born]) if (day := moment(born, order))))
+        if len(days) > 1:
+            self._remarks.append(f"day of birth left out: {born!r} may be {' or '.join(map(str, days))}")
+        return Person("", name, "", _day(born) or (days[0] if len(days) == 1 else None))
 
 
 def _tells_time(text: str, found: datetime) -> bool:
@@ -239,13 +252,9 @@ def _tells_time(text: str, found: datetime) -> bool:
 
 
 def _day(text: str) -> date | None:
-    """``1. Jan 1980``, ``Jan 1, 1980`` and ``1980-01-01``."""
+    """``1. Jan 1980`` and ``Jan 1, 1980``."""
     words = re.findall(r"[A-Za-z]+|\d+", text)
-    if len(words) == 3:
-        if words[0].isalpha():
-            words = [words[1], words[0], words[2]]
-        return calendar_date("-".join(words))
-    return None
+    return calendar_date("-".join(words)) if len(words) == 3 and any(map(str.isalpha, words)) else None
 
 
 def rate_of_times(t: FloatArray, grain: float) -> Fraction:
@@ -268,8 +277,8 @@ def _spread(x: FloatArray, rows: FloatArray) -> FloatArray:
 
 def _clocked(cells: Sequence[str]) -> FloatArray | None:
     """Seconds from the first of cells such as ``0:00.004`` or ``2024-03-05T10:00:00.004``; None if one is neither."""
-    if moment(cells[0]) is not None:
-        days = [moment(c) for c in cells]
+    if orders := date_orders([cells[0], cells[-1]]):
+        days = [moment(c, orders[0]) for c in cells]
         return None if None in days else np.array([(d - days[0]).total_seconds() for d in days])  # type: ignore[operator]
     times = [clock_time(c) for c in cells]
     if any(t is None for t in times):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,8 @@ from ecg_edge.firmware_bridge.errors import RecordingError
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _RATE_DENOMINATOR = 100_000
+_ORDERS = ("dmy", "mdy", "ymd")
+_STATES_TIME = re.compile(r"\dT\d\d|\d:\d\d|^\d{10}")
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -92,36 +95,75 @@ def clock_time(text: str) -> tuple[time, int] | None:
     return (datetime.min + total % timedelta(days=1)).time(), total.days
 
 
-def calendar_date(text: str) -> date | None:
-    """``05/03/2019``, ``3/5/89``, ``05-May-2020``, ``2019-03-05``, ``05.03.2019``: day first, except after a year."""
+def calendar_date(text: str, order: str = "dmy") -> date | None:
+    """``05/03/2019``, ``3/5/89``, ``05-May-2020``, ``2019-03-05``, ``05.03.2019``; `order` is one of `date_orders`.
+
+    A year of four digits, and a month in letters, go before `order`.
+    """
     parts = re.split(r"[-/.]", text.strip("[] "))
     if len(parts) != 3:
         return None
-    parts = [str(_MONTHS.index(p[:3].lower()) + 1) if p[:3].lower() in _MONTHS else p for p in parts]
+    named = [k for k, p in enumerate(parts) if p[:3].lower() in _MONTHS]
+    parts = [str(_MONTHS.index(p[:3].lower()) + 1) if k in named else p for k, p in enumerate(parts)]
     if not all(p.isascii() and p.isdigit() and len(p) <= 4 for p in parts):
         return None
-    a, b, c = (int(p) for p in parts)
-    day, month, year = (c, b, a) if len(parts[0]) == 4 else (a, b, c)
-    if len(parts[2]) <= 2 and len(parts[0]) != 4:
-        year += 1900 if year >= 69 else 2000
+    order = "ymd" if len(parts[0]) == 4 else "mdy" if named == [0] else "dmy" if "." in text or named else order
+    if named not in ([], [order.index("m")]) or (order == "ymd" and len(parts[2]) > 2):
+        return None
+    found = {field: int(part) for field, part in zip(order, parts, strict=True)}
+    if len(parts[order.index("y")]) <= 2:
+        found["y"] += 1900 if found["y"] >= 69 else 2000
     try:
-        return date(year, month, day)
+        return date(found["y"], found["m"], found["d"])
     except ValueError:
         return None
 
 
-def moment(text: str) -> datetime | None:
+def date_orders(texts: Sequence[str]) -> list[str]:
+    """Orders in which all of some dates of one writer can be read; those in which they are nearest to each other.
+
+    Returns
+    -------
+    list of str
+        One where there is no doubt: ``["dmy"]``. ``03/04/2024`` alone has two; of the first and the last line of a
+        night, ``03/04/2024`` and ``03/05/2024``, the month stands first.
+    """
+    read = {order: [at.replace(tzinfo=None) for text in texts if (at := moment(text, order))] for order in _ORDERS}
+    spans = {order: max(found) - min(found) for order, found in read.items() if found and len(found) == len(texts)}
+    near = [order for order, span in spans.items() if span == min(spans.values())]
+    distinct = {tuple(read[order]): order for order in reversed(near)}
+    return list(distinct.values())[::-1]
+
+
+def moment(text: str, order: str = "dmy") -> datetime | None:
     """Date and time in one text, in any of the forms above or as ISO 8601, with a zone where one is written."""
     text = text.strip()
     if iso := _iso(text):
         return iso
     words = text.replace("T", " ").split()
-    days = [d for w in words if (d := calendar_date(w))]
+    days = [d for w in words if (d := calendar_date(w, order))]
     times = [t for w in words if ":" in w and (t := clock_time(w))]
     if not days:
         return None
     at, later = times[0] if times else (time(), 0)
     return datetime.combine(days[0], at) + timedelta(days=later)
+
+
+def start(texts: Sequence[str]) -> tuple[datetime | None, str]:
+    """Return the first of some moments of one writer, and what is said where it cannot be known.
+
+    A date without a time of day is no start: midnight would be as good as any other time.
+    """
+    orders = date_orders(texts)
+    if not orders:
+        return None, ""
+    found = [at for order in orders if (at := moment(texts[0], order))]
+    if not _STATES_TIME.search(texts[0].strip()):
+        return None, f"start left out: {texts[0].strip()!r} states no time of day"
+    if len(found) > 1:
+        days = " or ".join(str(at.date()) for at in found)
+        return None, f"start left out: {texts[0].strip()!r} may be {days}"
+    return found[0], ""
 
 
 def _iso(text: str) -> datetime | None:
