@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from ecg_edge.firmware_bridge.console import one_line
 from ecg_edge.firmware_bridge.errors import RecordingError, UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_open
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import STARTED, note_line, person_lines
 from ecg_edge.firmware_bridge.recordings.wfdb_record import UTC
 
 SUFFIXES = {
@@ -117,6 +118,7 @@ def _wfdb(stored: Stored, path: Path) -> None:
         for s in stored.signals
     ]
     comments = [*([UTC] if stored.started and stored.started.tzinfo else []), *stored.comments]
+    comments = [*dict.fromkeys([*person_lines(stored.person, stored.comments), *comments])]
     with disk_errors(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{name}.") as folder:
         writer = wfdb_writer.WfdbWriter(
             Path(folder), name, stored.fs, signals, 16, stored.started or _UNKNOWN, [*comments]
@@ -134,16 +136,33 @@ def _wfdb(stored: Stored, path: Path) -> None:
             shutil.move(header.with_suffix(suffix), path.with_name(name + suffix))
 
 
+def _seconds(stored: Stored) -> timedelta:
+    """From the recording's first sample to this stretch's."""
+    return timedelta(seconds=float(stored.first / Fraction(stored.fs)))
+
+
+def _origins(stored: Stored) -> list[str]:
+    """Lines of which leads are measured, derived and reconstructed, where no comment says it."""
+    said = {c.partition(":")[0] for c in stored.comments}
+    names: dict[str, list[str]] = {}
+    for label, s in zip(stored.labels, stored.signals, strict=True):
+        if s.provenance and label == s.lead and " " not in label:
+            names.setdefault(s.provenance, []).append(label)
+    return [f"{kind}: {' '.join(leads)}" for kind, leads in names.items() if kind not in said]
+
+
 def _csv(stored: Stored, path: Path) -> None:
     mv, fs = stored.mv, Fraction(stored.fs)
     part = path.with_name(f".{path.name}.part")
     with disk_errors(path), private_open(part, "w", newline="", encoding="utf-8") as out:
         if stored.started:
-            out.write(f"# started: {stored.started.isoformat()}\n")
-        for comment in stored.comments:
+            out.write(f"# {STARTED}: {(stored.started + _seconds(stored)).isoformat()}\n")
+        facts = [*person_lines(stored.person, stored.comments), *stored.comments, *_origins(stored)]
+        for comment in dict.fromkeys(facts):
             out.write(f"# {one_line(comment)}\n")
         for at, text in stored.notes:
-            out.write(f"# note at {float(at / fs):.3f} s: {one_line(text)}\n")
+            if at >= stored.first:
+                out.write(f"# {note_line((at - stored.first) / fs, one_line(text))}\n")
         writer = csv.writer(out)
         names = (f"{label} [{s.unit}]" for label, s in zip(stored.labels, stored.signals, strict=True))
         writer.writerow(["time [s]", *names])

@@ -12,6 +12,8 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 _LIKE_S = 1.0
 """Length of the beginning that is looked for elsewhere in the recording."""
 _SEARCHED_S = 60.0
+_ENOUGH_S = 3.0
+"""Of a past without a loss; what is before is mirrored."""
 
 
 def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
@@ -38,7 +40,7 @@ def lead_in(mv: FloatArray, fs: Fraction, n: int) -> FloatArray:
         sound = int((whole == np.arange(len(whole))).sum()) - 1
         return mirrored((mv[:sound] if sound > 1 and sound < len(searched) else mv)[::-1], n)[::-1]
     filled = _filled(searched)
-    at = _most_alike(filled, filled[:like], earliest, whole[: len(filled) - like + 1], n)
+    at = _most_alike(filled, filled[:like], earliest, whole[: len(filled) - like + 1], min(n, round(_ENOUGH_S * fs)))
     past = mv[at - min(n, int(whole[at])) : at] - (filled[at] - filled[0])
     return np.concatenate([mirrored(past[::-1], n - len(past))[::-1], past]).astype(np.float64)
 
@@ -57,8 +59,8 @@ def _whole_before(mv: FloatArray) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], rows - np.maximum.accumulate(np.where(lost, rows, 0))])
 
 
-def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int, whole: npt.NDArray[np.int64], n_past: int) -> int:
-    """Row from which `x` differs least from `beginning` when both are centred, of those behind the longest past."""
+def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int, whole: npt.NDArray[np.int64], enough: int) -> int:
+    """Row from which `x` differs least from `beginning` when both are centred, of those with enough of a past."""
     from scipy import signal  # no live run needs it
 
     n, centred = len(beginning), beginning - beginning.mean(axis=0)
@@ -66,7 +68,7 @@ def _most_alike(x: FloatArray, beginning: FloatArray, earliest: int, whole: npt.
     sums, squares = (_moving_sum(v, n) for v in (level, level**2))
     cross = [signal.correlate(c, b, "valid", "fft") for c, b in zip(level.T, centred.T, strict=True)]
     difference = (squares - sums**2 / n - 2 * np.stack(cross, axis=1)).sum(axis=1)
-    late = np.minimum(whole[earliest:], n_past)
+    late = np.minimum(whole[earliest:], enough)
     return earliest + int(np.argmin(np.where(late == late.max(), difference[earliest:], np.inf)))
 
 

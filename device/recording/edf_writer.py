@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +20,10 @@ from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, Rec
 from ecg_edge.firmware_bridge.lead_names import known_channels
 from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.edf_file import END, OWN, OWN_INVALID, UTC
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import person_lines
 
 _MIN_RECORD_S, _MAX_RECORD_S = Fraction(1, 2), 60
+_SEXES = {"male": "M", "female": "F"}
 _COARSER = 50.0
 """Times the recording's own step from which a coarser one is reported: 5 µV for files of values."""
 _YEARS = range(1985, 2085)
@@ -83,7 +86,7 @@ def write_edf(stored: Stored, path: Path, patient: str = "", others: Sequence[St
                 equipment_code=OWN,
                 additional=[*said, UTC] if started and started.tzinfo else said,
             ),
-            starttime=started.time().replace(microsecond=0) if started else None,
+            starttime=started.time() if started else None,
             data_record_duration=float(duration),
             annotations=[
                 edfio.EdfAnnotation(float(at), float(n) if n else None, one_line(text)) for at, n, text in sorted(notes)
@@ -192,14 +195,18 @@ def _unsaid(stored: Stored, patient: str, in_range: bool) -> list[str]:
     if stored.started and not in_range:
         said.append(f"recorded {stored.started:%Y-%m-%d %H:%M:%S}; EDF holds no dates outside 1985 to 2084")
     name = patient or stored.patient
-    if name and ascii_text(name) != name:
+    if name and ascii_text(name).replace(" ", "_") != name:
         said.append(f"patient: {name}")
-    return said
+    person = replace(stored.person, identifier="", sex="" if stored.person.sex in _SEXES else stored.person.sex)
+    held_name = person.name == name or (ascii_text(person.name) == person.name and "_" not in person.name)
+    person = replace(person, birth=None, name="" if held_name else person.name)  # the header holds a birth
+    held = [text for _, text in stored.notes]
+    return [text for text in dict.fromkeys([*said, *person_lines(person, said)]) if text not in held]
 
 
 def _patient(edfio: Any, stored: Stored, patient: str) -> Any:
     person = stored.person
-    sex = {"male": "M", "female": "F"}.get(person.sex, "X")
+    sex = _SEXES.get(person.sex, "X")
     birth = person.birth if person.birth and person.birth.year > 1800 else None
     name = person.name if person.name != (patient or stored.patient) else ""
     return edfio.Patient(code=_subfield(patient), sex=sex, birthdate=birth, name=_subfield(name))

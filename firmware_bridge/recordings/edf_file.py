@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +17,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, decode, number, unreadable
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import fact_of, person_of
 from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
 
 OWN = "ecg-edge"
@@ -115,10 +116,18 @@ class _File:
         )  # fmt: skip
         self.missing = [self._sentinels(line) for line in self.shown]
         patient, about = decode(self._head[8:88]).strip(), decode(self._head[88:168]).strip()
-        comments = () if re.fullmatch(r"Startdate( X)*", about) or not about else (about,)
+        own = OWN in about
+        comments: tuple[str, ...] = () if own or re.fullmatch(r"Startdate( X)*", about) or not about else (about,)
         notes = tuple((at, text) for at, text in self.texts if text != END)
-        return Recording(self.path.stem, self.source, signals, self.read, self._started(about), _person(patient),
-                         comments, notes, tuple(self.remarks))  # fmt: skip
+        person = _person(patient)
+        facts = dict(fact for at, text in notes if own and not at and (fact := fact_of(text)))
+        # The header holds ASCII alone.
+        who, name = facts.get("patient", person.identifier), facts.get("name", person.name)
+        person = replace(person, identifier=who, name=name)
+        comments += tuple(f"{key}: {text}" for key, text in facts.items())
+        notes = tuple((at, text) for at, text in notes if at or not own or not fact_of(text))
+        return Recording(self.path.stem, self.source, signals, self.read, self._started(about),
+                         person_of(facts.items(), person), comments, notes, tuple(self.remarks))  # fmt: skip
 
     def _records(self, size: int) -> int:
         stated = self._whole("number of data records", self._head[236:244], -1, 2**40)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from ecg_edge.firmware_bridge.recordings.text import (
     rate_of,
     start,
 )
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import STARTED, note_of, person_of
 from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
 from ecg_edge.firmware_bridge.recordings.values.silent_units import names_lead, silent_unit
 from ecg_edge.firmware_bridge.units import mv_per, split_unit
@@ -42,6 +43,8 @@ _INDEX = re.compile(
 _BIRTH = re.compile(r"birth|geburt|naissance|nacimiento|nascita|dob", re.IGNORECASE)
 _NAME = re.compile(r"^(name|nom|nombre|nome|patient|patient name)$", re.IGNORECASE)
 _ORIGIN = re.compile(rf"\s*\(({'|'.join(PROVENANCE)})\)", re.IGNORECASE)
+_EPOCHS_S = (631_152_000.0, 4_102_444_800.0)
+"""A clock that stands between them, 1990 and 2100, counts from 1970."""
 _FS_FIX = "give fs=HZ (--fs; reconstruct: --in-fs), or a column of evenly spaced times in s (time [s])"
 
 
@@ -99,6 +102,7 @@ class _Meaning:
         self._path, self._table, self._asked = path, table, fs
         self._remarks = list(table.remarks)
         self._columns = self._named()
+        self._clock_s = 0.0
 
     def recording(self) -> Recording:
         """The table as a recording."""
@@ -119,11 +123,11 @@ class _Meaning:
         comments = tuple(
             ": ".join((row[0], ", ".join(row[1:])) if row[1:] else row)
             for row in self._table.above
-            if not row[1:] or not (_NAME.match(row[0]) or _BIRTH.search(row[0]))
+            if not row[1:] or not (_NAME.match(row[0]) or _BIRTH.search(row[0]) or self._is_fact(*row[:2]))
         )
         started, person = self._started(), self._person()
         return Recording(self._path.stem, "CSV", signals, lambda columns, a, b: x[a:b][:, list(columns)].copy(),
-                         started, person, comments, remarks=tuple(self._remarks))  # fmt: skip
+                         started, person, comments, self._notes(), tuple(self._remarks))  # fmt: skip
 
     def _named(self) -> list[_Column]:
         width, heads = self._table.values.shape[1], self._table.heads
@@ -156,13 +160,14 @@ class _Meaning:
 
     def _rate(self, times: Sequence[int]) -> tuple[Fraction, FloatArray | None]:
         """Rate, and the row of each sample where some are missing between."""
+        tries = [self._seconds(k) for k in times]
         if self._asked is not None:
             return self._asked, None
-        tries = [self._seconds(k) for k in times]
         readable = [t for t in tries if t is not None and len(t) > 1 and np.isfinite(t).all()]
         if readable:
             # Of several clocks the one with the most even steps is the sensor's.
             best = min(readable, key=lambda t: float(np.std(np.diff(t)) / max(1e-12, abs(float(np.mean(np.diff(t)))))))
+            self._clock_s = self._begins(times[next(k for k, t in enumerate(tries) if t is best)], best)
             return self._paced(best)
         for _, text in self._pairs():
             m = re.search(r"([\d.,]+)\s*(hz|hertz|sps|samples/s)", text, re.IGNORECASE)
@@ -191,6 +196,12 @@ class _Meaning:
                                          f"{1 / (step * _TIMES[unit]):.5g} Hz")  # fmt: skip
                 return np.asarray(t * _TIMES[unit])
         return t
+
+    def _begins(self, k: int, t: FloatArray) -> float:
+        """What a column of times in numbers shows in its first row, in seconds."""
+        first = float(self._table.values[0, k])
+        span = float(self._table.values[-1, k]) - first
+        return first * float(t[-1]) / span if span and np.isfinite(first) else 0.0
 
     def _paced(self, t: FloatArray) -> tuple[Fraction, FloatArray | None]:
         steps = np.diff(t)
@@ -232,18 +243,34 @@ class _Meaning:
         return next((key for key, leads in said if key in PROVENANCE and label in leads), "")
 
     def _started(self) -> datetime | None:
-        said = [[text] for _, text in self._pairs()] + [[t[0], t[-1]] for t in self._table.texts.values()]
+        epoch = _EPOCHS_S[0] < self._clock_s < _EPOCHS_S[1]
+        ours = next((m for key, text in self._pairs() if key == STARTED and (m := moment(text))), None)
+        if ours:  # of the instant that our times count from
+            return ours if epoch else ours + timedelta(seconds=self._clock_s)
+        said = [[text] for key, text in self._pairs() if not self._is_fact(key, text)]
+        said += [[t[0], t[-1]] for t in self._table.texts.values()]
         found = [(texts[0], *start(texts)) for texts in said if ":" in texts[0]]
         self._remarks += dict.fromkeys(remark for _, _, remark in found if remark)
-        return next((at for text, at, _ in found if at and _tells_time(text, at)), None)
+        stated = next((at for text, at, _ in found if at and _tells_time(text, at)), None)
+        return stated or (datetime.fromtimestamp(self._clock_s, timezone.utc) if epoch else None)
+
+    def _notes(self) -> tuple[tuple[Fraction, str], ...]:
+        """Notes above our own tables, from the first row on."""
+        first = Fraction(self._clock_s).limit_denominator(10**6)
+        found = [note for key, text in self._pairs() if (note := note_of(key, text))]
+        return tuple(sorted((at - first, text) for at, text in found if at >= first))
+
+    def _is_fact(self, key: str, text: str) -> bool:
+        return key == STARTED or note_of(key, text) is not None
 
     def _person(self) -> Person:
-        name = next((text for key, text in self._pairs() if _NAME.match(key)), "")
+        name = next((text for key, text in self._pairs() if _NAME.match(key) and key != "patient"), "")
         born = next((text for key, text in self._pairs() if _BIRTH.search(key)), "")
         days = list(dict.fromkeys(day.date() for order in date_orders([born]) if (day := moment(born, order))))
         if len(days) > 1:
             self._remarks.append(f"day of birth left out: {born!r} may be {' or '.join(map(str, days))}")
-        return Person("", name, "", _day(born) or (days[0] if len(days) == 1 else None))
+        known = Person("", name, "", _day(born) or (days[0] if len(days) == 1 else None))
+        return person_of(self._pairs(), known)
 
 
 def _tells_time(text: str, found: datetime) -> bool:

@@ -16,6 +16,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import number
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import person_of
 from ecg_edge.firmware_bridge.recordings.wfdb_annotations import read_notes
 from ecg_edge.firmware_bridge.recordings.wfdb_header import Header, SignalLine, read_header
 from ecg_edge.firmware_bridge.recordings.wfdb_storage import SignalFile
@@ -250,6 +251,8 @@ def _person(comments: Sequence[str]) -> Person:
     age = said.get("age", "")
     plain = age if (years := number(age)) is not None and years >= 0 else ""
     sex = said.get("sex", "")
-    return Person(
+    known = Person(
         said.get("patient", ""), "", _SEX.get(sex.lower(), sex if sex not in ("?", "NaN") else ""), None, plain
     )
+    pairs = [(key, rest.strip()) for key, _, rest in (c.partition(":") for c in comments)]
+    return person_of([(key, text) for key, text in pairs if key in ("name", "born")], known)
