@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,13 +16,20 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def locked(item: T) -> T:
-    """Return the same dataclass with views of its arrays that cannot be written: for what several hands get."""
+    """Return the same dataclass with views of its arrays that cannot be written: for what several hands get.
+
+    What holds no array that can be written is returned as it is.
+    """
     views: dict[str, Any] = {}
-    for name in (f.name for f in fields(item)):  # type: ignore[arg-type]  # T is a dataclass
-        if isinstance(value := getattr(item, name), np.ndarray):
-            views[name] = value.view()
-            views[name].flags.writeable = False
-    changed: T = replace(item, **views)  # type: ignore[type-var]
+    for name, value in vars(item).items():
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            views[name] = view = value.view()
+            view.flags.writeable = False
+    if not views:
+        return item
+    # Not by `replace`: it would check again what was checked, twelve times a second for every sink.
+    changed: T = object.__new__(type(item))
+    vars(changed).update(vars(item) | views)
     return changed
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -149,7 +150,8 @@ def _off(points: npt.NDArray[np.float64]) -> tuple[float, float]:
     """
     t, d = points.T
     slope = _slope(points)
-    scatter = max(_LEAST_SCATTER_S, 1.4826 * float(np.median(np.abs(d - slope * t - np.median(d - slope * t)))))
+    off = d - slope * t
+    scatter = max(_LEAST_SCATTER_S, 1.4826 * _median(np.abs(off - _median(off))))
     error = scatter / float(np.sqrt(((t - t.mean()) ** 2).sum()))
     return 1 / max(1e-6, 1 + slope) - 1, error
 
@@ -163,8 +165,21 @@ def _halves_agree(points: npt.NDArray[np.float64], off: float) -> bool:
 def _slope(points: npt.NDArray[np.float64]) -> float:
     """Median slope between any two points."""
     t, d = points.T
-    i, j = np.triu_indices(len(t), 1)
-    return float(np.median((d[j] - d[i]) / np.maximum(t[j] - t[i], 1e-9)))
+    i, j = _pairs(len(t))
+    return _median((d[j] - d[i]) / np.maximum(t[j] - t[i], 1e-9))
+
+
+@cache
+def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Indices of any two of `n` points."""
+    i, j = np.triu_indices(n, 1)
+    return i, j
+
+
+def _median(x: npt.NDArray[np.float64]) -> float:
+    """As `numpy.median`, without what that prepares for other shapes: it is asked twice a second."""
+    ordered, middle = np.sort(x), len(x) // 2
+    return float(ordered[middle] if len(x) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def usual(hz: float) -> Fraction:

@@ -49,7 +49,7 @@ _NO_RAIL = 1 << 40
 class FaultWatch:
     """Flags flat and clipped samples; the same however the stream is cut.
 
-    A flat stretch is flagged from where it has lasted `FLAT_S`, a clipped one from its `CLIPPED`-th sample,
+    A flat stretch is flagged from where it was seen for `FLAT_S`, a clipped one from its `CLIPPED`-th sample,
     to its end. A count at a rail is the last of the converter's range or one beyond. A count further out shows
     that the range is described wrongly, and is not clipped.
 
@@ -96,8 +96,8 @@ class FaultWatch:
         signed = np.logical_or.accumulate(np.concatenate([self._signed[None], negative]))[1:]
         low, high = np.where(signed, -self._half, 0), np.where(signed, self._half, 2 * self._half) - 1
         changed = np.diff(x, axis=0, prepend=self._last[None]) != 0
-        same = _run(~changed, self._same)
-        rail = _run((np.abs(x - low + 0.5) < 1) | (np.abs(x - high - 0.5) < 1), self._rail)
+        same = _run(~changed, self._same, valid)
+        rail = _run((np.abs(x - low + 0.5) < 1) | (np.abs(x - high - 0.5) < 1), self._rail, valid)
         clipped = np.asarray(rail >= CLIPPED, np.bool_)
         flat = np.asarray((same >= self._flat_after) & ~clipped, np.bool_)
         if valid is not None:
@@ -133,11 +133,15 @@ def _held(x: npt.NDArray[np.int64], valid: BoolArray, before: npt.NDArray[np.int
     return np.take_along_axis(np.concatenate([before[None], x]), np.maximum.accumulate(rows, axis=0), axis=0)
 
 
-def _run(flag: BoolArray, before: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How long each column has been true, up to each row; `before` is the length at the row before the first."""
-    rows = np.arange(1, len(flag) + 1)[:, None]
-    broken = np.maximum.accumulate(np.where(flag, 0, rows), axis=0)
-    return np.where(broken > 0, rows - broken, rows + before)
+def _run(flag: BoolArray, before: npt.NDArray[np.int64], valid: BoolArray | None) -> npt.NDArray[np.int64]:
+    """For how many valid samples each column has been true, up to each row.
+
+    `before` is that count at the row before the first. What was not seen lengthens no run: a lead that was off for
+    seconds is not flat when it returns.
+    """
+    seen = np.cumsum(np.ones(flag.shape, np.bool_) if valid is None else valid, axis=0)
+    broken = np.maximum.accumulate(np.where(flag, 0, seen), axis=0)
+    return np.where(np.logical_or.accumulate(~flag, axis=0), seen - broken, seen + before)
 
 
 class QualityIndex:

@@ -80,6 +80,7 @@ class Runner:
         self._source, self._models, self._sinks = source, models, tuple(sinks)
         self._settings, self._clock = settings, clock
         self._stop = stop or threading.Event()
+        self._reading = source if isinstance(source, ReadingSource) else None
         self._gatherer = Gatherer(source, clock, self._stop)
         self._calibration = models.calibration
         self._turn = turn or contextlib.nullcontext()
@@ -162,8 +163,7 @@ class Runner:
             stream.forget()
             self._note(Note("disconnect", here, here, event.reason))
         elif isinstance(event, Reconnected):
-            self._connected = True
-            self._heard_at = self._clock.monotonic()
+            self._connected, self._heard_at = True, self._clock.monotonic()
             stream.untimed()
             self._note(Note("reconnect", here, here, f"back after {event.down_s:.1f} s"))
         elif isinstance(event, DeviceStatus):
@@ -235,8 +235,9 @@ class Runner:
         self._put(note)
 
     def _put(self, item: Item) -> None:
+        item = locked(item)  # a sink that writes into it would spoil the others' record
         for sink in self._open:
-            sink.put(locked(item))  # a sink that writes into it would spoil the others' record
+            sink.put(item)
 
     def _tick(self) -> None:
         """Once a second, pass fresh figures to every sink."""
@@ -247,8 +248,7 @@ class Runner:
         stalled = self._source.live and now - self._heard_at >= _FRESH_S
         if now - self._status_at < _STATUS_EVERY_S and stalled is self._stalled:
             return
-        self._stalled = stalled
-        self._status_at = now
+        self._stalled, self._status_at = stalled, now
         self._redate(self._stream)
         self._recalibrate(self._stream)
         self._listen(self._stream, now)
@@ -262,8 +262,8 @@ class Runner:
         """Note a rate that is not the nominal one, at once; begin anew with it where that is wanted."""
         for note in stream.rates():
             self._note(note)
-        device = device_of(self._source, stream.pipeline.info.device)
-        if device in self._settings.follow_rate and (hz := stream.rate.off_hz) is not None and not self._done:
+        hz = None if self._done or not self._settings.follow_rate else stream.rate.off_hz
+        if hz and (device := device_of(self._source, stream.pipeline.info.device)) in self._settings.follow_rate:
             fs = usual(hz)
             reason = f"samples arrive at {hz:.1f} Hz: begun anew, at {float(fs):g} Hz"
             self._renew(Renewal(reason, fs, device=device))
@@ -283,7 +283,7 @@ class Runner:
 
     def _heard(self, stream: WatchedStream) -> None:
         self._heard_at = self._clock.monotonic()
-        self._heard_bytes = self._source.bytes_read if isinstance(self._source, ReadingSource) else 0
+        self._heard_bytes = self._reading.bytes_read if self._reading else 0
         if self._silent:
             self._silent, here = False, stream.pipeline.next_index
             self._note(Note("silent", here, here, "samples are arriving again"))
@@ -293,7 +293,7 @@ class Runner:
         if self._source.live and self._connected and not self._silent and now - self._heard_at > _SILENT_S:
             stream.forget()
             self._silent, here = True, stream.pipeline.next_index
-            n = self._source.bytes_read - self._heard_bytes if isinstance(self._source, ReadingSource) else 0
+            n = self._reading.bytes_read - self._heard_bytes if self._reading else 0
             what = f"sent {n} bytes that are no samples" if n else "sent nothing"
             self._note(Note("silent", here, here, f"the device is connected and has {what} for {_SILENT_S} s"))
 

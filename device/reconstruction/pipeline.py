@@ -62,6 +62,8 @@ class Pipeline:
         Of each of the twelve leads.
     reconstructed_from : tuple of str
         Leads the others are reconstructed from now.
+    hop : float
+        Native samples per hop.
     delay : float
         Group delay of the resampler in seconds.
     support : int
@@ -107,6 +109,7 @@ class Pipeline:
         self.provenance = (self._measured or self._reconstructor).provenance
         self._algorithmic = spec.algorithmic_latency_s
         self._fs, self._step = spec.fs, info.fs / spec.fs
+        self.hop = float(self._reconstructor.hop * self._step)
         self.delay = self._conditioner.delay
         self.support = max(1, round(2 * self.delay * float(info.fs)))
         self._gaps = GapBridge(info.fs, self._step, self.support)
@@ -169,11 +172,6 @@ class Pipeline:
     def missing(self) -> int:
         """Native samples before whose arrival no further block can come out."""
         return self._conditioner.missing(self._reconstructor.missing)
-
-    @property
-    def hop(self) -> float:
-        """Native samples per hop."""
-        return float(self._reconstructor.hop * self._step)
 
     @property
     def latency_terms(self) -> dict[str, float]:

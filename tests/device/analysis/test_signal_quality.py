@@ -88,7 +88,16 @@ def test_what_is_not_valid_is_neither_flat_nor_clipped_and_ends_nothing():
     x[~valid] = NO_VALUE
     flat, clipped = FaultWatch(CHANNELS[:1], FS).feed(x, valid)
     assert not clipped.any() and not flat[~valid].any()
-    assert flat[200:300].all() and flat[310:].all() and not flat[:200].any()
+    assert flat[210:300].all() and flat[310:].all() and not flat[:210].any()  # ten samples were not seen
+
+
+def test_a_lead_that_returns_after_seconds_at_its_last_count_is_not_flat():
+    watch, valid = FaultWatch(CHANNELS, FS), np.ones((306, 2), bool)
+    valid[3:303] = False
+    counts = np.full((306, 2), 9, np.int32)
+    assert not watch.feed(counts, valid)[0].any()
+    flat, _ = watch.feed(np.full((200, 2), 9, np.int32))
+    assert flat[:, 0].argmax() == 200 - 6 and flat[-1].all()
 
 
 def test_counts_wider_than_described_clip_nothing():
