@@ -274,11 +274,13 @@ def _checksum(data: Path, column: int, n_signals: int, width: int, n: int) -> in
 
 
 def _note_text(text: str) -> bytes:
-    """A note holds 255 bytes; a longer one is cut between words."""
+    """A note holds 255 bytes; a longer one is cut between words, or within one that is longer by itself."""
     width, line = _NOTE_BYTES, one_line(text)
     while len(body := at_words(line, width).encode()) > _NOTE_BYTES:
         width -= 1
-    return body
+    if body.decode() != "…":
+        return body
+    return line.encode()[: _NOTE_BYTES - len(body)].decode("utf-8", "ignore").encode() + body
 
 
 def _word(code: int, step: int) -> bytes:
