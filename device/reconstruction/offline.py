@@ -1,7 +1,7 @@
 """A stored recording to twelve leads: aligned to the input, warm from the first sample, complete at the last.
 
-A live stream shows the input late by the resampler's group delay, and it starts cold: what is reconstructed is
-invalid until the model has settled (``spec.settling_s``). A stored recording has a future and can be given a past, so
+A live stream shows the input late by the resampler's group delay. It starts cold: what is reconstructed is invalid
+until the model has settled (``spec.settling_s``). A stored recording has a future and can be given a past, so
 it has neither.
 """
 
