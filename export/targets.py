@@ -22,8 +22,8 @@ class Target:
     format : {"onnx", "tflite"}
         Container and runtime.
     precision : {"fp32", "fp16", "dynamic", "int8"}
-        fp16: weights of 16 bits, computed in fp32. dynamic: int8 weights, activations rounded by
-        the runtime as they come. int8: everything but the first and the last convolution.
+        With ``fp16`` weights have 16 bits and are computed in fp32. With ``dynamic`` weights have 8 bits, and the
+        runtime rounds each activation. ``int8`` rounds everything but the first and the last convolution.
     offline : bool
         For whole records from a cold start, without states.
     """

@@ -182,8 +182,8 @@ def write(
     quant : Quantisation, optional
         Parameters of a full-integer file; None keeps activations in float.
     weights : {"fp32", "fp16", "dynamic"}
-        How a file with float activations holds its weights; "dynamic": int8, where the runtime rounds
-        each activation by its own range as it comes (first and last convolution stay in float).
+        How a file with float activations holds its weights. "dynamic": int8, where the runtime rounds
+        each activation by its own range. The first and last convolution stay in float.
     n_samples : int, optional
         Make an offline file for records of this many samples, a multiple of the hop; None: streaming.
 

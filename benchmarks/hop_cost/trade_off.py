@@ -33,8 +33,8 @@ def points(results: Path, sizes: bool = True) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``points``: name, group (``shipped``, ``precision``, ``look-ahead``, ``width``), precision, width,
-        algorithmic latency in ms, size in kB (0 unknown), r, RMSE in mV, whether it is the default.
+        ``points``, each with name, group (``shipped``, ``precision``, ``look-ahead``, ``width``), precision, width.
+        Further: algorithmic latency in ms, size in kB (0 unknown), r, RMSE in mV, whether it is the default.
     """
     out = [*_shipped(results), *_precisions(), *_study(results, "lookahead", sizes), *_study(results, "width", sizes)]
     missing = [name for name in ("lookahead", "width") if not (results / f"{name}.json").is_file()]

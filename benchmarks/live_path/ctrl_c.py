@@ -1,7 +1,7 @@
 """How long a run takes to end after Ctrl-C, whatever goes on.
 
 ``python -m ecg_edge.benchmarks.live_path.ctrl_c [--times N] [--scene NAME]`` starts ``ecg-edge run`` against a peer of
-each kind, sends SIGINT in the middle of it, and prints the seconds until the process has ended.
+each kind. It sends SIGINT in the middle, and prints the seconds until the process has ended.
 """
 
 from __future__ import annotations

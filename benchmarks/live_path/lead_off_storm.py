@@ -63,8 +63,8 @@ def storm(seconds: float, folder: Path, model: str = "i-ii-int8", seed: int = 0)
     Returns
     -------
     dict
-        ``rows``, ``estimated_rows``, ``lead_offs``, ``took_s``, and ``wrong``: for the recording, its EDF, the page's
-        data and the native record, samples whose kind or value is not what was said or sent.
+        ``rows``, ``estimated_rows``, ``lead_offs``, ``took_s`` and ``wrong``. The last counts samples that
+        differ from what was said or sent: in the recording, its EDF, the page's data and the native record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()

@@ -1,7 +1,7 @@
 """A day on a bad cable: every sample accounted for, memory flat, the time axis true.
 
-A virtual patch in a process of its own, through a pseudo-terminal, into ``ecg-edge run`` as another process:
-drops, corrupted and repeated frames, stalls, plugs pulled, an electrode that comes off. Afterwards the recording
+A virtual patch in a process of its own sends through a pseudo-terminal to ``ecg-edge run`` in another process.
+Frames are dropped, corrupted and repeated, plugs are pulled, an electrode comes off. Afterwards the recording
 is held against what was really sent, sample by sample.
 """
 

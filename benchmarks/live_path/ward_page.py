@@ -124,8 +124,8 @@ def measure(url: str, beds: int, size: str, seconds: float, picture: Path | None
     Returns
     -------
     dict
-        ``frames_per_s``, ``drawn_share`` (of the samples due on a tile that is seen), ``core_percent`` of the page's
-        thread and its ``ms_a_frame``, ``heap_mb`` at the begin and the end.
+        ``frames_per_s``, and ``drawn_share``: of the samples due on a tile that is seen. ``core_percent`` and
+        ``ms_a_frame`` of the page's thread, ``heap_mb`` at the begin and the end.
     """
     with Chromium() as browser:
         browser.viewport(*SIZES[size], mobile=size == "phone")

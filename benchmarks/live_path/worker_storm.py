@@ -33,8 +33,8 @@ def storm(beds: int, workers: int, every_s: float, seconds: float, spare: bool =
     Returns
     -------
     dict
-        ``killed``, ``back_s`` (from a kill to the first header of all its beds, each), ``records``, ``annotated``
-        (records that name the gap before them), ``lost`` (notes of a loss, and rows that are not valid).
+        ``killed``, and ``back_s`` of each kill: until the first header of all its beds. ``records``, and ``annotated``
+        ones that name the gap before them. ``lost``: notes of a loss, and rows that are not valid.
     """
     with tempfile.TemporaryDirectory() as folder:
         names = [f"bed-{k}" for k in range(beds)]

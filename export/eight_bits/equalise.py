@@ -2,9 +2,9 @@
 
 Tensors of eight bits have one step for all their channels, and the channel with the widest range sets it. A positive
 factor on a channel passes through ReLU, sums, memories and copies unchanged. So each channel is widened where it is
-made and narrowed where it is read: the network's function stays the same, and no channel is left with a few steps
-only. After Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction", section 4.1;
-the ranges here are those of calibration records in place of the weights'.
+made and narrowed where it is read. The network's function stays the same, and no channel has a few steps only. After
+Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction", section 4.1; the ranges
+here are those of calibration records in place of the weights'.
 """
 
 from __future__ import annotations

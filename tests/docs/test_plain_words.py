@@ -40,10 +40,9 @@ def test_what_counts_as_a_sentence(capsys, tmp_path):
 
 def test_docstrings_of_training_export_and_benchmarks_are_short():
     found = measured(sorted(p for folder in ("train", "export", "benchmarks") for p in (ROOT / folder).rglob("*.py")))
-    lengths = [s.words for s in found]
     assert len(found) > 1000
-    assert np.mean(lengths) <= 15
-    assert np.percentile(lengths, 90) <= 22
+    assert np.mean([s.words for s in found]) <= 15
+    assert [f"{s.words} {s.page}: {s.text}" for s in found if s.words > 25] == []
 
 
 @pytest.mark.parametrize("folder", ["device", "firmware_bridge"])
@@ -54,7 +53,7 @@ def test_docstrings_of_what_runs_on_the_device_are_short(folder):
     assert [f"{s.words} {s.page}: {s.text}" for s in found if s.words > 25] == []
 
 
-@pytest.mark.parametrize("folder", ["device", "firmware_bridge", "train", "export"])
+@pytest.mark.parametrize("folder", ["device", "firmware_bridge", "train", "export", "benchmarks"])
 def test_messages_are_short(folder):
     texts = [(p, m) for p in (ROOT / folder).rglob("*.py") for m in messages(p.read_text(encoding="utf-8"))]
     found = [s for p, text in texts for s in sentences(text, p.name)]

@@ -1,7 +1,7 @@
 """Data sets behind one interface: a list of records, each read to twelve leads in mV.
 
 ``--data`` names one: ``ptb-xl:DIR``, ``ptb-xl-500:DIR``, ``ptbdb:DIR``, ``ludb:DIR``, ``cinc:DIR``,
-``field:DIR``, ``wfdb:DIR``, or a plain DIR, which is recognised by what lies in it.
+``field:DIR``, ``wfdb:DIR``. A plain DIR is recognised by what lies in it.
 """
 
 from __future__ import annotations

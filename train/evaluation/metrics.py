@@ -37,8 +37,8 @@ class LeadFigures:
         -------
         dict
             ``{"records": n, "leads": {lead: {"rmse_mv", "r", "mse_mv2", "r_undefined"}}, "mean": {…}}``.
-            `rmse_mv` is the mean over records of the per-record RMSE; `mse_mv2` the mean over
-            records of the per-record MSE; `r` leaves out the records where it is undefined.
+            `rmse_mv` and `mse_mv2` are means over records of each record's RMSE and MSE.
+            `r` leaves out the records where it is undefined.
         """
         rows = {
             lead: {

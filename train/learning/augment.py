@@ -45,8 +45,8 @@ class Augmentation:
     mask : float
         Probability that one of several inputs falls silent for a stretch: a lead that is off.
     shift : float
-        Misplaced electrodes: largest share of a neighbour's signal mixed into a measured chest lead, and
-        of the other limb lead into a limb lead (to both sides of nothing).
+        Misplaced electrodes: largest share of a neighbour's signal mixed into a measured chest lead.
+        A limb lead gets as much of the other limb lead. The share lies to both sides of nothing.
     """
 
     gain: float = 0.25

@@ -173,8 +173,8 @@ def loss_of(
     Returns
     -------
     Tensor
-        Mean over records and leads of the per-record RMSE (in units of 0.1 mV) and of ``1 - r``, plus
-        the Gaussian negative log-likelihood of the scale with the mean held fixed.
+        Mean over records and leads of the per-record RMSE (in units of 0.1 mV) and of ``1 - r``.
+        The Gaussian negative log-likelihood of the scale, with the mean held fixed, is added.
     """
     target = truth if taught is None else taught
     error = mean - truth

@@ -129,8 +129,8 @@ def score(model: Model, trials: list[Trial], placement: str, label: str, by: Del
     -------
     dict
         ``before`` and ``after`` as `metrics_table.full_table`, with ``interval``, ``amplitude`` (R) and ``st``
-        (J+60 ms); ``harmed``: share of trials whose RMSE rises by over 5 %; ``gave_way``: share of trials in which
-        the drift watch removed more than half of the fitted head for a time.
+        (J+60 ms). ``harmed`` is the share of trials whose RMSE rises by over 5 %. ``gave_way`` is the share of
+        trials in which the drift watch removed more than half of the fitted head for a time.
     """
     own, fitted = Scores(), Scores()
     harmed, gave_way = 0, 0

@@ -2,7 +2,7 @@
 
 ``python -m ecg_edge.benchmarks.live_path.siege --clients 2000 --seconds 3600`` runs ``ecg-edge run`` twice, once
 quiet and once besieged, on the loopback only. Attackers come from addresses 127.1.0.0 and up, honest clients from
-127.2.0.0 and up; ``--addresses 0`` puts all of them behind one, as a reverse proxy does. It ends by itself, and prints
+127.2.0.0 and up. ``--addresses 0`` puts all of them behind one, as a reverse proxy does. It ends by itself, and prints
 one JSON document: attacks tried, samples lost, latency, memory, what honest clients got, and how newcomers fared.
 """
 
