@@ -31,7 +31,7 @@ EXTRAS = (
     Extra("edf", ("edfio",), "writing EDF+ files"),
     Extra("dicom", ("pydicom",), "DICOM ECG files, read and written"),
     Extra("parquet", ("pyarrow",), "parquet tables"),
-    Extra("plot", ("matplotlib",), "pages and plots"),
+    Extra("plot", ("matplotlib",), "pages as PNG, and plots"),
     Extra("pandas", ("pandas",), "tables of leads"),
     Extra("cluster", ("distributed",), "a Dask cluster for folders of records"),
     Extra("mqtt", ("paho.mqtt",), "an MQTT broker"),

@@ -14,7 +14,6 @@ from ecg_edge.device.recording.stored_recording import Stored, read_groups, read
 from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
-from ecg_edge.firmware_bridge.extras import needing
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
@@ -64,7 +63,7 @@ def convert(arguments: argparse.Namespace) -> int:
         say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {notes} notes")
     for warning in said:
         hint(f"warning: {warning}")
-    page = needing("plot", f"ecg-edge report {shlex.quote(same_recording(a.record))}")
+    page = f"ecg-edge report {shlex.quote(same_recording(a.record))}"
     hint(f"next: open {out}, or print a page: {page}")
     return 0
 

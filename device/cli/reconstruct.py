@@ -16,7 +16,6 @@ from ecg_edge.device.offline.write_recording import SUFFIXES, check_name, format
 from ecg_edge.device.reconstruction.array_input import exact_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.extras import needing
 from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.firmware_bridge.recordings.open_recording import SUFFIXES as READ
@@ -163,8 +162,7 @@ def _summary(a: argparse.Namespace, done: list[Document]) -> int:
         say(f"{len(done)} recordings: " + ", ".join(f"{n} {state}" for state, n in states.items()))
     written = [d["out"] for d in done if d["state"] == "done"]
     if written and len(done) == 1 and Path(written[0]).suffix not in _NOT_READ:
-        page = needing("plot", f"ecg-edge report {shlex.quote(written[0])}")
-        hint(f"next: {page}")
+        hint(f"next: ecg-edge report {shlex.quote(written[0])}")
     elif states["refused"]:
         hint("next: mend what was refused and run the same again: what is done is not done twice")
     return code

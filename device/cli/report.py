@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ecg_edge.device.page.compose import compose
 from ecg_edge.device.page.content import PageContent
-from ecg_edge.device.page.draw import pdf, png
+from ecg_edge.device.page.draw import png
 from ecg_edge.device.page.options import PageOptions
+from ecg_edge.device.page.pdf import pdf
 from ecg_edge.device.page.traces import is_cut
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.page_content import page_content

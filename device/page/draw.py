@@ -1,41 +1,19 @@
-"""Sheets to a PDF with text and vectors, or to PNG (extra `plot`)."""
+"""Sheets to PNG (extra `plot`); see `pdf` for paper."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecg_edge.device.page.sheet import FAMILY, Sheet
+from ecg_edge.device.page.sheet import FAMILY, PAPER, Sheet
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 200
-_PAPER = {"minor": ("#f4d9d9", 0.2, 1), "major": ("#dd9f9f", 0.45, 5)}
-
-
-def pdf(sheets: Sequence[Sheet], title: str) -> bytes:
-    """Return the sheets as one PDF; its text can be searched and copied.
-
-    Raises
-    ------
-    MissingExtraError
-        matplotlib is not installed.
-    """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_pdf import PdfPages
-    except NOT_LOADABLE:
-        raise MissingExtraError("matplotlib", "plot") from None
-    out = io.BytesIO()
-    with rc_context({"pdf.fonttype": 42}), PdfPages(out, metadata={"Title": title, "Creator": "ecg-edge"}) as pages:
-        for sheet in sheets:
-            pages.savefig(_figure(sheet))
-    return out.getvalue()
 
 
 def png(sheet: Sheet, dpi: int = _DPI) -> bytes:
@@ -76,7 +54,7 @@ def _figure(sheet: Sheet) -> Figure:
 
 def _paper(ax: Any, sheet: Sheet) -> None:
     left, bottom, right, top = sheet.grid
-    for color, width, step in _PAPER.values():
+    for color, width, step in PAPER:
         if right > left:
             ax.vlines(np.arange(left, right + 0.1, step), bottom, top, colors=color, linewidth=width, zorder=1)
             ax.hlines(np.arange(bottom, top + 0.1, step), left, right, colors=color, linewidth=width, zorder=1)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ecg_edge.device.page.font import font
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError
 
 MM_PER_PT = 25.4 / 72
 FAMILY = ["DejaVu Sans"]
+PAPER = (("#f4d9d9", 0.2, 1), ("#dd9f9f", 0.45, 5))
+"""ECG paper: colour, width in points and distance in mm of its lines."""
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top in mm."""
 
@@ -103,21 +105,8 @@ def line_height(size: float) -> float:
 
 @lru_cache(maxsize=4096)
 def extent(words: str, size: float, bold: bool = False) -> tuple[float, float, float]:
-    """Width, height and depth below the base line in mm.
-
-    Raises
-    ------
-    MissingExtraError
-        matplotlib is not installed.
-    """
-    try:
-        from matplotlib.font_manager import FontProperties
-        from matplotlib.textpath import text_to_path
-    except NOT_LOADABLE:
-        raise MissingExtraError("matplotlib", "plot") from None
-    font = FontProperties(family=FAMILY, weight="bold" if bold else "normal", size=size)
-    w, h, d = text_to_path.get_text_width_height_descent(words, font, ismath=False)
-    return w * MM_PER_PT, h * MM_PER_PT, d * MM_PER_PT
+    """Width, height and depth below the base line in mm."""
+    return font(bold).extent(words, size * MM_PER_PT)
 
 
 def wrapped(words: str, width: float, size: float, bold: bool = False) -> list[str]:

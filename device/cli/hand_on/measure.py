@@ -11,7 +11,6 @@ from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError
-from ecg_edge.firmware_bridge.extras import needing
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -40,7 +39,7 @@ def measure(arguments: argparse.Namespace) -> int:
         hint(f"warning: {remark}")
     for warning in said:
         hint(f"warning: {warning}: not measured")
-    page = needing("plot", f"ecg-edge report {shlex.quote(a.record)}")
+    page = f"ecg-edge report {shlex.quote(a.record)}"
     hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: {page}")
     return 0
 

@@ -17,7 +17,7 @@ COMMANDS = {
     "paho": ["run", "synthetic:", "--fast", "--seconds", "1", "--mqtt", "mqtt://127.0.0.1/x", "--json"],
     "websockets": ["run", "synthetic:", "--fast", "--seconds", "1", "--monitor", "--port", "0", "--json"],
     "edfio": ["convert", RECORD, "--force"],
-    "matplotlib": ["report", RECORD, "--out", "page.pdf"],
+    "matplotlib": ["report", RECORD, "--out", "page.png"],
 }
 FAULTS = [OSError("libbroken.so.2: cannot open shared object file"), ImportError("undefined symbol: libbroken")]
 

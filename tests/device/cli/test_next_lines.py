@@ -58,7 +58,6 @@ def test_what_cannot_be_read_again_has_no_line(there, capsys):
 
 
 def test_the_line_of_reconstruct_and_of_measure_prints_the_page(there, capsys):
-    pytest.importorskip("matplotlib")
     name = str(stored_files.table(there / "a b.csv", stored_files.beats(12)))
     assert main(["reconstruct", name, "--out", "a b.hea"]) == 1
     assert "name it a_b.hea" in capsys.readouterr().err

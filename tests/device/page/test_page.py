@@ -12,13 +12,13 @@ from ecg_edge.device.measurements.measure import measure_leads
 from ecg_edge.device.page.compose import compose
 from ecg_edge.device.page.content import PageContent, Strip
 from ecg_edge.device.page.options import GRIDS, PageOptions
+from ecg_edge.device.page.pdf import pdf
 from ecg_edge.device.page.sheet import overlapping, wrapped
 from ecg_edge.device.page.traces import STYLES
 from ecg_edge.device.page.words import WARNING
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.train.intervals.known_beats import KnownBeats, make
 
-pytest.importorskip("matplotlib")
 FS = 100
 KINDS = ("measured",) * 2 + ("derived",) * 4 + ("reconstructed",) * 6
 LONG = "Maria-Magdalena Freifrau von Hohenstein-Wolkenburg zu Łódź und Österreich-Ungarn"
@@ -157,8 +157,6 @@ def test_a_word_wider_than_a_line_is_cut_not_lost():
 
 
 def test_the_pdf_is_text_and_vectors(contents):
-    from ecg_edge.device.page.draw import pdf
-
     pypdf = pytest.importorskip("pypdf")
     data = pdf(compose(contents["long"], PageOptions("letter", "12x1")), "ECG of Łódź")
     pages = pypdf.PdfReader(io.BytesIO(data)).pages
@@ -169,7 +167,29 @@ def test_the_pdf_is_text_and_vectors(contents):
 
 
 def test_the_png_has_the_papers_size(contents):
+    pytest.importorskip("matplotlib")
     from ecg_edge.device.page.draw import png
 
     data = png(compose(contents["usual"], PageOptions())[0], 50)
     assert int.from_bytes(data[16:20], "big") == pytest.approx(297 / 25.4 * 50, abs=1)
+
+
+def test_letters_without_a_glyph_stay_text_and_control_characters_do_no_harm(contents):
+    pypdf = pytest.importorskip("pypdf")
+    about = replace(contents["usual"], name="王小明 A\u030asa\x00\n(\\) 𝒳", identifier="<77>")
+    page = pypdf.PdfReader(io.BytesIO(pdf(compose(about, PageOptions()), "王\ud800"))).pages[0]
+    text = page.extract_text()
+    assert "王小明 Åsa (\\) 𝒳" in " ".join(text.split()) and "<77>" in text
+
+
+def test_the_same_page_is_the_same_file(contents):
+    first, second = (pdf(compose(contents["usual"], PageOptions()), "x") for _ in range(2))
+    assert first == second and len(first) < 150_000
+
+
+@pytest.mark.parametrize("layout", GRIDS)
+def test_every_object_of_the_file_is_where_its_table_says(contents, layout):
+    data = pdf(compose(contents["long"], PageOptions(layout=layout)), "x")
+    at = int(data.split(b"startxref\n")[1].split()[0])
+    rows = data[at:].split(b"trailer")[0].split(b"\n")[3:-1]
+    assert [data[int(r.split()[0]) :].split(b" obj")[0] for r in rows] == [b"%d 0" % k for k in range(1, len(rows) + 1)]
