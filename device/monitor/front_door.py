@@ -14,6 +14,8 @@ from ecg_edge.device.listeners.token_check import TokenCheck, Verdict, secret_of
 
 SOCKET_PATH = "/ws"
 LOGIN_PATH = "/login"
+PAGE_PATH = "/page.pdf"
+"""The rows on the screen as a page for paper; its query is that of `screen_page`."""
 HEALTH_PATH = "/health"
 """For who watches the process: it answers ``ok``, without a token, and says nothing of a person."""
 PROVING = ("/", LOGIN_PATH)
@@ -33,7 +35,6 @@ FILES: dict[str, tuple[str, str]] = {
         "page",
         "panel",
         "paper",
-        "pdf",
         "playout",
         "ring",
         "scope",
@@ -80,6 +81,19 @@ class HttpResponse:
     body: bytes
 
 
+@dataclass(frozen=True)
+class PageAsked:
+    """Somebody who may see it asks for a page.
+
+    Attributes
+    ----------
+    query : str
+        As in the address.
+    """
+
+    query: str
+
+
 class FrontDoor:
     """Decides what a request gets.
 
@@ -113,8 +127,10 @@ class FrontDoor:
         self._session = hmac.new((token or "").encode(), b"ecg-edge monitor", hashlib.sha256).hexdigest()
         self._cookie, self._secure = cookie, secure
 
-    def answer(self, target: str, host: str, origin: str, secrets: Secrets = Secrets()) -> HttpResponse | None:
-        """HttpResponse a request, or return None to let the WebSocket handshake go on.
+    def answer(
+        self, target: str, host: str, origin: str, secrets: Secrets = Secrets()
+    ) -> HttpResponse | PageAsked | None:
+        """Answer a request, ask for a page, or return None to let the WebSocket handshake go on.
 
         Parameters
         ----------
@@ -130,13 +146,15 @@ class FrontDoor:
         if target == HEALTH_PATH:
             return respond(200, "OK", TEXT, b"ok\n")
         url = urlsplit(target) if target.startswith("/") and not target.startswith("//") else None
-        if url is None or (url.path not in (SOCKET_PATH, LOGIN_PATH) and url.path not in FILES):
+        if url is None or (url.path not in (SOCKET_PATH, LOGIN_PATH, PAGE_PATH) and url.path not in FILES):
             return refuse(404, "Not Found", "no such page")
         if url.path == LOGIN_PATH:
             return self._login(secrets)
-        if url.path in (SOCKET_PATH, "/") and (verdict := self._verdict(secrets)) is not Verdict.RIGHT:
+        if url.path in (SOCKET_PATH, PAGE_PATH, "/") and (verdict := self._verdict(secrets)) is not Verdict.RIGHT:
             asks = url.path == "/" and not secrets.authorization
             return page_file("/login.html", host, (), 401, "Unauthorized") if asks else turned_away(verdict)
+        if url.path == PAGE_PATH:
+            return PageAsked(url.query)
         if url.path != SOCKET_PATH:
             return page_file(url.path, host, self._hosts.allowed)
         if not self._hosts.same_origin(origin, host):

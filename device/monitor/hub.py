@@ -7,6 +7,8 @@ import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from ecg_edge.device.monitor.held import Held
+
 Message = str | bytes
 Send = Callable[[Message], Awaitable[None]]
 
@@ -68,10 +70,13 @@ class Hub:
         Rows of recent frames kept for clients that join late.
     queue : int
         Messages that may wait per client.
+    kept_rows : int
+        Rows kept for pages, where these are more.
     """
 
-    def __init__(self, header: str, history_rows: int, queue: int) -> None:
+    def __init__(self, header: str, history_rows: int, queue: int, kept_rows: int = 0) -> None:
         self._header, self._history_rows, self._queue = header, history_rows, queue
+        self._kept_rows = max(history_rows, kept_rows)
         self._history: deque[tuple[bytes, int]] = deque()
         self._rows = 0
         self._status: list[str] = []
@@ -90,11 +95,25 @@ class Hub:
 
     def join(self) -> Client:
         """Add a client; it begins with the header, the latest figures and the last seconds."""
-        recent = (data for data, _ in self._history)
+        recent = self._last(self._history_rows)
         header = [self._header] if self._header else []
         client = Client(list(itertools.chain(header, self._status, self._notes, recent)), self._queue)
         self.clients.add(client)
         return client
+
+    def held(self) -> Held:
+        """What a page can be made of."""
+        frames = [data for data, _ in self._history]
+        return Held(self._header, "".join(self._status), list(self._notes), frames)
+
+    def _last(self, rows: int) -> list[Message]:
+        found: list[Message] = []
+        for data, n in reversed(self._history):
+            if rows <= 0:
+                break
+            found.append(data)
+            rows -= n
+        return found[::-1]
 
     def leave(self, client: Client) -> None:
         """Forget a client."""
@@ -104,6 +123,7 @@ class Hub:
     def renew(self, header: str, history_rows: int) -> None:
         """Begin another run: its header goes to all, nothing of the run before is kept."""
         self._header, self._history_rows, self._rows = header, history_rows, 0
+        self._kept_rows = history_rows
         self._history.clear()
         self._status.clear()
         self._spread(header)
@@ -112,7 +132,7 @@ class Hub:
         """Send a frame to all, and keep it while it is recent."""
         self._history.append((data, rows))
         self._rows += rows
-        while self._rows - self._history[0][1] >= self._history_rows:
+        while self._rows - self._history[0][1] >= self._kept_rows:
             self._rows -= self._history.popleft()[1]
         self._spread(data)
 

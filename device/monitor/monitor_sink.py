@@ -19,8 +19,9 @@ from ecg_edge.device.listeners.guarded_socket import BACKLOG, GREET_S, PLACES, G
 from ecg_edge.device.listeners.loop_thread import LoopThread
 from ecg_edge.device.listeners.streams import turn_out
 from ecg_edge.device.monitor import frames as wire
-from ecg_edge.device.monitor.front_door import PROVING, FrontDoor, Secrets
+from ecg_edge.device.monitor.front_door import PROVING, FrontDoor, HttpResponse, PageAsked, Secrets
 from ecg_edge.device.monitor.hub import Hub
+from ecg_edge.device.monitor.page_answer import PageMaker
 from ecg_edge.device.sinks.messages import end_message, header_message, note_message, status_message
 from ecg_edge.device.sinks.sink import RunHeader, SinkBase, Status
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
 
 HISTORY_S = 60
+"""What a browser is greeted with."""
+_KEPT_S = 310
+"""What pages can be made of: as much as a browser looks back."""
 _QUEUE = 32
 _MAX_CLIENTS = 16
 _MAX_MESSAGE = 1024
@@ -130,7 +134,7 @@ class MonitorSink(SinkBase):
             import websockets.asyncio.server  # noqa: F401
         except NOT_LOADABLE as e:
             raise MissingExtraError("websockets", self.extra) from e
-        self._hub = Hub(header_message(header), HISTORY_S * header.spec.fs, _QUEUE)
+        self._hub = Hub(header_message(header), HISTORY_S * header.spec.fs, _QUEUE, _KEPT_S * header.spec.fs)
         self._listener = bind_port(self._host, self._port)
         self._bound = self._listener.getsockname()[1]
         self._url = page_address(self._host, self._bound, self._tls is not None)
@@ -174,11 +178,17 @@ class MonitorSink(SinkBase):
         from websockets.asyncio.server import serve
 
         door = FrontDoor(self._host, self._token, self._allowed, f"ecg-edge-{self._bound}", self._tls is not None)
+        pages = PageMaker()
 
-        def process_request(connection: ServerConnection, request: Request) -> Response | None:
+        async def process_request(connection: ServerConnection, request: Request) -> Response | None:
             answer = _respond(door, self._hub, request, connection.remote_address)
-            if answer is not None and answer.status_code == 200 and request.path in PROVING:
+            proved = isinstance(answer, PageAsked) or (
+                answer is not None and answer.status_code == 200 and request.path in PROVING
+            )
+            if proved:
                 self._listener.greeted(connection.transport.get_extra_info("socket").fileno())
+            if isinstance(answer, PageAsked):
+                return as_response(await pages.answer(self._hub.held(), answer.query))
             return answer
 
         tls: dict[str, Any] = {"ssl": self._tls, "ssl_handshake_timeout": GREET_S} if self._tls else {}
@@ -225,7 +235,15 @@ class MonitorSink(SinkBase):
                 await pump
 
 
-def _respond(door: FrontDoor, hub: Hub, request: Request, peer: Any) -> Response | None:
+def as_response(answer: HttpResponse) -> Response:
+    """Return an answer as the package websockets sends it."""
+    from websockets.datastructures import Headers
+    from websockets.http11 import Response
+
+    return Response(answer.status, answer.reason, Headers(answer.headers), answer.body)
+
+
+def _respond(door: FrontDoor, hub: Hub, request: Request, peer: Any) -> Response | PageAsked | None:
     from websockets.datastructures import Headers
     from websockets.http11 import Response
 
@@ -236,7 +254,7 @@ def _respond(door: FrontDoor, hub: Hub, request: Request, peer: Any) -> Response
     secrets = Secrets(authorization, cookies, str(peer[0]) if peer else "")
     answer = door.answer(request.path, host, origin, secrets)
     if answer is not None:
-        return Response(answer.status, answer.reason, Headers(answer.headers), answer.body)
+        return answer if isinstance(answer, PageAsked) else as_response(answer)
     if len(hub.clients) >= _MAX_CLIENTS:
         return Response(503, "Service Unavailable", Headers({"Content-Length": "0", "Connection": "close"}))
     return None

@@ -9,14 +9,12 @@ from datetime import timedelta
 import numpy as np
 
 from ecg_edge.device.page.content import PageContent, Strip
+from ecg_edge.device.page.said import local_time, named_model, passband
 from ecg_edge.device.recording.measure_stored import INTERVAL, measure_stored
 from ecg_edge.device.recording.stored_recording import Stored, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.lead_names import LEADS, electrodes_of
-
-PASS_SHARE = 0.4
-"""Upper edge of the passband, as a share of the model's rate."""
 
 
 def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageContent:
@@ -79,10 +77,7 @@ def _when(stored: Stored) -> str:
     if stored.started is None:
         return f"date not stated, {at.total_seconds():.1f} s from the start"
     moment = stored.started + at
-    if moment.tzinfo is None:
-        return f"{moment:%Y-%m-%d %H:%M:%S}, zone not stated"
-    local = moment.astimezone()
-    return f"{local:%Y-%m-%d %H:%M:%S %Z} (UTC{local:%z})"
+    return local_time(moment)
 
 
 def _said(stored: Stored, key: str) -> str:
@@ -90,9 +85,8 @@ def _said(stored: Stored, key: str) -> str:
 
 
 def _model(stored: Stored) -> str:
-    """Name of the model, and the beginning of its digest: enough to tell two files."""
     words = _said(stored, "model: ").split()
-    return f"{words[0]} (sha256 {words[2][:12]}…)" if len(words) > 2 else " ".join(words)
+    return named_model(words[0], words[2]) if len(words) > 2 else " ".join(words)
 
 
 def _filters(stored: Stored) -> str:
@@ -102,8 +96,7 @@ def _filters(stored: Stored) -> str:
     if not low or not rate:
         return "not stated by the record, none applied here"
     notch = re.search(r"(no notch|notch [\d.]+ Hz)", said)
-    edge = PASS_SHARE * float(rate[1])
-    return f"{low[1]}–{edge:g} Hz, {notch[1] if notch else 'notch not stated'}"
+    return passband(float(low[1]), float(rate[1]), notch[1] if notch else "notch not stated")
 
 
 def _electrodes(content: PageContent) -> str:

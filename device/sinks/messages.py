@@ -39,6 +39,8 @@ def header_message(header: RunHeader) -> str:
         calibration=header.calibration,
         interval_level=spec.head.interval_level,
         hop=spec.hop,
+        highpass_hz=spec.conditioning.highpass_hz,
+        notch_hz=header.mains_hz,
         delay_ms=1000 * header.delay_s,
         algorithmic_ms=1000 * spec.algorithmic_latency_s,
         latency_ms={name: 1000 * seconds for name, seconds in header.latency_terms.items() if math.isfinite(seconds)},

@@ -27,6 +27,7 @@ from ecg_edge.device.monitor.front_door import (  # fmt: skip
     COOKIE_S,
     FILES,
     HEALTH_PATH,
+    PAGE_PATH,
     TEXT,
     HttpResponse,
     Secrets,
@@ -60,10 +61,13 @@ class Admitted:
         Whose monitor; None: the overview.
     role : str
         `FULL`: may set limits, or `VIEW`.
+    page : str or None
+        Query of the address where a page is asked for, not a socket.
     """
 
     bed: str | None
     role: str
+    page: str | None = None
 
 
 def bed_path(name: str) -> str:
@@ -147,6 +151,8 @@ class WardDoor:
             return Admitted(name if slash else None, role)
         if path == "/":
             return self._file("/", host)
+        if slash and below == PAGE_PATH:
+            return Admitted(name, role, urlsplit(target).query)
         if not slash:
             return respond(308, "Permanent Redirect", TEXT, b"", (("Location", f".{bed_path(name)}"),))
         return self._monitor(name, host) if below == "/" else refuse(404, "Not Found", "no such page")

@@ -17,8 +17,10 @@ from ecg_edge.device.listeners.loop_thread import LoopThread
 from ecg_edge.device.listeners.streams import turn_out
 from ecg_edge.device.listeners.tls import server_tls
 from ecg_edge.device.monitor.front_door import PROVING, Secrets
+from ecg_edge.device.monitor.held import NOTHING
 from ecg_edge.device.monitor.hub import Client
-from ecg_edge.device.monitor.monitor_sink import bind_port, page_address
+from ecg_edge.device.monitor.monitor_sink import as_response, bind_port, page_address
+from ecg_edge.device.monitor.page_answer import PageMaker
 from ecg_edge.device.ward.door import FULL, Admitted, WardDoor
 from ecg_edge.device.ward.limits import SILENCE_S, Limits
 from ecg_edge.device.ward.overview import Overview
@@ -116,6 +118,7 @@ class WardServer:
         from websockets.asyncio.server import serve
 
         tls: dict[str, Any] = {"ssl": self._tls, "ssl_handshake_timeout": GREET_S} if self._tls else {}
+        self._pages = PageMaker()
         ticking = asyncio.ensure_future(self._tick())
         async with serve(
             self._welcome,
@@ -149,7 +152,7 @@ class WardServer:
         for connection in self._connections:
             connection.transport.abort()
 
-    def _process(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _process(self, connection: ServerConnection, request: Request) -> Response | None:
         from websockets.datastructures import Headers
         from websockets.http11 import Response
 
@@ -163,7 +166,11 @@ class WardServer:
         if not isinstance(found, Admitted):
             if found.status == 200 and request.path in PROVING:
                 self._listener.greeted(connection.transport.get_extra_info("socket").fileno())
-            return Response(found.status, found.reason, Headers(found.headers), found.body)
+            return as_response(found)
+        if found.page is not None:
+            self._listener.greeted(connection.transport.get_extra_info("socket").fileno())
+            hub = self._overview.hub(found.bed or "")
+            return as_response(await self._pages.answer(hub.held() if hub else NOTHING, found.page))
         if self._overview.watchers >= MOST_WATCHERS:
             return Response(503, "Service Unavailable", Headers({"Content-Length": "0", "Connection": "close"}))
         self._admitted[connection] = found

@@ -2,7 +2,7 @@
 
 import { Calipers } from "./calipers.js";
 import { GAINS, LAYOUTS, SPEEDS, STYLES } from "./layout.js";
-import { download, drawPage, fileOf } from "./page.js";
+import { download, drawPage, pictureOf, printed } from "./page.js";
 import * as panel from "./panel.js";
 import { Playout } from "./playout.js";
 import { Ring } from "./ring.js";
@@ -263,11 +263,20 @@ function page() {
   });
 }
 
+function file(kind) {
+  return kind === "png" ? pictureOf(page()) : printed(Math.round(view.head), scope.options);
+}
+
 async function save(kind) {
   if (!scope.ring || !scope.scene || Number.isNaN(view.head)) return;
   const name = `ecg-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`;
-  download(await fileOf(page(), kind, name), `${name}.${kind}`);
-  panel.announce(`Saved as ${kind.toUpperCase()}`);
+  try {
+    download(await file(kind), `${name}.${kind}`);
+    panel.announce(`Saved as ${kind.toUpperCase()}`);
+  } catch (error) {
+    panel.addEvent({ kind: "page", at: Date.now(), text: `no page: ${error.message}` });
+    panel.announce(`No page: ${error.message}`);
+  }
 }
 
 function setTheme(theme) {
@@ -340,7 +349,7 @@ window.ecgMonitor = {
   setOption,
   setTheme,
   page,
-  file: async (kind) => fileOf(page(), kind, "test"),
+  file,
   get header() {
     return run.header;
   },

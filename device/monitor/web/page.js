@@ -1,7 +1,6 @@
 // The strip on the screen as a page: A4 across, 3 × 4 and a rhythm strip, at true scale, provenance in words.
 
 import { STYLES } from "./layout.js";
-import { pdfOf } from "./pdf.js";
 import { Scope } from "./scope.js";
 import { KINDS, kindOf } from "./wire.js";
 
@@ -9,6 +8,7 @@ const PX_PER_MM = 8;
 const DPR = PX_PER_MM / (96 / 25.4);
 const [WIDTH, HEIGHT] = [297 * PX_PER_MM, 210 * PX_PER_MM];
 const [LEFT, TOP, BOTTOM] = [5 * PX_PER_MM, 20 * PX_PER_MM, 14 * PX_PER_MM];
+const LETTER = /-(US|CA|MX|CL|CO|PH|VE)$/i; // where paper is not A4
 const WARNING = "Reconstructed leads are estimates, not for diagnosis";
 
 /**
@@ -78,12 +78,17 @@ function atWords(text, fits) {
   return words.length ? `${words.join("").trimEnd()}…` : "";
 }
 
-/** The page as a Blob: "png" or "pdf". */
-export async function fileOf(canvas, kind, title) {
-  const blob = (type) => new Promise((done) => canvas.toBlob(done, type, 0.92));
-  if (kind === "png") return blob("image/png");
-  const jpeg = new Uint8Array(await (await blob("image/jpeg")).arrayBuffer());
-  return new Blob([pdfOf(jpeg, canvas.width, canvas.height, title)], { type: "application/pdf" });
+/** The page as a Blob with a picture. */
+export function pictureOf(canvas) {
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
+}
+
+/** The page as a Blob with a PDF, made by the monitor of what it holds; rejects with the monitor's words. */
+export async function printed(end, { layout, speed, gain }) {
+  const paper = LETTER.test(navigator.language) ? "letter" : "a4";
+  const answer = await fetch(`page.pdf?${new URLSearchParams({ end, layout, speed, gain, paper })}`, { cache: "no-store" });
+  if (!answer.ok) throw new Error((await answer.text()).trim());
+  return answer.blob();
 }
 
 /** Hand a file to the browser's downloads. */

@@ -1,6 +1,7 @@
 """One port: who may see what, and the figures of all beds."""
 
 import asyncio
+import io
 import json
 import re
 import urllib.error
@@ -105,6 +106,25 @@ def test_tokens_for_looking_and_for_everything(ward):
     said = talk(scene.url + "ws", [ask], 3, **bearer(VIEW))
     assert [m["error"] for m in said if m["type"] == "set"] == ["only the full token may set limits"]
     assert not scene.log
+
+
+def test_each_bed_has_its_own_page_for_who_may_look(ward):
+    scene = ward(token=FULL, view_token=VIEW)
+    scene.bed("bed-7")
+    scene.bed("bed-8", ("I", "II", "V2"))
+    scene.feed("bed-7", 3)
+    scene.feed("bed-8", 3)
+    scene.server.flush()
+    assert get(scene.url + "bed-7/page.pdf")[0] == 401
+    assert get(scene.url + "bed-9/page.pdf", **bearer(VIEW))[0] == 404
+    assert get(scene.url + "page.pdf", **bearer(VIEW))[0] == 404
+    assert get(scene.url + "bed-7/page.pdf?gain=7", **bearer(VIEW))[0] == 400
+    pypdf = pytest.importorskip("pypdf")
+    for bed, said in (("bed-7", "V2 reconstructed"), ("bed-8", "V2 V5")):
+        ask = urllib.request.Request(f"{scene.url}{bed}/page.pdf", headers=bearer(VIEW))
+        with urllib.request.urlopen(ask, timeout=20) as answer:
+            text = pypdf.PdfReader(io.BytesIO(answer.read())).pages[0].extract_text()
+        assert answer.headers["Content-Type"] == "application/pdf" and said in " ".join(text.split())
 
 
 def test_limits_are_set_on_the_page_and_logged(ward):
