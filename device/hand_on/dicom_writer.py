@@ -2,6 +2,9 @@
 
 Up to 16384 samples at 200 to 1000 Hz are a 12-lead ECG; longer or slower ones are an ambulatory ECG. Every channel
 says in its label and its derivation whether it was measured, derived or reconstructed.
+
+A 12-lead ECG has a second multiplex group, the median beat of its last ten seconds, as carts write it: PS3.3 A.34.3
+counts 13 channels in all groups together, and readers know two groups of twelve. An ambulatory ECG has one group.
 """
 
 from __future__ import annotations
@@ -13,9 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecg_edge.device.measurements.measure import median_beat
+from ecg_edge.device.measurements.typical_beat import FS as BEAT_FS
+from ecg_edge.device.recording.implausible_leads import plausible
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored, voltages
+from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, LeadMismatchError, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_open
@@ -32,6 +39,7 @@ _MOST_SAMPLES, _TWELVE_LEAD_HZ, _AMBULATORY_HZ = 16384, (200, 1000), (50, 1000)
 _INVALID, _TOP = -32768, 32767
 _UV_PER_COUNT = 1.0
 _MEASURE_S = 10
+_BEAT_WORDS = {"measured": ", measured", "derived": ", derived", "reconstructed": ", estimate: not for diagnosis"}
 _MOST_TEXT = 10240
 _MAKER = "ecg-edge"
 
@@ -80,7 +88,7 @@ def dicom_bytes(stored: Stored) -> bytes:
     data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = TWELVE_LEAD if short else AMBULATORY
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = pydicom.uid.generate_uid()
     _general(data, stored, pydicom.uid.generate_uid)
-    data.WaveformSequence = [_waveform(stored)]
+    data.WaveformSequence = [_rhythm(stored), *(_median_beat(stored) if short else [])]
     _annotations(data, stored)
     out = io.BytesIO()
     pydicom.dcmwrite(out, data, enforce_file_format=True)
@@ -122,20 +130,50 @@ def _age(stored: Stored) -> str:
     return ""
 
 
-def _waveform(stored: Stored) -> Dataset:
-    from pydicom.dataset import Dataset
-
+def _rhythm(stored: Stored) -> Dataset:
     columns = [stored.columns(lead)[0] for lead in LEADS if stored.columns(lead)]
     if not columns:
         raise LeadMismatchError(f"{stored.name} holds none of the twelve leads", "give a recording of leads")
-    uv = stored.mv[:, columns] * 1000 / _UV_PER_COUNT
+    group = _group("RHYTHM", stored.mv[:, columns], float(stored.fs), [_channel(stored, k) for k in columns])
+    group.WaveformOriginality = "DERIVED" if any(s.provenance != "measured" for s in stored.signals) else "ORIGINAL"
+    return group
+
+
+def _median_beat(stored: Stored) -> list[Dataset]:
+    """The beat that intervals are read from, as a group of its own; none where no three beats are alike."""
+    last = plausible(_last_seconds(stored))
+    columns = [last.columns(lead)[0] for lead in LEADS if last.columns(lead)]
+    kinds = [last.signals[k].provenance for k in columns]
+    found = median_beat(last.mv[:, columns], last.fs, kinds)
+    if found is None:
+        return []
+    beat, there = found
+    channels = [_channel(last, columns[k]) for k in there]
+    for channel, k in zip(channels, there, strict=True):
+        channel.ChannelDerivationDescription = (
+            f"median of {beat.used} of {beat.found} beats{_BEAT_WORDS.get(kinds[k], '')}"
+        )
+    group = _group("MEDIAN BEAT", beat.mv, float(BEAT_FS), channels)
+    group.WaveformOriginality = "DERIVED"
+    return [group]
+
+
+def _last_seconds(stored: Stored) -> Stored:
+    rows = round(_MEASURE_S * stored.fs)
+    return stored.rows(max(0, len(stored.counts) - rows), len(stored.counts))
+
+
+def _group(label: str, mv: FloatArray, fs: float, channels: list[Dataset]) -> Dataset:
+    """A multiplex group of 16 bits."""
+    from pydicom.dataset import Dataset
+
+    uv = mv * 1000 / _UV_PER_COUNT
     there = np.isfinite(uv) & (np.abs(uv) <= _TOP)
     group = Dataset()
-    group.WaveformOriginality = "DERIVED" if any(s.provenance != "measured" for s in stored.signals) else "ORIGINAL"
-    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = len(columns), len(uv)
-    group.SamplingFrequency = f"{float(stored.fs):.10g}"
-    group.MultiplexGroupLabel = "RHYTHM"
-    group.ChannelDefinitionSequence = [_channel(stored, k) for k in columns]
+    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = len(channels), len(uv)
+    group.SamplingFrequency = f"{fs:.10g}"
+    group.MultiplexGroupLabel = label
+    group.ChannelDefinitionSequence = channels
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
     group.add_new("WaveformPaddingValue", "OW", np.array(_INVALID, "<i2").tobytes())
     group.add_new("WaveformData", "OW", np.where(there, np.rint(uv), _INVALID).astype("<i2").tobytes())
@@ -180,9 +218,7 @@ def _annotations(data: Dataset, stored: Stored) -> None:
     """Intervals of the last ten seconds, and where the samples come from, in words."""
     from pydicom.dataset import Dataset
 
-    rows = round(_MEASURE_S * stored.fs)
-    first = max(0, len(stored.counts) - rows)
-    found = measure_stored(stored.rows(first, len(stored.counts)))
+    found = measure_stored(_last_seconds(stored))
     words = [found.line()] if found else []
     words += [c for c in stored.comments if c.startswith(("model:", "source:", "interval:", "reconstructed"))]
     items = []

@@ -99,13 +99,11 @@ def measure_leads(
         None where fewer than three beats resemble each other.
     """
     kinds = [str(getattr(p, "value", p)) for p in provenance]
-    there = [k for k in range(len(leads)) if len(mv) and np.isnan(mv[:, k]).mean() <= _MOST_MISSING]
-    sure = [k for k in there if kinds[k] in _SURE] or [k for k in there if not kinds[k]]
+    there, sure = _readable(mv, kinds)
     if not sure or not fs:
         return None
-    x = np.asarray(mv[:, there], np.float64)
     at, doubtful = (list(peaks), False) if peaks is not None else _beats(mv[:, _clearest(mv, sure)], fs)
-    beat = typical_beat(x, fs, at)
+    beat = typical_beat(np.asarray(mv[:, there], np.float64), fs, at)
     at_all = [there.index(k) for k in sure]
     f = fiducials(beat, at_all) if beat else None
     if beat is None or f is None:
@@ -118,6 +116,38 @@ def measure_leads(
     estimates = [k for k in there if kinds[k] == Provenance.RECONSTRUCTED.value]
     guesses = {leads[k]: _usual(interval_mv[:, k]) if interval_mv is not None else None for k in estimates}
     return replace(reader.whole(), amplitudes=reader.amplitudes(guesses))
+
+
+def median_beat(
+    mv: AnyFloatArray, fs: float | Fraction, provenance: Sequence[Provenance | str]
+) -> tuple[TypicalBeat, list[int]] | None:
+    """Make the beat that `measure_leads` reads.
+
+    Parameters
+    ----------
+    mv : ndarray of shape (n_samples, n_leads)
+        In mV, NaN where nothing is valid.
+    fs : float or Fraction
+        In Hz.
+    provenance : sequence
+        Of each column; empty: not stated.
+
+    Returns
+    -------
+    (TypicalBeat, list of int) or None
+        The beat and the columns of `mv` that it holds. None where fewer than three beats resemble each other.
+    """
+    there, sure = _readable(mv, [str(getattr(p, "value", p)) for p in provenance])
+    if not sure or not fs:
+        return None
+    beat = typical_beat(np.asarray(mv[:, there], np.float64), fs, r_peaks(mv[:, _clearest(mv, sure)], fs))
+    return (beat, there) if beat else None
+
+
+def _readable(mv: AnyFloatArray, kinds: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Columns with enough samples, and those of them that beats and intervals are read from."""
+    there = [k for k in range(len(kinds)) if len(mv) and np.isnan(mv[:, k]).mean() <= _MOST_MISSING]
+    return there, [k for k in there if kinds[k] in _SURE] or [k for k in there if not kinds[k]]
 
 
 def r_peaks(mv: AnyFloatArray, fs: float | Fraction) -> list[int]:

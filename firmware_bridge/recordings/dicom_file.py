@@ -71,7 +71,8 @@ def _recording(path: Path, data: Any) -> Recording:
     invalid = np.frombuffer(padding, kind)[0] if isinstance(padding, bytes) and padding else padding
     scales = [_scale(c) for c in channels]
     remarks = [f"cut short: {n} samples announced, {there} there"] if there < n else []
-    remarks += [f"{len(groups)} waveforms: the first is read"] if len(groups) > 1 else []
+    others = [g for g in groups[1:] if "BEAT" not in str(g.get("MultiplexGroupLabel", "")).upper()]
+    remarks += [f"{len(others) + 1} waveforms: the first is read"] if others else []
 
     def read(columns: Sequence[int], a: int, b: int) -> FloatArray:
         x = counts[a:b][:, list(columns)]

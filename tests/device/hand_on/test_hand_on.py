@@ -67,11 +67,39 @@ def test_dicom_is_read_by_pydicom_as_it_was(fs, seconds, kind):
     assert any("QRS 9" in w for w in words) and any("model" in w for w in words)
 
 
+def test_a_twelve_lead_dicom_has_its_median_beat_with_provenance():
+    pydicom = pytest.importorskip("pydicom")
+    want = stored()
+    rhythm, beat = pydicom.dcmread(io.BytesIO(dicom_bytes(want))).WaveformSequence
+    assert rhythm.MultiplexGroupLabel == "RHYTHM" and beat.MultiplexGroupLabel == "MEDIAN BEAT"
+    assert beat.WaveformOriginality == "DERIVED" and float(beat.SamplingFrequency) == 500
+    channels = beat.ChannelDefinitionSequence
+    assert [c.ChannelLabel for c in channels] == [c.ChannelLabel for c in rhythm.ChannelDefinitionSequence]
+    assert channels[0].ChannelDerivationDescription == "median of 9 of 9 beats, measured"
+    assert channels[6].ChannelDerivationDescription == "median of 9 of 9 beats, estimate: not for diagnosis"
+    uv = pydicom.waveforms.numpy_handler.generate_multiplex(
+        pydicom.dcmread(io.BytesIO(dicom_bytes(want))), as_raw=False
+    )
+    whole, typical = uv
+    r = int(np.argmax(typical[:, 1]))
+    at = int(np.argmax(whole[:1000, 1]))
+    np.testing.assert_allclose(typical[r - 40 : r + 40, :6], whole[at - 40 : at + 40, :6], atol=25)
+    assert len(typical) < 700
+
+
+def test_a_signal_without_beats_has_no_median_beat():
+    pydicom = pytest.importorskip("pydicom")
+    flat = Stored(**{**stored().__dict__, "counts": np.zeros_like(stored().counts)})
+    assert len(pydicom.dcmread(io.BytesIO(dicom_bytes(flat))).WaveformSequence) == 1
+    assert len(pydicom.dcmread(io.BytesIO(dicom_bytes(stored(500, 40)))).WaveformSequence) == 1
+
+
 def test_dicom_comes_back_with_time_person_and_provenance(tmp_path):
     pytest.importorskip("pydicom")
     want = stored()
     write_recording(want, tmp_path / "x.dcm", "dicom")
     got = open_recording(str(tmp_path / "x.dcm"))
+    assert not [r for r in got.remarks if "waveforms" in r]
     assert [s.name for s in got.signals] == list(LEADS) and tuple(s.provenance for s in got.signals) == KINDS
     np.testing.assert_allclose(got.mv(range(12)), want.mv, atol=6e-4, equal_nan=True)
     assert got.started == START and got.person.birth == date(1959, 1, 1) and got.person.name == "Müller Anna"
@@ -230,3 +258,38 @@ def test_the_verbs(tmp_path, capsys):
     document = json.loads((tmp_path / "x.json").read_text())
     assert document["subject"]["identifier"] == {"value": "P9"}
     assert main(["convert", str(tmp_path / "r.hea"), "--out", str(tmp_path / "x.foo")]) == 2
+
+
+def test_a_second_reader_of_dicom_shows_the_same_millivolts(tmp_path):
+    gdcm = pytest.importorskip("gdcm", reason="python-gdcm is not installed")
+    want = stored()
+    write_recording(want, tmp_path / "x.dcm", "dicom")
+    reader = gdcm.Reader()
+    reader.SetFileName(str(tmp_path / "x.dcm"))
+    assert reader.Read()
+    groups = reader.GetFile().GetDataSet().GetDataElement(gdcm.Tag(0x5400, 0x0100)).GetValueAsSQ()
+    assert groups.GetNumberOfItems() == 2
+    rhythm = groups.GetItem(1).GetNestedDataSet()
+    raw = rhythm.GetDataElement(gdcm.Tag(0x5400, 0x1010)).GetByteValue().GetBuffer()
+    counts = np.frombuffer(raw.encode("utf-8", "surrogateescape"), "<i2").reshape(-1, 12)
+    channels = rhythm.GetDataElement(gdcm.Tag(0x003A, 0x0200)).GetValueAsSQ()
+    text = gdcm.StringFilter()
+    text.SetFile(reader.GetFile())
+    assert channels.GetNumberOfItems() == 12
+    for k in range(12):
+        sensitivity = channels.GetItem(k + 1).GetNestedDataSet().GetDataElement(gdcm.Tag(0x003A, 0x0210))
+        uv = counts[:, k] * float(str(sensitivity.GetValue()))
+        there = want.valid[:, k]
+        np.testing.assert_allclose(uv[there] / 1000, want.mv[there, k], atol=6e-4)
+        assert (counts[~there, k] == -32768).all()
+
+
+def test_a_second_validator_of_fhir_accepts_the_observation_and_refuses_a_spoilt_one():
+    models = pytest.importorskip("fhirclient.models.observation", reason="fhirclient (R4) is not installed")
+    from fhirclient.models.fhirabstractbase import FHIRValidationError
+
+    document = json.loads(json.dumps(observation(stored())))
+    assert models.Observation(document).as_json() == document
+    del document["component"][0]["valueSampledData"]["period"]
+    with pytest.raises(FHIRValidationError, match="period"):
+        models.Observation(document)
