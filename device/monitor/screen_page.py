@@ -76,8 +76,14 @@ def _asked(query: str) -> tuple[PageOptions, int | None]:
             raise UsageError(f"{name}={value} is no choice of a page", f"choose of {known}")
     if end and not (end.isascii() and end.isdigit() and len(end) < 16):
         raise UsageError(f"end={end} is no row", "give a whole number")
-    numbers = {k: float(given.pop(k)) for k in ("speed", "gain") if k in given}
-    return PageOptions(**given, **numbers), int(end) if end else None
+    usual = PageOptions()
+    options = PageOptions(
+        given.get("paper", usual.paper),
+        given.get("layout", usual.layout),
+        float(given.get("speed", usual.speed)),
+        float(given.get("gain", usual.gain)),
+    )
+    return options, int(end) if end else None
 
 
 def _rows(data: Sequence[bytes], fs: int, end: int | None) -> _Rows:
@@ -89,8 +95,8 @@ def _rows(data: Sequence[bytes], fs: int, end: int | None) -> _Rows:
     if not first < end <= last:
         raise RecordingError("these seconds are not held any more", "choose later ones")
     shape = end - first, len(LEADS)
-    empty = (np.full(shape, np.nan) for _ in range(2))
-    rows = _Rows(first, *empty, np.full(shape, "", "<U13"), np.ones(shape, np.bool_))
+    empty = np.full(shape, np.nan)
+    rows = _Rows(first, empty, empty.copy(), np.full(shape, "", "<U13"), np.ones(shape, np.bool_))
     for frame in frames:
         if frame.index < end and frame.index + len(frame.uv) > first:
             _put(rows, frame, end)

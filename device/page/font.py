@@ -101,7 +101,7 @@ def _character_map(data: bytes, start: int) -> dict[str, int]:
     starts = [start + struct.unpack_from(">L", data, start + 8 + 8 * k)[0] for k in range(n)]
     at = next(at for at in starts if struct.unpack_from(">H", data, at)[0] == _GROUPED)
     (groups,) = struct.unpack_from(">L", data, at + 12)
-    found = {}
+    found: dict[str, int] = {}
     for k in range(groups):
         first, last, glyph = struct.unpack_from(">LLL", data, at + 16 + 12 * k)
         found |= {chr(c): glyph + c - first for c in range(first, last + 1)}

@@ -267,8 +267,12 @@ function file(kind) {
   return kind === "png" ? pictureOf(page()) : printed(Math.round(view.head), scope.options);
 }
 
+function ready() {
+  return scope.ring && scope.scene && !Number.isNaN(view.head);
+}
+
 async function save(kind) {
-  if (!scope.ring || !scope.scene || Number.isNaN(view.head)) return;
+  if (!ready()) return;
   const name = `ecg-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`;
   try {
     download(await file(kind), `${name}.${kind}`);
@@ -384,7 +388,14 @@ window.ecgMonitor = {
   },
 };
 
-addEventListener("beforeprint", () => setTheme("light")); // paper is white
+// The strips have the screen's size: scaled to paper they would slide away from their names. So a page is printed.
+addEventListener("beforeprint", () => {
+  if (!ready()) return;
+  const sheet = page();
+  sheet.id = "sheet";
+  document.body.append(sheet);
+});
+addEventListener("afterprint", () => $("sheet")?.remove());
 
 setTheme(matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
 setOption("layout", innerWidth < 700 ? "6x2" : "3x4");

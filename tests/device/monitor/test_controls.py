@@ -1,4 +1,5 @@
 import base64
+import io
 from dataclasses import replace
 
 import pytest
@@ -281,3 +282,21 @@ def test_the_newest_event_is_never_cut_in_a_word(scene):
     scene.browser.wait_for("document.getElementById('last-event').textContent.includes('noisy')")
     box = "document.querySelector('summary')"
     assert scene.js(f"{box}.scrollWidth <= {box}.clientWidth")
+
+
+def test_what_the_browser_prints_is_the_page_with_each_name_at_its_trace(scene):
+    pypdf = pytest.importorskip("pypdf")
+    scene.start(patient="P7")
+    scene.feed(12)
+    scene.show()
+    scene.js(
+        "void addEventListener('beforeprint', () => { const s = document.getElementById('sheet');"
+        " window.printed = [s.width, s.height]; })"
+    )
+    data = base64.b64decode(scene.browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"])
+    assert scene.js("window.printed") == [297 * 8, 210 * 8] and not scene.js("document.getElementById('sheet')")
+    [paper] = pypdf.PdfReader(io.BytesIO(data)).pages
+    assert [round(float(v) / 72 * 25.4) for v in paper.mediabox[2:]] == [297, 210]
+    words = paper.extract_text()
+    assert all(lead in words for lead in LEADS) and words.count("reconstructed") == 6
+    assert not any(word in words for word in ("Freeze", "bpm", "Live")), "nothing of the screen is left over"

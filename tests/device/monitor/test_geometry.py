@@ -1,5 +1,9 @@
-"""Twelve scenes on five screens, light and dark: no word is cut, and no two words lie on each other."""
+"""Scenes on five screens, light, dark and printed: no word is cut, and no two words lie on each other.
 
+``ECG_EDGE_ALL_SCENES=1`` looks at every scene in every mode.
+"""
+
+import os
 from dataclasses import replace
 
 import pytest
@@ -31,6 +35,14 @@ STATUSES = {
     "an electrode off": make_status(quality=GOOD, lead_off=("LA", "LL"), reconstructed_from=("II",)),
     "a warning": make_status(quality=GOOD, warnings=("lead I is upside down: are LA and RA exchanged?",)),
     "calibrated": make_status(quality=GOOD, calibration="reconstructed, calibrated 2026-01-02 from rec"),
+    "long words everywhere": make_status(
+        quality={"I": {"index": 0.2, "reason": "baseline wander"}, "II": {"index": 0.2, "reason": "mains hum"}},
+        lead_off=("RA", "LA", "LL", "V1", "V2"),
+        measurements=INTERVALS,
+        battery_percent=100,
+        drift_ppm=-1234.0,
+        warnings=("lead I is upside down: are LA and RA exchanged?", "the rate is not the nominal one"),
+    ),
     "calibration does not fit": make_status(quality=GOOD, calibration="of 2026-01-02", calibration_fits=False),
 }
 
@@ -65,31 +77,94 @@ OVERLAP = """(() => {
     return out; })()"""
 
 
+MODES = ("dark", "light", "print")
+ALL = bool(os.environ.get("ECG_EDGE_ALL_SCENES"))
+"""All scenes in all modes; else each scene in one mode of each screen, so that every pair of them is seen."""
+
+SHEET = """(() => {
+    const boxes = [], pen = CanvasRenderingContext2D.prototype, own = pen.fillText;
+    pen.fillText = function (text, x, y) {
+        const m = this.measureText(text);
+        boxes.push([text, x, y - m.actualBoundingBoxAscent, x + m.width, y + m.actualBoundingBoxDescent]);
+        own.apply(this, arguments);
+    };
+    const sheet = ecgMonitor.page();
+    pen.fillText = own;
+    const out = boxes.filter((b) => b[0] && (b[1] < 0 || b[2] < 0 || b[3] > sheet.width || b[4] > sheet.height));
+    boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b) => {
+        if (a[0] && b[0] && Math.min(a[3], b[3]) - Math.max(a[1], b[1]) > 1
+            && Math.min(a[4], b[4]) - Math.max(a[2], b[2]) > 1) out.push([a[0], b[0]]);
+    }));
+    return out; })()"""
+"""Words of the sheet that a browser prints which leave it or lie on each other."""
+
+
 def check(scene, said):
     assert scene.js(CUT) == [], said
     assert scene.js(OVERLAP) == [], said
     assert scene.js("document.documentElement.scrollWidth <= innerWidth"), said
 
 
+def check_in(scene, mode, said):
+    """A scene on the screen in a theme, or on the paper that the browser prints, which has no theme."""
+    if mode == "print":
+        assert scene.js(SHEET) == [], said
+        return
+    scene.js(f"ecgMonitor.setTheme('{mode}')")
+    check(scene, f"{said}, {mode}")
+
+
+def modes_of(number):
+    return MODES if ALL else MODES[number % 3 : number % 3 + 1]
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_no_word_is_cut_and_none_lies_on_another(scene, screen):
+    turn = list(SCREENS).index(screen)
     width, height, scale, mobile = SCREENS[screen]
     scene.start(patient="Müller-Lüdenscheidt, Anna-Katharina", sensed=0b111)
     scene.browser.viewport(width, height, scale, mobile)
     scene.feed(6)
     scene.sink.note(Note("signal", 0, 0, "lead II is too noisy to reconstruct from"))
     scene.show()
-    for theme in ("dark", "light"):
-        scene.js(f"ecgMonitor.setTheme('{theme}')")
-        for number, (name, status) in enumerate(STATUSES.items()):
-            scene.sink.status(replace(status, rate_hz=200.0 + number))
-            scene.browser.wait_for(f"document.getElementById('rate').textContent === '{200 + number}.0 Hz'")
-            check(scene, f"{name}, {theme}")
+    for number, (name, status) in enumerate(STATUSES.items()):
+        scene.sink.status(replace(status, rate_hz=200.0 + number))
+        scene.browser.wait_for(f"document.getElementById('rate').textContent === '{200 + number}.0 Hz'")
+        for mode in modes_of(number + turn):
+            check_in(scene, mode, name)
     for layout in ("3x4", "6x2", "12x1"):
         scene.js(f"ecgMonitor.setOption('layout', '{layout}')")
-        check(scene, layout)
+        for mode in MODES[:2] if ALL else modes_of(turn % 2):
+            check_in(scene, mode, layout)
     scene.browser.press(" ")
-    check(scene, "frozen")
+    scene.browser.press("ArrowLeft")
+    for mode in MODES:
+        check_in(scene, mode, "frozen, looking back")
+    scene.browser.press(" ")
+    scene.feed(1)
+    scene.sink.status(replace(make_status(connected=False), heart_rate_bpm=None))
+    scene.browser.wait_for("ecgMonitor.state === 'source'")
+    for mode in modes_of(turn):
+        check_in(scene, mode, "device lost")
+    scene.sink.close()
+    scene.browser.wait_for("ecgMonitor.state === 'ended'")
+    for mode in modes_of(turn + 1):
+        check_in(scene, mode, "run ended")
+
+
+def test_without_colour_the_printed_kinds_differ_in_word_width_and_band(scene):
+    scene.start()
+    scene.feed(12)
+    scene.show()
+    styles = scene.js("ecgMonitor.styles")
+    assert len({(s["word"], s["width"]) for s in styles.values()}) == len(styles)
+    paths = "[...document.querySelectorAll('.key li')].map((l) => l.textContent.trim())"
+    assert len(set(scene.js(paths))) == 6
+    grey = """(() => { const c = ecgMonitor.page(), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        let dark = 0; for (let i = 0; i < d.length; i += 4)
+            if (0.3 * d[i] + 0.59 * d[i + 1] + 0.11 * d[i + 2] < 128) dark++;
+        return dark / (c.width * c.height); })()"""
+    assert 0.005 < scene.js(grey) < 0.1, "every trace is dark on paper, and the grid is not"
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -123,15 +198,10 @@ def test_the_heart_rate_is_whole_at_every_width(scene, width):
     check(scene, width)
 
 
-def test_a_lost_device_and_an_ended_run_cut_no_word_either(scene):
+def test_channels_between_electrodes_have_whole_words_on_a_phone_and_on_paper(scene):
     scene.browser.viewport(390, 844, 2, True)
     scene.start(("RA-V5", "RA-V2"), patient="7")
     scene.feed(3)
     scene.show()
-    check(scene, "pairs of electrodes")
-    scene.sink.status(replace(make_status(connected=False), heart_rate_bpm=None))
-    scene.browser.wait_for("ecgMonitor.state === 'source'")
-    check(scene, "device lost")
-    scene.sink.close()
-    scene.browser.wait_for("ecgMonitor.state === 'ended'")
-    check(scene, "run ended")
+    for mode in MODES:
+        check_in(scene, mode, "pairs of electrodes")
