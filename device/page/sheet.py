@@ -117,8 +117,10 @@ def wrapped(words: str, width: float, size: float, bold: bool = False) -> list[s
         if lines and extent(tried, size, bold)[0] <= width:
             lines[-1] = tried
             continue
-        parts = _parts(word, width, size, bold)
-        lines += parts
+        if lines and extent(word, size, bold)[0] > width:  # it is cut in any case: no room is left empty before it
+            lines[-1:] = _parts(tried, width, size, bold)
+        else:
+            lines += _parts(word, width, size, bold)
     return lines
 
 

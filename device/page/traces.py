@@ -21,6 +21,8 @@ BANDS = {"reconstructed": "#f0d3b8"}
 CUT = "\u25b2 \u25bc wave taller than its row, cut here"
 _ABSENT = "not recorded"
 _LABEL_PT, _WORD_PT = 8.5, 6.0
+_STEP_MM, _FARTHEST_MM = 1.0, 26.0
+"""How a name is moved to a free place above its trace: as far as one beat of 60 a minute."""
 
 
 def draw_rows(sheet: Sheet, content: PageContent, options: PageOptions, rows: list[tuple[str, ...]]) -> bool:
@@ -107,23 +109,25 @@ class _Row:
         return cut
 
     def _label(self, lead: str, kinds: list[str], strips: list[Strip], x0: float, room: float) -> None:
-        """The lead's name and provenance, above the trace where that is free, else below it."""
+        """The lead's name and provenance: above the trace, moved right to where that is free, else below it."""
         color = STYLES[kinds[-1]][0] if kinds else "#111111"  # of the least certain
         word = "" if kinds == ["measured"] else ", ".join(k or UNSTATED for k in kinds) or _ABSENT
         wide = extent(lead, _LABEL_PT, True)[0] + 1.2
         if word and extent(word, _WORD_PT)[0] > room - wide - 2.5:
             word = word[:5] + "." if extent(word[:5] + ".", _WORD_PT)[0] <= room - wide - 2.5 else ""
         full = wide + (extent(word, _WORD_PT)[0] if word else 0.0)
-        places = [self._bottom + self._height - 4.0, self._bottom + 1.5]
-        y = next((y for y in places if not self._covered(strips, full, y)), places[0])
-        self._sheet.write(x0 + 1.2, y, lead, _LABEL_PT, bold=True, color=color)
-        self._sheet.write(x0 + 1.2 + wide, y, word, _WORD_PT, color=color)
+        top = self._bottom + self._height - 4.0
+        moved = np.arange(0.0, max(_STEP_MM, min(room - full - 2.5, _FARTHEST_MM)), _STEP_MM).tolist()
+        places = [*((x, top) for x in moved), (0.0, self._bottom + 1.5)]
+        x, y = next(((x, y) for x, y in places if not self._covered(strips, x, full, y)), places[0])
+        self._sheet.write(x0 + x + 1.2, y, lead, _LABEL_PT, bold=True, color=color)
+        self._sheet.write(x0 + x + 1.2 + wide, y, word, _WORD_PT, color=color)
 
-    def _covered(self, strips: list[Strip], wide: float, y: float) -> bool:
-        """Whether a trace runs through the first `wide` mm at the height of a line of text."""
+    def _covered(self, strips: list[Strip], x: float, wide: float, y: float) -> bool:
+        """Whether a trace runs through `wide` mm from `x` on at the height of a line of text."""
         for strip in strips:
-            n = max(1, round((wide + 2.5) / self._options.speed * self._fs))
-            at = self._base + strip.mv[:n] * self._options.gain
+            first, n = (round(mm / self._options.speed * self._fs) for mm in (x, wide + 2.5))
+            at = self._base + strip.mv[first : first + max(1, n)] * self._options.gain
             if at.size and np.isfinite(at).any() and np.nanmax(at) > y - 1 and np.nanmin(at) < y + 3.5:
                 return True
         return False

@@ -30,13 +30,31 @@ SHORT = PageContent(
 
 def content(tall=1.0, half=0.12, kinds=KINDS, about=SHORT, notes=2):
     mv = make(KnownBeats(), FS, 10)[0] @ twelve_from_basis().T * tall
-    halves = [half * tall if k == "reconstructed" else np.nan for k in kinds]
+    halves = [half * abs(tall) if k == "reconstructed" else np.nan for k in kinds]
     widths = np.full(mv.shape, np.nan)
     widths[:] = halves
     m = measure_leads(mv, FS, LEADS, kinds, interval_mv=widths)
     strips = {x: (Strip(k, mv[:, j], widths[:, j]),) for j, (x, k) in enumerate(zip(LEADS, kinds, strict=True))}
     said = tuple(f"gap: {k}.000 s (250 samples) lost while the patch was out of reach" for k in range(notes))
     return replace(about, leads=strips, measurements=m, notes=said)
+
+
+def mixed(whole):
+    """Leads that were estimated for the second half."""
+    first = np.arange(1000) < 500
+    leads = {}
+    for lead, (strip,) in whole.leads.items():
+        a, b = np.where(first, strip.mv, np.nan), np.where(first, np.nan, strip.mv)
+        leads[lead] = (Strip("measured", a, np.full(1000, np.nan)), Strip("reconstructed", b, np.full(1000, 0.2)))
+    return replace(whole, leads=leads)
+
+
+def short(whole):
+    return replace(whole, leads={x: (Strip(s.kind, s.mv[:300], s.half[:300]),) for x, (s,) in whole.leads.items()})
+
+
+SCENES = ("usual", "long", "tall", "no interval", "hospital", "nothing", "one lead", "another script", "no signal",
+          "changed on the way", "three seconds", "upside down and wide")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +71,20 @@ def contents():
         "no interval": content(half=np.nan),
         "hospital": content(kinds=("",) * 12, notes=0),
         "nothing": replace(SHORT, name="", identifier="", leads=content().leads, measurements=None),
+        "one lead": content(kinds=("measured", *("reconstructed",) * 11)),
+        "another script": content(about=replace(SHORT, name="Щербакова-Вознесенская Ανδρομάχη 王小明")),
+        "no signal": replace(
+            content(),
+            leads={x: (Strip("measured", np.full(1000, np.nan), np.full(1000, np.nan)),) for x in LEADS},
+            measurements=None,
+        ),
+        "changed on the way": mixed(content()),
+        "three seconds": short(content()),
+        "upside down and wide": content(tall=-2.5, half=1.5),
     }
 
 
-@pytest.mark.parametrize("name", ["usual", "long", "tall", "no interval", "hospital", "nothing"])
+@pytest.mark.parametrize("name", SCENES)
 @pytest.mark.parametrize("paper", ["a4", "letter"])
 def test_no_text_lies_on_another_and_nothing_leaves_the_paper(contents, name, paper):
     for layout, (speed, gain, same) in product(GRIDS, [(25, 20, False), (50, 5, True), (25, 10, False)]):
@@ -68,9 +96,11 @@ def test_no_text_lies_on_another_and_nothing_leaves_the_paper(contents, name, pa
             left, bottom, right, top = sheet.grid
             for area in sheet.areas:
                 inside = np.isfinite(area.low)
-                assert area.low[inside].min() >= bottom and area.high[inside].max() <= top
-            for line in sheet.lines[:-1]:
-                assert np.nanmax(line.x) <= right + 0.1 and np.nanmin(line.x) >= left - 0.1
+                assert not inside.any() or (area.low[inside].min() >= bottom and area.high[inside].max() <= top)
+            for line in sheet.lines:
+                on = np.isfinite(line.y)
+                assert not on.any() or (line.x[on].max() <= right + 0.1 and line.x[on].min() >= left - 0.1)
+                assert not on.any() or (line.y[on].min() >= 3 and line.y[on].max() <= sheet.height - 3)
 
 
 @pytest.mark.parametrize(("speed", "gain"), [(25, 10), (50, 10), (25, 5)])
@@ -115,6 +145,9 @@ def test_a_tall_wave_is_marked_where_it_is_cut_and_the_page_says_so(contents):
 
 def test_names_and_notes_are_whole(contents):
     sheets = compose(contents["long"], PageOptions())
+    assert "ID1234567890-ABCDEFGHIJKLMNOPQRSTUVWXYZ-0987654321" in "".join(
+        "".join(t.words for t in sheets[0].texts).split()
+    )
     assert LONG in " ".join(t.words for t in sheets[0].texts)
     last = " ".join(t.words for t in sheets[-1].texts)
     assert len(sheets) == 2 and all(n in last for n in contents["long"].notes)
