@@ -13,7 +13,7 @@ venv = $(PYTHON) -m venv $(1)
 pip = $(1)/bin/python -m pip install -q --disable-pip-version-check
 endif
 
-.PHONY: dist test-aarch64 test-core demo test dev docs lint bench clean
+.PHONY: dist test-aarch64 test-core test-core-oldest test-core-newest demo test dev docs lint bench clean
 
 demo: .venv-demo/.installed
 	@.venv-demo/bin/ecg-edge demo $(ARGS)
@@ -48,9 +48,12 @@ test: .venv-test/.installed
 # The core alone with the oldest dependencies on the oldest Python at hand, and with the newest on the newest.
 OLDEST := $(firstword $(foreach v,10 11 12 13 14,$(wildcard $(HOME)/.pyenv/versions/3.$(v).*/bin/python) $(shell command -v python3.$(v))))
 NEWEST := $(firstword $(foreach v,14 13 12 11 10,$(wildcard $(HOME)/.pyenv/versions/3.$(v).*/bin/python) $(shell command -v python3.$(v))))
-test-core: dist/.built
-	@rm -rf .venv-core
+test-core: test-core-oldest test-core-newest
+test-core-oldest: dist/.built
+	@rm -rf .venv-core/oldest
 	tests/core_only.sh $(or $(OLDEST),$(PYTHON)) dist/*.whl .venv-core/oldest tests/oldest.txt
+test-core-newest: dist/.built
+	@rm -rf .venv-core/newest
 	tests/core_only.sh $(or $(NEWEST),$(PYTHON)) dist/*.whl .venv-core/newest
 
 # An editable environment. Run it again after adding a file.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -21,11 +22,20 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _skipped: list[str] = []
 _left_out: dict[str, set[str]] = {}
+EXAMPLES = 20
 CORE_ONLY = bool(os.environ.get("ECG_EDGE_CORE_ONLY"))
 """Set where the core alone is installed: files that import what is missing there are left out, and listed."""
 if CORE_ONLY:  # what is asked here is whether another Python and other packages do; the whole suite looks for examples
-    settings.register_profile("core-only", settings.get_profile("ecg-edge"), max_examples=20)
+    settings.register_profile("core-only", settings.get_profile("ecg-edge"), max_examples=EXAMPLES)
     settings.load_profile("core-only")
+
+    class Fewer(settings):
+        """Also where a test states how many examples it looks for."""
+
+        def __init__(self, *parent: settings, **stated: object) -> None:
+            super().__init__(*parent, **stated | {"max_examples": min(EXAMPLES, stated.get("max_examples", EXAMPLES))})
+
+    hypothesis.settings = Fewer  # test files import it after this one
 
 
 def missing_imports(path: Path) -> set[str]:

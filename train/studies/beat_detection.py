@@ -48,20 +48,19 @@ class Followed:
 
 
 def follow(mv: FloatArray, fs: int, detector: BeatDetector | None = None) -> Followed:
-    """Run the conditioner and the detector hop by hop, as a live run does."""
+    """Run the conditioner and the detector hop by hop, as a live run does; the rate is asked for once a second."""
     conditioner = Conditioner(fs, MODEL_FS, 1, ConditioningSpec(), 50)
     detector = detector or BeatDetector(MODEL_FS)
     rows = conditioner.feed(np.nan_to_num(mv)[:, None])[:, 0]
     beats: list[int] = []
     rates = []
+    asked = set((np.arange(1, len(rows) // MODEL_FS) * MODEL_FS // HOP - 1).tolist())
     for k in range(0, len(rows), HOP):
         hop = rows[k : k + HOP]
         beats += detector.feed(hop, np.ones(len(hop), np.bool_))
-        rates.append(detector.heart_rate() or np.nan)
-    seconds = np.arange(1, len(rows) // MODEL_FS)
-    return Followed(
-        np.array(sorted(beats)) / MODEL_FS - conditioner.delay, np.array(rates)[seconds * MODEL_FS // HOP - 1]
-    )
+        if k // HOP in asked:
+            rates.append(detector.heart_rate() or np.nan)
+    return Followed(np.array(sorted(beats)) / MODEL_FS - conditioner.delay, np.array(rates, np.float64))
 
 
 def counted(found: FloatArray, truth: FloatArray, stop: float) -> tuple[int, int, int]:
