@@ -156,6 +156,10 @@ class CandidateFinder:
         self._at += n
         return out
 
+    def lost_since(self, seconds: float) -> bool:
+        """Whether too long a hole ended, or goes on, in the last seconds."""
+        return self._last_bad > self.next - seconds * self._fs
+
     def _bad(self, valid: BoolArray) -> npt.NDArray[np.int64]:
         """For each sample behind the despiker, the last one before it that ended too long a hole."""
         n = len(valid)

@@ -94,6 +94,17 @@ class BeatDetector:
         """Whether a wave that may be a beat recurs between the beats found: their rate is not known."""
         return self._rate.alternates
 
+    @property
+    def waves(self) -> list[int]:
+        """Samples of the last waves between beats that were not taken for beats, and may be some."""
+        return self._rate.waves
+
+    @property
+    def pause_s(self) -> float | None:
+        """Seconds since the last beat of a rhythm that has stopped; None while it goes on, or samples are missing."""
+        pause = self._rate.pause(self._finder.next)
+        return None if pause is None or self._finder.lost_since(pause) else pause
+
     def _learn(self, c: Candidate) -> list[Candidate]:
         """Hold the first candidates back until the levels are known from them."""
         if c.at < self._learnt_at:

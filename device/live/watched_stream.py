@@ -64,7 +64,7 @@ class WatchedStream:
         self.beat = RepresentativeBeat(model.spec.fs)
         self._live = LiveMeasurements(model.spec.fs) if settings.measure else None
         self._exchanged, self._said_exchanged = 0, False
-        self._forgotten, self._listened = False, 0
+        self._forgotten, self._listened, self._paused = False, 0, False
         self.beats = BeatDetector(model.spec.fs)
         self._beat_lead = _listened(model.spec.input_leads, self.pipeline.provenance)
         self._rests = self.pipeline.rests_on(self._beat_lead)
@@ -189,10 +189,23 @@ class WatchedStream:
         return self._live.latest if self._live else {}
 
     def news(self) -> Iterator[Note]:
-        """Once a second: what is new of the electrodes, and fresh measurements."""
+        """Once a second: what is new of the electrodes, a pause of the heart, and fresh measurements."""
         yield from self.electrodes()
+        yield from self.pauses()
         if self._live:
             yield from self._live.notes(float(self.pipeline.info.fs) / self.model.spec.fs)
+
+    def pauses(self) -> Iterator[Note]:
+        """Once a second: a note when no heartbeat has been found for some seconds, and when there are some again."""
+        known = not self._forgotten and self._rests <= self.pipeline.trusted
+        pause = self.beats.pause_s if known else None
+        if (pause is not None) == self._paused:
+            return
+        self._paused, at = pause is not None, self.pipeline.next_index
+        if pause is not None:
+            yield Note("rhythm", at, at, f"no heartbeat found for {pause:.1f} s")
+        elif known:
+            yield Note("rhythm", at, at, "heartbeats are found again")
 
     def electrodes(self) -> Iterator[Note]:
         """Once a second: a note when LA and RA have looked exchanged for so long, and when no longer."""

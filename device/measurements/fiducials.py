@@ -27,12 +27,14 @@ _T_LEAST_MV = 0.03
 _ABOVE_NOISE = 4.0
 _P_LEAST_S, _P_MOST_S, _PR_MOST_S, _P_END_S, _T_LEAST_S = 0.03, 0.20, 0.40, 0.12, 0.10
 _P_ALIKE = 0.4
-_MERGED_RR_S = 0.5
+_MERGED_RR_S = 0.55
 """In shorter intervals the wave before a QRS may be the T wave of the beat before, where no T wave is found."""
 _RISE = 0.15
 """Least rise of a T wave from the lowest level before it, as a share of its height."""
 _T_FROM_J_S = 0.06
 _SMOOTH_S = 0.006
+_EARLY_QRS_S, _CLEAR_S = 0.16, 0.02
+"""A wide QRS complex begins so long before its peak; a T wave must have ended so long before that."""
 _REST_OF_RR = 0.72
 """By then the heart has been at rest: the next P wave comes later."""
 
@@ -54,7 +56,7 @@ class Fiducials:
     t_off: float
 
 
-def fiducials(beat: TypicalBeat, columns: list[int]) -> Fiducials | None:
+def fiducials(beat: TypicalBeat, columns: list[int], next_s: float = np.inf) -> Fiducials | None:
     """Find the instants on some of a beat's leads.
 
     Parameters
@@ -62,6 +64,8 @@ def fiducials(beat: TypicalBeat, columns: list[int]) -> Fiducials | None:
     beat : TypicalBeat
     columns : list of int
         Leads to use: those measured or derived.
+    next_s : float
+        Seconds from the R peak to the beat that may come early: a T wave that does not end before it is not found.
 
     Returns
     -------
@@ -74,7 +78,12 @@ def fiducials(beat: TypicalBeat, columns: list[int]) -> Fiducials | None:
     if qrs is None:
         return None
     on, off = qrs
-    t = _t_wave(x, off, min(len(x) - 1, round(r + _REST_OF_RR * beat.rr_s * FS)), noise)
+    latest = min(len(x) - 1, round(r + _REST_OF_RR * beat.rr_s * FS))
+    if np.isfinite(next_s):
+        latest = min(latest, r + round((next_s - _EARLY_QRS_S) * FS))
+    t = _t_wave(x, off, latest, noise)
+    if t and np.isfinite(next_s) and t[1] > latest - _CLEAR_S * FS:
+        t = None
     t_peak, t_off = t or (np.nan, np.nan)
     first = max(0, round(t_off - beat.rr_s * FS)) if t else 0
     merged = t is None and beat.rr_s < _MERGED_RR_S

@@ -75,6 +75,10 @@ class Measurements:
         Frontal axes in degrees.
     amplitudes : dict of str to dict of str to Figure or None
         By lead, and by wave: ``r``, ``s``, ``t``, ``st_j`` and ``st_j60`` in mV against the level at QRS onset.
+    longest_rr : Figure or None
+        The longest interval in ms, up to the end of the stretch where no beat follows.
+    notes : tuple of str
+        What a reader of the figures must know: a pause, waves that may be beats.
 
     Examples
     --------
@@ -96,17 +100,20 @@ class Measurements:
     qrs_axis: Figure | None = None
     t_axis: Figure | None = None
     amplitudes: dict[str, dict[str, Figure | None]] = field(default_factory=dict)
+    longest_rr: Figure | None = None
+    notes: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the same as plain values, for JSON."""
         named = {name: _plain(getattr(self, name)) for name, _ in INTERVALS}
         waves = {lead: {w: _plain(f) for w, f in row.items()} for lead, row in self.amplitudes.items()}
-        return {"beats": self.beats, "found": self.found, **named, "amplitudes": waves}
+        rest = {"longest_rr": _plain(self.longest_rr), "notes": list(self.notes)}
+        return {"beats": self.beats, "found": self.found, **named, "amplitudes": waves, **rest}
 
     def line(self) -> str:
         """Return the global figures in one line: ``Heart rate 65 /min, PR 160 ms``; unknown ones are left out."""
         said = [f"{title} {f}" for name, title in INTERVALS if (f := getattr(self, name)) is not None]
-        return ", ".join(said) or NOT_IDENTIFIABLE
+        return "; ".join([", ".join(said) or NOT_IDENTIFIABLE, *self.notes])
 
 
 def _plain(figure: Figure | None) -> dict[str, Any] | None:

@@ -13,13 +13,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.lead_algebra import ST_WEAK, Provenance, of_basis
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.measurements.fiducials import Fiducials, fiducials
 from ecg_edge.device.measurements.figures import Figure, Measurements
-from ecg_edge.device.measurements.typical_beat import FS, TypicalBeat, typical_beat
-from ecg_edge.firmware_bridge.array_types import AnyFloatArray
+from ecg_edge.device.measurements.rhythm import Rhythm, rhythm_of
+from ecg_edge.device.measurements.typical_beat import FS, MIN_BEATS, TypicalBeat, typical_beat
+from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -27,9 +27,16 @@ ST_INTERVAL_MV = 0.1
 """ST of a reconstructed lead is stated where half its interval is narrower."""
 _SURE = (Provenance.MEASURED.value, Provenance.DERIVED.value)
 _GOOD_BEATS, _GOOD_NOISE = 5, 0.05
+_GOOD_SHARE = 0.8
+"""Of the beats there are, that must resemble each other: else other waves are among them."""
+_WIDE_S = 0.12
+"""A wider QRS complex without a T wave may be none: chest compressions look so."""
+_EARLY = 0.85
+EARLY_BEATS = "beats come early: the T wave before them has no end and is not measured"
+_LARGE_T, _AFTER_J_S = 0.9, 0.06
+LARGE_T = "the wave behind the QRS is as large as it and may be a beat: no rate and no QT are stated"
 _MOST_MISSING = 0.4
 _LEVEL_S = (0.014, 0.004)
-_HIGHPASS_HZ = 0.5
 _ROUND_MS = 2
 
 
@@ -102,20 +109,20 @@ def measure_leads(
     there, sure = _readable(mv, kinds)
     if not sure or not fs:
         return None
-    at, doubtful = (list(peaks), False) if peaks is not None else _beats(mv[:, _clearest(mv, sure)], fs)
-    beat = typical_beat(np.asarray(mv[:, there], np.float64), fs, at)
+    found = rhythm_of(mv[:, _clearest(mv, sure)], fs, peaks)
+    beat, next_s, alike, steady = _beat_of(np.asarray(mv[:, there], np.float64), fs, found)
     at_all = [there.index(k) for k in sure]
-    f = fiducials(beat, at_all) if beat else None
+    f = fiducials(beat, at_all, next_s) if beat else None
     if beat is None or f is None:
         return None
     names = [leads[k] for k in there]
     unsaid = frozenset(leads[k] for k in there if not kinds[k])
-    reader = _Reader(
-        beat, f, names, tuple(leads[k] for k in sure), float("nan") if doubtful else _mean_rr(at, fs), unsaid
-    )
+    reader = _Reader(beat, f, names, tuple(leads[k] for k in sure), found, alike, steady, unsaid)
     estimates = [k for k in there if kinds[k] == Provenance.RECONSTRUCTED.value]
     guesses = {leads[k]: _usual(interval_mv[:, k]) if interval_mv is not None else None for k in estimates}
-    return replace(reader.whole(), amplitudes=reader.amplitudes(guesses))
+    early = (EARLY_BEATS,) if np.isfinite(next_s) and np.isnan(f.t_off) else ()
+    notes = (*found.notes, *early, *reader.doubts)
+    return replace(reader.whole(), amplitudes=reader.amplitudes(guesses), notes=notes)
 
 
 def median_beat(
@@ -140,7 +147,7 @@ def median_beat(
     there, sure = _readable(mv, [str(getattr(p, "value", p)) for p in provenance])
     if not sure or not fs:
         return None
-    beat = typical_beat(np.asarray(mv[:, there], np.float64), fs, r_peaks(mv[:, _clearest(mv, sure)], fs))
+    beat = _beat_of(np.asarray(mv[:, there], np.float64), fs, rhythm_of(mv[:, _clearest(mv, sure)], fs))[0]
     return (beat, there) if beat else None
 
 
@@ -152,24 +159,7 @@ def _readable(mv: AnyFloatArray, kinds: Sequence[str]) -> tuple[list[int], list[
 
 def r_peaks(mv: AnyFloatArray, fs: float | Fraction) -> list[int]:
     """R peaks of one lead, shape (n_samples,) in mV, as rows; NaN counts as missing."""
-    return _beats(mv, fs)[0]
-
-
-def _beats(mv: AnyFloatArray, fs: float | Fraction) -> tuple[list[int], bool]:
-    """R peaks, and whether a wave between them may be every other beat."""
-    from scipy.signal import butter, sosfiltfilt
-
-    x = np.asarray(mv, np.float64)
-    valid = np.isfinite(x)
-    filled = np.where(valid, x, np.nanmedian(x) if valid.any() else 0.0)
-    if len(filled) < 3 * float(fs):
-        return [], False
-    calm = sosfiltfilt(butter(2, _HIGHPASS_HZ, "highpass", fs=float(fs), output="sos"), filled)
-    rate = round(fs)
-    beats = BeatDetector(rate)
-    rest = np.zeros(2 * beats.delay + rate)
-    found = beats.feed(np.concatenate([calm, rest]), np.concatenate([valid, np.ones(len(rest), np.bool_)]))
-    return [k for k in found if k < len(x)], beats.alternates
+    return list(rhythm_of(mv, fs).peaks)
 
 
 def _clearest(mv: AnyFloatArray, columns: Sequence[int]) -> int:
@@ -189,10 +179,21 @@ def _usual(interval_mv: AnyFloatArray) -> float | None:
     return float(np.median(known)) if len(known) else None
 
 
-def _mean_rr(peaks: Sequence[int], fs: float | Fraction) -> float:
-    """Mean interval in seconds, those across a missed beat left out."""
-    steps = np.diff(np.asarray(peaks, np.float64)) / float(fs)
-    return float(steps[steps <= 1.7 * steps.mean()].mean())  # bigeminy's long halves are no missed beats
+def _beat_of(x: FloatArray, fs: float | Fraction, found: Rhythm) -> tuple[TypicalBeat | None, float, int, bool]:
+    """The typical beat, seconds to what comes early behind it (inf: nothing), how many are alike, and if none is early.
+
+    Beats before an early one are left out where enough others are there.
+    """
+    beat = typical_beat(x, fs, found.peaks)
+    if beat is None:
+        return None, np.inf, 0, True
+    following = np.asarray(found.next_s)[beat.kept]
+    early = following < _EARLY * max(beat.rr_s, float(np.median(following)))
+    others = [found.peaks[k] for k in beat.kept[~early]]
+    if early.any() and len(others) >= MIN_BEATS and (again := typical_beat(x, fs, others)):
+        p_alike = min(beat.p_alike, again.p_alike)
+        return replace(again, rr_s=beat.rr_s, found=beat.found, p_alike=p_alike), np.inf, beat.used, False
+    return beat, float(following[early].min(initial=np.inf)), beat.used, not early.any()
 
 
 class _Reader:
@@ -204,21 +205,31 @@ class _Reader:
         f: Fiducials,
         leads: list[str],
         sure: tuple[str, ...],
-        rr: float,
+        found: Rhythm,
+        alike: int,
+        steady: bool,
         unsaid: frozenset[str],
     ) -> None:
-        self._beat, self._f, self._leads, self._sure, self._rr, self._unsaid = beat, f, leads, sure, rr, unsaid
+        self._beat, self._f, self._leads, self._sure, self._unsaid = beat, f, leads, sure, unsaid
+        self._rhythm, self._rr, self._alike, self._steady = found, found.rr_s, alike, steady
         on = self._row(f.qrs_on)
         a, b = (max(0, on - round(s * FS)) for s in _LEVEL_S)
         self._x = beat.mv - beat.mv[a : b + 1].mean(axis=0)
         vectors = of_basis([x for x in sure if x in LEADS] or ["I"])
         self._independent = int(np.linalg.matrix_rank(vectors, tol=1e-6))
+        self.doubts: tuple[str, ...] = ()
+        if self._height(f.qrs_off + _AFTER_J_S, f.t_off) > _LARGE_T * self._height(f.qrs_on, f.qrs_off):
+            self.doubts = (LARGE_T,)
+            self._f = replace(f, t_peak=np.nan, t_off=np.nan)
+            self._rhythm = replace(found, mean_s=np.nan)
+            self._rr = np.nan
 
     def whole(self) -> Measurements:
         """The global figures."""
         f, rr = self._f, self._rr
         qrs = self._quality(self._height(f.qrs_on, f.qrs_off))
         p, t = self._quality(self._height(f.p_on, f.qrs_on)), self._quality(self._height(f.qrs_off, f.t_off))
+        t = t if self._steady else "fair"
         qt = f.t_off - f.qrs_on
         return Measurements(
             self._beat.used,
@@ -233,11 +244,17 @@ class _Reader:
             p_axis=self._axis(f.p_on, f.p_off if np.isfinite(f.p_off) else f.qrs_on, p),
             qrs_axis=self._axis(f.qrs_on, f.qrs_off, qrs),
             t_axis=self._axis(f.qrs_off + 0.04, f.t_off, t),
+            longest_rr=self._ms(self._rhythm.longest_s, "good" if self._enough() else "fair"),
         )
 
     def _rate(self) -> Figure | None:
-        quality = "good" if self._beat.used >= _GOOD_BEATS else "fair"
-        return self._figure(round(60 / self._rr), "/min", self._sure, quality) if np.isfinite(self._rr) else None
+        clear = self._enough() and self._rhythm.even and (self._f.qrs_off - self._f.qrs_on < _WIDE_S or self._has_t())
+        rr = self._rhythm.mean_s
+        quality = "good" if clear else "fair"
+        return self._figure(round(60 / rr), "/min", self._sure, quality) if np.isfinite(rr) else None
+
+    def _has_t(self) -> bool:
+        return bool(np.isfinite(self._f.t_off))
 
     def amplitudes(self, guesses: dict[str, float | None]) -> dict[str, dict[str, Figure | None]]:
         """Of each lead; `guesses` are the reconstructed ones with half their interval in mV."""
@@ -273,7 +290,7 @@ class _Reader:
         }  # fmt: skip
 
     def _enough(self) -> bool:
-        return self._beat.used >= _GOOD_BEATS
+        return self._beat.used >= _GOOD_BEATS and self._alike >= _GOOD_SHARE * self._beat.found
 
     def _row(self, seconds: float) -> int:
         return int(np.clip(self._beat.r + round(seconds * FS), 0, len(self._beat.mv) - 1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.array_types import FloatArray
 
@@ -41,6 +42,8 @@ class TypicalBeat:
         Median distance of the beats in seconds.
     used, found : int
         Beats in the median, and beats there are.
+    kept : ndarray of int64, shape (used,)
+        Which of the peaks these are.
     p_alike : float
         Correlation of what lies before single beats' QRS with the median beat's, -1 to 1: low where no P wave precedes
         every beat. Half of the beats reach it; four in five where every other beat is premature.
@@ -53,6 +56,7 @@ class TypicalBeat:
     used: int
     found: int
     p_alike: float
+    kept: npt.NDArray[np.int64]
 
 
 def typical_beat(mv: FloatArray, fs: float | Fraction, peaks: Sequence[int]) -> TypicalBeat | None:
@@ -81,15 +85,18 @@ def typical_beat(mv: FloatArray, fs: float | Fraction, peaks: Sequence[int]) -> 
     margin = round(_SHIFT_S * FS)
     a, b = round(before * FS), round(after * FS)
     rows = np.rint(at * FS).astype(np.int64)
-    rows = rows[(rows >= a + margin) & (rows + b + margin <= len(x))]
+    which = np.flatnonzero((rows >= a + margin) & (rows + b + margin <= len(x)))
+    rows = rows[which]
     wide = np.array([x[k - a - margin : k + b + margin] for k in rows]).reshape(len(rows), a + b + 2 * margin, -1)
-    wide = wide[np.isfinite(wide).all(axis=(1, 2))]
+    whole = np.isfinite(wide).all(axis=(1, 2))
+    wide, which = wide[whole], which[whole]
     if len(wide) < MIN_BEATS:
         return None
     beats = _aligned(wide, a + margin, margin)
     beats = beats - np.median(beats[:, : a - round(0.05 * FS)], axis=1, keepdims=True)
     qrs = slice(a - round(_QRS_S * FS), a + round(_QRS_S * FS))
-    kept = beats[_correlations(beats[:, qrs], np.median(beats[:, qrs], axis=0)) >= _ALIKE]
+    like = _correlations(beats[:, qrs], np.median(beats[:, qrs], axis=0)) >= _ALIKE
+    kept, which = beats[like], which[like] + max(0, len(peaks) - MAX_BEATS)
     if len(kept) < MIN_BEATS:
         return None
     beat = np.median(kept, axis=0)
@@ -97,7 +104,7 @@ def typical_beat(mv: FloatArray, fs: float | Fraction, peaks: Sequence[int]) -> 
     early = slice(max(0, a - round(0.30 * FS)), a - round(0.05 * FS))
     share = _MOST_ALIKE if _alternates(np.diff(at)) else 0.5
     alike = float(np.quantile(_correlations(kept[:, early], beat[early]), 1 - share))
-    return TypicalBeat(beat, a, spread * 1.25 / np.sqrt(len(kept)), rr, len(kept), len(wide), alike)
+    return TypicalBeat(beat, a, spread * 1.25 / np.sqrt(len(kept)), rr, len(kept), len(wide), alike, which)
 
 
 def _alternates(rr: FloatArray) -> bool:

@@ -38,7 +38,7 @@ def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageCo
     leads = [lead for lead in LEADS if stored.columns(lead)]
     if not leads:
         raise LeadMismatchError(f"{stored.name} holds none of the twelve leads", "give a recording of leads")
-    mv, person = stored.mv, stored.person
+    mv, person, found = stored.mv, stored.person, measure_stored(stored)
     content = PageContent(
         float(stored.fs),
         {lead: _strips(stored, mv, lead) for lead in leads},
@@ -53,8 +53,8 @@ def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageCo
         model=_model(stored),
         calibration=next((c for c in stored.comments if c.startswith("reconstructed, calibrated")), ""),
         filters=_filters(stored),
-        measurements=measure_stored(stored),
-        notes=_notes(stored),
+        measurements=found,
+        notes=(*(found.notes if found else ()), *_notes(stored)),
     )
     return content if content.electrodes else replace(content, electrodes=_electrodes(content))
 

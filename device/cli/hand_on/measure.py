@@ -31,7 +31,13 @@ def measure(arguments: argparse.Namespace) -> int:
     start = stored.first / float(stored.fs)
     if a.json:
         emit_json(
-            {"record": a.record, "from_s": start, **found.document(), "warnings": [*stored.remarks, *said], "exit": 0}
+            {
+                "record": a.record,
+                "from_s": start,
+                **found.document(),
+                "warnings": [*stored.remarks, *said, *found.notes],
+                "exit": 0,
+            }
         )
     else:
         say(_text(found))
@@ -39,6 +45,8 @@ def measure(arguments: argparse.Namespace) -> int:
         hint(f"warning: {remark}")
     for warning in said:
         hint(f"warning: {warning}: not measured")
+    for note in found.notes:
+        hint(f"warning: {note}")
     page = f"ecg-edge report {shlex.quote(a.record)}"
     hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: {page}")
     return 0
@@ -49,6 +57,8 @@ def _text(m: Measurements) -> str:
     for name, title in INTERVALS:
         f = getattr(m, name)
         rows.append([title, str(f), f.quality, f.read_from] if f else [title, NOT_IDENTIFIABLE, "", ""])
+    if (longest := m.longest_rr) and m.notes:
+        rows.insert(1, ["Longest RR", str(longest), longest.quality, longest.read_from])
     waves = [["lead", "R", "S", "T", "ST at J", "ST at J+60", "mV"]]
     for lead, row in m.amplitudes.items():
         cells = [f"{f.value:+.2f}" if (f := row[w]) else NOT_IDENTIFIABLE for w in WAVES]

@@ -164,7 +164,8 @@ def test_hard_cases_are_right_or_without_a_figure(case):
     right, wrong, _ = judged(followed.rates, case.beats)
     se, precision, most_wrong = DEMANDED.get(case.group, (0.98, 0.97, 3))
     assert hits >= se * beats and hits >= precision * (hits + false) and wrong <= most_wrong
-    assert right >= 0.8 * len(followed.rates) - RATE_FROM_S or case.group == "noisy"
+    share = 0.75 if "pauses" in case.name else 0.8  # after a pause the rate is counted anew
+    assert right >= share * len(followed.rates) - RATE_FROM_S or case.group == "noisy"
 
 
 HEARTLESS = [c for c in heartless() if c.name != "sine 2 Hz"]  # resembles a flutter; `plausibility` calls it a tone

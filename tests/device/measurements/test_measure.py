@@ -7,7 +7,8 @@ import pytest
 
 from ecg_edge.device.lead_algebra import BASIS, Provenance, twelve_from_basis
 from ecg_edge.device.lead_block import LeadBlock
-from ecg_edge.device.measurements.measure import _mean_rr, measure, measure_leads, r_peaks
+from ecg_edge.device.measurements.measure import measure, measure_leads, r_peaks
+from ecg_edge.device.measurements.rhythm import mean_rr
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.train.intervals.known_beats import CASES, KnownBeats, make
 
@@ -190,5 +191,5 @@ def test_a_lead_that_is_not_stated_is_not_read_where_another_is_measured():
 def test_every_second_beat_early_is_no_missed_beat():
     """Bigeminy: intervals of .53 and 1.45 s are 61 beats a minute, and a beat that was missed is left out."""
     steps = np.array([0.53, 1.45] * 4)
-    assert 60 / _mean_rr(np.cumsum([0.5, *steps]) * 500, 500) == pytest.approx(60 / 0.99, rel=1e-3)
-    assert _mean_rr(np.cumsum([0.5, 1, 1, 1, 2, 1, 1, 1, 1]) * 500, 500) == pytest.approx(1.0)
+    assert 60 / mean_rr(np.cumsum([0.5, *steps]) * 500, 500) == pytest.approx(60 / 0.99, rel=1e-3)
+    assert mean_rr(np.cumsum([0.5, 1, 1, 1, 2, 1, 1, 1, 1]) * 500, 500) == pytest.approx(1.0)
