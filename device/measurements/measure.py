@@ -17,6 +17,7 @@ from ecg_edge.device.lead_algebra import ST_WEAK, Provenance, of_basis
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.measurements.fiducials import Fiducials, fiducials
 from ecg_edge.device.measurements.figures import Figure, Measurements
+from ecg_edge.device.measurements.overlaid_tone import overlaid_tone
 from ecg_edge.device.measurements.rhythm import Rhythm, rhythm_of
 from ecg_edge.device.measurements.typical_beat import FS, MIN_BEATS, TypicalBeat, typical_beat
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
@@ -35,6 +36,7 @@ _EARLY = 0.85
 EARLY_BEATS = "beats come early: the T wave before them has no end and is not measured"
 _LARGE_T, _AFTER_J_S = 0.9, 0.06
 LARGE_T = "the wave behind the QRS is as large as it and may be a beat: no rate and no QT are stated"
+OVERLAID = "a tone of {:.1f} Hz lies over the beats, tremor or flutter: of P and T nothing is stated"
 _MOST_MISSING = 0.4
 _LEVEL_S = (0.014, 0.004)
 _ROUND_MS = 2
@@ -109,12 +111,16 @@ def measure_leads(
     there, sure = _readable(mv, kinds)
     if not sure or not fs:
         return None
-    found = rhythm_of(mv[:, _clearest(mv, sure)], fs, peaks)
+    lead = mv[:, _clearest(mv, sure)]
+    found = rhythm_of(lead, fs, peaks)
     beat, next_s, alike, steady = _beat_of(np.asarray(mv[:, there], np.float64), fs, found)
     at_all = [there.index(k) for k in sure]
     f = fiducials(beat, at_all, next_s) if beat else None
     if beat is None or f is None:
         return None
+    if hz := overlaid_tone(lead, fs, beat.rr_s):
+        f = replace(f, p_on=np.nan, p_off=np.nan, t_peak=np.nan, t_off=np.nan)
+        found, alike = replace(found, even=False, notes=(*found.notes, OVERLAID.format(hz))), 0
     names = [leads[k] for k in there]
     unsaid = frozenset(leads[k] for k in there if not kinds[k])
     reader = _Reader(beat, f, names, tuple(leads[k] for k in sure), found, alike, steady, unsaid)
