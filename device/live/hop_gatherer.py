@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 
 from ecg_edge.device.reconstruction.pipeline import Pipeline
-from ecg_edge.device.sources.source import HoldingSource, Source
+from ecg_edge.device.sources.source import Source, can_hold
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock
 
@@ -41,7 +41,7 @@ class Gatherer:
 
     def __init__(self, source: Source, clock: Clock, stop: threading.Event) -> None:
         self._source, self._clock, self._stop = source, clock, stop
-        self._holding = source if isinstance(source, HoldingSource) else None
+        self._holding = source if can_hold(source) else None
         self.waiting: list[ReaderEvent] = []
 
     def take(self, pipeline: Pipeline | None) -> list[ReaderEvent]:

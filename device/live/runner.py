@@ -23,7 +23,7 @@ from ecg_edge.device.sinks.header_date import HeaderDate, before
 from ecg_edge.device.sinks.sink import Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread
 from ecg_edge.device.sources.open_source import MIN_LIVE_FS
-from ecg_edge.device.sources.source import CountingSource, ReadingSource, Source, device_of
+from ecg_edge.device.sources.source import Source, counts_bytes, device_of, knows_losses
 from ecg_edge.firmware_bridge.array_types import locked
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.console import hint
@@ -80,7 +80,7 @@ class Runner:
         self._source, self._models, self._sinks = source, models, tuple(sinks)
         self._settings, self._clock = settings, clock
         self._stop = stop or threading.Event()
-        self._reading = source if isinstance(source, ReadingSource) else None
+        self._reading = source if counts_bytes(source) else None
         self._gatherer = Gatherer(source, clock, self._stop)
         self._calibration = models.calibration
         self._turn = turn or contextlib.nullcontext()
@@ -391,7 +391,7 @@ class Runner:
             summary.info, summary.model = pipeline.info, self._stream.model
             summary.provenance, summary.counts = pipeline.provenance, pipeline.counts
             summary.provenance_rows = self._provenance.rows()
-            if isinstance(self._source, CountingSource):
+            if knows_losses(self._source):
                 summary.counts.loss_known &= self._source.loss_known
             summary.drift_ppm = self._stream.clocks.drift_ppm
             summary.heart_rate_bpm = self._stream.heart_rate

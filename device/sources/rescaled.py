@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.device.sources.source import CountingSource, HoldingSource, ReadingSource, Source, device_of
+from ecg_edge.device.sources.source import Source, can_hold, counts_bytes, device_of, knows_losses
 from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.events import Channel, ReaderEvent, SampleBlock, StreamInfo
 
@@ -82,7 +82,7 @@ class RescaledSource:
     @property
     def bytes_read(self) -> int:
         """Bytes read so far; 0 where the source reads none."""
-        return self._source.bytes_read if isinstance(self._source, ReadingSource) else 0
+        return self._source.bytes_read if counts_bytes(self._source) else 0
 
     def start(self) -> None:
         """Begin."""
@@ -100,11 +100,11 @@ class RescaledSource:
     @property
     def loss_known(self) -> bool:
         """Whether the source knows of every loss."""
-        return not isinstance(self._source, CountingSource) or self._source.loss_known
+        return not knows_losses(self._source) or self._source.loss_known
 
     def expect(self, short: float, every: float) -> None:
         """Set what the run needs, where the source can hold samples until then."""
-        if isinstance(self._source, HoldingSource):
+        if can_hold(self._source):
             self._source.expect(short, every)
 
     def get(self, timeout: float | None = None) -> list[ReaderEvent]:

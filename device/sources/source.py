@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from ecg_edge.firmware_bridge.events import ReaderEvent
 
@@ -53,7 +53,6 @@ class Source(Protocol):
         ...
 
 
-@runtime_checkable
 class HoldingSource(Protocol):
     """A source that can hold samples until the run needs them, and wakes no thread in between."""
 
@@ -62,7 +61,6 @@ class HoldingSource(Protocol):
         ...
 
 
-@runtime_checkable
 class CountingSource(Protocol):
     """A source that can say whether it would know of every loss: a format without counter and time does not."""
 
@@ -72,7 +70,6 @@ class CountingSource(Protocol):
         ...
 
 
-@runtime_checkable
 class NamedSource(Protocol):
     """A source that knows which device's format it decodes."""
 
@@ -82,7 +79,6 @@ class NamedSource(Protocol):
         ...
 
 
-@runtime_checkable
 class ReadingSource(Protocol):
     """A source that counts the bytes it reads, samples or not."""
 
@@ -92,6 +88,29 @@ class ReadingSource(Protocol):
         ...
 
 
+# Asked by name: `isinstance` of a protocol does not see what a wrapper passes on by ``__getattr__`` on Python 3.12.
+
+
+def can_hold(source: object) -> TypeGuard[HoldingSource]:
+    """Whether it is a `HoldingSource`."""
+    return hasattr(source, "expect")
+
+
+def knows_losses(source: object) -> TypeGuard[CountingSource]:
+    """Whether it is a `CountingSource`."""
+    return hasattr(source, "loss_known")
+
+
+def counts_bytes(source: object) -> TypeGuard[ReadingSource]:
+    """Whether it is a `ReadingSource`."""
+    return hasattr(source, "bytes_read")
+
+
+def knows_device(source: object) -> TypeGuard[NamedSource]:
+    """Whether it is a `NamedSource`."""
+    return hasattr(source, "device")
+
+
 def device_of(source: Source, heard: str) -> str:
     """Name of a source's device for ``--as``: what it decodes, else what the stream calls itself."""
-    return (source.device if isinstance(source, NamedSource) else "") or heard
+    return (source.device if knows_device(source) else "") or heard
