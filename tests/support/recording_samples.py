@@ -24,8 +24,9 @@ KINDS = (
     "mat",
     "aecg",
     "dicom",
+    "parquet",
 )
-DATED = {"wfdb", "edf", "edf+c", "edf+d", "bdf", "aecg", "dicom"}
+DATED = {"wfdb", "edf", "edf+c", "edf+d", "bdf", "aecg", "dicom", "parquet"}
 """Formats whose samples say when they were taken: 5 March 2019, 10:00."""
 EXACT = {"npz", "mat", "csv", "csv-comma", "tsv"}
 
@@ -161,6 +162,16 @@ def _dicom(folder, x):
     return folder / "sample.dcm"
 
 
+def _parquet(folder, x):
+    """A table of ours: the sample of WFDB, converted."""
+    from ecg_edge.device.offline.write_recording import write_recording
+    from ecg_edge.device.recording.stored_recording import read_stored
+
+    path = folder / "sample.parquet"
+    write_recording(read_stored(str(_wfdb(folder, x))), path, "parquet")
+    return path
+
+
 _MAKERS = {
     "wfdb": _wfdb,
     "cinc": _cinc,
@@ -176,6 +187,7 @@ _MAKERS = {
     "mat": _mat,
     "aecg": _aecg,
     "dicom": _dicom,
+    "parquet": _parquet,
 }
 
 if __name__ == "__main__":
