@@ -113,7 +113,14 @@ def open_mat(path: Path, fs: Fraction | None = None) -> Recording:
         raise RecordingError(f"{path} is a MATLAB file of version 7.3", "save it with -v7") from e
     except Exception as e:  # a stranger's bytes make scipy raise whatever they meet
         raise _damaged(path, e) from e
-    return _recording(path, "MATLAB", {k: np.asarray(v) for k, v in arrays.items() if not k.startswith("_")}, fs, "")
+    found = {k: np.asarray(v) for k, v in arrays.items() if not k.startswith("_")}
+    return _recording(path, "MATLAB", _fields(found) | found, fs, "")
+
+
+def _fields(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """What lies in structures (``ECG.data`` of CPSC2018), by the names of their fields."""
+    structures = [x for x in arrays.values() if x.dtype.names and x.size == 1]
+    return {name: np.asarray(x.ravel()[0][name]) for x in structures for name in x.dtype.names or ()}
 
 
 def _check_size(path: Path) -> None:

@@ -58,3 +58,25 @@ def test_times_of_the_day_with_a_decimal_comma_ask_for_the_rate(tmp_path):
     recording = open_recording(tmp_path / "r.csv", 250)
     k = recording.leads()["II"]
     np.testing.assert_allclose(recording.values([k], 0, 900)[:, 0], ROWS[:900, 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("word", ["Abl. ", "Ableitung ", "Derivação ", "Afleiding ", "Avledning "])
+def test_leads_are_named_in_more_languages(tmp_path, word):
+    head = ";".join(["Zeit (s)", *(f"{word}{x} (µV)" for x in LEADS)])
+    rows = (";".join(f"{v:.3f}".replace(".", ",") for v in (k / 250, *(1000 * row))) for k, row in enumerate(ROWS))
+    (tmp_path / "r.csv").write_text("\r\n".join([head, *rows]), "latin-1")
+    recording = open_recording(tmp_path / "r.csv")
+    columns = recording.leads()
+    assert set(columns) == set(LEADS)
+    np.testing.assert_allclose(recording.mv([columns["II"]])[:, 0], ROWS[:, 1], atol=1e-3)
+
+
+def test_samples_in_a_structure_of_matlab_are_read(tmp_path):
+    from scipy.io import savemat
+
+    savemat(tmp_path / "A0001.mat", {"ECG": {"data": ROWS.T, "sex": "Female", "age": np.array([[60.0]])}})
+    with pytest.raises(RateUnknownError):
+        open_recording(tmp_path / "A0001.mat")
+    recording = open_recording(tmp_path / "A0001.mat", 250)
+    assert len(recording.signals) == 12
+    np.testing.assert_array_equal(recording.values(range(12), 0, len(ROWS)), ROWS)
