@@ -34,8 +34,9 @@ _PAIRS = frozenset(f"{a}-{b}" for a, b in permutations(SKIN, 2))
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
 _SKIN_BY_LOWER = {name.lower(): name for name in SKIN}
 _ROMAN = {"d1": "I", "d2": "II", "d3": "III", "di": "I", "dii": "II", "diii": "III"}
-_WORDS = re.compile(r"^(mdc ecg lead|mdc ecg elec potl|ecg lead|ekg lead|ecg|ekg|lead|ableitung|abl|d[eé]rivation"
-                    r"|derivaci[oó]n|deriva[cç][aã]o|derivazione|afleiding|avledning|channel|ch)[ :.]+(?=\S)")  # fmt: skip
+_WORDS = re.compile(r"^(mdc ecg lead|mdc ecg elec potl|ecg lead|ekg lead|ecg|ekg|lead|ableitung|abl"
+                    r"|d[eé]rivation|derivaci[oó]n|deriva[cç][aã]o|derivazione|afleiding|avledning"
+                    r"|channel|ch)[ :.]+(?=\S)")  # fmt: skip
 _ML = re.compile(r"^ml(?=i{1,3}$)")
 _REFERENCE = re.compile(r"(?<=\S)[ -]ref$")
 _CHEST = re.compile(r"^c([1-6])$")

@@ -3,8 +3,9 @@
 Up to 16384 samples at 200 to 1000 Hz are a 12-lead ECG; longer or slower ones are an ambulatory ECG. Every channel
 says in its label and its derivation whether it was measured, derived or reconstructed.
 
-A 12-lead ECG has a second multiplex group, the median beat of its last ten seconds, as carts write it: PS3.3 A.34.3
-counts 13 channels in all groups together, and readers know two groups of twelve. An ambulatory ECG has one group.
+A 12-lead ECG has a second multiplex group, the median beat of its last ten seconds. Carts write it so, and readers
+know two groups of twelve. PS3.3 A.34.3 by its words allows 13 channels in all groups together. An ambulatory ECG has
+one group.
 """
 
 from __future__ import annotations
