@@ -2,8 +2,8 @@
 
 The limits are those electrocardiographs are held to on biological ECGs, as they are commonly quoted. They stand in
 IEC 60601-2-25:2011, taken over from IEC 60601-2-51:2003, clause 50.101.3.2. The standard itself was not read, and no
-public text with the four figures was found. They apply to the CSE recordings, with referees' marks as the truth. Here the
-truth is the same rule on twelve measured leads, so only what missing leads do to it is seen.
+public text with the four figures was found. They apply to the CSE recordings, with referees' marks as the truth. Here
+the truth is the same rule on twelve measured leads, so only what missing leads do to it is seen.
 """
 
 from __future__ import annotations
