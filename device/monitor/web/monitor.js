@@ -19,7 +19,7 @@ const counts = Object.fromEntries(LEADS.map((lead) => [lead, 0]));
 const run = { header: null, ring: null, playout: null, provenance: -1, status: null, past: [] };
 const calipers = new Calipers($("screen"), scope, panel.announce);
 const link = { socket: null, tries: 0, reconnects: 0, connected: false, ended: false, sequence: -1, framesLost: 0 };
-const view = { head: NaN, frozen: false, frozenAt: NaN, frozenOn: null, back: 0, lastData: -Infinity, warming: null, provenance: -1 };
+const view = { head: NaN, frozen: false, frozenAt: NaN, back: 0, lastData: -Infinity, warming: null, provenance: -1 };
 
 // ---- the socket ---------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ function freeze() {
   view.frozen = !view.frozen;
   $("freeze").setAttribute("aria-pressed", String(view.frozen));
   panel.announce(view.frozen ? "Screen frozen" : "Screen live");
-  Object.assign(view, { frozenAt: view.head, frozenOn: new Date(), back: 0, past: run.past.slice(), header: run.header });
+  Object.assign(view, { frozenAt: view.head, back: 0, past: run.past.slice(), header: run.header });
   calipers.active = view.frozen;
   calipers.clear();
   if (view.frozen) {
@@ -259,7 +259,7 @@ function page() {
     model: `model ${h.model.name}, ${h.model.precision}`,
     calibration: said,
     notes: view.back ? `${view.back} s before the screen was frozen` : "",
-    when: new Date((view.frozen ? view.frozenOn : Date.now()) - 1000 * view.back),
+    when: panel.timeOf(view.frozen ? view.header : h, view.head),
   });
 }
 

@@ -14,7 +14,7 @@ const WARNING = "Reconstructed leads are estimates, not for diagnosis";
 /**
  * Draw the page that ends with sample `head` of the scope's ring.
  *
- * `info` has device, patient, model, calibration, from (the leads reconstructed from, where some are lost), when (a date)
+ * `info` has device, patient, model, calibration, from (the leads reconstructed from, where some are lost), when (a date, or null)
  * and notes (text).
  */
 export function drawPage(source, head, info) {
@@ -43,7 +43,7 @@ function compose(scope, head, info) {
   ink.fillRect(0, 0, WIDTH, HEIGHT);
   ink.drawImage(scope.paper, LEFT, TOP);
   ink.drawImage(scope.ink.canvas, LEFT, TOP);
-  write(ink, [info.patient, info.device, info.when.toLocaleString()].filter(Boolean).join("   "), LEFT, 8, 4.2, "#111", "600");
+  write(ink, [info.patient, info.device, info.when ? info.when.toLocaleString() : "time not known"].filter(Boolean).join("   "), LEFT, 8, 4.2, "#111", "600");
   write(ink, [info.model, info.calibration, info.notes].filter(Boolean).join("   "), LEFT, 14, 2.6, "#444");
   for (const group of scope.scene.groups)
     for (const column of group.columns)

@@ -92,10 +92,13 @@ function showIntervals(found) {
 
 /** The time of the newest signal on the screen, as the source counts it. */
 export function showClock(h, index) {
-  const began = Date.parse(h?.started);
-  if (Number.isNaN(began) || Number.isNaN(index)) return say("clock", "");
-  const at = new Date(began + (1000 * index) / h.fs - (h.delay_ms ?? 0));
-  say("clock", at.getFullYear() < NO_CLOCK ? "" : at.toLocaleTimeString([], { hour12: false }));
+  say("clock", timeOf(h, index)?.toLocaleTimeString([], { hour12: false }) ?? "");
+}
+
+/** When a row was taken; null where nobody knows. */
+export function timeOf(h, index) {
+  const at = new Date(Date.parse(h?.started) + (1000 * index) / h?.fs - (h?.delay_ms ?? 0));
+  return at.getFullYear() >= NO_CLOCK ? at : null;
 }
 
 /** Which electrodes are off; null: not known, for the device is away. A board that cannot sense it is not "none". */

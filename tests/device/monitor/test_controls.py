@@ -196,6 +196,8 @@ def test_the_page_is_a4_with_the_warning_and_every_lead(scene, tmp_path):
         pen.fillText = function (text, ...rest) { said.push(text); own.call(this, text, ...rest); };
         try { ecgMonitor.page(); } finally { pen.fillText = own; } return said; })()"""
     )
+    when = scene.js("new Date(+new Date('2024-05-01') + 10 * Math.floor(ecgMonitor.head)).toLocaleString()")
+    assert any(when[:9] in w for w in words), "the time of the signal, not of the click"
     assert set(LEADS) <= set(words) and words.count("reconstructed") == 6 and words.count("derived") == 4
     assert "Reconstructed leads are estimates, not for diagnosis" in words
     orange = scene.js(
