@@ -131,6 +131,12 @@ def where(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_room_has_its_tests_in_the_mirrored_place(folder: str) -> None:
+    rooms = {path.parent for path in modules(folder) if path.name not in ("__init__.py", "__main__.py")}
+    assert not [where(r) for r in sorted(rooms) if not list((ROOT / "tests" / where(r)).glob("test_*.py"))]
+
+
 @pytest.mark.parametrize("folder", sorted(FLOORS))
 def test_arrows_go_down(folder: str) -> None:
     wrong = []
