@@ -99,7 +99,14 @@ def evaluate(
     if delineator is not None:
         doc |= _beats(subject, got, boot, delineator.name)
     doc |= {"limit": limit, "left_out": left_out, "seconds": round(time.monotonic() - start, 1)}
+    doc = _in_windows(doc) | {"records": len(set(data.ids)), "windows": len(data)}
     return Evaluation(doc, _r_amplitudes(subject, got.beats) if delineator else {})
+
+
+def _in_windows(doc: dict[str, Any]) -> dict[str, Any]:
+    """The document with every count of pieces called one: a long record has many windows of 10 s."""
+    inner = {key: _in_windows(value) if isinstance(value, dict) else value for key, value in doc.items()}
+    return {"windows" if key == "records" else key: value for key, value in inner.items()}
 
 
 def _delineator(fs: int, wanted: bool, left_out: dict[str, str]) -> Delineator | None:

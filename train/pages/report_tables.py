@@ -6,7 +6,7 @@ from typing import Any
 
 from ecg_edge.train.data.ptbxl import TEST_FOLD, VALIDATION_FOLD
 from ecg_edge.train.evaluation.verdict import verdict
-from ecg_edge.train.pages.tables import Table, number, percent, with_interval
+from ecg_edge.train.pages.tables import Table, counted, number, percent, with_interval
 
 Doc = dict[str, Any]
 
@@ -24,10 +24,16 @@ def headline(doc: Doc) -> str:
     known = "" if boot["over"] == "patients" else "known "
     patients = f"{doc['patients']} {known}patient{'s' if doc['patients'] != 1 else ''}"
     return (
-        f"{doc['model']}: {doc['records']} records of {where}, {patients}; {doc['how']}; "
+        f"{doc['model']}: {_scored(doc)} of {where}, {patients}; {doc['how']}; "
         f"inputs {', '.join(doc['inputs'])}; hidden leads only, from {doc['scored_from_s']} s on; "
         f"{len(doc['excluded'])} records left out. {brackets}{''.join(f' {said}' for said in remarks(doc))}"
     )
+
+
+def _scored(doc: Doc) -> str:
+    """Records, and the windows they were cut into where these are more."""
+    n, windows = doc["records"], counted(doc)
+    return f"{n} record{'s' * (n != 1)}" + (f" in {windows} windows of 10 s" if windows != n else "")
 
 
 def remarks(doc: Doc) -> list[str]:
@@ -81,7 +87,7 @@ def accuracy(doc: Doc, title: str = "Accuracy per lead") -> Table:
     ]
     undefined = sum(row["r_undefined"] for row in doc["leads"].values())
     note = (
-        "RMSE, MSE, r and PRD are means over records, R² is pooled over records"
+        "RMSE, MSE, r and PRD are means over windows, R² is pooled over windows"
         + (f"; r is undefined {undefined} times (flat truth or estimate) and left out there" if undefined else "")
         + "."
     )
@@ -116,11 +122,11 @@ def superclasses(doc: Doc) -> Table | None:
     groups = doc["superclasses"]
     if not groups:
         return None
-    head = ["diagnosis", "records", "RMSE mV", "r", *(f"r {lead}" for lead in doc["leads"])]
+    head = ["diagnosis", "windows", "RMSE mV", "r", *(f"r {lead}" for lead in doc["leads"])]
     rows = [
         [
             name,
-            str(g["records"]),
+            str(counted(g)),
             with_interval(g["mean"], "rmse_mv", 4),
             with_interval(g["mean"], "r", 3),
             *(number(row["r"]) for row in g["leads"].values()),
@@ -137,7 +143,7 @@ def amplitude(doc: Doc, wave: str) -> Table | None:
     rows = [
         [
             lead,
-            str(row["records"]),
+            str(counted(row)),
             with_interval(row, "variance_ratio", 2),
             with_interval(row, "slope", 2),
             with_interval(row, "bland_altman_slope", 2),
@@ -147,9 +153,9 @@ def amplitude(doc: Doc, wave: str) -> Table | None:
         ]
         for lead, row in doc["amplitude"][wave].items()
     ]
-    head = ["lead", "records", "variance ratio", "slope", "Bland–Altman slope", "R² of error on truth"]
+    head = ["lead", "windows", "variance ratio", "slope", "Bland–Altman slope", "R² of error on truth"]
     note = (
-        f"{wave.upper()} amplitude of each record's representative beat (median over beats). Variance ratio: variance "
+        f"{wave.upper()} amplitude of each window's representative beat (median over beats). Variance ratio: variance "
         "of the estimates over that of the truth. Slope: estimate on truth. Both are 1 where nothing shrinks toward "
         "the mean, and the Bland–Altman slope (difference on mean of both) is 0. Limits: bias ± 1.96 SD."
     )
@@ -162,7 +168,7 @@ def st(doc: Doc) -> list[Table]:
         return []
     found = []
     for truth, leads in doc["st"]["truth"].items():
-        rows = [_st_row(lead, row) for lead, row in leads.items() if row["records"]]
+        rows = [_st_row(lead, row) for lead, row in leads.items() if counted(row)]
         found.append(
             Table(f"ST at J+{doc['st']['after_j_ms']} ms, truth behind a high-pass of {truth}", _ST_HEAD, rows)
         )
@@ -177,7 +183,7 @@ def st(doc: Doc) -> list[Table]:
 
 
 _ST_HEAD = (
-    *("lead", "records", "bias µV", "MAE µV", "error > 0.1 mV, %", "events", "sensitivity", "specificity"),
+    *("lead", "windows", "bias µV", "MAE µV", "error > 0.1 mV, %", "events", "sensitivity", "specificity"),
     *("false positives", "false negatives", "wrong events %", "unexplained"),
 )
 
@@ -185,7 +191,7 @@ _ST_HEAD = (
 def _st_row(lead: str, row: Doc) -> list[str]:
     return [
         lead,
-        str(row["records"]),
+        str(counted(row)),
         with_interval(row, "bias_mv", 0, 1000),
         with_interval(row, "mae_mv", 0, 1000),
         percent(row["above_threshold"]),

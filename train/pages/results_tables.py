@@ -8,7 +8,7 @@ from ecg_edge.device.lead_algebra import BASIS
 from ecg_edge.train.evaluation.bootstrap import against
 from ecg_edge.train.pages.findings import chest_mse, ordinal
 from ecg_edge.train.pages.published import DATA_SETS, PUBLISHED
-from ecg_edge.train.pages.tables import NONE, Table, number, percent, with_interval
+from ecg_edge.train.pages.tables import NONE, Table, counted, number, percent, with_interval
 
 Doc = dict[str, Any]
 SUMMARY = "Shipped models, PTB-XL fold 10"
@@ -105,7 +105,7 @@ def st(docs: list[Doc]) -> Table | None:
                 row = leads.get(lead, {})
                 shown = (
                     f"{number(row['mae_mv'], 0, 1000)}, {percent(row['wrong_events'], 0)}"
-                    if row.get("records")
+                    if row and counted(row)
                     else NONE
                 )
                 cells.append(shown)
@@ -118,7 +118,7 @@ def st(docs: list[Doc]) -> Table | None:
 
 def cross_database(sets: dict[str, list[Doc]], models: list[Doc]) -> Table:
     """Models trained on PTB-XL, tested elsewhere; rows without a result say how to get one."""
-    head = ["data set", "model", "records", "RMSE mV", "r", "MSE mV² per lead", "a first network of I+II"]
+    head = ["data set", "model", "windows of 10 s", "RMSE mV", "r", "MSE mV² per lead", "a first network of I+II"]
     rows = []
     for key in [*DATA_SETS, *(k for k in sets if k not in DATA_SETS)]:
         name, source, yardstick = DATA_SETS.get(key, (key, "wfdb:DIR", NONE))
@@ -132,7 +132,7 @@ def cross_database(sets: dict[str, list[Doc]], models: list[Doc]) -> Table:
             who = "every model" if len(missing) == len(models) else ", ".join(f"`{m}`" for m in missing)
             rows.append([name, who, NONE, "to be filled:", command, NONE, yardstick])
     note = (
-        "Never touched in training or selection. Records longer than 10 s count once per 10 s; brackets need several "
+        "Never touched in training or selection. Brackets need several "
         "patients. A number of few patients is a trial of the machinery, not a result."
     )
     return Table("Other data sets", head, rows, note)
@@ -140,7 +140,7 @@ def cross_database(sets: dict[str, list[Doc]], models: list[Doc]) -> Table:
 
 def _pieces(doc: Doc) -> str:
     known = doc.get("patients")
-    return f"{doc['records']}" + (f" ({known} patient{'s' if known != 1 else ''})" if known else "")
+    return f"{counted(doc)}" + (f" ({known} patient{'s' if known != 1 else ''})" if known else "")
 
 
 def published(docs: list[Doc], on_ptb: list[Doc]) -> Table:

@@ -24,6 +24,7 @@ from ecg_edge.train.network.offline_unet import OfflineUNet
 from ecg_edge.train.network.unet import NetSpec, UNet
 from ecg_edge.train.pages import models_table, report, results_tables
 from ecg_edge.train.pages import results_page as results
+from tests.support import stored_files
 from tests.support.nets import SMALL, exporter_of, lively, noise
 
 CHEST = ["V1", "V2", "V3", "V4", "V5", "V6"]
@@ -63,7 +64,7 @@ def made(ptbxl: Path, twins: dict[str, Path], tmp_path_factory: pytest.TempPathF
 
 def test_the_document_holds_every_figure(made: tuple[Path, dict[str, Any]]) -> None:
     doc = made[1]
-    assert doc["records"] == 5 and doc["left_out"] == {}
+    assert doc["records"] == doc["windows"] == 5 and doc["left_out"] == {}
     for part in (
         "leads",
         "amplitude.r",
@@ -104,6 +105,20 @@ def test_what_is_left_out_is_named_with_the_way_to_get_it(ptbxl: Path, monkeypat
     assert "amplitude" not in doc and "st" not in doc and "r_peaks" not in doc
     assert "ecg-edge[evaluate]" in doc["left_out"]["amplitudes, ST levels, R-peak times"]
     assert "--against" in doc["left_out"]["difference to fp32"]
+
+
+def test_records_are_what_the_folder_holds_and_windows_are_counted_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECG_EDGE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "set").mkdir()
+    for name, seconds in (("a", 32), ("b", 12)):
+        stored_files.wfdb_record(tmp_path / "set", name, stored_files.twelve(seconds), leads=stored_files.TWELVE)
+    where = ["--data", f"wfdb:{tmp_path / 'set'}", "--no-delineation"]
+    assert call(EVALUATE, "i-ii-int8", *where, "--json-out", str(tmp_path / "d.json")) == 0
+    said, doc = capsys.readouterr().out, json.loads((tmp_path / "d.json").read_text())
+    assert (doc["records"], doc["windows"]) == (2, 4) and "2 records in 4 windows of 10 s" in said
+    assert "records" not in doc["baselines"]["zero"] and doc["baselines"]["zero"]["windows"] == 4
 
 
 def test_a_twin_must_read_the_same_leads(twins: dict[str, Path]) -> None:
