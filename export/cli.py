@@ -11,6 +11,7 @@ from ecg_edge.device.verification.budget import Budget
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import BudgetError, MissingExtraError, UsageError
+from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, whole
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +27,19 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace files of another run, or use a shipped name")
     parser.add_argument("--data", help="PTB-XL folder for calibration and verification (default: $ECG_EDGE_DATA)")
     parser.add_argument("--budget", default=str(Budget()), help="what a smaller file may cost per lead (%(default)s)")
-    parser.add_argument("--calibration-records", type=int, default=512, metavar="N", help="from the training folds")
-    parser.add_argument("--limit", type=int, metavar="N", help="verify on the first N validation records only")
+    parser.add_argument(
+        "--calibration-records",
+        type=whole("--calibration-records", 1, MOST_ROWS),
+        default=512,
+        metavar="N",
+        help="from the training folds",
+    )
+    parser.add_argument(
+        "--limit",
+        type=whole("--limit", 1, MOST_ROWS),
+        metavar="N",
+        help="verify on the first N validation records only",
+    )
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
 
 
@@ -48,8 +60,6 @@ def _export(args: argparse.Namespace) -> int:
 
     budget = Budget.parse(args.budget)
     targets = choose(args.format, args.int8, args.fp16, args.dynamic, args.offline)
-    if args.calibration_records < 1:
-        raise UsageError("calibration needs records", "--calibration-records 512")
     if args.name and is_shipped(args.name) and not args.force:
         raise UsageError(f"{args.name} is the name of a shipped model", "choose another --name, or say --force")
     exporter = build.open_run(RunFolder(args.run), args.name or "")

@@ -15,6 +15,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import BudgetError, EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, MOST_SECONDS, Number, whole
 
 SECTIONS = ("models", "family", "rivals", "live", "gateway", "cold", "growth", "front")
 _FLOORS = ("p50", "p95", "p99", "max", "core", "rss")
@@ -26,14 +27,30 @@ _NAME = "i-ii-int8"
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="file, shipped name or run (default: all shipped)")
     parser.add_argument("--threads", help="of the session: 1 or 1,2,4 (default 1; --suite: 1 and 2 for the family)")
-    parser.add_argument("--hops", type=int, default=500, metavar="N", help="hops timed at full speed (default 500)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of the run at the real pace (default 4)")
+    parser.add_argument(
+        "--hops",
+        type=whole("--hops", 1, MOST_ROWS),
+        default=500,
+        metavar="N",
+        help="hops timed at full speed (default 500)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=Number("--seconds", 0.1, MOST_SECONDS),
+        default=4.0,
+        help="length of the run at the real pace (default 4)",
+    )
     parser.add_argument("--suite", action="store_true", help="all sections of the page, not the models alone")
     parser.add_argument(
         "--only", action="append", default=[], choices=SECTIONS,
         help="with --suite and --out: measure this section again, keep the others as they are there",
     )  # fmt: skip
-    parser.add_argument("--live-seconds", type=float, default=20.0, help="length of the suite's live run (default 20)")
+    parser.add_argument(
+        "--live-seconds",
+        type=Number("--live-seconds", 0.1, MOST_SECONDS),
+        default=20.0,
+        help="length of the suite's live run (default 20)",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write benchmarks.md, benchmarks.json and figures there"
     )

@@ -15,18 +15,36 @@ from typing import Any
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import BudgetError
+from ecg_edge.firmware_bridge.number_flags import Number, whole
 
 _UNPLUGS_PER_H = 50 / 24
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--hours", type=float, default=24.0, help="of signal, at --speed (default 24)")
-    parser.add_argument("--speed", type=float, default=40.0, help="times the real pace (default 40)")
-    parser.add_argument("--boots", type=int, default=12, help="devices switched off and on in a further hour (12; 0)")
     parser.add_argument(
-        "--live-minutes", type=float, default=20.0, help="at the real pace, its clock 200 ppm fast (20)"
+        "--hours", type=Number("--hours", 0, 1e5), default=24.0, help="of signal, at --speed (default 24)"
     )
-    parser.add_argument("--storm-hours", type=float, default=1.0, help="electrodes off and on at random (1; 0)")
+    parser.add_argument(
+        "--speed", type=Number("--speed", 0.01, 1000), default=40.0, help="times the real pace (default 40)"
+    )
+    parser.add_argument(
+        "--boots",
+        type=whole("--boots", 0, 10**5),
+        default=12,
+        help="devices switched off and on in a further hour (12; 0)",
+    )
+    parser.add_argument(
+        "--live-minutes",
+        type=Number("--live-minutes", 0, 1e7),
+        default=20.0,
+        help="at the real pace, its clock 200 ppm fast (20)",
+    )
+    parser.add_argument(
+        "--storm-hours",
+        type=Number("--storm-hours", 0, 1e5),
+        default=1.0,
+        help="electrodes off and on at random (1; 0)",
+    )
     parser.add_argument("--model", default="i-ii-int8")
     parser.add_argument(
         "--scratch", type=Path, help="where to record meanwhile: some 400 MB a day (default: temporary)"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
+from ecg_edge.firmware_bridge.number_flags import MOST_PROCESSES, MOST_SECONDS, Number, whole
 
 
 def _work(name: str, module: str = "") -> Callable[[argparse.Namespace], int]:
@@ -19,6 +20,7 @@ def _work(name: str, module: str = "") -> Callable[[argparse.Namespace], int]:
     return run
 
 
+_AT = Number("--at", 0, MOST_SECONDS)
 _FILES = "x.hea, x.edf, x.csv, x.dcm, x.parquet, x.json (FHIR)"
 
 
@@ -39,8 +41,8 @@ def _file_rate(parser: argparse.ArgumentParser) -> None:
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="TOML file that describes one or more patches, and all else")
     parser.add_argument(
-        "--workers", metavar="N", type=int, help="processes that share the patches of --config "
-        "(default: one a core; 0: all in this one)",
+        "--workers", metavar="N", type=whole("--workers", 0, MOST_PROCESSES),
+        help="processes that share the patches of --config (default: one a core; 0: all in this one)",
     )  # fmt: skip
     _settings(parser)
     _output(parser)
@@ -87,16 +89,15 @@ def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--in-fs", metavar="HZ", help="rate of a file that does not state its own")
     parser.add_argument("--unit", default="", help="of a file that states none: uV, or what a count is: 0.38uV")
     _settings(parser, "mains")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for a folder (default: one a core)")
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=whole("--workers", 1, MOST_PROCESSES),
+        help="processes for a folder (default: one a core)",
+    )
     parser.add_argument("--scheduler", metavar="URL", help="spread a folder over a Dask cluster: tcp://HOST:8786")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     _output(parser)
-
-
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
 
 
 def _service_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +119,7 @@ def _gateway_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="twelve-lead recording")
-    parser.add_argument("--at", type=float, metavar="S", help="second at which the page begins (default: the last ten)")
+    parser.add_argument("--at", type=_AT, metavar="S", help="second at which the page begins (default: the last ten)")
     parser.add_argument("--out", metavar="FILE", help="PDF or PNG file (default: a PDF beside the record)")
     parser.add_argument("--patient", metavar="ID", help="for the head of the page (default: the recording's)")
     parser.add_argument("--name", help="of the person, for the head of the page (default: the recording's)")
@@ -128,7 +129,9 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--simultaneous", action="store_true", help="columns show the same seconds")
     parser.add_argument("--paper", choices=("a4", "letter"), default="a4", help="(default: a4)")
-    parser.add_argument("--speed", type=int, choices=(25, 50), default=25, help="mm/s (default: 25)")
+    parser.add_argument(
+        "--speed", type=whole("--speed", 25, 50), choices=(25, 50), default=25, help="mm/s (default: 25)"
+    )
     parser.add_argument(
         "--gain",
         choices=("5", "10", "20", "auto"),
@@ -141,7 +144,7 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="recording of any format with at least one measured lead")
-    parser.add_argument("--at", type=float, metavar="S", help="second from which ten are read (default: the last ten)")
+    parser.add_argument("--at", type=_AT, metavar="S", help="second from which ten are read (default: the last ten)")
     _file_rate(parser)
     _output(parser)
 
@@ -185,11 +188,15 @@ def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference", metavar="REC12", action="append", default=[], help="twelve-lead record; more than one may do"
     )
     parser.add_argument("--live", metavar="SOURCE", help="take a reference from a running twelve-lead device")
-    parser.add_argument("--seconds", metavar="N", type=float, default=12.0, help="of --live (default: 12)")
+    parser.add_argument(
+        "--seconds", metavar="N", type=Number("--seconds", 1, 600), default=12.0, help="of --live (default: 12)"
+    )
     parser.add_argument("--channels", metavar="L", help="names of the channels of --live, in order")
     _settings(parser, "device", "gain", "baud")
     parser.add_argument("--leads", metavar="L", help="the measured leads, for a model that takes any")
-    parser.add_argument("--age", metavar="DAYS", type=float, action="append", help="age of each reference")
+    parser.add_argument(
+        "--age", metavar="DAYS", type=Number("--age", 0, 1e5), action="append", help="age of each reference"
+    )
     parser.add_argument("--patient", metavar="ID", required=True, help="whose references they are")
     parser.add_argument("--out", metavar="FILE", required=True, help="the calibration file")
     parser.add_argument("--fs", metavar="HZ", help="rate of a CSV file without times, or of the --live device")
@@ -204,8 +211,10 @@ def _send_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="recording of any format")
     parser.add_argument("url", metavar="URL", help="base of the service: https://server/fhir")
     parser.add_argument("--as", dest="kind", choices=("fhir", "dicomweb"), default="fhir", help="(default: fhir)")
-    parser.add_argument("--at", type=float, metavar="S", help="second at which it begins (default: the last ten)")
-    parser.add_argument("--seconds", type=float, metavar="N", default=10.0, help="how much is sent (default: 10)")
+    parser.add_argument("--at", type=_AT, metavar="S", help="second at which it begins (default: the last ten)")
+    parser.add_argument(
+        "--seconds", type=Number("--seconds", 1, 3600), metavar="N", default=10.0, help="how much is sent (default: 10)"
+    )
     parser.add_argument("--token-file", metavar="FILE", help="bearer token (or $ECG_EDGE_SEND_TOKEN)")
     parser.add_argument("--plain-http", action="store_true", help="without TLS beyond this machine")
     _file_rate(parser)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.number_flags import MOST_SECONDS, Number
 
 if TYPE_CHECKING:
     from ecg_edge.device.sources.rescaled import Scale
@@ -36,6 +37,8 @@ class Kind(NamedTuple):
         Makes the value from the one in a TOML file.
     fits : callable
         Whether a TOML value of a right type is well-formed.
+    limits : (float, float) or None
+        Of a number: both ends are allowed.
     """
 
     words: str
@@ -43,11 +46,21 @@ class Kind(NamedTuple):
     parse: Callable[[str], Any] | None = str
     read: Callable[[Any], Any] = _as_it_is
     fits: Callable[[Any], bool] = _always
+    limits: tuple[float, float] | None = None
+
+    def of_flag(self, flag: str) -> Callable[[str], Any]:
+        """What makes the value from the word after a flag."""
+        return (
+            Number(flag, *self.limits, int in self.types and float not in self.types)
+            if self.limits
+            else self.parse or str
+        )
 
     def accepts(self, value: object) -> bool:
         """Whether a TOML value may be given; true and false are no numbers."""
         right = isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
-        return right and self.fits(value)
+        inside = self.limits is None or (right and self.limits[0] <= cast(float, value) <= self.limits[1])
+        return right and inside and self.fits(value)
 
 
 _MOST_UV = 1e5
@@ -75,11 +88,13 @@ _NO_PORT = ("replay", "synthetic", "brainflow")
 
 TEXT = Kind("text", (str,))
 SWITCH = Kind("true or false", (bool,), parse=None)
-NUMBER = Kind("a number", (int, float), float, fits=lambda v: v - v == 0)  # neither infinite nor NaN
-BPM = Kind("a rate from 20 to 300", (int, float), float, fits=lambda v: 20 <= v <= 300)
-SECONDS = Kind("seconds, from 1 to 3600", (int, float), float, fits=lambda v: 1 <= v <= 3600)
-WHOLE = Kind("a whole number", (int,), int)
-PORT = Kind("a port", (int,), int)
+BPM = Kind("a rate from 20 to 300", (int, float), float, limits=(20, 300))
+SECONDS = Kind("seconds, from 1 to 3600", (int, float), float, limits=(1, 3600))
+LENGTH = Kind("seconds above 0", (int, float), float, limits=(1e-3, MOST_SECONDS))
+GAIN = Kind("a number above 0", (int, float), float, limits=(1e-6, 1e9))
+RATE = Kind("a number of Hz", (int, float), float, limits=(1, 1e7))
+BAUD = Kind("a whole number from 50 to 20000000", (int,), int, limits=(50, 20_000_000))
+PORT = Kind("a port", (int,), int, limits=(0, 65_535))
 LABEL = Kind("a name", (str, int, float), read=str)
 NAMES = Kind(
     "a list of names", (list,), read=lambda v: ",".join(v) or None, fits=lambda v: all(isinstance(x, str) for x in v)
@@ -223,7 +238,7 @@ class Options:
         (), "--sink", "sinks", "one more sink: a name as above, or one that another package brings (may be repeated)",
         SINKS, metavar="NAME[:ARGUMENT]")
     seconds: float | None = _setting(
-        None, "--seconds", "seconds", "end after N seconds of signal (default: Ctrl-C)", NUMBER, metavar="N")
+        None, "--seconds", "seconds", "end after N seconds of signal (default: Ctrl-C)", LENGTH, metavar="N")
     measure: bool = _setting(
         False, "--measure", "measure", "state intervals and axes every ten seconds, from measured leads", SWITCH)
     mains: str = _setting("50", "--mains", "mains", "mains frequency in Hz", choices=("50", "60", "off"))
@@ -232,12 +247,12 @@ class Options:
     device: str | None = _setting(
         None, "--as", "as", "device at the port; auto: listen (default: EcgLink)", metavar="DEVICE")
     gain: float | None = _setting(
-        None, "--gain", "gain", "gain in V/V, for devices that do not send theirs", NUMBER, metavar="G")
+        None, "--gain", "gain", "gain in V/V, for devices that do not send theirs", GAIN, metavar="G")
     fs: float | None = _setting(
-        None, "--fs", "fs", "rate in Hz, for devices that do not send theirs (default: the usual one)", NUMBER,
+        None, "--fs", "fs", "rate in Hz, for devices that do not send theirs (default: the usual one)", RATE,
         metavar="HZ")
     baud: int | None = _setting(
-        None, "--baud", "baud", "rate of a serial port (default: the device's, else 115200)", WHOLE)
+        None, "--baud", "baud", "rate of a serial port (default: the device's, else 115200)", BAUD)
     reconnect: bool = _setting(
         True, "--no-reconnect", "reconnect", "end when the device is lost (exit status 4)", SWITCH)
     fast: bool = _setting(False, "--fast", "fast", "play replay: and synthetic: as fast as possible", SWITCH)
@@ -275,7 +290,7 @@ def add_settings(parser: ArgumentParser, *names: str) -> None:
             parser.add_argument(about.flag, dest=name, action=action, help=about.help)
         else:
             parser.add_argument(
-                about.flag, dest=name, type=about.kind.parse or str, default=default, metavar=about.metavar,
+                about.flag, dest=name, type=about.kind.of_flag(about.flag), default=default, metavar=about.metavar,
                 choices=about.choices or None, help=about.help,
             )  # fmt: skip
 

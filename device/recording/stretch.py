@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from ecg_edge.device.recording.stored_recording import Stored, length, read_stored
@@ -37,7 +38,8 @@ def stretch_of(record: str, at: float | None, seconds: float = PAGE_S, fs: Fract
     """
     own, n = length(record, fs)
     wanted = round(seconds * own)
-    start = max(0, n - wanted) if at is None else round(at * float(own))
+    start = max(0, n - wanted) if at is None else round(at * float(own)) if math.isfinite(at) else n
     if not 0 <= start < n:
-        raise UsageError(f"--at {at:g} is outside the recording of {n / float(own):.1f} s", "choose a second inside")
+        end = n / float(own)
+        raise UsageError(f"--at {at:g} is outside the recording of {end:.1f} s", f"give --at 0 to {end:.1f}")
     return read_stored(record, start, start + wanted, fs)

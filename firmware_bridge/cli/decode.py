@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
+from ecg_edge.firmware_bridge.number_flags import Number
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -31,7 +32,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="device", default="auto", metavar="DEVICE", help="the device, or auto")
     parser.add_argument("--out", metavar="FILE", help="write x.npz or x.csv: index, counts, mv (npz: leads, fs)")
     parser.add_argument("--force", action="store_true", help="replace the file of --out where it is there")
-    parser.add_argument("--gain", type=float, metavar="G", help="gain in V/V, where the stream does not carry it")
+    parser.add_argument(
+        "--gain", type=Number("--gain", 1e-6, 1e9), metavar="G", help="gain in V/V, where the stream does not carry it"
+    )
     parser.add_argument("--leads", metavar="I,II", help="lead of each channel, in channel order; - skips one")
     parser.add_argument("--fs", metavar="HZ", help="sampling rate, where the device runs at another than its usual one")
     parser.add_argument("--times", metavar="FILE", help="arrival times, see below")
@@ -87,8 +90,10 @@ def _rate(text: str | None) -> Fraction | None:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
-    if rate <= 0:
-        raise UsageError(f"bad sampling rate {text!r}", "--fs 250, --fs 10050.25 or --fs 16000000/1592")
+    if not 0 < rate <= 100_000:
+        raise UsageError(
+            f"bad sampling rate {text!r}", "give up to 100000 Hz: --fs 250, --fs 10050.25 or --fs 16000000/1592"
+        )
     return rate
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
+from ecg_edge.firmware_bridge.number_flags import MOST_SECONDS, MOST_SEED, Number, whole
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -37,18 +38,32 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--synthetic", action="store_true", help="a synthetic heart (the default)")
     what.add_argument("--leads", default="", metavar="I,II", help="leads in this order (default I,II)")
     what.add_argument("--fs", metavar="HZ", help="sampling rate (default: the record's own, or 250)")
-    what.add_argument("--heart-rate", type=float, default=65.0, metavar="BPM", help="synthetic (default 65)")
-    what.add_argument("--lsb-uv", type=float, default=0.5, metavar="UV", help="microvolts per count (0.5)")
+    what.add_argument(
+        "--heart-rate", type=Number("--heart-rate", 30, 220), default=65.0, metavar="BPM", help="synthetic (default 65)"
+    )
+    what.add_argument(
+        "--lsb-uv", type=Number("--lsb-uv", 1e-3, 1e5), default=0.5, metavar="UV", help="microvolts per count (0.5)"
+    )
     what.add_argument("--loop", action="store_true", help="begin the record again at its end")
-    what.add_argument("--seconds", type=float, metavar="N", help="end after N seconds of samples")
+    what.add_argument(
+        "--seconds", type=Number("--seconds", 1e-3, MOST_SECONDS), metavar="N", help="end after N seconds of samples"
+    )
     how = parser.add_argument_group("how it is sent")
     how.add_argument("--as", dest="like", metavar="DEVICE", help="speak as this device: cyton, shimmer3, bitalino …")
     how.add_argument("--link", metavar="PATH", help="make a symbolic link to the pseudo-terminal")
     how.add_argument("--tcp", metavar="HOST:PORT", help="listen on TCP instead (port 0: any)")
-    how.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times the real pace (default 1)")
+    how.add_argument(
+        "--speed", type=Number("--speed", 0.01, 1000), default=1.0, metavar="X", help="times the real pace (default 1)"
+    )
     how.add_argument("--fast", action="store_true", help="as fast as the reader takes it, losing nothing")
     how.add_argument("--free-run", action="store_true", help="send without being asked to START")
-    how.add_argument("--frame-ms", type=float, default=10.0, metavar="MS", help="signal per EcgLink frame (default 10)")
+    how.add_argument(
+        "--frame-ms",
+        type=Number("--frame-ms", 0.1, 1e4),
+        default=10.0,
+        metavar="MS",
+        help="signal per EcgLink frame (default 10)",
+    )
     wrong = parser.add_argument_group("what goes wrong")
     wrong.add_argument(
         "--fault",
@@ -58,15 +73,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="drop=1%%,corrupt=0.1%%,dup=1%%,stall=T/D,unplug=T/D/N,leadoff=T/D,clock=PPM (per frame, s, ppm)",
     )
     wrong.add_argument("--fault-log", type=Path, metavar="FILE", help="write what was really lost, as JSON")
-    wrong.add_argument("--seed", type=int, default=0, help="of the faults and the synthetic heart (default 0)")
+    wrong.add_argument(
+        "--seed",
+        type=whole("--seed", 0, MOST_SEED),
+        default=0,
+        help="of the faults and the synthetic heart (default 0)",
+    )
     parser.add_argument("--json", action="store_true", help="end stdout with one JSON document")
-
-
-def _speed(text: str) -> float:
-    speed = float(text)
-    if not 0.01 <= speed <= 1000:
-        raise argparse.ArgumentTypeError("from 0.01 to 1000")
-    return speed
 
 
 def _simulate(args: argparse.Namespace) -> int:

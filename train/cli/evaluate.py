@@ -11,7 +11,7 @@ from typing import Any
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
-from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, MOST_SEED, whole
 
 OFFLINE_UNET = "offline U-Net"
 
@@ -24,13 +24,23 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="leads or channels an any-lead or any-electrode model is scored on: I,II, or RA-V2,RA-V5",
     )
     parser.add_argument("--data", help="DIR or KIND:DIR, e.g. ptbdb:DIR (default: $ECG_EDGE_DATA, PTB-XL)")
-    parser.add_argument("--fold", type=int, default=10, help="official fold (default 10, the test fold)")
-    parser.add_argument("--limit", type=int, metavar="N", help="score only the first N records")
+    parser.add_argument(
+        "--fold", type=whole("--fold", 1, 10), default=10, help="official fold (default 10, the test fold)"
+    )
+    parser.add_argument(
+        "--limit", type=whole("--limit", 1, MOST_ROWS), metavar="N", help="score only the first N records"
+    )
     parser.add_argument("--against", metavar="FILE", help="fp32 file of the same run (default: the one beside it)")
     parser.add_argument("--offline-unet", type=Path, metavar="RUN", help="baseline: a NAME.unet run of `reproduce`")
     parser.add_argument("--no-delineation", action="store_true", help="leave out amplitudes, ST and R peaks (faster)")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="of the bootstrap (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument(
+        "--resamples",
+        type=whole("--resamples", 1, 10**6),
+        default=1000,
+        metavar="N",
+        help="of the bootstrap (default 1000)",
+    )
+    parser.add_argument("--seed", type=whole("--seed", 0, MOST_SEED), default=0, help="of the bootstrap (default 0)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write report.md, report.json and plots there")
     parser.add_argument("--json-out", type=Path, metavar="FILE", help="also write the JSON document there")
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
@@ -38,8 +48,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if args.resamples < 1:
-        raise UsageError("--resamples must be at least 1", "leave it out for 1000")
     from ecg_edge.firmware_bridge.lead_names import pair_of, parse_channels
     from ecg_edge.train.evaluation import estimators
     from ecg_edge.train.evaluation.evaluate import evaluate

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, Number, whole
 
 TEACHERS = ("i", "ii", "i-ii", "i-ii-v2", "i-ii-v3", "i-ii-v2-v5", "any")
 _PIECE_MB = 52.0
@@ -21,9 +22,16 @@ def configure_pack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="PTB-XL folder (default: $ECG_EDGE_DATA)")
     parser.add_argument("--field", metavar="DIR", help="records of other recorders, trained on beside it")
     parser.add_argument("--out", type=Path, default=Path("pieces"), metavar="DIR", help="default: pieces")
-    parser.add_argument("--piece-mb", type=float, default=_PIECE_MB, help="records in one piece (default %(default)s)")
+    parser.add_argument(
+        "--piece-mb",
+        type=Number("--piece-mb", 0.1, 1e6),
+        default=_PIECE_MB,
+        help="records in one piece (default %(default)s)",
+    )
     parser.add_argument("--no-teachers", action="store_true", help="without the shipped networks as weights")
-    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
+    parser.add_argument(
+        "--limit", type=whole("--limit", 1, MOST_ROWS), metavar="N", help="use only the first N records of each part"
+    )
 
 
 def pack(args: argparse.Namespace) -> int:
@@ -58,7 +66,12 @@ def pack(args: argparse.Namespace) -> int:
 
 def configure_plan(parser: argparse.ArgumentParser) -> None:
     """Options of `train --plan` beside those of `train`."""
-    parser.add_argument("--minutes", type=float, default=10.0, help="with --plan: for all of it (default %(default)s)")
+    parser.add_argument(
+        "--minutes",
+        type=Number("--minutes", 0.01, 1e5),
+        default=10.0,
+        help="with --plan: for all of it (default %(default)s)",
+    )
     parser.add_argument("--piece", type=Path, action="append", default=[], metavar="DIR",
                         help="with --plan: a piece of records to unpack, once each")  # fmt: skip
     parser.add_argument("--work", type=Path, default=Path("gpu-work"), metavar="DIR",
@@ -92,7 +105,7 @@ def _line(text: str) -> None:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", default="shipped", metavar="FILE")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--limit", type=whole("--limit", 1, MOST_ROWS))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     configure_plan(parser)
 

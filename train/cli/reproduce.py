@@ -12,6 +12,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.number_flags import MOST_PROCESSES, MOST_ROWS, whole
 
 _STUDIES = (
     "gradowski2025", "lookahead", "width", "augmentation",
@@ -28,9 +29,21 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="results and checkpoints (default: runs/STUDY)")
     parser.add_argument("--model", default="i-ii-int8", help="of the study calibration (default i-ii-int8)")
     parser.add_argument("--network", metavar="M", help="of the study placement: an any-electrode model")
-    parser.add_argument("--epochs", type=int, help="of every row (default 4; of the classifiers of diagnosis 15)")
-    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
+    parser.add_argument(
+        "--epochs",
+        type=whole("--epochs", 1, 10**6),
+        help="of every row (default 4; of the classifiers of diagnosis 15)",
+    )
+    parser.add_argument(
+        "--limit", type=whole("--limit", 1, MOST_ROWS), metavar="N", help="use only the first N records of each part"
+    )
+    parser.add_argument(
+        "--threads",
+        type=whole("--threads", 1, MOST_PROCESSES),
+        default=1,
+        metavar="N",
+        help="threads of torch (default 1)",
+    )
     parser.add_argument("--quick", action="store_true", help="try the machinery: thin networks, one epoch, 64 records")
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge.number_flags import MOST_PROCESSES, MOST_ROWS, whole
 from ecg_edge.train.cli import gpu
 from ecg_edge.train.cli.with_torch import torch_verb
 
@@ -55,17 +56,35 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "never"),
         help="auto: continue, bit for bit, where the run folder holds something to continue",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N records of each part")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1)")
+    parser.add_argument(
+        "--limit", type=whole("--limit", 1, MOST_ROWS), metavar="N", help="use only the first N records of each part"
+    )
+    parser.add_argument(
+        "--threads",
+        type=whole("--threads", 1, MOST_PROCESSES),
+        default=1,
+        metavar="N",
+        help="threads of torch (default 1)",
+    )
     parser.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    parser.add_argument("--devices", type=int, metavar="N", help="processes or GPUs on this machine (default 1)")
-    parser.add_argument("--nodes", type=int, metavar="N", help="machines (default 1; torchrun says it itself)")
+    parser.add_argument(
+        "--devices",
+        type=whole("--devices", 1, MOST_PROCESSES),
+        metavar="N",
+        help="processes or GPUs on this machine (default 1)",
+    )
+    parser.add_argument(
+        "--nodes",
+        type=whole("--nodes", 1, MOST_PROCESSES),
+        metavar="N",
+        help="machines (default 1; torchrun says it itself)",
+    )
     parser.add_argument(
         "--precision", choices=("32", "mixed"), default="32", help="mixed: bfloat16 where the GPU has it (default 32)"
     )
     parser.add_argument(
         "--workers",
-        type=int,
+        type=whole("--workers", 0, MOST_PROCESSES),
         metavar="N",
         help="processes that draw the batches ahead (default: with a GPU the other cores, else none)",
     )
