@@ -44,7 +44,7 @@ def test_every_extra_exists():
 @pytest.mark.parametrize("field", [name for name, about, _ in settings() if about.flag and about.key])
 def test_the_command_line_and_a_file_say_the_same(field, tmp_path):
     about, default = next((a, d) for name, a, d in settings() if name == field)
-    word = about.choices[0] if about.choices else "7"
+    word = about.choices[0] if about.choices else "75"
     if about.kind is SWITCH:
         flag, text = [about.flag], "false" if default else "true"
     elif not about.flag.startswith("-"):
