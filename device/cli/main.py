@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points, version
 from typing import NoReturn
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
-from ecg_edge.firmware_bridge.console import hint, open_standard_streams, silence_stdout
+from ecg_edge.firmware_bridge.console import emit_json, hint, open_standard_streams, silence_stdout
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, PluginError, as_error
 
 _GROUP = "ecg_edge.verbs"
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         parser = _parser(words)
-        arguments = parser.parse_args(words)
+        arguments = _parsed(parser, words)
         verb: Verb = arguments.verb
         return verb.run(arguments)
     except EcgEdgeError as e:
@@ -86,6 +86,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         error = as_error(e)
         hint(f"ecg-edge: {error}")
         return error.exit_code
+
+
+def _parsed(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """The arguments; a number out of its range is an error like one of the verb's own, in JSON too."""
+    try:
+        return parser.parse_args(words)
+    except EcgEdgeError as e:
+        if "--json" in words:
+            emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
+        raise
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:
