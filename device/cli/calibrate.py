@@ -70,8 +70,9 @@ def _place(a: argparse.Namespace) -> int:
     if len(a.reference) != 1:
         raise UsageError("--patch needs one --reference", "give the twelve leads recorded at the same time")
     labels = [label.strip() for label in (a.patch_channels or "").split(",") if label.strip()]
-    reference = read_reference(a.reference[0], None if a.fs is None else _rate(a.fs))
-    places = fit_places(reference, *read_channels(a.patch, labels))
+    fs = None if a.fs is None else _rate(a.fs)
+    reference = read_reference(a.reference[0], fs, a.unit)
+    places = fit_places(reference, *read_channels(a.patch, labels, fs, a.unit))
     out = Path(a.out)
     if out.exists() and not a.force and not read_places(out):
         raise CalibrationError(f"{out} is there and holds no place", "choose another --out, or say --force")
@@ -105,7 +106,7 @@ def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
     mains = None if a.mains == "off" else float(a.mains)
     designs, names, flags = [], [], []
     newest = 0.0 if a.live else min(ages)
-    taken = [(read_reference(path, fs), 0.5 ** ((age - newest) / HALF_LIFE_DAYS))
+    taken = [(read_reference(path, fs, a.unit), 0.5 ** ((age - newest) / HALF_LIFE_DAYS))
              for path, age in zip(a.reference, ages, strict=True)]  # fmt: skip
     if a.live:
         taken.append((_live(a), 1.0))

@@ -70,11 +70,11 @@ def convert(arguments: argparse.Namespace) -> int:
 
 def _parts(a: argparse.Namespace, kind: str) -> list[Stored]:
     """The signals of each rate; where the format has one rate, all leads at the highest."""
-    first, *others = read_groups(a.record, file_rate(a.fs))
+    first, *others = read_groups(a.record, file_rate(a.fs), a.unit)
     slower = [f"{s.lead} at {float(part.fs):g} Hz" for part in others for s in part.signals if s.lead in LEADS]
     if kind == "edf" or not slower:
         return [first, *others]
-    whole = read_stored(a.record, fs=file_rate(a.fs))
+    whole = read_stored(a.record, fs=file_rate(a.fs), unit=a.unit)
     said = f"{', '.join(slower)}: written at {float(whole.fs):g} Hz"
     rest = [_without(part, set(whole.labels)) for part in others]
     return [replace(whole, remarks=(*whole.remarks, said)), *(part for part in rest if part.signals)]

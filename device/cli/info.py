@@ -11,6 +11,7 @@ from typing import Any
 from ecg_edge.device.inference.load import Model, load_model, read_description
 from ecg_edge.device.inference.shipped import shipped_models
 from ecg_edge.device.inference.spec import ModelSpec
+from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, OfflineModelError
 from ecg_edge.firmware_bridge.lead_names import SKIN, electrodes_of
@@ -20,7 +21,7 @@ from ecg_edge.firmware_bridge.recordings.recording import Recording
 
 def info(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge info`` says; return the exit status."""
-    if arguments.model and (recording := _recording(arguments.model)):
+    if arguments.model and (recording := _recording(arguments.model, arguments.fs, arguments.unit)):
         return _say_recording(arguments, recording)
     if arguments.model:
         described = _of(arguments.model)
@@ -46,12 +47,12 @@ def info(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _recording(name: str) -> Recording | None:
+def _recording(name: str, fs: str | None, unit: str) -> Recording | None:
     """The recording of that name; None where it is a model, or neither."""
     if Path(name).suffix in (".onnx", ".tflite") or name in shipped_models():
         return None
     try:
-        return open_recording(name)
+        return open_recording(name, file_rate(fs), unit)
     except EcgEdgeError:
         if Path(name).suffix.lower() in SUFFIXES:
             raise  # it can be nothing else, and what is wrong with it helps more

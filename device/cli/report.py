@@ -29,7 +29,7 @@ def report(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge report`` says; return the exit status."""
     a = arguments
     try:
-        stored = stretch_of(a.record, a.at, fs=file_rate(a.fs))
+        stored = stretch_of(a.record, a.at, fs=file_rate(a.fs), unit=a.unit)
         out = Path(a.out or f"{record_name(a.record)}.pdf")
         if out.suffix not in SUFFIXES:
             raise UsageError(f"--out {out} is no page", "name a .pdf or .png file")

@@ -34,8 +34,9 @@ def _output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="end with one JSON document on stdout")
 
 
-def _file_rate(parser: argparse.ArgumentParser) -> None:
+def _of_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fs", metavar="HZ", help="rate of a file that does not state its own")
+    _settings(parser, "unit")
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,7 @@ def _convert_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--patient", metavar="ID", default="", help="for the header (default: the recording's)")
     parser.add_argument("--force", action="store_true", help="replace the file where it is there")
-    _file_rate(parser)
+    _of_file(parser)
     _output(parser)
 
 
@@ -87,8 +88,7 @@ def _reconstruct_arguments(parser: argparse.ArgumentParser) -> None:
         "--fs", dest="out_fs", metavar="HZ|input", help="rate of the result (default: the model's; DICOM 500)"
     )
     parser.add_argument("--in-fs", metavar="HZ", help="rate of a file that does not state its own")
-    parser.add_argument("--unit", default="", help="of a file that states none: uV, or what a count is: 0.38uV")
-    _settings(parser, "mains")
+    _settings(parser, "unit", "mains")
     parser.add_argument(
         "--workers",
         metavar="N",
@@ -138,19 +138,20 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
         default="10",
         help="mm/mV; auto: 5 where waves are tall (default: 10)",
     )
-    _file_rate(parser)
+    _of_file(parser)
     _output(parser)
 
 
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="RECORD", help="recording of any format with at least one measured lead")
     parser.add_argument("--at", type=_AT, metavar="S", help="second from which ten are read (default: the last ten)")
-    _file_rate(parser)
+    _of_file(parser)
     _output(parser)
 
 
 def _info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="file or name (default: list the shipped models)")
+    _of_file(parser)
     _output(parser)
 
 
@@ -192,7 +193,7 @@ def _calibrate_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", metavar="N", type=Number("--seconds", 1, 600), default=12.0, help="of --live (default: 12)"
     )
     parser.add_argument("--channels", metavar="L", help="names of the channels of --live, in order")
-    _settings(parser, "device", "gain", "baud")
+    _settings(parser, "unit", "device", "gain", "baud")
     parser.add_argument("--leads", metavar="L", help="the measured leads, for a model that takes any")
     parser.add_argument(
         "--age", metavar="DAYS", type=Number("--age", 0, 1e5), action="append", help="age of each reference"
@@ -217,7 +218,7 @@ def _send_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--token-file", metavar="FILE", help="bearer token (or $ECG_EDGE_SEND_TOKEN)")
     parser.add_argument("--plain-http", action="store_true", help="without TLS beyond this machine")
-    _file_rate(parser)
+    _of_file(parser)
     _output(parser)
 
 

@@ -169,6 +169,7 @@ def _source(options: Options, clock: Clock) -> Source:
         device=options.device,
         gain=options.gain,
         fs=None if options.fs is None else read_rate(str(options.fs)),
+        unit=options.unit,
         named=bool(options.leads),
         report=hint,
     )

@@ -251,6 +251,8 @@ class Options:
     fs: float | None = _setting(
         None, "--fs", "fs", "rate in Hz, for devices that do not send theirs (default: the usual one)", RATE,
         metavar="HZ")
+    unit: str = _setting(
+        "", "--unit", "unit", "of a recording that states none: uV, or what one count is: 0.38uV")
     baud: int | None = _setting(
         None, "--baud", "baud", "rate of a serial port (default: the device's, else 115200)", BAUD)
     reconnect: bool = _setting(

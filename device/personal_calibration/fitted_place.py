@@ -155,7 +155,9 @@ def _over_electrodes(basis: FloatArray) -> FloatArray:
 _ELECTRODES_OF_BASIS = np.array([channel_vector(lead) for lead in BASIS])
 
 
-def read_channels(path: str, labels: Sequence[str] = ()) -> tuple[dict[str, FloatArray], Fraction]:
+def read_channels(
+    path: str, labels: Sequence[str] = (), fs: Fraction | None = None, unit: str = ""
+) -> tuple[dict[str, FloatArray], Fraction]:
     """Read a patch's own channels from a record.
 
     Parameters
@@ -164,13 +166,15 @@ def read_channels(path: str, labels: Sequence[str] = ()) -> tuple[dict[str, Floa
         Of any format.
     labels : sequence of str
         Signals to read; all voltages that name no lead if there are none.
+    fs, unit : optional
+        Rate in Hz and unit of a file that states none.
 
     Raises
     ------
     CalibrationError
         There is none, or samples are missing.
     """
-    recording = open_recording(path)
+    recording = open_recording(path, fs, unit)
     if labels:
         columns = {label: recording.column(label) for label in labels}
     else:
@@ -181,12 +185,12 @@ def read_channels(path: str, labels: Sequence[str] = ()) -> tuple[dict[str, Floa
         said = f"has no signal {', '.join(gone)}" if gone else "has no voltage that is no lead"
         raise CalibrationError(f"{recording.name} {said}; it holds {there}", "name the signals: --patch-channels X,Y")
     found = {label: k for label, k in columns.items() if k is not None}
-    fs = max(recording.signals[k].fs for k in found.values())
-    n = max(resampled_length(recording.signals[k].length, recording.signals[k].fs, fs) for k in found.values())
-    mv = {label: values_at(recording, k, fs, 0, n) * recording.scale(k) for label, k in found.items()}
+    rate = max(recording.signals[k].fs for k in found.values())
+    n = max(resampled_length(recording.signals[k].length, recording.signals[k].fs, rate) for k in found.values())
+    mv = {label: values_at(recording, k, rate, 0, n) * recording.scale(k) for label, k in found.items()}
     if not all(np.isfinite(x).all() for x in mv.values()):
         raise CalibrationError(f"{recording.name} has samples missing", "give a record without gaps")
-    return mv, fs
+    return mv, rate
 
 
 def write_places(path: Path, places: Sequence[FittedPlace], patient: str, reference: str, made: str) -> None:

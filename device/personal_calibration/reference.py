@@ -42,7 +42,7 @@ class Reference:
     remark: str = ""
 
 
-def read_reference(path: str, fs: Fraction | None = None) -> Reference:
+def read_reference(path: str, fs: Fraction | None = None, unit: str = "") -> Reference:
     """Read a reference of any format.
 
     Parameters
@@ -51,6 +51,8 @@ def read_reference(path: str, fs: Fraction | None = None) -> Reference:
         Of the recording; see `open_recording`.
     fs : Fraction, optional
         Rate in Hz of a file that states none.
+    unit : str
+        Of a file that states none.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def read_reference(path: str, fs: Fraction | None = None) -> Reference:
     RecordingError, MissingExtraError
         The file cannot be read, holds a lead twice or in an unknown unit.
     """
-    recording = open_recording(path, fs)
+    recording = open_recording(path, fs, unit)
     columns = recording.leads()
     there = [lead for lead in LEADS if lead in columns]
     known, matrix = known_leads(there)

@@ -15,14 +15,14 @@ from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings import recording as source
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
-from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, stated_delay
+from ecg_edge.firmware_bridge.recordings.recording import UNIT_FIX, Person, Recording, stated_delay
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
 from ecg_edge.firmware_bridge.units import is_other_quantity
 
 _CHUNK_S = 600
 _TOP = 2**31
 _QUANTITY_FIX = "choose a recording of leads in V, mV, µV or nV"
-_UNIT_FIX = "write V, mV, µV or nV into the file, or give the unit: reconstruct --unit 0.38uV"
+_UNIT_FIX = f"write V, mV, µV or nV into the file, or {UNIT_FIX}"
 _VALUE_LSB = 1e-4
 """Of files that hold values instead of counts: 0.1 µV."""
 
@@ -178,14 +178,16 @@ _SUFFIXES = (
 )
 
 
-def length(path: str, fs: Fraction | None = None) -> tuple[Fraction, int]:
+def length(path: str, fs: Fraction | None = None, unit: str = "") -> tuple[Fraction, int]:
     """Rate in Hz of a recording's leads, and their number of samples at it; `fs` is that of a file that states none."""
-    recording = open_recording(path.removeprefix("replay:"), fs)
+    recording = open_recording(path.removeprefix("replay:"), fs, unit)
     own = _rate(recording)
     return own, max(resampled_length(s.length, s.fs, own) for s in recording.signals)
 
 
-def read_stored(path: str, start: int = 0, stop: int | None = None, fs: Fraction | None = None) -> Stored:
+def read_stored(
+    path: str, start: int = 0, stop: int | None = None, fs: Fraction | None = None, unit: str = ""
+) -> Stored:
     """Read the rows ``[start, stop)`` of a recording, all of it by default, at its leads' rate.
 
     Leads of another rate are resampled to the highest; other signals of another rate are left out (see `read_groups`).
@@ -198,6 +200,8 @@ def read_stored(path: str, start: int = 0, stop: int | None = None, fs: Fraction
         Rows.
     fs : Fraction, optional
         Rate in Hz of a file that states none.
+    unit : str
+        Of a file that states none.
 
     Raises
     ------
@@ -206,16 +210,16 @@ def read_stored(path: str, start: int = 0, stop: int | None = None, fs: Fraction
     RecordingError
         Missing, unreadable, or nothing in that stretch.
     """
-    recording = open_recording(path.removeprefix("replay:"), fs)
+    recording = open_recording(path.removeprefix("replay:"), fs, unit)
     recording.leads()  # refuses a lead that is there twice
     rate = _rate(recording)
     columns = [k for k, s in enumerate(recording.signals) if s.fs == rate or s.lead.lead]
     return _used(_stored(recording, columns, rate, start, stop))
 
 
-def read_groups(path: str, fs: Fraction | None = None) -> tuple[Stored, ...]:
+def read_groups(path: str, fs: Fraction | None = None, unit: str = "") -> tuple[Stored, ...]:
     """Read a whole recording, the signals of each rate as one `Stored`; the leads' rate first."""
-    recording = open_recording(path.removeprefix("replay:"), fs)
+    recording = open_recording(path.removeprefix("replay:"), fs, unit)
     recording.leads()  # refuses a lead that is there twice
     first = _rate(recording)
     rates = [first, *dict.fromkeys(s.fs for s in recording.signals if s.fs != first)]

@@ -28,18 +28,22 @@ def file_rate(text: str | None) -> Fraction | None:
     return fs
 
 
-def stretch_of(record: str, at: float | None, seconds: float = PAGE_S, fs: Fraction | None = None) -> Stored:
-    """Read ten seconds from a second on; without one, the last ten. `fs` is the rate of a file that states none.
+def stretch_of(
+    record: str, at: float | None, seconds: float = PAGE_S, fs: Fraction | None = None, unit: str = ""
+) -> Stored:
+    """Read ten seconds from a second on; without one, the last ten.
+
+    `fs` and `unit` are those of a file that states none.
 
     Raises
     ------
     UsageError
         The second is outside the recording.
     """
-    own, n = length(record, fs)
+    own, n = length(record, fs, unit)
     wanted = round(seconds * own)
     start = max(0, n - wanted) if at is None else round(at * float(own)) if math.isfinite(at) else n
     if not 0 <= start < n:
         end = n / float(own)
         raise UsageError(f"--at {at:g} is outside the recording of {end:.1f} s", f"give --at 0 to {end:.1f}")
-    return read_stored(record, start, start + wanted, fs)
+    return read_stored(record, start, start + wanted, fs, unit)

@@ -43,6 +43,7 @@ def open_source(
     device: str | Decoder | None = None,
     gain: float | None = None,
     fs: Fraction | float | None = None,
+    unit: str = "",
     named: bool = False,
     report: Report = lambda _: None,
     opener: Opener = open_transport,
@@ -70,6 +71,8 @@ def open_source(
     fs : Fraction or float, optional
         Rate in Hz of a device whose stream states none or a wrong one, or of a recording that states none. So does
         ``replay:FILE?fs=HZ``.
+    unit : str
+        Of a recording that states none: ``uV``, or what one count is, ``0.38uV``.
     named : bool
         The user names the channels: a recording's own labels need not make sense.
     report : callable
@@ -108,11 +111,13 @@ def open_source(
     clock, rate = clock or SystemClock(), None if fs is None else _exact_fs(fs)
     scheme, _, rest = url.partition(":")
     _refuse_idle(scheme, device=device, gain=gain, baud=baud)
+    if unit and scheme != "replay":
+        raise UsageError("unit (--unit) is for replay: sources", "leave it out: a device states its own scale")
     if scheme == "replay":
         from ecg_edge.device.sources.replay_source import read_recording, split_rate
 
         path, stated = split_rate(rest)
-        info, blocks = read_recording(path, rate or stated, named)
+        info, blocks = read_recording(path, fs or stated, named, unit)
         for remark in info.origin.remarks if info.origin else ():
             report(f"{path}: {remark}")
         return PacedSource(info, blocks, clock, fast, url=url)

@@ -32,7 +32,7 @@ _LIMIT = 2**31 - 1
 
 
 def read_recording(
-    path: str, fs: Fraction | None = None, named: bool = False
+    path: str, fs: Fraction | None = None, named: bool = False, unit: str = ""
 ) -> tuple[StreamInfo, Iterator[SampleBlock]]:
     """Describe a recording and read it piece by piece, so that a day of signal need not fit into memory.
 
@@ -44,6 +44,8 @@ def read_recording(
         Rate in Hz of a file that states none.
     named : bool
         The channels are to be renamed: their labels need not be unique, and none need be a lead.
+    unit : str
+        Of a file that states none.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def read_recording(
     MissingExtraError
         Its format needs a package that is not installed.
     """
-    recording = open_recording(path, fs).measured()
+    recording = open_recording(path, fs, unit).measured()
     if not named:
         recording.leads()
     native = _rate(recording)

@@ -44,6 +44,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--lsb-uv", type=Number("--lsb-uv", 1e-3, 1e5), default=0.5, metavar="UV", help="microvolts per count (0.5)"
     )
+    what.add_argument("--unit", default="", help="of a record that states none: uV, or what one count is: 0.38uV")
     what.add_argument("--loop", action="store_true", help="begin the record again at its end")
     what.add_argument(
         "--seconds", type=Number("--seconds", 1e-3, MOST_SECONDS), metavar="N", help="end after N seconds of samples"
@@ -119,6 +120,7 @@ def _what(args: argparse.Namespace) -> SourceOptions:
         leads=args.leads,
         fs=simulate.parse_rate(args.fs),
         seed=args.seed,
+        unit=args.unit,
         heart_rate_bpm=args.heart_rate,
         lsb_mv=args.lsb_uv / 1000,
         loop=args.loop,

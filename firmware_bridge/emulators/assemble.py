@@ -38,6 +38,8 @@ class SourceOptions:
         Rate in Hz; the record's own, or 250 for the synthetic heart.
     seed : int
         Patient and noise of the synthetic heart.
+    unit : str
+        Of a record that states none.
     heart_rate_bpm : float
         Of the synthetic heart.
     lsb_mv : float
@@ -53,6 +55,7 @@ class SourceOptions:
     fs: Fraction | None = None
     seed: int = 0
     heart_rate_bpm: float = 65.0
+    unit: str = ""
     lsb_mv: float = DEFAULT_LSB_MV
     loop: bool = False
     like: Emulated | None = None
@@ -72,7 +75,7 @@ def build_source(options: SourceOptions) -> SampleSource:
     if options.record:
         from ecg_edge.firmware_bridge.virtual_patch.recorded_signal import record_source
 
-        return record_source(options.record, options.names, fs, options.lsb_mv, options.loop)
+        return record_source(options.record, options.names, fs, options.lsb_mv, options.loop, options.unit)
     from ecg_edge.firmware_bridge.synthetic_heart.heart import SyntheticHeart
 
     fs, chosen = fs or _SYNTHETIC_FS, parse_channels(leads or _SYNTHETIC_LEADS)

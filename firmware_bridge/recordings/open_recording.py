@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -40,7 +40,7 @@ class RecordingFormat:
     open: Callable[[Path, Fraction | None], Recording]
 
 
-def open_recording(path: str | Path, fs: Fraction | None = None) -> Recording:
+def open_recording(path: str | Path, fs: Fraction | None = None, unit: str = "") -> Recording:
     """Open a recording of any format that can be read.
 
     Parameters
@@ -49,6 +49,8 @@ def open_recording(path: str | Path, fs: Fraction | None = None) -> Recording:
         A file; of a WFDB record also its name without suffix, or any of its files.
     fs : Fraction, optional
         Rate in Hz for files that do not state theirs.
+    unit : str
+        Of the signals that state none, or one unknown; see `Recording.with_unit`.
 
     Raises
     ------
@@ -59,6 +61,15 @@ def open_recording(path: str | Path, fs: Fraction | None = None) -> Recording:
     PluginError
         Another package's format claims the file, fails on it, and no other format can read it.
     """
+    found = _found(path, fs)
+    if fs is not None and all(s.fs != fs for s in found.signals):
+        found = replace(
+            found, remarks=(*found.remarks, f"{float(fs):g} Hz as given not used: the file states its rate")
+        )
+    return found.with_unit(unit) if unit else found
+
+
+def _found(path: str | Path, fs: Fraction | None) -> Recording:
     file = Path(path).expanduser()
     if not str(path) or "\0" in str(path):
         raise RecordingError(f"{str(path)!r} is no path", "give the path of a recording")

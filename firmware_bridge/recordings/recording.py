@@ -13,7 +13,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.lead_names import LeadLabel, known_channels, read_labels
-from ecg_edge.firmware_bridge.units import is_other_quantity, mv_per
+from ecg_edge.firmware_bridge.units import UNSTATED, is_other_quantity, mv_per
 
 MAX_SIGNALS = 1024
 MIN_ECG_FS = 50
@@ -95,6 +95,7 @@ Read = Callable[[Sequence[int], int, int], FloatArray]
 """Reads rows ``[start, stop)`` of some signals of one rate, in their units, NaN where there is no sample."""
 
 
+UNIT_FIX = "give the unit, or what one count is: unit=0.38uV (--unit 0.38uV)"
 DELAY = "delay_s: "
 """Begins the comment, or the note at the start, that states a delay."""
 
@@ -256,8 +257,8 @@ class Recording:
         s = self.signals[column]
         if s.mv_per_unit is None:
             said = f"in {s.unit!r}, which is no unit of voltage" if s.unit else "without a unit"
-            given = "" if is_other_quantity(s.unit) else ", or give the unit: reconstruct --unit 0.38uV"
-            fix = f"choose leads in V, mV, µV or nV with --leads{given}"
+            given = "" if is_other_quantity(s.unit) else f", or {UNIT_FIX}"
+            fix = f"choose leads in V, mV, µV or nV{given}"
             raise RecordingError(f"{self.name}: {s.label!r} is {said}", fix)
         return s.mv_per_unit * s.lead.sign
 
@@ -313,13 +314,15 @@ class Recording:
         if mv_per(unit) is None:
             raise RecordingError(f"{unit!r} is no unit of voltage", "give mV, uV, V, or what a count is: 0.38uV")
         silent = [
-            s.note.startswith("no unit") or (s.mv_per_unit is None and not is_other_quantity(s.unit))
+            s.unit != UNSTATED
+            and (s.note.startswith("no unit") or (s.mv_per_unit is None and not is_other_quantity(s.unit)))
             for s in self.signals
         ]
         counted = unit.strip()[:1].isdigit()
         silent = [
             q or (counted and s.note.startswith("uncalibrated")) for q, s in zip(silent, self.signals, strict=True)
         ]
+        unused = [] if any(silent) else [f"unit {unit} as given not used: the file states its units"]
         per_count = np.array(
             [1 / s.lsb if counted and q and s.lsb else 1.0 for q, s in zip(silent, self.signals, strict=True)]
         )
@@ -330,6 +333,7 @@ class Recording:
         return replace(
             self,
             signals=signals,
+            remarks=(*self.remarks, *unused),
             reader=lambda columns, start, stop: self.reader(columns, start, stop) * per_count[list(columns)],
         )
 

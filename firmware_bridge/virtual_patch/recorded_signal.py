@@ -31,6 +31,7 @@ def record_source(
     fs: Fraction | None = None,
     lsb_mv: float = DEFAULT_LSB_MV,
     loop: bool = False,
+    unit: str = "",
 ) -> ArraySource:
     """Read a recording of any format as a source of samples.
 
@@ -47,6 +48,8 @@ def record_source(
         Millivolts per count.
     loop : bool
         Begin again at the end.
+    unit : str
+        Of a record that states none.
 
     Returns
     -------
@@ -63,11 +66,11 @@ def record_source(
         The record has no signal of that name.
     """
     try:
-        recording = open_recording(path)
+        recording = open_recording(path, unit=unit)
     except RateUnknownError:
         if fs is None:
             raise
-        recording = open_recording(path, fs)
+        recording = open_recording(path, fs, unit)
     recording = recording.measured()
     wanted = _pairs_as_leads(recording, leads)
     picked = _pick(recording, wanted)

@@ -17,7 +17,7 @@ def measure(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge measure`` says; return the exit status."""
     a = arguments
     try:
-        stored = stretch_of(a.record, a.at, fs=file_rate(a.fs))
+        stored = stretch_of(a.record, a.at, fs=file_rate(a.fs), unit=a.unit)
         said, found = warnings(stored, doubted_leads(stored)), measure_stored(stored)
         if found is None:
             raise RecordingError(

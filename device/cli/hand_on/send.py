@@ -16,7 +16,7 @@ def send(arguments: argparse.Namespace) -> int:
     a = arguments
     try:
         token = find_secret(None, a.token_file, "ECG_EDGE_SEND_TOKEN") or ""
-        stored = stretch_of(a.record, a.at, a.seconds, file_rate(a.fs))
+        stored = stretch_of(a.record, a.at, a.seconds, file_rate(a.fs), a.unit)
         answer = post(stored, a.url, a.kind, token, a.plain_http)
     except EcgEdgeError as e:
         if a.json:
