@@ -22,6 +22,7 @@ from ecg_edge.firmware_bridge.ports.listen import name_device
 from ecg_edge.firmware_bridge.ports.reader import Reader
 from ecg_edge.firmware_bridge.ports.same_device import SamePort
 from ecg_edge.firmware_bridge.ports.transport import Transport, list_ports, open_transport
+from ecg_edge.firmware_bridge.units import mv_per
 
 _BAUD = 115200
 _BAUDS = 50, 20_000_000
@@ -111,6 +112,8 @@ def open_source(
     clock, rate = clock or SystemClock(), None if fs is None else _exact_fs(fs)
     scheme, _, rest = url.partition(":")
     _refuse_idle(scheme, device=device, gain=gain, baud=baud)
+    if not isinstance(unit, str) or (unit and mv_per(unit) is None):
+        raise UsageError(f"unit={unit!r} (--unit) is no unit of voltage", "give mV, uV, V, or what a count is: 0.38uV")
     if unit and scheme != "replay":
         raise UsageError("unit (--unit) is for replay: sources", "leave it out: a device states its own scale")
     if scheme == "replay":
