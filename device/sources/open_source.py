@@ -120,7 +120,7 @@ def open_source(
         from ecg_edge.device.sources.replay_source import read_recording, split_rate
 
         path, stated = split_rate(rest)
-        info, blocks = read_recording(path, fs or stated, named, unit)
+        info, blocks = read_recording(path, rate or stated, named, unit)
         for remark in info.origin.remarks if info.origin else ():
             report(f"{path}: {remark}")
         return PacedSource(info, blocks, clock, fast, url=url)
