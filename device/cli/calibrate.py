@@ -28,6 +28,7 @@ from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.idle_flags import refuse_idle
 from ecg_edge.firmware_bridge.lead_names import SKIN, parse_channels
 
 _UNLIKE = "another person, or electrodes elsewhere? It does not resemble"
@@ -36,6 +37,7 @@ _UNLIKE = "another person, or electrodes elsewhere? It does not resemble"
 def calibrate(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge calibrate`` says; return the exit status."""
     try:
+        _refuse_idle(arguments)
         if arguments.patch:
             return _place(arguments)
         if not arguments.model:
@@ -63,6 +65,19 @@ def calibrate(arguments: argparse.Namespace) -> int:
     words += f" --patient {shlex.quote(arguments.patient)}" if arguments.patient else ""
     hint(f"next: ecg-edge run {words} --placement same")
     return 0
+
+
+def _refuse_idle(a: argparse.Namespace) -> None:
+    """Refuse what has no effect beside the rest."""
+    of_live = "give --live SOURCE, or leave it out"
+    idle = {
+        flag: (value is not None and not a.live, of_live)
+        for flag, value in (("--channels", a.channels), ("--as", a.device), ("--gain", a.gain), ("--baud", a.baud))
+    }
+    idle["--patch-channels"] = (a.patch_channels and not a.patch, "give --patch REC, or leave it out")
+    for flag, value in (("--model", a.model), ("--leads", a.leads), ("--age", a.age), ("--live", a.live)):
+        idle[flag] = (value and a.patch, "leave it out: --patch finds a place, and fits no model")
+    refuse_idle(idle)
 
 
 def _place(a: argparse.Namespace) -> int:

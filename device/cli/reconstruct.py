@@ -16,6 +16,7 @@ from ecg_edge.device.offline.write_recording import SUFFIXES, check_name, format
 from ecg_edge.device.reconstruction.array_input import exact_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
+from ecg_edge.firmware_bridge.idle_flags import refuse_idle
 from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.firmware_bridge.recordings.open_recording import SUFFIXES as READ
@@ -30,6 +31,7 @@ _NOT_READ = (".json", ".parquet")
 def reconstruct(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge reconstruct`` says; return the exit status."""
     try:
+        _refuse_idle(arguments)
         jobs, kind = _jobs(arguments)
         plan = _plan(arguments, kind)
         many = Path(arguments.record).expanduser().is_dir()
@@ -39,6 +41,18 @@ def reconstruct(arguments: argparse.Namespace) -> int:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
         raise
     return _summary(arguments, done)
+
+
+def _refuse_idle(a: argparse.Namespace) -> None:
+    """Refuse what has no effect beside the rest."""
+    folder = Path(a.record).expanduser().is_dir()
+    idle = {
+        "--patient": (a.patient and not a.calibration, "give --calibration FILE: it must be this person's"),
+        "--placement": (a.placement == "same" and not a.calibration, "give --calibration FILE"),
+        "--workers": (a.workers and (not folder or a.scheduler), "leave it out: it is for a folder on this machine"),
+        "--scheduler": (a.scheduler and not folder, "leave it out: it is for a folder"),
+    }
+    refuse_idle(idle)
 
 
 def _plan(a: argparse.Namespace, kind: str) -> RecordPlan:

@@ -38,7 +38,8 @@ _INTERVALS = {
 }
 _UNITS = {"ms": "ms", "/min": "/min", "°": "deg", "mV": "mV"}
 _UV = 0.001
-_OF_THE_PERSON = ("patient:", "name:", "age:", "sex:", "born:", "device:")
+_ELSEWHERE = ("patient:", "name:", "device:")
+"""Comments that have a field of their own."""
 ESTIMATE = "reconstructed: an estimate, not for diagnosis"
 
 
@@ -80,10 +81,18 @@ def observation(stored: Stored) -> Resource:
     if device := next((c for c in stored.comments if c.startswith("device: ")), ""):
         found["device"] = {"display": device.removeprefix("device: ")}
     said = [f"{' '.join(guessed)}: {ESTIMATE}"] if guessed else []
-    said += [c for c in stored.comments if not c.startswith(_OF_THE_PERSON)]
+    said += _comments(stored)
     if said:
         found["note"] = [{"text": text} for text in said]
     return found
+
+
+def _comments(stored: Stored) -> list[str]:
+    """Comments, and what is known of the person: an Observation has no field for age and sex."""
+    said = [c for c in stored.comments if not c.lower().startswith(_ELSEWHERE)]
+    plain, person = " ".join(said).lower(), stored.person
+    facts = {"age": person.age, "sex": person.sex, "born": person.birth.isoformat() if person.birth else ""}
+    return [*said, *(f"{key}: {text}" for key, text in facts.items() if text and f"{key}:" not in plain)]
 
 
 def write_fhir(stored: Stored, path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ecg_edge.firmware_bridge.errors import UsageError
+from ecg_edge.firmware_bridge import idle_flags
 from ecg_edge.firmware_bridge.number_flags import MOST_SECONDS, Number
 
 if TYPE_CHECKING:
@@ -320,9 +320,7 @@ def refuse_idle(options: Options) -> None:
             "leave it out: only serial ports have one",
         ),
     }
-    for flag, (is_idle, fix) in idle.items():
-        if is_idle:
-            raise UsageError(f"{flag} would do nothing here", fix)
+    idle_flags.refuse_idle(idle)
 
 
 class _Append(Action):

@@ -11,9 +11,8 @@ import numpy as np
 from ecg_edge.device.page.content import PageContent, Strip
 from ecg_edge.device.page.said import local_time, named_model, passband
 from ecg_edge.device.recording.measure_stored import INTERVAL, measure_stored
-from ecg_edge.device.recording.stored_recording import Stored, voltages
+from ecg_edge.device.recording.stored_recording import Stored, no_lead, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.lead_names import LEADS, electrodes_of
 
 
@@ -29,15 +28,13 @@ def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageCo
 
     Raises
     ------
-    LeadMismatchError
-        The record holds none of the twelve leads.
     RecordingError
-        None of them is in mV.
+        The record holds none of the twelve leads, or none of them in mV.
     """
     stored = voltages(stored)
     leads = [lead for lead in LEADS if stored.columns(lead)]
     if not leads:
-        raise LeadMismatchError(f"{stored.name} holds none of the twelve leads", "give a recording of leads")
+        raise no_lead(stored)
     mv, person, found = stored.mv, stored.person, measure_stored(stored)
     content = PageContent(
         float(stored.fs),

@@ -142,6 +142,15 @@ def voltages(stored: Stored) -> Stored:
     return replace(stored, signals=signals, counts=stored.counts[:, kept], valid=stored.valid[:, kept])
 
 
+def no_lead(stored: Stored) -> RecordingError:
+    """Return the error of a recording none of whose signals is one of the twelve leads."""
+    there = ", ".join(dict.fromkeys(s.lead for s in stored.signals[:12]))
+    return RecordingError(
+        f"{stored.name} holds none of the twelve leads; it holds {there}",
+        "rename the signals in the file after their leads (I, II, V1 …), or play it: ecg-edge replay --leads I,II",
+    )
+
+
 def no_voltage(signal: Signal) -> str:
     """Say why a signal cannot be stated in mV."""
     said = f"is in {signal.unit!r}, which is no unit of voltage" if signal.unit else "is without a unit"

@@ -8,9 +8,14 @@ import shlex
 from ecg_edge.device.measurements.figures import INTERVALS, NOT_IDENTIFIABLE, UNSTATED, WAVES, Measurements
 from ecg_edge.device.recording.implausible_leads import doubted_leads, warnings
 from ecg_edge.device.recording.measure_stored import measure_stored
+from ecg_edge.device.recording.stored_recording import Stored, no_lead
 from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError
+from ecg_edge.firmware_bridge.lead_names import LEADS
+
+_ENOUGH = 0.6
+"""Share of its samples without which no lead has figures."""
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -20,10 +25,8 @@ def measure(arguments: argparse.Namespace) -> int:
         stored = stretch_of(a.record, a.at, fs=file_rate(a.fs), unit=a.unit)
         said, found = warnings(stored, doubted_leads(stored)), measure_stored(stored)
         if found is None:
-            raise RecordingError(
-                "; ".join(said) or "no three beats resemble each other in these ten seconds of a measured lead",
-                "choose another stretch with --at, or give the record of what was measured",
-            )
+            raise _why(stored, said)
+        said = [f"{text}: not measured" for text in said] + _left_out(stored, found)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
@@ -44,12 +47,42 @@ def measure(arguments: argparse.Namespace) -> int:
     for remark in stored.remarks:
         hint(f"warning: {remark}")
     for warning in said:
-        hint(f"warning: {warning}: not measured")
+        hint(f"warning: {warning}")
     for note in found.notes:
         hint(f"warning: {note}")
     page = f"ecg-edge report {shlex.quote(a.record)}"
     hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: {page}")
     return 0
+
+
+def _why(stored: Stored, said: list[str]) -> EcgEdgeError:
+    """Why nothing can be measured."""
+    leads = [k for k, s in enumerate(stored.signals) if s.lead in LEADS]
+    if not leads:
+        return no_lead(stored)
+    known = [k for k in leads if stored.valid[:, k].any()]
+    if not known:
+        return RecordingError("these ten seconds hold no sample of a lead", "choose another stretch with --at")
+    if all(stored.signals[k].provenance == "reconstructed" for k in known):
+        return RecordingError("these ten seconds hold only estimates", "give the record of what was measured")
+    return RecordingError(
+        "; ".join(said) or "no three beats resemble each other in these ten seconds of a measured lead",
+        "choose another stretch with --at",
+    )
+
+
+def _left_out(stored: Stored, found: Measurements) -> list[str]:
+    """Leads without figures of which nothing is said yet: most of their samples are missing."""
+    share = {
+        lead: max(float(stored.valid[:, k].mean()) for k in stored.columns(lead))
+        for lead in LEADS
+        if stored.columns(lead)
+    }
+    return [
+        f"lead {lead} is left out: {100 * (1 - known):.0f} % of its samples are missing"
+        for lead, known in share.items()
+        if known < _ENOUGH and lead not in found.amplitudes
+    ]
 
 
 def _text(m: Measurements) -> str:
