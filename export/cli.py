@@ -11,7 +11,7 @@ from ecg_edge.device.verification.budget import Budget
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import BudgetError, MissingExtraError, UsageError
-from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_ROWS, whole
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ FOLDERS = ("firmware_bridge", "device", "train", "export", "benchmarks")
 FLOORS: dict[str, tuple[str, ...]] = {
     "firmware_bridge": (
         "clock errors extras",
-        "plugins",
+        "plugins flags",
         "array_types tally progress console lead_names near_names units private_files",
         "events",
         "decoder",

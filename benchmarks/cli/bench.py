@@ -15,7 +15,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import BudgetError, EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, MOST_SECONDS, Number, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_ROWS, MOST_SECONDS, Number, whole
 
 SECTIONS = ("models", "family", "rivals", "live", "gateway", "cold", "growth", "front")
 _FLOORS = ("p50", "p95", "p99", "max", "core", "rss")

@@ -15,7 +15,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import BudgetError
-from ecg_edge.firmware_bridge.number_flags import Number, whole
+from ecg_edge.firmware_bridge.flags.numbers import Number, whole
 
 _UNPLUGS_PER_H = 50 / 24
 

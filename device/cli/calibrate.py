@@ -28,7 +28,7 @@ from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import CalibrationError, EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.idle_flags import refuse_idle
+from ecg_edge.firmware_bridge.flags.idle import refuse_idle
 from ecg_edge.firmware_bridge.lead_names import SKIN, parse_channels
 
 _UNLIKE = "another person, or electrodes elsewhere? It does not resemble"

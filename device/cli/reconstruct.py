@@ -16,7 +16,7 @@ from ecg_edge.device.offline.write_recording import SUFFIXES, check_name, format
 from ecg_edge.device.reconstruction.array_input import exact_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.idle_flags import refuse_idle
+from ecg_edge.firmware_bridge.flags.idle import refuse_idle
 from ecg_edge.firmware_bridge.lead_names import parse_channels
 from ecg_edge.firmware_bridge.progress import Progress
 from ecg_edge.firmware_bridge.recordings.open_recording import SUFFIXES as READ

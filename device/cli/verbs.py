@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
-from ecg_edge.firmware_bridge.number_flags import MOST_PROCESSES, MOST_SECONDS, Number, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_PROCESSES, MOST_SECONDS, Number, whole
 
 
 def _work(name: str, module: str = "") -> Callable[[argparse.Namespace], int]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ecg_edge.firmware_bridge import idle_flags
-from ecg_edge.firmware_bridge.number_flags import MOST_SECONDS, Number
+from ecg_edge.firmware_bridge.flags import idle as idle_flags
+from ecg_edge.firmware_bridge.flags.numbers import MOST_SECONDS, Number
 
 if TYPE_CHECKING:
     from ecg_edge.device.sources.rescaled import Scale

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
-from ecg_edge.firmware_bridge.number_flags import Number
+from ecg_edge.firmware_bridge.flags.numbers import Number
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
-from ecg_edge.firmware_bridge.number_flags import MOST_SECONDS, MOST_SEED, Number, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_SECONDS, MOST_SEED, Number, whole
 
 if TYPE_CHECKING:
     from fractions import Fraction

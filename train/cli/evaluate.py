@@ -11,7 +11,7 @@ from typing import Any
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
-from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, MOST_SEED, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_ROWS, MOST_SEED, whole
 
 OFFLINE_UNET = "offline U-Net"
 

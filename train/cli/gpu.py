@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ecg_edge.firmware_bridge.console import hint
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.number_flags import MOST_ROWS, Number, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_ROWS, Number, whole
 
 TEACHERS = ("i", "ii", "i-ii", "i-ii-v2", "i-ii-v3", "i-ii-v2-v5", "any")
 _PIECE_MB = 52.0

@@ -12,7 +12,7 @@ from typing import Any
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.number_flags import MOST_PROCESSES, MOST_ROWS, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_PROCESSES, MOST_ROWS, whole
 
 _STUDIES = (
     "gradowski2025", "lookahead", "width", "augmentation",

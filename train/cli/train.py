@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.errors import UsageError
-from ecg_edge.firmware_bridge.number_flags import MOST_PROCESSES, MOST_ROWS, whole
+from ecg_edge.firmware_bridge.flags.numbers import MOST_PROCESSES, MOST_ROWS, whole
 from ecg_edge.train.cli import gpu
 from ecg_edge.train.cli.with_torch import torch_verb
 

@@ -1,5 +1,7 @@
 """EDF through the verbs: own gaps stay gaps, a µ of one byte is a µ, a signal at another rate hinders nobody."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -41,10 +43,8 @@ def test_a_gap_is_the_same_gap_in_our_own_edf(edfio, capsys):
 
 def test_a_micro_sign_of_one_byte_is_one(edfio):
     edfio.Edf(signals(edfio)).write("r.edf")
-    with open("r.edf", "r+b") as f:
-        data = f.read().replace(b"uV      ", b"\xb5V      ")
-        f.seek(0)
-        f.write(data)
+    path = Path("r.edf")
+    path.write_bytes(path.read_bytes().replace(b"uV      ", b"\xb5V      "))
     assert main([*CALIBRATE, "r.edf"]) == 0
     assert open_recording("r.edf").mv([1])[:, 0] == pytest.approx(MV[:, 1], abs=0.001)
 

@@ -37,7 +37,7 @@ RIGHT = {
             "2130 .*rc 0", "played 85.99"],
     "K22": ["II blank 0 ms, V1 0 ms, notes {'held': 1}"],
 }  # fmt: skip
-"""What the script prints, as patterns. K12 reads figures of a file that is refused now: see test_edf_through_the_verbs."""
+"""What the script prints, as patterns. Of K12 it reads figures of a refused file: see test_edf_through_the_verbs."""
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from ecg_edge.device.cli.main import find_verbs, load_verb, main
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
-from ecg_edge.firmware_bridge.number_flags import Number
+from ecg_edge.firmware_bridge.flags.numbers import Number
 from tests.support import stored_files
 
 WRONG = ("nan", "inf", "-1", "1e300")

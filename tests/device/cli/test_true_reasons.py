@@ -1,4 +1,4 @@
-"""What cannot be measured or printed ends in the true reason; a flag without effect is refused; no lead goes silently."""
+"""What cannot be measured ends in the true reason; a flag without effect is refused; no lead goes silently."""
 
 import json
 from pathlib import Path

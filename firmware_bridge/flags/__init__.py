@@ -1,0 +1,1 @@
+"""Flags of the command line that every verb treats alike."""
