@@ -22,9 +22,9 @@ from ecg_edge.device.measurements.typical_beat import FS as BEAT_FS
 from ecg_edge.device.recording.implausible_leads import plausible
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.stored_recording import Stored, voltages
+from ecg_edge.device.recording.stored_recording import Stored, no_lead, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, LeadMismatchError, MissingExtraError, RecordingError
+from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_open
 
@@ -134,7 +134,7 @@ def _age(stored: Stored) -> str:
 def _rhythm(stored: Stored) -> Dataset:
     columns = [stored.columns(lead)[0] for lead in LEADS if stored.columns(lead)]
     if not columns:
-        raise LeadMismatchError(f"{stored.name} holds none of the twelve leads", "give a recording of leads")
+        raise no_lead(stored)
     group = _group("RHYTHM", stored.mv[:, columns], float(stored.fs), [_channel(stored, k) for k in columns])
     group.WaveformOriginality = "DERIVED" if any(s.provenance != "measured" for s in stored.signals) else "ORIGINAL"
     return group

@@ -16,9 +16,8 @@ import numpy as np
 from ecg_edge.device.measurements.figures import NOT_IDENTIFIABLE, Figure
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.stored_recording import Stored, voltages
+from ecg_edge.device.recording.stored_recording import Stored, no_lead, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
-from ecg_edge.firmware_bridge.errors import LeadMismatchError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_open
 
@@ -61,7 +60,7 @@ def observation(stored: Stored) -> Resource:
     stored = voltages(stored)
     leads = [lead for lead in LEADS if stored.columns(lead)]
     if not leads:
-        raise LeadMismatchError(f"{stored.name} holds none of the twelve leads", "give a recording of leads")
+        raise no_lead(stored)
     mv, columns = stored.mv, [stored.columns(lead)[0] for lead in leads]
     guessed = [lead for lead, k in zip(leads, columns, strict=True) if stored.signals[k].provenance == "reconstructed"]
     found: Resource = {

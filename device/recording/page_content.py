@@ -28,8 +28,10 @@ def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageCo
 
     Raises
     ------
+    LeadMismatchError
+        The record holds none of the twelve leads.
     RecordingError
-        The record holds none of the twelve leads, or none of them in mV.
+        None of them is in mV.
     """
     stored = voltages(stored)
     leads = [lead for lead in LEADS if stored.columns(lead)]

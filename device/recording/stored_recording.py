@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ecg_edge.firmware_bridge.errors import RecordingError
+from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.recordings import recording as source
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
@@ -142,10 +142,10 @@ def voltages(stored: Stored) -> Stored:
     return replace(stored, signals=signals, counts=stored.counts[:, kept], valid=stored.valid[:, kept])
 
 
-def no_lead(stored: Stored) -> RecordingError:
+def no_lead(stored: Stored) -> LeadMismatchError:
     """Return the error of a recording none of whose signals is one of the twelve leads."""
     there = ", ".join(dict.fromkeys(s.lead for s in stored.signals[:12]))
-    return RecordingError(
+    return LeadMismatchError(
         f"{stored.name} holds none of the twelve leads; it holds {there}",
         "rename the signals in the file after their leads (I, II, V1 …), or play it: ecg-edge replay --leads I,II",
     )
