@@ -51,12 +51,6 @@ def test_what_is_no_number_in_the_range_is_refused(verb, flag, number):
     assert number(str(number.low)) == number.low
 
 
-def test_the_ends_of_a_range_are_inside():
-    assert Number("--x", 0.5, 2)("0.5") == 0.5 and Number("--x", 1, 3, whole=True)("3") == 3
-    with pytest.raises(UsageError):
-        Number("--x", 1, 3, whole=True)("1.5")
-
-
 TEXTS = [
     *("measure r --fs", "report r --fs", "convert r --fs", "send r http://127.0.0.1:1/ --fs", "replay r --fs"),
     *("reconstruct r.hea --out o.csv --fs", "reconstruct r.hea --out o.csv --in-fs"),
