@@ -10,7 +10,7 @@ def test_the_ends_of_a_range_are_inside():
 
 @pytest.mark.parametrize("text", ["", "x", "nan", "inf", "-1", "1e300", "3.0001"])
 def test_what_is_none_or_outside_is_refused_by_flag_and_range(text):
-    with pytest.raises(UsageError, match="--x .*is no number from 0 to 3") as e:
+    with pytest.raises(UsageError, match=r"--x .*is no number from 0 to 3") as e:
         Number("--x", 0, 3)(text)
     assert "--x" in e.value.fix
 
