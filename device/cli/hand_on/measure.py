@@ -26,7 +26,7 @@ def measure(arguments: argparse.Namespace) -> int:
         said, found = warnings(stored, doubted_leads(stored)), measure_stored(stored)
         if found is None:
             raise _why(stored, said)
-        said = [f"{text}: not measured" for text in said] + _left_out(stored, found)
+        left = _left_out(stored, found)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
@@ -38,7 +38,7 @@ def measure(arguments: argparse.Namespace) -> int:
                 "record": a.record,
                 "from_s": start,
                 **found.document(),
-                "warnings": [*stored.remarks, *said, *found.notes],
+                "warnings": [*stored.remarks, *said, *left, *found.notes],
                 "exit": 0,
             }
         )
@@ -47,8 +47,8 @@ def measure(arguments: argparse.Namespace) -> int:
     for remark in stored.remarks:
         hint(f"warning: {remark}")
     for warning in said:
-        hint(f"warning: {warning}")
-    for note in found.notes:
+        hint(f"warning: {warning}: not measured")
+    for note in (*left, *found.notes):
         hint(f"warning: {note}")
     page = f"ecg-edge report {shlex.quote(a.record)}"
     hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: {page}")
