@@ -36,7 +36,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seconds",
-        type=Number("--seconds", 0.1, MOST_SECONDS),
+        type=Number("--seconds", 0, MOST_SECONDS),
         default=4.0,
         help="length of the run at the real pace (default 4)",
     )
@@ -47,7 +47,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--live-seconds",
-        type=Number("--live-seconds", 0.1, MOST_SECONDS),
+        type=Number("--live-seconds", 0, MOST_SECONDS),
         default=20.0,
         help="length of the suite's live run (default 20)",
     )

@@ -20,6 +20,7 @@ import numpy as np
 from ecg_edge.device.measurements.measure import median_beat
 from ecg_edge.device.measurements.typical_beat import FS as BEAT_FS
 from ecg_edge.device.recording.implausible_leads import plausible
+from ecg_edge.device.recording.live_phase import upright_mv
 from ecg_edge.device.recording.measure_stored import measure_stored
 from ecg_edge.device.recording.safe_files import disk_errors
 from ecg_edge.device.recording.stored_recording import Stored, no_lead, voltages
@@ -145,7 +146,7 @@ def _median_beat(stored: Stored) -> list[Dataset]:
     last = plausible(_last_seconds(stored))
     columns = [last.columns(lead)[0] for lead in LEADS if last.columns(lead)]
     kinds = [last.signals[k].provenance for k in columns]
-    found = median_beat(last.mv[:, columns], last.fs, kinds)
+    found = median_beat(upright_mv(last)[:, columns], last.fs, kinds)
     if found is None:
         return []
     beat, there = found

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.measurements.figures import INTERVALS, Measurements
-from ecg_edge.device.measurements.measure import measure
+from ecg_edge.device.measurements.measure import measure_block
 
 EVERY_S = 10.0
 KIND = "measurements"
@@ -22,6 +23,8 @@ class LiveMeasurements:
     ----------
     fs : int
         Rate of the rows in Hz.
+    conditioning : ConditioningSpec, optional
+        What the rows went through: its high-pass widens a P wave and lowers ST, which is undone first.
 
     Attributes
     ----------
@@ -29,7 +32,8 @@ class LiveMeasurements:
         The last figures by name, as in `Measurements.document`, without the amplitudes; empty where none are known.
     """
 
-    def __init__(self, fs: int) -> None:
+    def __init__(self, fs: int, conditioning: ConditioningSpec | None = None) -> None:
+        self._conditioning = conditioning
         self._rows = round(EVERY_S * fs)
         self._worker: ThreadPoolExecutor | None = None
         self._running: Future[Measurements | None] | None
@@ -57,7 +61,7 @@ class LiveMeasurements:
             blocks, self._blocks, self._kept = list(self._blocks), deque(), 0
             self._stop = block.index + len(block)
             self._worker = self._worker or ThreadPoolExecutor(1, "measure")
-            self._running = self._worker.submit(_measured, blocks)
+            self._running = self._worker.submit(_measured, blocks, self._conditioning)
 
     def notes(self, ratio: float) -> Iterator[Note]:
         """Yield a note where figures have become known since; `ratio` is native samples for each row."""
@@ -72,5 +76,6 @@ class LiveMeasurements:
             yield Note(KIND, at, at, f"{found.line()}; from {leads}, {found.beats} beats")
 
 
-def _measured(blocks: list[LeadBlock]) -> Measurements | None:
-    return measure(LeadBlock.join([replace(b, channel_mv=None, channel_valid=None, channels=()) for b in blocks]))
+def _measured(blocks: list[LeadBlock], conditioning: ConditioningSpec | None) -> Measurements | None:
+    block = LeadBlock.join([replace(b, channel_mv=None, channel_valid=None, channels=()) for b in blocks])
+    return measure_block(block, conditioning)

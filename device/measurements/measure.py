@@ -13,6 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.conditioning.zero_phase import phase_undone
 from ecg_edge.device.lead_algebra import ST_WEAK, Provenance, of_basis
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.measurements.fiducials import Fiducials, fiducials
@@ -42,13 +44,16 @@ _LEVEL_S = (0.014, 0.004)
 _ROUND_MS = 2
 
 
-def measure(block: LeadBlock) -> Measurements | None:
+def measure(block: LeadBlock, *, live: bool = False) -> Measurements | None:
     """Measure a block of some seconds; ten are usual.
 
     Parameters
     ----------
     block : LeadBlock
         As `reconstruct` or a stream gives it, with its rate.
+    live : bool
+        The rows are a stream's. Its 0.5 Hz high-pass runs forward in time, widens P waves and lowers ST. That is
+        undone first; `reconstruct` has undone it.
 
     Returns
     -------
@@ -71,9 +76,15 @@ def measure(block: LeadBlock) -> Measurements | None:
             f"block={type(block).__name__} is no LeadBlock",
             "reconstruct first: ee.measure(ee.reconstruct(mv, fs=…, leads=…))",
         )
+    return measure_block(block, ConditioningSpec() if live else None)
+
+
+def measure_block(block: LeadBlock, conditioning: ConditioningSpec | None = None) -> Measurements | None:
+    """As `measure`; `conditioning` is what the rows went through live, None where its phase is undone."""
     estimated = np.array([p is Provenance.RECONSTRUCTED for p in block.provenance])
     usable = block.valid & ~(block.warmup[:, None] & estimated)
     mv = np.where(usable, block.mv, np.nan).astype(np.float64)
+    mv = phase_undone(mv, block.fs, conditioning) if conditioning and block.fs else mv
     return measure_leads(mv, block.fs, LEADS, block.provenance, interval_mv=block.sigma)
 
 

@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.conditioning.zero_phase import phase_undone
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.measurements.figures import Measurements
 from ecg_edge.device.measurements.measure import measure_leads
@@ -142,8 +144,8 @@ def _content(header: Message, status: Message, notes: Sequence[Message], rows: _
         record=f"live, {header['source']}",
         model=named_model(model["name"], model["sha256"]),
         calibration=status.get("calibration") or header["calibration"],
-        filters=passband(header["highpass_hz"], fs, notch),
-        measurements=_measured(rows, fs),
+        filters=passband(header["highpass_hz"], fs, notch, live=True),
+        measurements=_measured(rows, fs, ConditioningSpec(highpass_hz=header["highpass_hz"])),
         notes=tuple(_notes(header, status, notes, rows)),
     )
 
@@ -157,12 +159,12 @@ def _strips(rows: _Rows, k: int) -> tuple[Strip, ...]:
     )
 
 
-def _measured(rows: _Rows, fs: float) -> Measurements | None:
+def _measured(rows: _Rows, fs: float, passed: ConditioningSpec) -> Measurements | None:
     """Measure each lead as the kind it was for longest, and estimates once they have settled."""
     kinds = [max(set(rows.kind[:, k].tolist()) - {""}, key=rows.kind[:, k].tolist().count) for k in range(len(LEADS))]
     there = (rows.kind == np.array(kinds)) & rows.settled
     mv, half = (np.where(there, v, np.nan) for v in (rows.mv, rows.half))
-    return measure_leads(mv, fs, LEADS, kinds, interval_mv=half)
+    return measure_leads(phase_undone(mv, fs, passed), fs, LEADS, kinds, interval_mv=half)
 
 
 def _notes(header: Message, status: Message, notes: Sequence[Message], rows: _Rows) -> Iterable[str]:

@@ -16,9 +16,9 @@ def local_time(moment: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S %Z} (UTC{local:%z})"
 
 
-def passband(highpass_hz: float, fs: float, notch: str) -> str:
-    """Both edges and the notch."""
-    return f"{highpass_hz:g}–{PASS_SHARE * fs:g} Hz, {notch}"
+def passband(highpass_hz: float, fs: float, notch: str, *, live: bool) -> str:
+    """Both edges and the notch; live rows are drawn as they were, and measured without the high-pass's phase."""
+    return f"{highpass_hz:g}–{PASS_SHARE * fs:g} Hz, {notch}{' (figures: phase undone)' if live else ''}"
 
 
 def named_model(name: str, sha256: str) -> str:

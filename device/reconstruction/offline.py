@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ecg_edge.device.analysis.implausible import without_implausible
 from ecg_edge.device.analysis.leaps import HOLD_S
+from ecg_edge.device.conditioning.lead_in import lead_in, mirrored
 from ecg_edge.device.conditioning.resampler import Resampler
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
@@ -33,7 +34,6 @@ from ecg_edge.device.reconstruction.array_input import (
     swing_mv,
 )
 from ecg_edge.device.reconstruction.conditioned_input import ConditionedInput
-from ecg_edge.device.reconstruction.lead_in import lead_in, mirrored
 from ecg_edge.device.reconstruction.measured_leads import steady_leads
 from ecg_edge.device.reconstruction.short_losses import bridge_short
 from ecg_edge.device.reconstruction.stream_reconstructor import StreamReconstructor

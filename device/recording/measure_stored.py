@@ -7,6 +7,7 @@ import numpy as np
 from ecg_edge.device.measurements.figures import Measurements
 from ecg_edge.device.measurements.measure import measure_leads
 from ecg_edge.device.recording.implausible_leads import plausible
+from ecg_edge.device.recording.live_phase import upright_mv
 from ecg_edge.device.recording.stored_recording import Stored, voltages
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -39,7 +40,7 @@ def measure_stored(stored: Stored) -> Measurements | None:
     columns = [max(stored.columns(lead), key=lambda k: int(stored.valid[:, k].sum())) for lead in leads]
     if not columns:
         return None
-    mv = stored.mv
+    mv = upright_mv(stored)
     widths = np.full((len(mv), len(leads)), np.nan)
     for j, lead in enumerate(leads):
         if found := stored.columns(f"{INTERVAL}{lead}"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ecg_edge.device.page.content import PageContent, Strip
 from ecg_edge.device.page.said import local_time, named_model, passband
+from ecg_edge.device.recording.live_phase import live_conditioning
 from ecg_edge.device.recording.measure_stored import INTERVAL, measure_stored
 from ecg_edge.device.recording.stored_recording import Stored, no_lead, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
@@ -95,7 +96,8 @@ def _filters(stored: Stored) -> str:
     if not low or not rate:
         return "not stated by the record, none applied here"
     notch = re.search(r"(no notch|notch [\d.]+ Hz)", said)
-    return passband(float(low[1]), float(rate[1]), notch[1] if notch else "notch not stated")
+    live = live_conditioning(stored) is not None
+    return passband(float(low[1]), float(rate[1]), notch[1] if notch else "notch not stated", live=live)
 
 
 def _electrodes(content: PageContent) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ecg_edge.device.reconstruction.lead_in import lead_in
+from ecg_edge.device.conditioning.lead_in import lead_in
 from ecg_edge.device.sources.paced_source import FRAME_S
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError

@@ -48,7 +48,8 @@ def test_it_says_what_a_report_says():
     said = text_of(screen_page(hub.held(), ""))
     for words in (
         "ID Müller 7", "Patch 7", "live, synthetic:", "RA LA LL, place not stated", "limb.onnx (sha256 cdcdcdcdcdcd",
-        "calibrated 2026-01-02", "0.5–40 Hz, notch 50 Hz", "25 mm/s", "V1 reconstructed", "aVR derived",
+        "calibrated 2026-01-02", "0.5–40 Hz, notch 50 Hz (figures: phase undone)",
+        "25 mm/s", "V1 reconstructed", "aVR derived",
         "not for diagnosis", "QRS 9", "sequential", "gap: 0.4 s lost", "W", "UTC",
     ):  # fmt: skip
         assert words in said, words

@@ -102,7 +102,7 @@ def test_a_page_at_true_scale(recording, tmp_path, capsys):
     out = tmp_path / "page.pdf"
     assert main(["report", recording, "--out", str(out), "--patient", "P7", "--at", "1", "--json"]) == 0
     data = out.read_bytes()
-    box = [float(x) for x in re.search(rb"/MediaBox \[ ([\d. ]+) \]", data)[1].split()]
+    box = [float(x) for x in re.search(rb"/MediaBox \[\s*([\d. ]+?)\s*\]", data)[1].split()]
     assert box == pytest.approx([0, 0, 297 / 25.4 * 72, 210 / 25.4 * 72], abs=0.5)
     assert json.loads(capsys.readouterr().out)["from_s"] == 1
     assert main(["report", recording, "--out", str(tmp_path / "page.png")]) == 0
@@ -125,7 +125,11 @@ def test_a_page_holds_what_the_recording_says(recording):
     for k, lead in enumerate(LEADS):
         assert np.array_equal(content.leads[lead][0].mv, mv[:, k], equal_nan=True)
     assert [content.leads[x][0].kind for x in ("II", "III", "V3")] == ["measured", "derived", "reconstructed"]
-    assert content.filters == "0.5–40 Hz, no notch" and content.device and "LL" in content.electrodes
+    assert (
+        content.filters == "0.5–40 Hz, no notch (figures: phase undone)"
+        and content.device
+        and "LL" in content.electrodes
+    )
     assert "UTC" in content.when
 
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from ecg_edge.device.conditioning.lead_in import lead_in
 from ecg_edge.device.inference.load import load_model
-from ecg_edge.device.reconstruction.lead_in import lead_in
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.sources.replay_source import read_recording
 from tests.support import fakes, stored_files
