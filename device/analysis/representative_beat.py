@@ -11,6 +11,8 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.conditioning.spec import ConditioningSpec
+from ecg_edge.device.conditioning.zero_phase import phase_undone
 from ecg_edge.device.lead_algebra import ST_WEAK, Provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
@@ -39,9 +41,12 @@ class RepresentativeBeat:
     ----------
     fs : int
         Rate of the rows in Hz.
+    conditioning : ConditioningSpec, optional
+        What the rows went through: its high-pass lowers what follows a QRS, which is undone before ST is read.
     """
 
-    def __init__(self, fs: int) -> None:
+    def __init__(self, fs: int, conditioning: ConditioningSpec | None = None) -> None:
+        self._conditioning = conditioning
         self._fs = fs
         self._before, self._after = round(_BEFORE_S * fs), round(_AFTER_S * fs)
         self._n = round(KEPT_S * fs) + self._before + self._after
@@ -74,7 +79,10 @@ class RepresentativeBeat:
         beats = self._beats()
         if len(beats) < MIN_BEATS:
             return {}
-        beat = self._median(self._joined("mv"), beats)
+        mv = self._joined("mv")
+        if self._conditioning:
+            mv = phase_undone(mv, self._fs, self._conditioning, plain_ends=True)
+        beat = self._median(mv, beats)
         a, b = (self._before + round(s * self._fs) for s in _BASELINE_S)
         at = self._j(beat) + round(_ST_AFTER_J_S * self._fs)
         level = beat[at] - beat[a : b + 1].mean(axis=0)

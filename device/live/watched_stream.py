@@ -61,7 +61,7 @@ class WatchedStream:
         self.clocks = ClockFit(info.fs)
         self.rate = RateWatch(info.fs, info.tick_hz)
         self._said_off = False
-        self.beat = RepresentativeBeat(model.spec.fs)
+        self.beat = RepresentativeBeat(model.spec.fs, model.spec.conditioning)
         self._live = LiveMeasurements(model.spec.fs, model.spec.conditioning) if settings.measure else None
         self._exchanged, self._said_exchanged = 0, False
         self._forgotten, self._listened, self._paused = False, 0, False

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, KEPT_S, MIN_BEATS, RepresentativeBeat
+from ecg_edge.device.conditioning.conditioner import highpass_sos
+from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.lead_algebra import ST_WEAK, Provenance
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.firmware_bridge.lead_names import LEADS
@@ -56,6 +59,18 @@ def test_the_level_after_j_is_read_against_the_level_before_the_beat(level):
     assert list(st_levels) == list(LEADS)
     for value in st_levels.values():
         assert value == pytest.approx(level, abs=0.03)
+
+
+def test_what_the_high_pass_did_to_st_is_undone():
+    spec = ConditioningSpec()
+    plain = trace(1100, 0.0)
+    passed = signal.sosfilt(highpass_sos(spec, FS), plain - plain[0], axis=0).astype(np.float32)
+    levels = {}
+    for conditioning in (None, spec):
+        beat = RepresentativeBeat(FS, conditioning)
+        beat.feed(block(passed), peaks_of(0, 1100))
+        levels[conditioning] = beat.st_mv()["II"]
+    assert abs(levels[None]) > 0.04 and levels[spec] == pytest.approx(0, abs=0.02)
 
 
 @settings(max_examples=20)
