@@ -160,7 +160,7 @@ def test_a_device_is_named_and_brings_its_decoder_and_speed():
     for device, gain, message in [
         ("cytron", None, "cyton"),
         (None, 5.0, "carries its own scale"),
-        ("cyton", -1.0, "must be positive"),
+        ("cyton", -1.0, "is no gain"),
     ]:
         with pytest.raises(UsageError, match=message):
             open_source("/dev/none", ManualClock(), device=device, gain=gain)

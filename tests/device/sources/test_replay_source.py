@@ -30,7 +30,7 @@ def made(*signals, values=None, **more):
 @pytest.fixture
 def play(monkeypatch):
     def play(recording, **more):
-        monkeypatch.setattr(replay_source, "open_recording", lambda path, fs: recording)
+        monkeypatch.setattr(replay_source, "open_recording", lambda path, fs, unit="": recording)
         info, blocks = read_recording("r", **more)
         return info, list(blocks)
 
