@@ -32,6 +32,8 @@ USUAL_HZ = (100, 125, 128, 150, 180, 192, 200, 240, 250, 256, 300, 320, 360, 400
 _NEAR = 0.015
 
 
+_PLAYED = 2.0
+"""A device whose own time agrees with its rate is not so many times faster: its signal is played faster."""
 _LIKE = 0.05
 """Share by which arrival may differ from a device's own time that it confirms."""
 
@@ -77,7 +79,9 @@ class RateWatch:
         own, roughly = self._own.off_hz, self._arrival.latest_hz
         if own is not None and roughly is not None and abs(roughly / own - 1) < _LIKE:
             return own
-        return self._arrival.off_hz
+        off, told = self._arrival.off_hz, self._own.measured_hz
+        played = off is not None and told is not None and own is None and off > _PLAYED * self._fs
+        return None if played else off
 
 
 class _Line:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_edge.device.analysis.rate_watch import RateWatch, usual
+from ecg_edge.firmware_bridge.events import SampleBlock
 
 
 def watched(true_hz, nominal=250, seconds=20, per_read=10, delay=lambda t: 0.0, lost=()):
@@ -21,6 +22,18 @@ def watched(true_hz, nominal=250, seconds=20, per_read=10, delay=lambda t: 0.0, 
 def test_a_wrong_rate_is_found_after_some_seconds(true_hz):
     found = [(t, hz) for t, hz in watched(true_hz, seconds=30) if hz is not None]
     assert found[0][0] <= 5 and abs(found[0][1] / true_hz - 1) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("speed", "told"), [(0.8, True), (1, False), (1.5, True), (5, False), (10, False), (20, False)]
+)
+def test_a_signal_that_is_played_faster_is_no_other_rate_where_the_device_tells_its_own_time(speed, told):
+    watch, n = RateWatch(Fraction(250), Fraction(1_000_000)), 10
+    for k in range(0, 250 * 60, n):
+        counts = np.zeros((n, 1), np.int32)
+        mv, valid = counts.astype(np.float32), np.ones((n, 1), bool)
+        watch.event(SampleBlock(k, counts, mv, valid, ticks=4000 * k, arrival=(k + n) / 250 / speed))
+    assert (watch.off_hz is not None) == told
 
 
 @pytest.mark.parametrize("burst_s", [0.016, 0.128, 0.25])
