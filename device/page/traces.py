@@ -22,7 +22,9 @@ CUT = "\u25b2 \u25bc wave taller than its row, cut here"
 _ABSENT = "not recorded"
 _LABEL_PT, _WORD_PT = 8.5, 6.0
 _STEP_MM, _FARTHEST_MM = 1.0, 26.0
-"""How a name is moved to a free place above its trace: as far as one beat of 60 a minute."""
+"""How a name is moved to a free place above its trace: first as far as one beat of 60 a minute."""
+_UNDER_MM = 2.6
+"""How far below the name its provenance stands where both do not fit between two waves."""
 
 
 def draw_rows(sheet: Sheet, content: PageContent, options: PageOptions, rows: list[tuple[str, ...]]) -> bool:
@@ -109,25 +111,44 @@ class _Row:
         return cut
 
     def _label(self, lead: str, kinds: list[str], strips: list[Strip], x0: float, room: float) -> None:
-        """The lead's name and provenance: above the trace, moved right to where that is free, else below it."""
+        """The lead's name and provenance above its trace, where that is free; else on a white ground."""
         color = STYLES[kinds[-1]][0] if kinds else "#111111"  # of the least certain
         word = "" if kinds == ["measured"] else ", ".join(k or UNSTATED for k in kinds) or _ABSENT
         wide = extent(lead, _LABEL_PT, True)[0] + 1.2
         if word and extent(word, _WORD_PT)[0] > room - wide - 2.5:
             word = word[:5] + "." if extent(word[:5] + ".", _WORD_PT)[0] <= room - wide - 2.5 else ""
-        full = wide + (extent(word, _WORD_PT)[0] if word else 0.0)
+        long = extent(word, _WORD_PT)[0] if word else 0.0
+        beside, below = (wide + long, 3.5), (max(wide, long), 3.5 + _UNDER_MM)
         top = self._bottom + self._height - 4.0
-        moved = np.arange(0.0, max(_STEP_MM, min(room - full - 2.5, _FARTHEST_MM)), _STEP_MM).tolist()
-        places = [*((x, top) for x in moved), (0.0, self._bottom + 1.5)]
-        x, y = next(((x, y) for x, y in places if not self._covered(strips, x, full, y)), places[0])
-        self._sheet.write(x0 + x + 1.2, y, lead, _LABEL_PT, bold=True, color=color)
-        self._sheet.write(x0 + x + 1.2 + wide, y, word, _WORD_PT, color=color)
+        x, size = self._free(strips, room, top, [beside, below] if word else [beside])
+        if x is None:
+            x, size = 0.0, beside
+            self._sheet.areas.append(_ground(x0 + 1.0, top - 0.8, size[0], 3.8))
+        right, down = (wide, 0.0) if size == beside else (0.0, _UNDER_MM)
+        self._sheet.write(x0 + x + 1.2, top, lead, _LABEL_PT, bold=True, color=color)
+        self._sheet.write(x0 + x + 1.2 + right, top - down, word, _WORD_PT, color=color)
 
-    def _covered(self, strips: list[Strip], x: float, wide: float, y: float) -> bool:
-        """Whether a trace runs through `wide` mm from `x` on at the height of a line of text."""
+    def _free(
+        self, strips: list[Strip], room: float, top: float, sizes: list[tuple[float, float]]
+    ) -> tuple[float | None, tuple[float, float]]:
+        """The first place from the left, in mm, that no trace runs through: near first, then at any distance."""
+        for farthest in (_FARTHEST_MM, room):
+            for wide, high in sizes:
+                for x in np.arange(0.0, max(_STEP_MM, min(room - wide - 2.5, farthest)), _STEP_MM).tolist():
+                    if not self._covered(strips, x, wide, top + 3.5 - high, high):
+                        return x, (wide, high)
+        return None, sizes[0]
+
+    def _covered(self, strips: list[Strip], x: float, wide: float, y: float, high: float) -> bool:
+        """Whether a trace runs through `wide` mm from `x` on, between `y` and `high` mm above it."""
         for strip in strips:
             first, n = (round(mm / self._options.speed * self._fs) for mm in (x, wide + 2.5))
             at = self._base + strip.mv[first : first + max(1, n)] * self._options.gain
-            if at.size and np.isfinite(at).any() and np.nanmax(at) > y - 1 and np.nanmin(at) < y + 3.5:
+            if at.size and np.isfinite(at).any() and np.nanmax(at) > y - 1 and np.nanmin(at) < y + high:
                 return True
         return False
+
+
+def _ground(left: float, bottom: float, width: float, height: float) -> Area:
+    x = np.array([left, left + width + 0.4])
+    return Area(x, np.full(2, bottom), np.full(2, bottom + height), "#ffffff")

@@ -103,6 +103,23 @@ def test_no_text_lies_on_another_and_nothing_leaves_the_paper(contents, name, pa
                 assert not on.any() or (line.y[on].min() >= 3 and line.y[on].max() <= sheet.height - 3)
 
 
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("layout", GRIDS)
+def test_a_name_stands_above_its_own_trace_and_nearer_to_it_than_to_any_other(contents, name, layout):
+    options = PageOptions(layout=layout)
+    for sheet, rows in zip(compose(contents[name], options), options.sheets(contents[name].rhythm), strict=False):
+        _, bottom, _, top = sheet.grid
+        height = (top - bottom) / len(rows)
+        bases = [top - (k + 0.55) * height for k in range(len(rows))]
+        on_paper = [t for t in sheet.texts if bottom < t.y < top and not t.words.startswith("1 mV")]
+        names = [t for t in on_paper if t.bold]
+        assert sorted(t.words for t in names) == sorted(x for row in rows for x in row)
+        for k, (base, row) in enumerate(zip(bases, rows, strict=True)):
+            near = [t for t in on_paper if min(bases, key=lambda b, t=t: abs(b - t.y)) == base]
+            assert sorted(t.words for t in near if t.bold) == sorted(row), k
+            assert all(t.box[1] > base for t in near)
+
+
 @pytest.mark.parametrize(("speed", "gain"), [(25, 10), (50, 10), (25, 5)])
 def test_the_pulse_is_1_mv_and_200_ms_at_the_scale_that_is_stated(contents, speed, gain):
     (sheet,) = compose(contents["usual"], PageOptions(speed=speed, gain=gain))
