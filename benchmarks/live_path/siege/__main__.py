@@ -161,6 +161,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--quiet-seconds", type=float, help="length of the quiet run (default: as long)")
     parser.add_argument("--per-second", type=float, default=600.0, help="attacks begun a second (default 600)")
     parser.add_argument("--addresses", type=int, default=256, help="of the attackers; 0: all behind one (default 256)")
     a = parser.parse_args()
@@ -172,7 +173,8 @@ def main() -> int:
 
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 2 * _MOST_CLIENTS), most))
-    found = {"quiet": besiege(0, a.seconds), "besieged": besiege(a.clients, a.seconds, a.per_second, a.addresses)}
+    quiet = besiege(0, a.quiet_seconds or a.seconds)
+    found = {"quiet": quiet, "besieged": besiege(a.clients, a.seconds, a.per_second, a.addresses)}
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
     held = found["besieged"]["samples_lost"] == 0 == found["besieged"]["exit"]
     return 0 if held and not any(found["besieged"]["honest"]["missing"]) else 1
