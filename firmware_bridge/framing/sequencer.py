@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.events import Gap
+from ecg_edge.firmware_bridge.framing.steady_delay import SteadyDelay
 from ecg_edge.firmware_bridge.tally import Tally
 
 Frames = npt.NDArray[np.uint8]
@@ -68,12 +69,16 @@ class _Batch:
 
 @dataclass
 class _Held:
-    """A batch that waits, the counter steps to its packets, their sum, and how many seconds late it is."""
+    """A batch that waits, the counter steps to its packets, their sum, and how many seconds late it is.
+
+    `late` is against the earliest arrival, `delay` against the nominal rate since the first sample.
+    """
 
     batch: _Batch
     deltas: Ints
     packets: int
     late: float
+    delay: float
 
 
 _Numbers = TypeVar("_Numbers", Ints, Seconds)
@@ -130,7 +135,8 @@ class Sequencer:
     Notes
     -----
     Loss between two packets is ``(step - 1) * samples_per_packet`` with
-    ``step = delta + k * modulus``: delta from the counter, k >= 0 from the time.
+    ``step = delta + k * modulus``: delta from the counter, k >= 0 from the time. Packets that arrive later and later,
+    evenly, are those of a slow device: k is 0 and the loss is not known, since it may hide whole wraps.
     """
 
     def __init__(
@@ -157,6 +163,7 @@ class Sequencer:
         self._earliest: float | None = None
         self._heard = 0.0
         self._ahead = 0
+        self._delays = SteadyDelay()
         if not modulus and not timed:
             tally.loss_known = False
 
@@ -192,8 +199,10 @@ class Sequencer:
             return self._settle(batch, 0)
         if not batch.restarted:
             return self._weigh(batch)
+        out = self._flush()
         self._earliest = None
-        return self._flush() + self._weigh(batch)
+        self._delays.reset()
+        return out + self._weigh(batch)
 
     def restart(self) -> None:
         """The device said that it restarted: the loss up to the next packet is unknown."""
@@ -216,12 +225,16 @@ class Sequencer:
         leak = _LEAK * max(0.0, batch.arrival - self._heard)
         envelope = self._earliest + min(leak, _MOST_LEAK * self._wrap)
         late = offset - envelope
-        self._held.append(_Held(batch, deltas, packets, late))
+        self._held.append(_Held(batch, deltas, packets, late, offset))
         if late <= self._wrap / 2:
             self._earliest, self._heard = min(envelope, offset), batch.arrival
             return self._release(len(self._held))
+        if self._delays.growth > _LEAK and self._is_slow():
+            return self._forgive(batch.arrival)
         out: list[PacketRun | Gap] = []
         while self._held and self._waited(batch.arrival):
+            if self._is_slow():
+                return out + self._forgive(batch.arrival)
             self._earliest, self._heard = envelope, batch.arrival
             out += self._believe(0.5)
         return out
@@ -232,6 +245,16 @@ class Sequencer:
             return True
         return waited >= self._hold_s and first.late - self._held[-1].late < _CATCHES_UP * waited
 
+    def _is_slow(self) -> bool:
+        """Whether what is held is late as what was before it grew late: no silence of a whole wrap lies between."""
+        return self._delays.leap([(h.batch.arrival - h.delay, h.delay) for h in self._held]) <= self._wrap / 2
+
+    def _forgive(self, now: float) -> list[PacketRun | Gap]:
+        """Take what is held for packets of a slow device; whole wraps may hide in them."""
+        self._tally.loss_known = False
+        self._earliest, self._heard = min(held.delay for held in self._held), now
+        return self._release(len(self._held))
+
     def _believe(self, rounding: float) -> list[PacketRun | Gap]:
         """Nothing held was in time: place whole wraps before it, and release what then is.
 
@@ -240,6 +263,7 @@ class Sequencer:
         wraps = int(min(held.late for held in self._held) / self._wrap + rounding)
         for held in self._held:
             held.late -= wraps * self._wrap
+            held.delay -= wraps * self._wrap
         timely = [k for k, held in enumerate(self._held) if held.late <= self._wrap / 2]
         return self._release(timely[-1] + 1 if timely else 1, wraps)
 
@@ -247,15 +271,19 @@ class Sequencer:
         """Release everything; what is late at the end may as well have been about to catch up."""
         out: list[PacketRun | Gap] = []
         while self._held:
-            out += self._believe(0.25)
+            slow = self._delays.growth > _LEAK or self._is_slow()
+            out += self._forgive(self._heard) if slow else self._believe(0.25)
         return out
 
     def _release(self, n: int, wraps: int = 0) -> list[PacketRun | Gap]:
         """Settle the first `n` held batches, with whole wraps lost before them or within their first read."""
         out: list[PacketRun | Gap] = []
         at = self._jump(n) if wraps else 0
+        if wraps:
+            self._delays.reset()
         for k, held in enumerate(self._held[:n]):
             self._ahead -= held.packets
+            self._delays.add(held.batch.arrival - held.delay, held.delay)
             out += self._settle(held.batch, wraps if k == at else 0, held.deltas)
         del self._held[:n]
         return out
@@ -300,8 +328,10 @@ class Sequencer:
         if (step - 1) * self._period > _MAX_GAP_S:
             self._tally.loss_known = False
             self._earliest = None  # the axis does not follow time over this gap
+            self._delays.reset()
             for held in self._held:
                 held.late -= (step - 1) * self._period
+                held.delay -= (step - 1) * self._period
             out.append(Gap(self._index, self._index, "unknown", known=False))
         elif step > 1:
             gap = Gap(self._index, self._index + (step - 1) * self._spp)

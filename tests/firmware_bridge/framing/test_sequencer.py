@@ -232,3 +232,52 @@ def test_a_whole_wrap_is_found_soon_where_nothing_catches_up():
         if any(isinstance(item, Gap) for item in _place(sequencer, [k % 256], arrival=(k + gone) / 250)):
             found.append(k)
     assert found and 750 <= found[0] < 750 + 0.25 * 250
+
+
+def _slow(sequencer, speed, fs, modulus, read_s, packets):
+    """Feed packets of a device at `speed` of its nominal rate, in reads of `read_s` with some jitter."""
+    out, k, at = [], 0, 50.0
+    while k < packets:
+        at += read_s
+        stop = int((at - 50.0) * fs * speed)
+        late = 0.3 * read_s * (stop * 7 % 5) / 5
+        if stop > k:
+            out += _place(sequencer, [n % modulus for n in range(k, stop)], arrival=at + late)
+            k = stop
+    return out + sequencer.close()
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.75, 0.8, 0.9])
+@pytest.mark.parametrize(("fs", "modulus"), [(250, 256), (1000, 16)])
+@pytest.mark.parametrize("read_s", [0.004, 0.02, 0.1])
+def test_a_device_slower_than_its_nominal_rate_has_lost_no_whole_wraps(fs, modulus, speed, read_s):
+    sequencer = Sequencer(tally := Tally(), Fraction(fs), 1, modulus)
+    out = _slow(sequencer, speed, fs, modulus, read_s, 9 * fs)
+    assert tally.lost == 0 and not any(isinstance(item, Gap) for item in out)
+    if speed < 0.9:
+        assert not tally.loss_known  # a whole wrap may hide in what is late
+
+
+@pytest.mark.parametrize("went_on", [0, 5])
+def test_a_silence_amid_a_slow_device_is_a_gap(went_on):
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    for k in range(1200):
+        silence = 3.0 if k >= 800 else 0.0
+        _place(sequencer, [(k + (went_on if silence else 0)) % 256], arrival=50 + k / 250 / 0.75 + silence)
+    sequencer.close()
+    (gap,) = tally.lost_ranges
+    assert gap[0] == 800 and abs((gap[1] - gap[0]) / 250 - 3.0) < 0.6
+
+
+def test_a_device_that_becomes_slow_has_lost_no_whole_wraps():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    for k in range(4000):
+        _place(sequencer, [k % 256], arrival=50 + k / 250 + max(0, k - 1500) / 250 / 3)
+    sequencer.close()
+    assert tally.lost == 0 and not tally.loss_known
+
+
+def test_the_loss_of_a_steady_device_stays_known():
+    sequencer = Sequencer(tally := Tally(), Fraction(250), 1, 256)
+    _feed(sequencer, [*range(500), *range(500 + 300, 3000)], late=lambda k: 0.03 * (k % 7) / 7)
+    assert tally.lost_ranges == [(500, 800)] and tally.loss_known
