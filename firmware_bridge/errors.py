@@ -20,8 +20,7 @@ class EcgEdgeError(Exception):
     Attributes
     ----------
     exit_code : int
-        Exit status of the command line when this error ends it
-        (1 user error, 2 usage, 3 budget broken, 4 device lost).
+        Exit status of the command (1 user error, 2 usage, 3 budget broken, 4 device lost).
 
     Examples
     --------
@@ -38,8 +37,10 @@ class EcgEdgeError(Exception):
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message if not fix else f"{message}\n  fix: {fix}")
-        self.message = message
-        self.fix = fix
+        self.message, self.fix = message, fix
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Exception.__new__, (type(self), *self.args), self.__dict__  # `__init__` may have other parameters
 
 
 class UsageError(EcgEdgeError):
@@ -236,8 +237,7 @@ class OfflineModelError(ModelFileError):
     Examples
     --------
     >>> import ecg_edge as ee
-    >>> issubclass(ee.OfflineModelError, ee.ModelFileError)  # who catches that catches this
-    True
+    >>> assert issubclass(ee.OfflineModelError, ee.ModelFileError)  # who catches that catches this
     """
 
 
@@ -279,8 +279,7 @@ class DiskFullError(RecordingError):
     Examples
     --------
     >>> import ecg_edge as ee
-    >>> issubclass(ee.DiskFullError, ee.RecordingError)  # catch it before that to make room
-    True
+    >>> assert issubclass(ee.DiskFullError, ee.RecordingError)  # catch it before that to make room
     """
 
 
@@ -384,10 +383,11 @@ def as_error(error: BaseException, what: str = "", owner: str = "") -> EcgEdgeEr
         return error
     who = f"{what}: " if what else ""
     text = " ".join(str(error).split())[:1000]
-    typed: EcgEdgeError
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        typed = EcgEdgeError(f"{who}{error.strerror or text}{place}", "check disk, permission and connection")
+        typed: EcgEdgeError = EcgEdgeError(
+            f"{who}{error.strerror or text}{place}", "check disk, permission and connection"
+        )
     elif isinstance(error, MemoryError):
         typed = EcgEdgeError(f"{who}there is not enough memory for this {text}".rstrip(), "use a smaller input")
     elif owner:

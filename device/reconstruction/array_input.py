@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ecg_edge.device.analysis.leaps import LeapWatch
 from ecg_edge.device.analysis.plausibility import LARGE_MV, SMALL_MV
 from ecg_edge.device.inference.any_lead import for_leads
 from ecg_edge.device.inference.load import Model, loaded
@@ -23,6 +24,8 @@ from ecg_edge.firmware_bridge.lead_names import SKIP, channel_name, known_channe
 LARGEST_SWING_MV, SMALLEST_SWING_MV = LARGE_MV, SMALL_MV
 """No heart swings more within two seconds, and no lead with a heart in it swings less."""
 WINDOW_S = 2.0
+_MOVES = 2
+"""An electrode that gets a new offset oftener within two seconds is none."""
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 _MAX_DENOMINATOR = 4096
 _BETWEEN_WORDS = re.compile(r"[\s_.:,;/()\[\]]+|(?<=[iIlLfFrR1-6])(?=[mMuUµμ][vV]$)")
@@ -197,11 +200,15 @@ def exact_rows(mv: npt.ArrayLike, n_leads: int, name: str = "mv") -> npt.NDArray
 def swing_mv(rows: npt.NDArray[np.float64], fs: Fraction) -> npt.NDArray[np.float64]:
     """Return how far each lead swings within two seconds, shape (n_leads,) in mV.
 
-    The median over the stretches of two seconds of maximum minus minimum. Electrode offset and slow
-    drift do not count. NaN where a lead has no sample.
+    The median over the stretches of two seconds of maximum minus minimum. Electrode offset, slow
+    drift and single leaps do not count. NaN where a lead has no sample.
     """
     step = min(max(1, int(WINDOW_S * fs)), max(1, len(rows)))
     known = np.where(np.isfinite(rows), np.clip(rows, -_ENDLESS_MV, _ENDLESS_MV), np.nan)[: len(rows) // step * step]
+    level = _Level(fs, rows.shape[1])
+    even = np.concatenate([known[:0], *(level.feed(known[a : a + step]) for a in range(0, len(known), step))])
+    mostly = 2 * np.isfinite(even).sum(axis=0) >= np.isfinite(known).sum(axis=0)
+    known = np.where(mostly, even, known)  # a converter's counts leap all the time
     stretches = known.reshape(-1, step, rows.shape[1])
     spans = np.fmax.reduce(stretches, axis=1) - np.fmin.reduce(stretches, axis=1)
     return np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in spans.T])
@@ -238,6 +245,37 @@ def check_unit(swing: npt.NDArray[np.float64], seconds: float = WINDOW_S) -> Non
     )
 
 
+class _Level:
+    """Rows without leaps and without the first offsets that they leap to; the same however the rows are cut."""
+
+    def __init__(self, fs: Fraction, n_leads: int) -> None:
+        self._leaps = LeapWatch(fs, n_leads)
+        self._last, self._offset = np.full(n_leads, np.nan), np.zeros(n_leads)
+        self._moves = np.zeros(n_leads, np.int64)
+
+    def feed(self, rows: npt.NDArray[np.float64], starts: bool = True) -> npt.NDArray[np.float64]:
+        """Return rows of one stretch, NaN where there is none; `starts`: the stretch begins with them."""
+        leaps = self._leaps.feed(rows, np.isfinite(rows))
+        out = np.where(leaps, np.nan, rows)
+        self._moves[:] = 0 if starts else self._moves
+        for k, column in enumerate(out.T):
+            at = np.flatnonzero(np.isfinite(column))
+            if len(at):
+                steps = np.diff(column[at], prepend=np.nan_to_num(self._last[k], nan=column[at[0]]))
+                moved = np.abs(steps) > LARGE_MV
+                self._last[k] = column[at[-1]]
+                if moved.any() or self._offset[k]:
+                    column[at] -= self._passed(k, steps, moved)
+        return out
+
+    def _passed(self, k: int, steps: npt.NDArray[np.float64], moved: BoolArray) -> npt.NDArray[np.float64]:
+        """Offset of a lead at each of its samples: what it has moved by so far."""
+        moves = self._moves[k] + np.cumsum(moved)
+        offsets = np.cumsum([self._offset[k], *np.where(moved & (moves <= _MOVES), steps, 0.0)])[1:]
+        self._moves[k], self._offset[k] = moves[-1], offsets[-1]
+        return np.asarray(offsets, np.float64)
+
+
 class UnitCheck:
     """The same for a stream: two stretches of two seconds in a row must look wrong at its beginning.
 
@@ -245,8 +283,9 @@ class UnitCheck:
     millivolts from the sample that is too far to the end of the next stretch.
     """
 
-    def __init__(self, fs: Fraction) -> None:
+    def __init__(self, fs: Fraction, n_leads: int) -> None:
         self._fs, self._stretch = fs, max(1, int(WINDOW_S * fs))
+        self._level = _Level(fs, n_leads)
         self._wanted = 2 * self._stretch
         self._parts: list[npt.NDArray[np.float64]] = []
         self._at, self._large, self._before = 0, False, False
@@ -271,6 +310,7 @@ class UnitCheck:
 
     def _too_large(self, piece: npt.NDArray[np.float64]) -> BoolArray:
         """Judge rows of one stretch by what it has shown up to each of them."""
+        piece = self._level.feed(piece, starts=self._at == 0)
         high = np.fmax.accumulate(np.concatenate([np.broadcast_to(self._high, (1, piece.shape[1])), piece]))[1:]
         low = np.fmin.accumulate(np.concatenate([np.broadcast_to(self._low, (1, piece.shape[1])), piece]))[1:]
         swing = np.nan_to_num(high - low)

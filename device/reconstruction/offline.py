@@ -231,9 +231,10 @@ def at_rate(block: LeadBlock, fs: Fraction, n: int) -> LeadBlock:
     had = Fraction(block.fs)
     if fs == had or not len(block):
         return replace(block.rows(0, n), fs=fs)
-    resampler = Resampler(had, fs, block.mv.shape[1])
+    n_leads = block.mv.shape[1]
+    mv = np.hstack([block.mv, *([] if block.channel_mv is None else [block.channel_mv])]).astype(np.float64)
+    resampler = Resampler(had, fs, mv.shape[1])
     half = round(resampler.delay * had)
-    mv = block.mv.astype(np.float64)
     resampler.reset(-2 * half)  # `half` rows before the first one, mirrored as well
     x = np.concatenate([mirrored(mv[::-1], half)[::-1], mv, mirrored(mv, 2 * half + 1)])
     first = resampler.next_output
@@ -243,12 +244,16 @@ def at_rate(block: LeadBlock, fs: Fraction, n: int) -> LeadBlock:
     above, part = np.minimum(below + 1, len(block) - 1), (rest / step.denominator).astype(np.float32)
     return LeadBlock(
         0,
-        values.astype(np.float32),
+        values[:, :n_leads].astype(np.float32),
         block.provenance,
         block.valid[below] & block.valid[above],
         block.warmup[below] | block.warmup[above],
         block.sigma[below] + part[:, None] * (block.sigma[above] - block.sigma[below]),
         block.arrival,
+        held=None if block.held is None else block.held[below] | block.held[above],
         share=None if block.share is None else block.share[below],
         fs=fs,
+        channels=block.channels,
+        channel_mv=None if block.channel_mv is None else values[:, n_leads:].astype(np.float32),
+        channel_valid=None if (ok := block.channel_valid) is None else ok[below] & ok[above],
     )

@@ -1,4 +1,6 @@
+import copy
 import errno
+import pickle
 
 import pytest
 
@@ -55,3 +57,12 @@ def test_what_is_missing_or_ambiguous_is_named():
     e = MissingExtraError("edfio", "edf")
     assert (e.package, e.extra, e.fix) == ("edfio", "edf", 'pip install "ecg-edge[edf]"')
     assert AmbiguousStreamError("m", "f", ("a", "b")).names == ("a", "b")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
+@pytest.mark.parametrize("way", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])  # noqa: S301
+def test_every_error_survives_the_way_to_another_process(kind, way):
+    wanted = {MissingExtraError: ("pandas", "export"), AmbiguousStreamError: ("a or b", "say which", ("a", "b"))}
+    error = kind(*wanted.get(kind, ("it is off", "switch it on")))
+    other = way(error)
+    assert type(other) is kind and str(other) == str(error) and vars(other) == vars(error)

@@ -63,3 +63,26 @@ def test_an_electrode_that_moved_for_good_is_followed():
     block = reconstruct(mv, fs=FS, leads=("I", "II"))
     assert np.abs(block.mv[block.valid]).max() < HIGHEST_MV and block.valid[-200:].all()
     assert not block.valid[501:504].any()
+
+
+@pytest.mark.parametrize("at", [0.0, 0.4, 2.0, 3.6, 4.4])
+@pytest.mark.parametrize("for_good", [False, True])
+@pytest.mark.parametrize("leads", [("I",), ("I", "II")])
+def test_a_leap_of_every_lead_costs_a_moment_of_what_is_measured(at, for_good, leads):
+    fs = 250
+    mv = SyntheticHeart(fs).read(5000)[:, : len(leads)].astype(np.float64)
+    first = round(at * fs)
+    mv[first : len(mv) if for_good else first + 1] += 30
+    live = Reconstructor(fs=fs, leads=leads)
+    whole = LeadBlock.join([live.feed(mv), live.flush()])
+    cut = LeadBlock.join([*(live.feed(mv[a : a + 7]) for a in range(0, len(mv), 7)), live.flush()])
+    assert whole == cut
+    assert (~whole.valid[:, 0]).sum() <= 20  # a sample, or 40 ms, and the filter's kernel
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 3, 5])
+def test_a_leap_makes_no_short_recording_one_of_counts(seconds):
+    mv = SyntheticHeart(250).read(250 * seconds)[:, :2].astype(np.float64)
+    mv[100] = 30
+    mv[140:] += 30
+    assert reconstruct(mv, fs=250, leads=("I", "II")).mv.shape[1] == 12

@@ -245,3 +245,17 @@ def test_of_nothing_there_are_no_rows_from_index_0(out_fs):
     for nothing, leads in ((np.zeros((0, 2)), ("I", "II")), ([], ("I",))):
         block = reconstruct(nothing, fs=500, leads=leads, out_fs=out_fs)
         assert block.index == 0 and block.mv.shape == (0, 12) and block.fs == (out_fs or 100) and not len(block.seconds)
+
+
+@pytest.mark.parametrize("out_fs", [50, 100, 250])
+def test_another_rate_loses_no_field(out_fs):
+    mv = SyntheticHeart(250).read(2500)[:, :2].astype(np.float64)
+    mv[1000:1005] = np.nan
+    mv = np.hstack([mv, mv[:, :1]])
+    plain, other = (reconstruct(mv, fs=250, leads=("I", "II", "RA-V5"), out_fs=rate) for rate in (None, out_fs))
+    assert other.channels == plain.channels == ("RA-V5",)
+    assert other.channel_mv.shape == other.channel_valid.shape == (10 * out_fs, 1)
+    seconds = np.interp(plain.seconds, other.seconds, other.channel_mv[:, 0])
+    if out_fs >= 100:
+        assert np.abs(seconds - plain.channel_mv[:, 0])[:-2].max() < 0.2
+    assert plain.held.any() and other.held.any() and abs(other.held.mean() - plain.held.mean()) < 0.01
