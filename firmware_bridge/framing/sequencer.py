@@ -247,7 +247,7 @@ class Sequencer:
 
     def _is_slow(self) -> bool:
         """Whether what is held is late as what was before it grew late: no silence of a whole wrap lies between."""
-        return self._delays.leap([(h.batch.arrival - h.delay, h.delay) for h in self._held]) <= self._wrap / 2
+        return self._delays.explains([(h.batch.arrival - h.delay, h.delay) for h in self._held], self._wrap / 2)
 
     def _forgive(self, now: float) -> list[PacketRun | Gap]:
         """Take what is held for packets of a slow device; whole wraps may hide in them."""

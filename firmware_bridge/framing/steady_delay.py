@@ -14,6 +14,8 @@ _LEVEL_S = 0.25
 _LEAST = 3
 _SPAN_S = 0.05
 _SURE_S = 0.5
+_SLOW, _SILENCE_S = 0.2, 0.1
+"""Where delays grow so fast, only a silence of that length is one: jitter hides shorter ones."""
 _MOST_GROWTH = 9.0
 """Seconds per second: a tenth of the nominal rate."""
 
@@ -46,14 +48,15 @@ class SteadyDelay:
             return 0.0
         return _growth(list(self._points))
 
-    def leap(self, held: Sequence[Point]) -> float:
-        """Seconds by which all of `held` are later than the growth before and within them explains."""
+    def explains(self, held: Sequence[Point], allowed: float) -> bool:
+        """Whether the growth before and within `held` explains how late they are, but for `allowed` seconds."""
         before = list(self._points)
         if not before:
-            return min(delay for _, delay in held)
+            return min(delay for _, delay in held) <= allowed
         growth = max(0.0, _growth(before), _growth(held))
         recent = [(t, d) for t, d in before if before[-1][0] - t <= _LEVEL_S]  # a growth slightly off adds up over time
-        return min(d - growth * t for t, d in held) - min(d - growth * t for t, d in recent)
+        leap = min(d - growth * t for t, d in held) - min(d - growth * t for t, d in recent)
+        return leap <= (max(allowed, _SILENCE_S) if growth > _SLOW else allowed)
 
 
 def _growth(points: Sequence[Point]) -> float:

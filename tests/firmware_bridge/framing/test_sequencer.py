@@ -236,11 +236,11 @@ def test_a_whole_wrap_is_found_soon_where_nothing_catches_up():
 
 def _slow(sequencer, speed, fs, modulus, read_s, packets):
     """Feed packets of a device at `speed` of its nominal rate, in reads of `read_s` with some jitter."""
-    out, k, at = [], 0, 50.0
+    out, k, at, random = [], 0, 50.0, np.random.default_rng(1)
     while k < packets:
         at += read_s
         stop = int((at - 50.0) * fs * speed)
-        late = 0.3 * read_s * (stop * 7 % 5) / 5
+        late = 0.05 * read_s * random.random()
         if stop > k:
             out += _place(sequencer, [n % modulus for n in range(k, stop)], arrival=at + late)
             k = stop
