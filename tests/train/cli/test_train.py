@@ -117,7 +117,7 @@ def test_export_proves_describes_and_names(run: Path, ptbxl: Path, tmp_path: Pat
     assert call(EVALUATE, str(int8.path), "--data", str(ptbxl), "--json") == 0
     doc = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert "int8 streamed" in doc["how"]
-    assert doc["baselines"]["ridge 1"]["records"] == doc["records"] == 5
+    assert doc["baselines"]["ridge 1"]["windows"] == doc["records"] == 5
 
 
 def test_a_broken_budget_leaves_no_file_under_the_final_name(

@@ -131,7 +131,7 @@ def test_info_and_evaluate_from_the_command_line(tmp_path: Path, capsys: pytest.
     out = capsys.readouterr().out
     assert "1 of 1 records" in out and "500 Hz" in out and "0 cannot serve" in out
     assert main(["evaluate", "i-ii-int8", "--data", f"wfdb:{tmp_path / 'w'}"]) == 0
-    assert "1 records" in capsys.readouterr().out
+    assert "1 record of" in capsys.readouterr().out
 
 
 @pytest.mark.data
