@@ -136,7 +136,7 @@ class Sequencer:
     -----
     Loss between two packets is ``(step - 1) * samples_per_packet`` with
     ``step = delta + k * modulus``: delta from the counter, k >= 0 from the time. Packets that arrive later and later,
-    evenly, are those of a slow device: k is 0 and the loss is not known, since it may hide whole wraps.
+    evenly, are those of a slow device: k is 0. The loss is not known then, since it may hide whole wraps.
     """
 
     def __init__(
