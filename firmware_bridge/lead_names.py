@@ -42,6 +42,19 @@ _REFERENCE = re.compile(r"(?<=\S)[ -]ref$")
 _CHEST = re.compile(r"^c([1-6])$")
 _EEG = re.compile(r"^(eeg )?(fp[12z]|f[3478z]|cz|p[34z]|o[12z]|t[3-6z]|a[12]|m[12])\b")
 PROVENANCE = ("measured", "derived", "reconstructed")
+_SAYS = {
+    "interval": r"intervals?|uncertainty|confidence|std|sd|stdev|stddev|sigma|error|residual",
+    "reconstructed": r"re[ck]onstr\w*|recon|synth(etic|esi[sz]ed|esis|)|est(im\w*)?|pred(icted|iction)?|inferred"
+                     r"|imputed|interpolated|generated|modell?ed|virtual|geschätzt|not measured|unmeasured",
+    "computed": r"calc(ulated)?|calcul\w*|comput\w*|berechnet",
+    "derived": r"derived|dérivée?|derivad[oa]|derivat[oa]|abgeleitet",
+    "measured": r"measured",
+}  # fmt: skip
+"""What words of a label say of a signal, the weakest claim first; between words stand blanks, dashes, dots or brackets.
+
+``computed`` is algebra of a limb lead, and an estimate of any other."""
+_SAID = {kind: re.compile(rf"(?<![^\W\d_])({words})(?![^\W\d_]|\d)(?!v[1-6])") for kind, words in _SAYS.items()}
+_UNIT_WORD = re.compile(r"(?<=\S) ([mµunk]?v|microvolts?|millivolts?)$")
 _ELECTRODES = {e.lower(): e for e in ELECTRODES} | {"r": "RA", "l": "LA", "f": "LL", "n": "RL", "lf": "LL", "rf": "RL"}
 _ELECTRODES |= {f"c{k}": f"V{k}" for k in range(1, 7)}
 
@@ -58,7 +71,8 @@ class LeadLabel:
     sign : int
         -1 for a lead that is written upside down (``-aVR``, Cabrera's sequence), else 1.
     provenance : str
-        ``measured``, ``derived`` or ``reconstructed`` where the label says it (our own records do); else empty.
+        ``measured``, ``derived`` or ``reconstructed`` where the label says it (our own records do), in any of the
+        words strangers use: ``V1_est``, ``V3 calculated``. Of two the weaker holds. Else empty.
     pair : tuple of str
         Positive and negative electrode of a label such as ``V5-RA``; else empty. Which lead a pair makes is not
         decided here: authors differ in which electrode they write first.
@@ -68,6 +82,8 @@ class LeadLabel:
     sign: int = 1
     provenance: str = ""
     pair: tuple[str, ...] = ()
+    interval: bool = False
+    """Whether it is how uncertain a lead is (``interval V1``, ``V1 std``), and no lead."""
 
 
 def read_label(label: str) -> LeadLabel:
@@ -79,8 +95,9 @@ def read_label(label: str) -> LeadLabel:
         ``II``, ``AVR``, ``Lead II``, ``ECG II``, ``EKG II``, ``DII``, ``MLII``, ``MDC_ECG_LEAD_II``, ``-aVR``.
         ``C1`` (the chest leads' name in IEC 60601-2-25), ``V1 (reconstructed)``, ``I [mV]``, ``V5-RA`` …
     """
-    text = unicodedata.normalize("NFKC", label).replace("\u2212", "-").strip().lower()
-    text, provenance = _without_note(text)
+    text = unicodedata.normalize("NFKC", label).replace("\u2212", "-").strip()
+    text, said = _without_claims(re.sub(r"(?<=[a-z]{4})(?=[A-Z])", " ", text).lower())
+    text = _without_note(text)
     # Dots, dashes and underscores are blanks between words; a dash in front is a sign, one between electrodes a pair.
     words = re.sub(r"[\s_]+", " ", text).strip()
     words = _WORDS.sub("", re.sub(r"^(ecg|ekg|lead)-(?=\S)", r"\1 ", words)).strip()
@@ -89,7 +106,10 @@ def read_label(label: str) -> LeadLabel:
     plain = _REFERENCE.sub("", plain)
     plain = _CHEST.sub(r"v\1", plain.replace(" ", ""))
     lead = _BY_LOWER.get(plain) or _ROMAN.get(plain, "")
-    return LeadLabel(lead, sign if lead else 1, provenance, () if lead else _pair(plain))
+    pair = () if lead else _pair(plain)
+    if "interval" in said:
+        return LeadLabel(interval=bool(lead or pair))
+    return LeadLabel(lead, sign if lead else 1, _claim(said, lead, label), pair)
 
 
 def lead_of(label: str) -> str | None:
@@ -107,13 +127,33 @@ def read_labels(labels: Sequence[str]) -> tuple[LeadLabel, ...]:
     )
 
 
-def _without_note(text: str) -> tuple[str, str]:
-    """Text without what stands in brackets behind it, and the provenance if it says one."""
+def _without_claims(text: str) -> tuple[str, list[str]]:
+    """Text without the words that say where a signal is from, and what they say, the weakest first."""
+    plain, said = re.sub(r"[_\s]+", " ", text).strip(), []
+    for kind, words in _SAID.items():
+        if words.search(plain):
+            said.append(kind)
+            plain = words.sub(" ", plain)
+    if not said:
+        return text, []
+    plain = re.sub(r"[\[{(]\W*[\])}]?$", "", plain.strip())
+    plain = re.sub(r"\s+", " ", re.sub(r"[\s.,:;/-]+$|^[\s.,:;/]+|^-\s+|-(?=\s)", " ", plain)).strip()
+    return _UNIT_WORD.sub("", plain), said
+
+
+def _claim(said: list[str], lead: str, label: str) -> str:
+    """Provenance of a label: the weakest of what its words say; a chest lead is algebra only where we wrote it so."""
+    if not said:
+        return ""
+    algebra = lead in _LIMB or "(derived)" in label.lower()
+    return said[0] if said[0] in PROVENANCE and said[0] != "derived" else "derived" if algebra else "reconstructed"
+
+
+def _without_note(text: str) -> str:
+    """Text without what stands in brackets behind it."""
     if text[:1] in "[{(":
         text = text[1:].rstrip(")]}")
-    plain, bracket, rest = re.sub(r"\s*[\[{(]", "(", text, count=1).partition("(")
-    note = rest.strip(" )]}") if bracket else ""
-    return plain.strip(), note if note in PROVENANCE else ""
+    return re.sub(r"\s*[\[{(]", "(", text, count=1).partition("(")[0].strip()
 
 
 def _pair(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from ecg_edge.device.sources.paced_source import FRAME_S
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
 from ecg_edge.firmware_bridge.events import Channel, Origin, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import PROVENANCE
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.firmware_bridge.recordings.recording import DELAY, MAX_FS, MIN_ECG_FS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.resample import resampled_length, values_at
@@ -206,5 +207,5 @@ def about(recording: Recording) -> tuple[str, ...]:
 
 
 _MOST_LATE_S = 10.0
-_NOT_KEPT = ("patient:", "alignment:", DELAY)
+_NOT_KEPT = ("patient:", "alignment:", DELAY, *(f"{claim}:" for claim in PROVENANCE))
 """What is stated anew, or is true of that file alone."""

@@ -13,6 +13,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.lead_names import LeadLabel, known_channels, read_labels
+from ecg_edge.firmware_bridge.recordings.values.claims import obeyed
 from ecg_edge.firmware_bridge.units import UNSTATED, is_other_quantity, mv_per
 
 MAX_SIGNALS = 1024
@@ -157,11 +158,13 @@ class Recording:
         left = [
             (s, lead) for s, lead in zip(self.signals, leads, strict=True) if lead.lead and is_other_quantity(s.unit)
         ]
-        leads = tuple(LeadLabel() if is_other_quantity(s.unit) else x for s, x in zip(self.signals, leads, strict=True))
+        leads = tuple(LeadLabel(interval=x.interval) if is_other_quantity(s.unit) else x
+                      for s, x in zip(self.signals, leads, strict=True))  # fmt: skip
         said = tuple(f"{s.label}: in {s.unit}, which is no voltage: not taken for lead {x.lead}" for s, x in left)
-        object.__setattr__(self, "remarks", tuple(dict.fromkeys([*self.remarks, *said])))
-        named = (replace(s, lead=lead, provenance=s.provenance or lead.provenance)
-                 for s, lead in zip(self.signals, leads, strict=True))  # fmt: skip
+        own = [s.provenance or lead.provenance for s, lead in zip(self.signals, leads, strict=True)]
+        origins, contradictions = obeyed(leads, own, self.comments)
+        object.__setattr__(self, "remarks", tuple(dict.fromkeys([*self.remarks, *said, *contradictions])))
+        named = (replace(s, lead=lead, provenance=p) for s, lead, p in zip(self.signals, leads, origins, strict=True))
         object.__setattr__(self, "signals", tuple(named))
 
     def _placed(self, label: LeadLabel) -> LeadLabel:
@@ -345,7 +348,7 @@ class Recording:
         RecordingError
             Nothing remains.
         """
-        kept = [k for k, s in enumerate(self.signals) if s.provenance in ("measured", "")]
+        kept = [k for k, s in enumerate(self.signals) if s.provenance in ("measured", "") and not s.lead.interval]
         if len(kept) == len(self.signals):
             return self
         if not kept:

@@ -234,13 +234,8 @@ class _Meaning:
         label = column.name or f"signal {k + 1}"
         if not column.unit:
             unit, note = silent_unit(label, x, beside_leads)
-            return Signal(label, unit, fs, len(x), provenance=self._origin(label), note=note)
-        return Signal(label, column.unit, fs, len(x), provenance=self._origin(label))
-
-    def _origin(self, label: str) -> str:
-        """Provenance by a line above the table, as our own files have it: ``reconstructed: III, V1`` or ``III V1``."""
-        said = ((key, re.split(r"[,;\s]+", text)) for key, text in self._pairs())
-        return next((key for key, leads in said if key in PROVENANCE and label in leads), "")
+            return Signal(label, unit, fs, len(x), note=note)
+        return Signal(label, column.unit, fs, len(x))
 
     def _started(self) -> datetime | None:
         epoch = _EPOCHS_S[0] < self._clock_s < _EPOCHS_S[1]

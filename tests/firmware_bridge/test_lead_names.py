@@ -38,6 +38,36 @@ def test_our_own_labels_say_where_a_lead_is_from(lead, provenance):
     assert read_label(f"{lead} (something)").provenance == ""
 
 
+@pytest.mark.parametrize("case", [str, str.upper, str.lower, str.title])
+@pytest.mark.parametrize("label", [
+    "V1_reconstructed_mV", "V1_est_mV", "V1 synthesized [mV]", "V1 synthesised", "V1 calculated", "V1 RECONSTRUCTED",
+    "derived V1", "V1 derived (mV)", "est.V1", "V1, est", "V1/predicted", "V1 (AI-reconstructed, 90 %)", "recon_V1",
+    "V1 (measured; estimated)", "V1 not measured", "Ableitung V1 geschätzt", "lead V1 (inferred)", "V1 estimé",
+])  # fmt: skip
+def test_whatever_words_say_estimate_the_label_is_one(label, case):
+    found = read_label(case(label))
+    assert (found.lead, found.provenance) == ("V1", "reconstructed")
+
+
+@pytest.mark.parametrize("label", ["aVF calculated", "aVF_calc", "computed aVF", "aVF derived", "aVF (derived)"])
+def test_algebra_of_a_limb_lead_is_derived(label):
+    assert (read_label(label).lead, read_label(label).provenance) == ("aVF", "derived")
+
+
+@pytest.mark.parametrize("label", ["II rest", "resp", "Estonia", "I synthline", "II filtered", "II (something)"])
+def test_other_words_claim_nothing(label):
+    assert read_label(label).provenance == ""
+
+
+@pytest.mark.parametrize(
+    "label", ["interval V1", "INTERVAL V1 [mV]", "interval V1 (measured)", "V1_std_mV", "sd RA-V5"]
+)
+def test_how_uncertain_a_lead_is_is_no_lead(label):
+    found = read_label(label)
+    assert (found.interval, found.lead, found.provenance) == (True, "", "")
+    assert not read_label("interval of nothing").interval
+
+
 @pytest.mark.parametrize(
     ("label", "lead", "sign"),
     [

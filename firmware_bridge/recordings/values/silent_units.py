@@ -17,9 +17,9 @@ _ANY_ECG = re.compile(
 
 
 def names_lead(label: str) -> bool:
-    """Whether a label names one of the twelve leads, or a pair of electrodes."""
+    """Whether a label names one of the twelve leads, a pair of electrodes, or the interval of one."""
     found = read_label(label)
-    return bool(found.lead or found.pair)
+    return bool(found.lead or found.pair or found.interval)
 
 
 def is_no_voltage(label: str, beside_leads: bool = False) -> bool:
