@@ -54,7 +54,7 @@ def _covered(doc: Doc) -> str:
 
 def information(docs: list[Doc], name: str = "mse_mv2", digits: int = 4) -> Table:
     """Measured leads × reconstructed leads, with the two findings of Gradowski and Buchner in words."""
-    title = "Information of the leads: MSE in mV²" if name == "mse_mv2" else "Information of the leads: r"
+    title = "Information of the leads: MSE in squared mV" if name == "mse_mv2" else "Information of the leads: r"
     rows = [[_inputs(doc), *(number(doc["leads"].get(lead, {}).get(name), digits) for lead in BASIS)] for doc in docs]
     limb = [doc for doc in docs if not any(lead.startswith("V") for lead in doc["inputs"])]
     said = [f"From {_inputs(doc)} {ordinal(chest_mse(doc['leads']))}." for doc in limb] if name == "mse_mv2" else []
@@ -165,7 +165,7 @@ def published(docs: list[Doc], on_ptb: list[Doc]) -> Table:
 def study(name: str, rows: list[Doc]) -> Table:
     """The rows of `ecg-edge reproduce`: r of each lead, and the mean."""
     titles = {
-        "gradowski2025": "Information of the leads: r per configuration and design (Gradowski & Buchner 2025)",
+        "gradowski2025": "Information of the leads: r per configuration and design (Gradowski and Buchner 2025)",
         "lookahead": "What each millisecond of look-ahead buys",
         "width": "What width buys",
         "augmentation": "What augmentation is worth: clean test records",
