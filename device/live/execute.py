@@ -30,7 +30,8 @@ from ecg_edge.device.reconstruction.array_input import exact_leads, model_for
 from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink import Sink
 from ecg_edge.device.sinks.sink_thread import SinkThread
-from ecg_edge.device.sources.open_source import open_source, read_rate, source_of
+from ecg_edge.device.sources.given_source import check_source, source_of
+from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.device.sources.rescaled import RescaledSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
@@ -187,9 +188,7 @@ def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:
         return None
     path = Path(options.calibration)
     if not path.exists() and not options.calibration_later:
-        raise CalibrationError(
-            f"there is no calibration {path}", "check the name, or wait for it while running: --calibration-later"
-        )
+        raise _no_calibration(path)
     found = CalibrationWatch(path, options.patient, options.placement)
     if not found.label:
         hint(f"{path} is not there yet: the model's own head is used until it is")
@@ -198,8 +197,20 @@ def _calibration(options: Options, clock: Clock) -> CalibrationWatch | None:
     return found
 
 
-def _watched(calibration: Path | str | None, patient: str | None, placement: str) -> CalibrationWatch | None:
-    return CalibrationWatch(exact_path(calibration, "calibration"), patient, placement) if calibration else None
+def _watched(
+    calibration: Path | str | None, later: bool, patient: str | None, placement: str
+) -> CalibrationWatch | None:
+    if calibration is None:
+        return None
+    path = exact_path(calibration, "calibration")
+    if not path.exists() and not later:
+        raise _no_calibration(path)
+    return CalibrationWatch(path, patient, placement)
+
+
+def _no_calibration(path: Path) -> CalibrationError:
+    fix = "check the name, or wait for it while running: calibration_later=True (--calibration-later)"
+    return CalibrationError(f"there is no calibration {path}", fix)
 
 
 def _is_length(seconds: object) -> bool:
@@ -215,6 +226,7 @@ def run(
     seconds: float | None = None,
     mains_hz: float | None = 50.0,
     calibration: Path | str | None = None,
+    calibration_later: bool = False,
     patient: str | None = None,
     placement: str = "again",
     fallback: str | None = FALLBACK,
@@ -240,7 +252,9 @@ def run(
     seconds : float, optional
         Length of signal after which the run ends.
     calibration : Path or str, optional
-        A person's calibration file; a file that is written later is taken up when it is there.
+        A person's calibration file; where it is renewed while the run goes on, the new one is used.
+    calibration_later : bool
+        The file need not be there yet: the model's own head is used until it is.
     patient, placement : str
         Who wears the device; ``same`` where the electrodes are where they were in the reference, else ``again``.
     device, gain, baud, reconnect, fast : optional
@@ -277,7 +291,8 @@ def run(
     """
     check_clock(clock)
     check_event(stop=stop)
-    check_flags(reconnect=reconnect, fast=fast)
+    check_flags(reconnect=reconnect, fast=fast, calibration_later=calibration_later)
+    check_source(source, device=device, gain=gain, fs=fs, baud=baud)
     check_text(patient=patient)
     check_gain(gain)
     exact_placement(placement)
@@ -302,7 +317,7 @@ def run(
     models = Models(
         for_leads=lambda found: model_for(model, found, None),
         spare=lambda: spare_model(fallback),
-        calibration=_watched(calibration, patient, placement),
+        calibration=_watched(calibration, calibration_later, patient, placement),
     )
     settings = RunSettings(mains_hz, names, seconds, patient or "")
     runner = Runner(taken, models, [SinkThread(s, warn=hint) for s in takers], settings, clock=clock, stop=stop)

@@ -111,6 +111,9 @@ def calibrate(
 
 def _model(model: Model | Path | str, leads: Sequence[str] | str | None) -> Model:
     whole, names = loaded(model), None if leads is None else exact_leads(leads)
+    reads = whole.spec.input_leads
+    if not whole.spec.any_lead and names is not None and set(names) != set(reads):
+        raise UsageError(f"leads={names!r}, but {whole.path.name} reads {', '.join(reads)}", "leave leads out")
     if not whole.spec.any_lead:
         return whole
     if names is None:

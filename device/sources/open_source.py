@@ -7,7 +7,6 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from ecg_edge.device.arguments import check_callables, check_clock, check_flags, check_gain
 from ecg_edge.device.sources.paced_source import PacedSource
@@ -166,19 +165,6 @@ def _exact_fs(fs: Fraction | float) -> Fraction:
         if not isinstance(fs, bool) and (rate := Fraction(fs)) > 0:
             return rate
     raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead: fs=250")
-
-
-def source_of(given: object, opened: Callable[[Path | str], Source]) -> Source:
-    """Return a source that a program passes: itself, or what it names, opened.
-
-    Raises
-    ------
-    UsageError
-        It is neither.
-    """
-    if all(hasattr(given, part) for part in ("url", "live", "start", "get", "stop")):
-        return cast(Source, given)
-    return opened(cast(str, given))
 
 
 def _refuse_idle(scheme: str, **given: object) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ecg_edge.firmware_bridge.clock import Clock
 from ecg_edge.firmware_bridge.events import ReaderEvent, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.ports.used_up import used_up
 
 FRAME_S = 0.02
 """Length of the blocks of sources that are not devices."""
@@ -44,10 +45,13 @@ class PacedSource:
         self._info, self._blocks, self._clock, self._fast = info, blocks, clock, fast
         self._stop = threading.Event()
         self._begun: float | None = None
-        self.ended = False
+        self._started = self.ended = False
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; once."""
+        if self._started or self._stop.is_set():
+            raise used_up(self.url)
+        self._started = True
 
     def stop(self) -> None:
         """End."""

@@ -29,6 +29,7 @@ from ecg_edge.firmware_bridge.errors import (
 )
 from ecg_edge.firmware_bridge.events import Channel, Event, Gap, ReaderEvent, SampleBlock, StreamInfo
 from ecg_edge.firmware_bridge.lead_names import parse_channels
+from ecg_edge.firmware_bridge.ports.used_up import used_up
 from ecg_edge.firmware_bridge.tally import Tally
 
 MODULUS = 256
@@ -206,7 +207,7 @@ class BrainFlowSource:
         self.info = StreamInfo(f"BrainFlow {described.name}", Fraction(described.fs), channels)
         self._check = CounterCheck(described)
         self._stop = threading.Event()
-        self._told = False
+        self._told = self._started = False
         self._heard = 0.0
         self.ended = False
 
@@ -223,6 +224,9 @@ class BrainFlowSource:
         PortNotFoundError
             BrainFlow cannot reach the board.
         """
+        if self._started or self._stop.is_set():
+            raise used_up(self.url)
+        self._started = True
         with self._errors("cannot be reached", PortNotFoundError, "check the port and that the board is on"):
             self._board.prepare_session()
             self._board.start_stream()

@@ -24,6 +24,7 @@ from ecg_edge.firmware_bridge.ports.event_queue import Backlog
 from ecg_edge.firmware_bridge.ports.read_schedule import Pace
 from ecg_edge.firmware_bridge.ports.transport import Transport
 from ecg_edge.firmware_bridge.ports.trial import Trial
+from ecg_edge.firmware_bridge.ports.used_up import used_up
 
 __all__ = ["Disconnected", "Reader", "ReaderEvent", "Reconnected"]
 
@@ -127,6 +128,8 @@ class Reader:
         PortNotFoundError, PortBusyError, UsageError
             From `connect`: a port that was never there is a mistake, not an outage.
         """
+        if self._thread is not None or self._stop.is_set():
+            raise used_up(self.url)
         transport = self._connect()
         self._thread = threading.Thread(target=self._run, args=(transport,), name="reader", daemon=True)
         self._thread.start()

@@ -293,3 +293,74 @@ def test_a_real_port(model):
             if rows > 500:
                 break
     assert blocks.url == port and blocks.info.leads == ("I", "II")
+
+
+def test_after_its_end_nothing_is_left_to_wait_for(model):
+    async def late():
+        async with opened(fakes.ListSource(fakes.stream(1000)[1]), model) as blocks:
+            first = await anext(blocks)
+        return first, await anext(blocks, None)
+
+    first, after = asyncio.run(late())
+    assert len(first) and after is None
+
+
+def test_two_tasks_never_get_the_same_block(model):
+    async def both():
+        async with opened(fakes.ListSource(fakes.stream(1000)[1]), model) as blocks:
+            return await asyncio.gather(anext(blocks), anext(blocks), return_exceptions=True)
+
+    one, other = asyncio.run(both())
+    assert isinstance(one, LeadBlock) and isinstance(other, UsageError)
+
+
+class Gate(fakes.ListSource):
+    """Holds the consumer until it is let through."""
+
+    def __init__(self, lists):
+        super().__init__(lists)
+        self.waits, self.let = threading.Event(), threading.Event()
+
+    def get(self, timeout=None):
+        self.waits.set()
+        self.let.wait()
+        return super().get(timeout)
+
+
+def test_two_threads_never_get_the_same_block(model):
+    source, got = Gate(fakes.stream(1000)[1]), []
+    with opened(source, model) as blocks:
+        thread = threading.Thread(target=lambda: got.append(next(blocks)))
+        thread.start()
+        source.waits.wait()
+        with pytest.raises(UsageError, match="another thread or task"):
+            next(blocks)
+        source.let.set()
+        thread.join()
+        assert next(blocks).index == got[0].index + len(got[0])
+
+
+def test_cancelled_twice_it_is_closed_all_the_same(model):
+    source = Gate(fakes.stream(1000)[1])
+
+    async def worked():
+        async with opened(source, model) as blocks:
+            async for _ in blocks:
+                pass
+
+    async def cancelled():
+        task = asyncio.create_task(worked())
+        await asyncio.to_thread(source.waits.wait)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        source.let.set()
+
+    asyncio.run(cancelled())
+    for thread in threading.enumerate():
+        if "ecg-edge-stream" in thread.name:
+            thread.join(5)
+            assert not thread.is_alive()
+    assert source.stopped

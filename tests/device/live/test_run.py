@@ -142,3 +142,8 @@ def test_a_decoder_of_ones_own_at_a_socket(model):
     assert rows == 400
     decoded = ee.decode_bytes(Words(), sent.tobytes())
     assert np.array_equal(decoded.counts, sent)
+
+
+def test_a_calibration_that_comes_later_is_waited_for(model, tmp_path):
+    later = {"calibration": tmp_path / "p1.json", "calibration_later": True}
+    assert run(fakes.ListSource(fakes.stream(500)[1]), model=model, **later).counts.rows_out == 200
