@@ -17,10 +17,13 @@ from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.conditioning.zero_phase import phase_undone
 from ecg_edge.device.lead_algebra import ST_WEAK, Provenance, of_basis
 from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.measurements.agreement import is_periodic, spreads
+from ecg_edge.device.measurements.doubts import Evidence, judged
 from ecg_edge.device.measurements.fiducials import Fiducials, fiducials
 from ecg_edge.device.measurements.figures import Figure, Measurements
 from ecg_edge.device.measurements.overlaid_tone import overlaid_tone
 from ecg_edge.device.measurements.rhythm import Rhythm, rhythm_of
+from ecg_edge.device.measurements.sharp_edges import is_stepped, without_pulses
 from ecg_edge.device.measurements.typical_beat import FS, MIN_BEATS, TypicalBeat, typical_beat
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
@@ -39,6 +42,7 @@ EARLY_BEATS = "beats come early: the T wave before them has no end and is not me
 _LARGE_T, _AFTER_J_S = 0.9, 0.06
 LARGE_T = "the wave behind the QRS is as large as it and may be a beat: no rate and no QT are stated"
 OVERLAID = "a tone of {:.1f} Hz lies over the beats, tremor or flutter: of P and T nothing is stated"
+PERIODIC = "one wave of 200 to 350 a minute fills the time between the beats: of P and T nothing is stated"
 _MOST_MISSING = 0.4
 _LEVEL_S = (0.014, 0.004)
 _ROUND_MS = 2
@@ -122,16 +126,21 @@ def measure_leads(
     there, sure = _readable(mv, kinds)
     if not sure or not fs:
         return None
+    mv, pulses = without_pulses(np.asarray(mv, np.float64), float(fs))
     lead = mv[:, _clearest(mv, sure)]
     found = rhythm_of(lead, fs, peaks)
+    if is_stepped(lead, float(fs), found.peaks):
+        return None
     beat, next_s, alike, steady = _beat_of(np.asarray(mv[:, there], np.float64), fs, found)
     at_all = [there.index(k) for k in sure]
     f = fiducials(beat, at_all, next_s) if beat else None
     if beat is None or f is None:
         return None
-    if hz := overlaid_tone(lead, fs, beat.rr_s):
+    hz = overlaid_tone(lead, fs, beat.rr_s)
+    if hz or is_periodic(mv[:, sure], fs, found.peaks):
         f = replace(f, p_on=np.nan, p_off=np.nan, t_peak=np.nan, t_off=np.nan)
-        found, alike = replace(found, even=False, notes=(*found.notes, OVERLAID.format(hz))), 0
+        note = OVERLAID.format(hz) if hz else PERIODIC
+        found, alike = replace(found, even=False, notes=(*found.notes, note)), 0
     names = [leads[k] for k in there]
     unsaid = frozenset(leads[k] for k in there if not kinds[k])
     reader = _Reader(beat, f, names, tuple(leads[k] for k in sure), found, alike, steady, unsaid)
@@ -139,7 +148,8 @@ def measure_leads(
     guesses = {leads[k]: _usual(interval_mv[:, k]) if interval_mv is not None else None for k in estimates}
     early = (EARLY_BEATS,) if np.isfinite(next_s) and np.isnan(f.t_off) else ()
     notes = (*found.notes, *early, *reader.doubts)
-    return replace(reader.whole(), amplitudes=reader.amplitudes(guesses), notes=notes)
+    whole = replace(reader.whole(), amplitudes=reader.amplitudes(guesses), notes=notes)
+    return judged(whole, Evidence(spreads(beat, at_all, next_s), beat, found, lead, float(fs), pulses))
 
 
 def median_beat(
@@ -164,7 +174,8 @@ def median_beat(
     there, sure = _readable(mv, [str(getattr(p, "value", p)) for p in provenance])
     if not sure or not fs:
         return None
-    beat = _beat_of(np.asarray(mv[:, there], np.float64), fs, rhythm_of(mv[:, _clearest(mv, sure)], fs))[0]
+    mv, _ = without_pulses(np.asarray(mv, np.float64), float(fs))
+    beat = _beat_of(mv[:, there], fs, rhythm_of(mv[:, _clearest(mv, sure)], fs))[0]
     return (beat, there) if beat else None
 
 
@@ -261,17 +272,18 @@ class _Reader:
             p_axis=self._axis(f.p_on, f.p_off if np.isfinite(f.p_off) else f.qrs_on, p),
             qrs_axis=self._axis(f.qrs_on, f.qrs_off, qrs),
             t_axis=self._axis(f.qrs_off + 0.04, f.t_off, t),
-            longest_rr=self._ms(self._rhythm.longest_s, "good" if self._enough() else "fair"),
+            longest_rr=self._ms(self._rhythm.longest_s, "good" if self._enough() and self._beats() else "fair"),
         )
 
     def _rate(self) -> Figure | None:
-        clear = self._enough() and self._rhythm.even and (self._f.qrs_off - self._f.qrs_on < _WIDE_S or self._has_t())
+        clear = self._enough() and self._rhythm.even and self._beats()
         rr = self._rhythm.mean_s
         quality = "good" if clear else "fair"
         return self._figure(round(60 / rr), "/min", self._sure, quality) if np.isfinite(rr) else None
 
-    def _has_t(self) -> bool:
-        return bool(np.isfinite(self._f.t_off))
+    def _beats(self) -> bool:
+        """Whether the waves found look like beats: a narrow QRS complex, or one that a T wave follows."""
+        return bool(self._f.qrs_off - self._f.qrs_on < _WIDE_S or np.isfinite(self._f.t_off))
 
     def amplitudes(self, guesses: dict[str, float | None]) -> dict[str, dict[str, Figure | None]]:
         """Of each lead; `guesses` are the reconstructed ones with half their interval in mV."""

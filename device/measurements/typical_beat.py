@@ -20,6 +20,7 @@ _SHARE_BEFORE, _SHARE_AFTER = 0.60, 0.95
 _QRS_S = 0.08
 _SHIFT_S = 0.024
 _ALIKE = 0.85
+_SMALLEST = 0.3
 _PREMATURE = 0.85
 _MOST_ALIKE = 0.8
 """Share of the beats that a P wave must precede where every other beat is premature; else half of them."""
@@ -47,6 +48,10 @@ class TypicalBeat:
     p_alike : float
         Correlation of what lies before single beats' QRS with the median beat's, -1 to 1: low where no P wave precedes
         every beat. Half of the beats reach it; four in five where every other beat is premature.
+    p_locked : float
+        The same that four in five reach.
+    halves : tuple of two ndarrays like `mv`
+        The medians of every other beat, and of those between.
     """
 
     mv: FloatArray
@@ -57,6 +62,8 @@ class TypicalBeat:
     found: int
     p_alike: float
     kept: npt.NDArray[np.int64]
+    p_locked: float
+    halves: tuple[FloatArray, FloatArray]
 
 
 def typical_beat(mv: FloatArray, fs: float | Fraction, peaks: Sequence[int]) -> TypicalBeat | None:
@@ -95,16 +102,20 @@ def typical_beat(mv: FloatArray, fs: float | Fraction, peaks: Sequence[int]) -> 
     beats = _aligned(wide, a + margin, margin)
     beats = beats - np.median(beats[:, : a - round(0.05 * FS)], axis=1, keepdims=True)
     qrs = slice(a - round(_QRS_S * FS), a + round(_QRS_S * FS))
-    like = _correlations(beats[:, qrs], np.median(beats[:, qrs], axis=0)) >= _ALIKE
+    usual = np.median(beats[:, qrs], axis=0)
+    like = (_correlations(beats[:, qrs], usual) >= _ALIKE) & _same_size(beats[:, qrs], usual)
     kept, which = beats[like], which[like] + max(0, len(peaks) - MAX_BEATS)
     if len(kept) < MIN_BEATS:
         return None
     beat = np.median(kept, axis=0)
     spread = 1.4826 * np.median(np.abs(kept - beat), axis=(0, 1))
     early = slice(max(0, a - round(0.30 * FS)), a - round(0.05 * FS))
-    share = _MOST_ALIKE if _alternates(np.diff(at)) else 0.5
-    alike = float(np.quantile(_correlations(kept[:, early], beat[early]), 1 - share))
-    return TypicalBeat(beat, a, spread * 1.25 / np.sqrt(len(kept)), rr, len(kept), len(wide), alike, which)
+    single = _correlations(kept[:, early], beat[early])
+    half, most = (float(np.quantile(single, 1 - share)) for share in (0.5, _MOST_ALIKE))
+    alike = most if _alternates(np.diff(at)) else half
+    halves = (np.median(kept[::2], axis=0), np.median(kept[1::2], axis=0))
+    noise = spread * 1.25 / np.sqrt(len(kept))
+    return TypicalBeat(beat, a, noise, rr, len(kept), len(wide), alike, which, most, halves)
 
 
 def _alternates(rr: FloatArray) -> bool:
@@ -141,6 +152,12 @@ def _aligned(wide: FloatArray, r: int, margin: int) -> FloatArray:
         s = int(np.argmax(fits)) - margin
         out.append(beat[margin + s : len(beat) - margin + s])
     return np.array(out)
+
+
+def _same_size(beats: FloatArray, usual: FloatArray) -> npt.NDArray[np.bool_]:
+    """Whether beats are about as high as the usual one: a P wave may have the shape of a wide QRS complex."""
+    share = np.ptp(beats, axis=1).max(axis=1) / max(1e-12, float(np.ptp(usual, axis=0).max()))
+    return np.asarray((share > _SMALLEST) & (share < 1 / _SMALLEST))
 
 
 def _correlations(beats: FloatArray, template: FloatArray) -> FloatArray:
