@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
+from types import FrameType
 from typing import NoReturn
 
 from ecg_edge.firmware_bridge.cli.verb import Verb
 from ecg_edge.firmware_bridge.console import emit_json, hint, open_standard_streams, silence_stdout
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, PluginError, as_error
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, PluginError, UsageError, as_error
 
 _GROUP = "ecg_edge.verbs"
 _ORDER = ("demo", "run", "info", "verify", "doctor", "ports", "simulate", "decode", "train", "evaluate", "export")
@@ -62,10 +66,11 @@ def load_verb(entry: EntryPoint) -> Verb:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     open_standard_streams()
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = joined_leads(sys.argv[1:] if argv is None else argv)
     try:
-        parser = _parser(words)
-        arguments = _parsed(parser, words)
+        with interrupted_at_once():
+            parser = _parser(words)
+            arguments = _parsed(parser, words)
         verb: Verb = arguments.verb
         return verb.run(arguments)
     except EcgEdgeError as e:
@@ -91,11 +96,56 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parsed(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
     """The arguments; a number out of its range is an error like one of the verb's own, in JSON too."""
     try:
-        return parser.parse_args(words)
+        arguments = parser.parse_args(words)
+        _refuse_empty(arguments, words)
+        return arguments
     except EcgEdgeError as e:
         if "--json" in words:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
         raise
+
+
+def joined_leads(words: Sequence[str]) -> list[str]:
+    """The words, with ``--leads -,I`` as one: argparse takes a value that begins with a dash for a flag."""
+    out: list[str] = []
+    for word in words:
+        if out and out[-1] == "--leads" and word.startswith("-,"):
+            out[-1] = f"--leads={word}"
+        else:
+            out.append(word)
+    return out
+
+
+def _refuse_empty(arguments: argparse.Namespace, words: list[str]) -> None:
+    """Refuse a flag whose value is empty, as from a variable of a script that is not set."""
+    for flag, word in zip(["", *words], words, strict=False):
+        if word == "" and flag.startswith("--"):
+            empty = not isinstance(getattr(arguments, flag[2:].replace("-", "_"), ""), bool)
+        else:
+            flag, empty = word[:-1], word.startswith("--") and word.endswith("=") and word.count("=") == 1
+        if empty:
+            raise UsageError(f"{flag} is empty", f"give {flag} a value, or leave it out")
+
+
+@contextlib.contextmanager
+def interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process without a traceback from whatever is being imported."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) in (
+        signal.SIG_IGN,
+        None,
+    ):
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    hint("ecg-edge: interrupted")
+    os._exit(_INTERRUPTED)
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:

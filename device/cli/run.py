@@ -25,15 +25,23 @@ _HOW = ("fs", "device", "model", "leads", "gain", "baud", "mains", "calibration"
 def run(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge run`` says; return the exit status."""
     a = arguments
-    if a.workers is not None and not a.config:
-        raise UsageError("--workers would do nothing here", "give --config FILE: its patches share the workers")
-    if a.config:
-        if a.source != "auto" or a.tui:
-            raise UsageError("--config says what is run", "leave SOURCE and --tui out")
-        return _gateway(a)
+    try:
+        if _asks_for_a_gateway(a):
+            return _gateway(a)
+    except EcgEdgeError as e:
+        _show_error(e, a.json)
+        raise
     options = Options(**{name: getattr(a, name) for name, about, _ in settings() if about.flag})
     work = lambda: execute(options, SystemClock(), threading.Event())  # noqa: E731
     return report(work, a.json, lambda summary: _next(summary, _same(options)), quiet=a.jsonl)
+
+
+def _asks_for_a_gateway(a: argparse.Namespace) -> bool:
+    if a.workers is not None and not a.config:
+        raise UsageError("--workers would do nothing here", "give --config FILE: its patches share the workers")
+    if a.config and (a.source != "auto" or a.tui):
+        raise UsageError("--config says what is run", "leave SOURCE and --tui out")
+    return bool(a.config)
 
 
 def replay(arguments: argparse.Namespace) -> int:
@@ -52,8 +60,7 @@ def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary
     try:
         summary = work()
     except EcgEdgeError as e:
-        if as_json:
-            emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
+        _show_error(e, as_json)
         raise
     if as_json:
         emit_json(summary.to_dict())
@@ -63,6 +70,11 @@ def report(work: Callable[[], Summary], as_json: bool, follow: Callable[[Summary
         hint(f"ecg-edge: {summary.error}")
     hint(f"next: {follow(summary)}")
     return summary.exit_code
+
+
+def _show_error(e: EcgEdgeError, as_json: bool) -> None:
+    if as_json:
+        emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
 
 
 def _gateway(a: argparse.Namespace) -> int:

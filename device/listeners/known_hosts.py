@@ -7,8 +7,27 @@ import re
 import socket
 from collections.abc import Iterable
 
+from ecg_edge.firmware_bridge.errors import UsageError
+
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.IGNORECASE)
+_NAME = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://", re.IGNORECASE)
+
+
+def check_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of hosts that a user gives.
+
+    Raises
+    ------
+    UsageError
+        One is no name of a host, such as a URL.
+    """
+    for name in names:
+        if not _NAME.fullmatch(name):
+            bare = re.sub(r"^[a-z]+://", "", name).partition("/")[0].rpartition("@")[2]
+            better = bare.partition(":")[0] if _NAME.fullmatch(bare.partition(":")[0]) else "ward.example"
+            raise UsageError(f"--allow-host {name} is no name of a host", f"give the name alone: {better}")
+    return tuple(names)
 
 
 class KnownHosts:

@@ -27,7 +27,7 @@ def find_secret(
         return environment.get(variable) or None
     try:
         with Path(file).open("rb") as f:
-            text = f.readline(_MOST).decode("utf-8").strip()
+            text = f.readline(_MOST).decode("utf-8-sig").strip()
     except (OSError, ValueError) as e:
         reason = e.strerror if isinstance(e, OSError) and e.strerror else "it is no text"
         raise UsageError(f"cannot read the secret in {file}: {reason}", "name a file with one line of text") from e

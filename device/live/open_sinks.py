@@ -9,6 +9,7 @@ from typing import cast
 
 from ecg_edge.device.lead_block import LeadBlock
 from ecg_edge.device.listeners.address import host_in_url, split_address
+from ecg_edge.device.listeners.known_hosts import check_names
 from ecg_edge.device.listeners.secret_file import find_secret
 from ecg_edge.device.listeners.tls import server_tls
 from ecg_edge.device.live.options import Options
@@ -132,7 +133,7 @@ def _wanted(options: Options, recorder: Recorder | None, clock: Clock) -> Iterat
 
 def _network(options: Options) -> Network:
     return Network(
-        options.allow_host,
+        check_names(options.allow_host),
         server_tls(options.tls_cert, options.tls_key),
         find_secret(None, options.metrics_token_file, "ECG_EDGE_METRICS_TOKEN"),
         options.mqtt_ca,

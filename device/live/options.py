@@ -308,11 +308,34 @@ def refuse_idle(options: Options) -> None:
     scheme = options.source.partition(":")[0]
     portless = scheme in _NO_PORT and ":" in options.source
     faced = options.monitor or options.serve or options.metrics or options.sinks
+    on_mqtt = options.mqtt or options.sinks
+    asks = "give --monitor, --serve or --metrics: they ask for it"
+    encrypted = "give --monitor, --serve or --metrics: they are encrypted with it"
+    broker = "give --mqtt mqtt://host/topic: it is for that broker"
     idle = {
         "--rotate": (options.rotate and not options.out, "give --out DIR: records are rotated there"),
         "--placement": (options.placement == "same" and not options.calibration, "give --calibration FILE"),
-        "--token": (options.token and not faced, "give --monitor, --serve or --metrics: they ask for it"),
-        "--token-file": (options.token_file and not faced, "give --monitor, --serve or --metrics: they ask for it"),
+        "--calibration-later": (options.calibration_later and not options.calibration, "give --calibration FILE"),
+        "--token": (options.token and not faced, asks),
+        "--token-file": (options.token_file and not faced, asks),
+        "--metrics-token-file": (
+            options.metrics_token_file and not (options.metrics or options.sinks),
+            "give --metrics PORT: it asks for it",
+        ),
+        "--tls-cert": (options.tls_cert and not faced, encrypted),
+        "--tls-key": (options.tls_key and not faced, encrypted),
+        "--host": (options.host != Options.host and not options.monitor, "give --monitor: it is its address"),
+        "--allow-host": (
+            options.allow_host and not (options.monitor or options.metrics or options.sinks),
+            "give --monitor or --metrics: they answer to that name",
+        ),
+        "--mqtt-ca": (options.mqtt_ca and not on_mqtt, broker),
+        "--mqtt-password-file": (options.mqtt_password_file and not on_mqtt, broker),
+        "--mqtt-discovery": (options.mqtt_discovery and not on_mqtt, broker),
+        "--no-reconnect": (
+            not options.reconnect and portless and scheme != "brainflow",
+            f"leave it out: {scheme}: is never lost",
+        ),
         "--as": (options.device and portless, f"leave it out: {scheme}: is no port"),
         "--gain": (options.gain is not None and portless, f"leave it out: {scheme}: has its own scale"),
         "--baud": (

@@ -21,7 +21,7 @@ from ecg_edge.device.live.summary import Renewal, Summary
 from ecg_edge.device.live.watched_stream import WatchedStream
 from ecg_edge.device.sinks.header_date import HeaderDate, before
 from ecg_edge.device.sinks.sink import Status
-from ecg_edge.device.sinks.sink_thread import Item, SinkThread
+from ecg_edge.device.sinks.sink_thread import Item, SinkThread, put_to_all
 from ecg_edge.device.sources.open_source import MIN_LIVE_FS
 from ecg_edge.device.sources.source import Source, counts_bytes, device_of, knows_losses
 from ecg_edge.firmware_bridge.array_types import locked
@@ -235,9 +235,7 @@ class Runner:
         self._put(note)
 
     def _put(self, item: Item) -> None:
-        item = locked(item)  # a sink that writes into it would spoil the others' record
-        for sink in self._open:
-            sink.put(item)
+        put_to_all(self._open, locked(item))  # a sink that writes into it would spoil the others' record
 
     def _tick(self) -> None:
         """Once a second, pass fresh figures to every sink."""

@@ -20,6 +20,7 @@ from ecg_edge.device.live.run_settings import RunSettings
 from ecg_edge.device.measurements.live import LiveMeasurements
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.sinks.sink import RunHeader
+from ecg_edge.device.sources.open_source import MIN_LIVE_FS
 from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array
 from ecg_edge.firmware_bridge.events import (
     Event,
@@ -242,4 +243,7 @@ def _rows_of(block: LeadBlock, name: str) -> tuple[Float32Array, BoolArray]:
 
 def _off(stream: WatchedStream) -> str:
     hz, nominal = stream.rate.off_hz or 0.0, float(stream.pipeline.info.fs)
-    return f"samples arrive at {hz:.1f} Hz, not at {nominal:g} Hz: times are wrong; give --fs {float(usual(hz)):g}"
+    mend = f"give --fs {float(usual(hz)):g}"
+    if usual(hz) < MIN_LIVE_FS:
+        mend = f"too slow for an ECG, set the device to {MIN_LIVE_FS} Hz or more"
+    return f"samples arrive at {hz:.1f} Hz, not at {nominal:g} Hz: times are wrong; {mend}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -128,9 +129,13 @@ class Recorder(SinkBase):
             name = self._free_name(started, "_measured")
             return WfdbWriter(self._folder, name, info.fs, native, fmt, started, [*about, *_kept(header)])
 
-        self._measured = RollingRecord(measured, header.started, info.fs, every)
-        for record in (self._twelve, self._measured):
-            record.annotate(0, "start of recording")
+        with contextlib.ExitStack() as undo:  # of a pair that cannot begin nothing is left
+            undo.callback(self._twelve.discard)
+            self._measured = RollingRecord(measured, header.started, info.fs, every)
+            undo.callback(self._measured.discard)
+            for record in (self._twelve, self._measured):
+                record.annotate(0, "start of recording")
+            undo.pop_all()
 
     def native(self, block: SampleBlock) -> None:
         """Append the device's counts; samples missing before the block are written as invalid."""

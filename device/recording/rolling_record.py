@@ -116,6 +116,10 @@ class RollingRecord:
         """Bring the header up to date."""
         self._record.sync()
 
+    def discard(self) -> None:
+        """Remove the files of a record that nothing was written to."""
+        self._record.discard()
+
     def close(self) -> None:
         """End the record."""
         self._record.close()

@@ -71,6 +71,13 @@ class AppendFile:
         with disk_errors(self.path):
             self._file.close()
 
+    def discard(self) -> None:
+        """Close and remove the file; nothing fails here."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
 
 def replace_file(path: Path, text: str) -> None:
     """Write a small file so that a reader sees the old one or the new one, never a part."""

@@ -100,9 +100,9 @@ class WfdbWriter:
         self._closed = False
         with contextlib.ExitStack() as undo:
             self._data = AppendFile(folder / f"{name}.dat")
-            undo.callback(self._data.close)
+            undo.callback(self._data.discard)
             self._notes = AppendFile(folder / f"{name}.atr")
-            undo.callback(self._notes.close)
+            undo.callback(self._notes.discard)
             self._notes.write(b"\0\0")
             self.sync()
             undo.pop_all()
@@ -174,6 +174,14 @@ class WfdbWriter:
         finally:
             self._data.close()
             self._notes.close()
+
+    def discard(self) -> None:
+        """End a record that nothing was written to, and remove its files."""
+        self._closed = True
+        self._data.discard()
+        self._notes.discard()
+        with contextlib.suppress(OSError):
+            self._header.unlink(missing_ok=True)
 
     def _header_text(self) -> str:
         t = self._started

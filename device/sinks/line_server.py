@@ -67,7 +67,9 @@ class LineServer:
     def _listen(self, url: str) -> GuardedSocket:
         try:
             if url.startswith("unix:"):
-                path = Path(url.removeprefix("unix:").removeprefix("//"))
+                if not (name := url.removeprefix("unix:").removeprefix("//")):
+                    raise UsageError(f"--serve {url} names no path", "write unix:/run/ecg.sock")
+                path = Path(name)
                 self._unix, self.address = UnixAddress(path), f"unix:{path}"
                 return self._unix.socket
             host, port = _tcp(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ecg_edge.device.lead_block import LeadBlock, Note
 from ecg_edge.device.sinks.sink import RunHeader, Sink, Status
@@ -87,7 +87,7 @@ class SinkThread:
     def open(self, header: RunHeader) -> None:
         """Open the sink and start its thread; the sink's errors are raised here, lossless or not.
 
-        A reader that has left already is no error: the sink has ended before it began.
+        A reader that has left already, or a stream that cannot be written to, ends the sink before it began.
         """
         try:
             self._sink.open(header)
@@ -95,8 +95,10 @@ class SinkThread:
             raise
         except Exception as e:
             self._error = as_error(e, self.name, self._owner)
-            self._ended = isinstance(e, BrokenPipeError) and not self._lossless
+            self._ended = isinstance(e, OSError) and not self._lossless
             if self._ended:
+                if self.error is not None:
+                    self._warn(f"{self.name} stopped: {self._error}")
                 return
             raise self._error from e
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -228,3 +230,19 @@ class SinkThread:
                 redated(item)
         else:
             self._sink.status(item)
+
+
+def put_to_all(sinks: Sequence[SinkThread], item: Item) -> None:
+    """Hand one item to every sink; one that is lossless and has failed ends the run only where no outlet is left.
+
+    Raises
+    ------
+    EcgEdgeError
+        As `SinkThread.put`.
+    """
+    for sink in sinks:
+        try:
+            sink.put(item)
+        except EcgEdgeError:  # `close` raises it again at the end
+            if all(other.ended for other in sinks if other.outlet):
+                raise

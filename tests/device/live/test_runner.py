@@ -1,3 +1,4 @@
+import errno
 import json
 import threading
 
@@ -144,15 +145,57 @@ def test_a_gap_over_the_end_is_cut_there(model, end):
     assert not sink.blocks[-1].valid.any()
 
 
-def test_a_full_disk_ends_the_run_and_closes_the_others(model):
+class Shown(fakes.ListSink):
+    outlet = False
+
+
+def test_a_full_disk_ends_a_run_that_only_records(model):
     _, lists = fakes.stream(100_000)
     lists[30:30] = [[Gap(290, 290, "restart", known=False)]]
-    full, other = Failing(DiskFullError("full", "buy a disk")), fakes.ListSink()
+    full, shown = Failing(DiskFullError("full", "buy a disk")), Shown()
     source = fakes.ListSource(lists)
-    summary = runner(model, source, SinkThread(other), SinkThread(full)).run()
+    summary = runner(model, source, SinkThread(shown), SinkThread(full)).run()
     assert isinstance(summary.error, DiskFullError) and summary.exit_code == 1
-    assert other.closed == full.closed == 1 and source.stopped and not source.ended
+    assert shown.closed == full.closed == 1 and source.stopped and not source.ended
     assert summary.to_dict()["error"] == "full"
+
+
+def test_a_full_disk_ends_the_recording_and_not_what_others_see(model):
+    clock, full, other = ManualClock(), Full(), fakes.ListSink()
+    source = PacedSource(*synthetic(""), clock, url="fake:")
+    summary = runner(model, source, SinkThread(full), SinkThread(other), clock=clock, seconds=60).run()
+    assert sum(len(b) for b in other.natives) == 15_000
+    assert isinstance(summary.error, DiskFullError) and summary.exit_code == 1
+    assert [n.text for n in other.notes if n.kind == "outlet"] == [f"{full.name} stopped: full"]
+    assert f"{full.name} stopped: full" in other.statuses[-1].warnings
+
+
+class Full(fakes.ListSink):
+    def native(self, block):
+        raise DiskFullError("full", "buy a disk")
+
+
+class Unwritable(fakes.ListSink):
+    lossless = False
+
+    def open(self, header):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_standard_output_ends_no_other_outlet(model):
+    clock, other, warned = ManualClock(), fakes.ListSink(), []
+    source = PacedSource(*synthetic(""), clock, url="fake:")
+    bad = SinkThread(Unwritable(), warn=warned.append)
+    summary = runner(model, source, bad, SinkThread(other), clock=clock, seconds=10).run()
+    assert summary.exit_code == 0 and sum(len(b) for b in other.natives) == 2500
+    assert len(warned) == 1 and any("No space left" in w for w in other.statuses[-1].warnings)
+
+
+def test_a_run_for_a_full_standard_output_alone_ends_with_that_error(model):
+    _, lists = fakes.stream(100_000)
+    source = fakes.ListSource(lists)
+    summary = runner(model, source, SinkThread(Unwritable())).run()
+    assert summary.exit_code == 1 and "No space left" in summary.error.message and not source.ended
 
 
 def test_a_failing_monitor_is_only_a_warning(model):

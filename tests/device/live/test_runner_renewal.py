@@ -57,6 +57,12 @@ def test_a_wrong_rate_is_noted_and_gives_no_heart_rate(model):
     assert any("192.0 Hz" in w for w in sink.statuses[-1].warnings)
 
 
+def test_a_rate_too_slow_for_an_ecg_is_not_offered(model):
+    _, sink = run(model, 40.0, seconds=30)
+    (note,) = [n.text for n in sink.notes if n.kind == "rate"]
+    assert "too slow for an ECG" in note and "--fs" not in note
+
+
 def test_a_right_rate_is_not(model):
     summary, sink = run(model, 250.0, follow_rate=("fake",))
     assert summary.renewal is None and not any(n.kind == "rate" for n in sink.notes)

@@ -14,6 +14,7 @@ import wfdb
 from ecg_edge.device.lead_block import Note
 from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.recording.recorder import Recorder
+from ecg_edge.device.recording.safe_files import AppendFile
 from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
 from ecg_edge.firmware_bridge.events import Channel, Gap, SampleBlock, StreamInfo
@@ -187,3 +188,18 @@ def test_full_tmpfs(model, tmp_path):
         assert read.sig_len >= 100 and np.isfinite(read.p_signal[:, 0]).all()
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.parametrize("full_at", [1, 2, 3, 4])
+def test_of_a_pair_that_cannot_begin_no_file_is_left(model, tmp_path, full_at, monkeypatch):
+    written = []
+
+    def write(file, data, back=0):
+        written.append(file.path)
+        if len(written) == full_at:
+            raise DiskFullError("full", "buy a disk")
+
+    monkeypatch.setattr(AppendFile, "write", write)
+    with pytest.raises(DiskFullError):
+        Recorder(tmp_path).open(header(model, fakes.info())[1])
+    assert [p.name for p in tmp_path.iterdir()] == []
