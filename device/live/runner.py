@@ -115,7 +115,7 @@ class Runner:
             error = as_error(e)
             with contextlib.suppress(Exception):
                 self._drain()
-        error = self._close() or error or self._no_outlet()
+        error = self._close() or error or self._no_outlet() or (self._stream.nothing_valid() if self._stream else None)
         return self._summary(error)
 
     def _loop(self) -> None:
@@ -195,6 +195,7 @@ class Runner:
             if not self._open:
                 self._open_sinks(stream, event)
             self._put(event)
+            stream.numbers.feed(event)
             self._heard(stream)
             if self._source.live:
                 stream.timed(event)

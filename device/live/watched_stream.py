@@ -11,6 +11,7 @@ import numpy as np
 
 from ecg_edge.device.analysis.beat_detector import BeatDetector
 from ecg_edge.device.analysis.clock_drift import ClockFit
+from ecg_edge.device.analysis.numbers_watch import NOTHING, NumbersWatch
 from ecg_edge.device.analysis.rate_watch import RateWatch, usual
 from ecg_edge.device.analysis.representative_beat import ARMS_AT, RepresentativeBeat
 from ecg_edge.device.inference.load import Model
@@ -22,6 +23,7 @@ from ecg_edge.device.reconstruction.pipeline import Pipeline
 from ecg_edge.device.sinks.sink import RunHeader
 from ecg_edge.device.sources.open_source import MIN_LIVE_FS
 from ecg_edge.firmware_bridge.array_types import BoolArray, Float32Array
+from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError
 from ecg_edge.firmware_bridge.events import (
     Event,
     Gap,
@@ -61,6 +63,7 @@ class WatchedStream:
         self.pipeline = Pipeline(personal, info, mains_hz=settings.mains_hz, spare=spare)
         self.clocks = ClockFit(info.fs)
         self.rate = RateWatch(info.fs, info.tick_hz)
+        self.numbers = NumbersWatch(info.channels, float(info.fs))
         self._said_off = False
         self.beat = RepresentativeBeat(model.spec.fs, model.spec.conditioning)
         self._live = LiveMeasurements(model.spec.fs, model.spec.conditioning) if settings.measure else None
@@ -107,7 +110,14 @@ class WatchedStream:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is wrong now, in words."""
-        return (*([_EXCHANGED] if self._said_exchanged else []), *([_off(self)] if self.rate.off_hz else []))
+        exchanged, off = [_EXCHANGED] if self._said_exchanged else [], [_off(self)] if self.rate.off_hz else []
+        return (*exchanged, *off, *self.numbers.warnings)
+
+    def nothing_valid(self) -> NotAnEcgStreamError | None:
+        """The error of a run in which not one value was valid."""
+        if not self.numbers.never_valid:
+            return None
+        return NotAnEcgStreamError(NOTHING, "look at what the device sends: ecg-edge decode FILE, or a serial monitor")
 
     @property
     def heart_rate(self) -> float | None:
@@ -191,6 +201,8 @@ class WatchedStream:
 
     def news(self) -> Iterator[Note]:
         """Once a second: what is new of the electrodes, a pause of the heart, and fresh measurements."""
+        at = self.pipeline.next_index
+        yield from (Note("signal", at, at, text) for text in self.numbers.news())
         yield from self.electrodes()
         yield from self.pauses()
         if self._live:

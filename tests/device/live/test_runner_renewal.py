@@ -4,8 +4,10 @@ import threading
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from ecg_edge.device.analysis.numbers_watch import NOTHING
 from ecg_edge.device.live import execute as module
 from ecg_edge.device.live.execute import execute
 from ecg_edge.device.live.options import Options
@@ -61,6 +63,13 @@ def test_a_rate_too_slow_for_an_ecg_is_not_offered(model):
     _, sink = run(model, 40.0, seconds=30)
     (note,) = [n.text for n in sink.notes if n.kind == "rate"]
     assert "too slow for an ECG" in note and "--fs" not in note
+
+
+def test_a_run_without_one_valid_value_says_so_and_fails(model):
+    nothing = [block(np.zeros((25, 2), np.int32), k, np.zeros((25, 2), bool)) for k in range(0, 2500, 25)]
+    summary, sink = run(model, events=[[info()], *([b] for b in nothing)])
+    assert summary.exit_code == 1 and NOTHING in summary.error.message
+    assert NOTHING in [n.text for n in sink.notes] and NOTHING in sink.statuses[-1].warnings
 
 
 def test_a_right_rate_is_not(model):
