@@ -24,6 +24,7 @@ from ecg_edge.device.personal_calibration.fitted_place import (
 from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
 from ecg_edge.device.personal_calibration.reference import Reference, read_reference
 from ecg_edge.device.personal_calibration.reference_checks import MIN_S, unlike, worse
+from ecg_edge.device.personal_calibration.same_person import contradicting, refuse_blank
 from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
@@ -34,10 +35,14 @@ from ecg_edge.firmware_bridge.lead_names import SKIN, parse_channels
 _UNLIKE = "another person, or electrodes elsewhere? It does not resemble"
 
 
+_DOUBT_FIX = "check electrodes, order of the leads and whose references they are, or say --force"
+
+
 def calibrate(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge calibrate`` says; return the exit status."""
     try:
         _refuse_idle(arguments)
+        refuse_blank(arguments.patient)
         if arguments.patch:
             return _place(arguments)
         if not arguments.model:
@@ -87,6 +92,8 @@ def _place(a: argparse.Namespace) -> int:
     labels = [label.strip() for label in (a.patch_channels or "").split(",") if label.strip()]
     fs = None if a.fs is None else _rate(a.fs)
     reference = read_reference(a.reference[0], fs, a.unit)
+    if not a.force and (others := contradicting(a.patient, [(reference.name, reference.patient)])):
+        raise CalibrationError(f"doubtful, nothing written: {others[0]}", _DOUBT_FIX)
     places = fit_places(reference, *read_channels(a.patch, labels, fs, a.unit))
     out = Path(a.out)
     if out.exists() and not a.force and not read_places(out):
@@ -130,6 +137,7 @@ def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
         designs.append(d)
         names.append(reference.name)
         flags += [f"{reference.name}: {doubt}" for doubt in doubts]
+    flags += contradicting(a.patient, [(r.name, r.patient) for r, _ in taken])
     flags += [
         f"{names[k]}: {_UNLIKE} the other references" for k in range(len(designs)) if unlike(model.spec, designs, k)
     ]
@@ -138,10 +146,8 @@ def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
         flags += [f"{name}: {_UNLIKE} what {out} held" for name, is_so in zip(names, unlike_it, strict=True) if is_so]
     found = fit(model.spec, designs)
     refuse_harm(model, found)
-    if not a.force and (strange := [flag for flag in flags if _UNLIKE in flag]):
-        raise CalibrationError(
-            f"doubtful, nothing written: {'; '.join(strange)}", "check the references, or say --force"
-        )
+    if flags and not a.force:
+        raise CalibrationError(f"doubtful, nothing written: {'; '.join(flags)}", _DOUBT_FIX)
     c = make(model, found, a.patient, [reference for reference, _ in taken], datetime.now(timezone.utc))
     write_calibration(out, c)
     return {

@@ -19,6 +19,7 @@ from ecg_edge.device.live.latency_histogram import LatencyRecorder
 from ecg_edge.device.live.run_settings import Models, RunSettings
 from ecg_edge.device.live.summary import Renewal, Summary
 from ecg_edge.device.live.watched_stream import WatchedStream
+from ecg_edge.device.personal_calibration.same_person import recorded_patient, refuse_another, refuse_others
 from ecg_edge.device.sinks.header_date import HeaderDate, before
 from ecg_edge.device.sinks.sink import Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread, put_to_all
@@ -148,6 +149,7 @@ class Runner:
             event = event.renamed(self._settings.leads).placed(self._settings.places)
             if self._stream is None:
                 self._refuse_slow(event)
+                refuse_others(event, self._settings.patient, self._calibration)
                 self._heard_at = self._clock.monotonic()
                 model = self._models.for_leads(event.leads)
                 personal = self._calibration.apply(model) if self._calibration else model
@@ -313,6 +315,7 @@ class Runner:
         try:
             if not self._calibration.renewed():
                 return
+            refuse_another(self._calibration, recorded_patient(stream.pipeline.info))
             stream.pipeline.refit(self._calibration.apply(stream.model))
             text = self._label
         except Exception as e:  # noqa: BLE001 -- a file from outside never ends a run

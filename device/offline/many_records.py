@@ -62,6 +62,7 @@ class _Personal:
 
     def __init__(self, calibration: Calibration, patient: str | None, placement: str) -> None:
         self._calibration, self._how, self.label = calibration, (patient, placement), calibration.label
+        self.patient = calibration.patient
 
     def apply(self, model: Model) -> Model:
         return self._calibration.apply(model, *self._how)

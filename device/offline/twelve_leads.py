@@ -14,6 +14,7 @@ from ecg_edge.device.analysis.implausible import Implausible, without_implausibl
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.lead_block import LeadBlock
+from ecg_edge.device.personal_calibration.same_person import refuse_another
 from ecg_edge.device.reconstruction.array_input import Personal, check_unit, model_for, swing_mv
 from ecg_edge.device.reconstruction.offline import at_rate, offline_blocks
 from ecg_edge.device.reconstruction.zero_phase import without_phase
@@ -109,10 +110,13 @@ def reconstruct_recording(path: str, wanted: Wanted, progress: Callable[[float],
         A lead that was asked for is not there, or the model reads another.
     UnitsError
         These cannot be millivolts.
+    CalibrationError
+        The recording names another patient than the calibration.
     """
     recording = open_recording(path, wanted.fs)
     if wanted.unit:
         recording = recording.with_unit(wanted.unit)
+    refuse_another(wanted.calibration, patient_of(recording.person))
     columns = _columns(recording, wanted.leads)
     model = model_for(wanted.model, tuple(columns), wanted.calibration)
     names = tuple(columns)

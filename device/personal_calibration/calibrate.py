@@ -18,6 +18,7 @@ from ecg_edge.device.personal_calibration.file import Calibration
 from ecg_edge.device.personal_calibration.fit import fit
 from ecg_edge.device.personal_calibration.make import make, make_design, refuse_harm
 from ecg_edge.device.personal_calibration.reference import Reference, read_reference
+from ecg_edge.device.personal_calibration.same_person import contradicting
 from ecg_edge.device.reconstruction.array_input import (
     check_columns,
     check_unit,
@@ -54,7 +55,7 @@ def calibrate(
     leads : sequence of str, optional
         For an any-lead model: the leads the person will be measured with.
     patient : str
-        Identifier; a run for another patient refuses the calibration.
+        Identifier; a run for another patient refuses the calibration. By default whom the references name.
     mains_hz : float or None
         50, 60, or None for no notch.
     made : datetime, optional
@@ -69,7 +70,7 @@ def calibrate(
     Raises
     ------
     CalibrationError
-        A reference lacks a lead or is too short, or the fit would make things worse.
+        A reference lacks a lead or is too short, names another patient, or the fit would make things worse.
     UsageError, UnitsError, RecordingError, MissingExtraError
         A reference cannot be read, or is not in mV.
 
@@ -98,6 +99,9 @@ def calibrate(
     rate = None if fs is None else exact_rate(fs)
     chosen = _model(model, leads)
     read = [_reference(given, rate, f"array {k + 1}") for k, given in enumerate(references)]
+    patient = patient or next((r.patient for r in read if r.patient), "")
+    if others := contradicting(patient, [(r.name, r.patient) for r in read]):
+        raise CalibrationError(others[0], "pass the patient that the references name, or references of one person")
     designs = []
     for reference in read:
         design, doubts = make_design(chosen, reference, mains_hz)

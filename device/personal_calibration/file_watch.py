@@ -38,6 +38,11 @@ class CalibrationWatch:
         """What is said of every reconstructed lead; empty while there is no file."""
         return self._calibration.label if self._calibration else ""
 
+    @property
+    def patient(self) -> str | None:
+        """Whose it is; None while there is no file."""
+        return self._calibration.patient if self._calibration else None
+
     def age_days(self, now: datetime) -> int | None:
         """Days since the calibration was made; None while there is no file, or its date cannot be read."""
         if self._calibration is None:

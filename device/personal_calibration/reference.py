@@ -34,12 +34,15 @@ class Reference:
         In mV, columns as ``samples.LEADS``; finite.
     remark : str
         What of the recording is not used; empty where all is.
+    patient : str
+        Whom the recording names; empty where it names nobody.
     """
 
     name: str
     fs: Fraction
     mv: npt.NDArray[np.float64]
     remark: str = ""
+    patient: str = ""
 
 
 def read_reference(path: str, fs: Fraction | None = None, unit: str = "") -> Reference:
@@ -83,7 +86,7 @@ def read_reference(path: str, fs: Fraction | None = None, unit: str = "") -> Ref
     mv = np.stack(parts, axis=1) @ matrix.T
     if not np.isfinite(mv).all():
         raise CalibrationError(f"{recording.name} has samples missing", "give a reference without gaps")
-    return Reference(recording.name, rate, mv, remark)
+    return Reference(recording.name, rate, mv, remark, recording.person.identifier or recording.person.name)
 
 
 def condition_reference(reference: Reference, spec: ModelSpec, mains_hz: float | None) -> npt.NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """What is wrong with a reference: what refuses it, and what is only flagged.
 
 Refused is what makes a fit meaningless: too short, a flat lead, limb leads that contradict each
-other. Flagged is what may be true of a rare heart as well: exchanged electrodes, another person.
+other. Flagged is what may be true of a rare heart as well: exchanged electrodes, another person. A flag needs --force.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def flags(x: FloatArray) -> list[str]:
     """Signs of exchanged electrodes, in the conditioned leads."""
     out = []
     if limb_swap_score(x) > 0:
-        out.append("LA and RA look exchanged: lead I runs against V5 and V6")
+        out.append("lead I runs against V5 and V6: are LA and RA exchanged, or the chest leads in another order?")
     if chest_swap_score(x) > 0:
-        out.append("V1 and V2 look exchanged: V2 is more like the leads on V1's side than V1 is")
+        out.append("V1 is more like V3 than V2 is: are V1 and V2 exchanged, or the chest leads in another order?")
     return out
 
 

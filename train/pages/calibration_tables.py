@@ -85,7 +85,7 @@ def _checks(doc: Doc) -> Table:
          f"{percent(c['false_alarms'] / c['of_sound'])} % of {c['of_sound']}"]
         for c in doc["checks"] if c["of"] and c["of_sound"]
     ]  # fmt: skip
-    note = "PTB-XL fold 9. What is flagged is not refused: rare hearts look so too."
+    note = "PTB-XL fold 9. What is flagged is written by `--force` alone: rare hearts look so too."
     return Table(
         "What is wrong with a reference: seen, and falsely seen", ["check", "seen", "false alarms"], rows, note
     )
