@@ -140,7 +140,7 @@ def _screened(data: Dataset, numbers: list[int]) -> dict[str, str]:
 def _print(doc: dict[str, Any]) -> None:
     lines = [
         f"{doc['folder']}: {doc['kind']}, {doc['on_disk']} of {doc['records']} records on disk, "
-        f"{doc['patients']} patients known"
+        + (f"{doc['patients']} patients known" if doc["patients"] else "patients unknown")
     ]
     if doc["headers_read"] < doc["on_disk"]:
         lines.append(f"  of the first {doc['headers_read']}:")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -121,6 +122,10 @@ def open_dataset(text: str) -> Dataset:
         raise DataFolderError(
             f"{root} holds {found}, not {kind}", f"name the folder of {kind}, or say what it is: --data {found}:{root}"
         )
+    if kind and (stranger := _unmarked(kind, root)):
+        raise DataFolderError(
+            f"{root}: {stranger} has nothing that marks a record of {kind}", f"say what it is: --data wfdb:{root}"
+        )
     kind = kind or found
     records = KINDS[kind](root)
     if not records:
@@ -139,9 +144,36 @@ def recognise(root: Path) -> str:
         return "wfdb"
     if wfdb_files.with_suffix(first, ".mat").is_file():
         return "cinc"
-    if first.parent.name.startswith("patient") or wfdb_files.with_suffix(first, ".xyz").is_file():
+    if re.fullmatch(r"patient\d{3}", first.parent.name) or wfdb_files.with_suffix(first, ".xyz").is_file():
         return "ptbdb"
     return "ludb" if wfdb_files.with_suffix(first, ".avr").is_file() else "wfdb"
+
+
+def _unmarked(kind: str, root: Path) -> str:
+    """First record without what its makers put into each: a folder is no data set because somebody says so."""
+    marked = _MARKS.get(kind)
+    paths = wfdb_files.record_paths(root) if marked else ()
+    return next((p.name for p in paths if marked and not marked(p, wfdb_files.read_header(p))), "")
+
+
+def _is_ptbdb(path: Path, header: Header) -> bool:
+    beside = wfdb_files.with_suffix(path, ".xyz").is_file()
+    return beside or bool(re.fullmatch(r"patient\d{3}", path.parent.name)) or _says(header, "Reason for admission:")
+
+
+def _is_ludb(path: Path, header: Header) -> bool:
+    return wfdb_files.with_suffix(path, ".avr").is_file() or _says(header, "<diagnoses>")
+
+
+def _is_cinc(path: Path, header: Header) -> bool:
+    return wfdb_files.with_suffix(path, ".mat").is_file() or _says(header, "Dx:")
+
+
+def _says(header: Header, begin: str) -> bool:
+    return any(c.lstrip("# ").lower().startswith(begin.lower()) for c in header.comments)
+
+
+_MARKS = {"ptbdb": _is_ptbdb, "ludb": _is_ludb, "cinc": _is_cinc}
 
 
 def _ptbxl(root: Path) -> list[Record]:
@@ -190,7 +222,7 @@ def _describe_ptbdb(path: Path, header: Header) -> tuple[str, str]:
     The comments are the patient's case history, copied into each of his records.
     """
     history = "|".join(c for c in header.comments if not c.lower().startswith("ecg date"))
-    patient = path.parent.name if path.parent.name.startswith("patient") else wfdb_files.digest(history, path.name)
+    patient = path.parent.name if path.parent.name.startswith("patient") else wfdb_files.digest(history, "")
     return patient, header.comment("Reason for admission")
 
 
@@ -203,7 +235,7 @@ def _describe_ludb(path: Path, header: Header) -> tuple[str, str]:
 
 def _describe_cinc(path: Path, header: Header) -> tuple[str, str]:
     """SNOMED codes after ``Dx:``; the Challenge names no patients."""
-    return path.name, header.comment("Dx")
+    return "", header.comment("Dx")
 
 
 KINDS: dict[str, Callable[[Path], list[Record]]] = {
@@ -213,5 +245,5 @@ KINDS: dict[str, Callable[[Path], list[Record]]] = {
     "ludb": _folder(_describe_ludb),
     "cinc": _folder(_describe_cinc),
     "field": _field,
-    "wfdb": _folder(lambda path, header: (path.name, "")),
+    "wfdb": _folder(lambda path, header: (header.comment("patient"), "")),
 }

@@ -23,6 +23,7 @@ def headline(doc: Doc) -> str:
     )
     known = "" if boot["over"] == "patients" else "known "
     patients = f"{doc['patients']} {known}patient{'s' if doc['patients'] != 1 else ''}"
+    patients = patients if doc["patients"] else "patients unknown"
     return (
         f"{doc['model']}: {_scored(doc)} of {where}, {patients}; {doc['how']}; "
         f"inputs {', '.join(doc['inputs'])}; hidden leads only, from {doc['scored_from_s']} s on; "

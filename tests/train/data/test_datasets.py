@@ -112,7 +112,14 @@ def test_ludb_is_read_from_its_counts(tmp_path: Path) -> None:
     x = truth()
     counts = np.round(x / LUDB_MV_PER_COUNT)
     gains = [float(np.ptp(counts[:, k])) for k in range(12)]
-    write(tmp_path / "l", "1", counts / gains, [lead.lower() for lead in LEADS], adc_gain=gains)
+    write(
+        tmp_path / "l",
+        "1",
+        counts / gains,
+        [lead.lower() for lead in LEADS],
+        adc_gain=gains,
+        comments=["<diagnoses>:", "Rhythm: Sinus rhythm."],
+    )
     data = open_dataset(f"ludb:{tmp_path / 'l'}")
     np.testing.assert_allclose(data.read(data.records[0]).x, x, atol=1.1e-3)
 
@@ -132,6 +139,38 @@ def test_info_and_evaluate_from_the_command_line(tmp_path: Path, capsys: pytest.
     assert "1 of 1 records" in out and "500 Hz" in out and "0 cannot serve" in out
     assert main(["evaluate", "i-ii-int8", "--data", f"wfdb:{tmp_path / 'w'}"]) == 0
     assert "1 record of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["ptbdb", "ludb", "cinc"])
+def test_a_folder_is_no_data_set_because_somebody_says_so(tmp_path: Path, kind: str) -> None:
+    write(tmp_path / "w", "00001_lr", truth(), list(LEADS))
+    with pytest.raises(DataFolderError, match=f"00001_lr has nothing that marks a record of {kind}") as caught:
+        open_dataset(f"{kind}:{tmp_path / 'w'}")
+    assert "wfdb:" in caught.value.fix
+
+
+def test_marks_of_their_makers_are_known(tmp_path: Path) -> None:
+    for kind, comments in (("ptbdb", ["Reason for admission: n/a"]), ("ludb", ["<diagnoses>:"]), ("cinc", ["Dx: 1"])):
+        write(tmp_path / kind, "r", truth(), list(LEADS), comments=comments)
+        assert open_dataset(f"{kind}:{tmp_path / kind}").kind == kind
+        write(tmp_path / kind, "s", truth(), list(LEADS))  # one foreign record among them
+        with pytest.raises(DataFolderError, match="s has nothing"):
+            open_dataset(f"{kind}:{tmp_path / kind}")
+    write(tmp_path / "p" / "patient001", "r", truth(), list(LEADS))
+    assert open_dataset(f"ptbdb:{tmp_path / 'p'}").records[0].patient == "patient001"
+
+
+def test_records_are_not_counted_as_patients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "ab":
+        write(tmp_path / "w", name, truth(), list(LEADS))
+    assert main(["data", "info", f"wfdb:{tmp_path / 'w'}"]) == 0
+    assert "patients unknown" in capsys.readouterr().out
+    assert main(["evaluate", "i-ii-int8", "--data", f"wfdb:{tmp_path / 'w'}"]) == 0
+    said = capsys.readouterr().out
+    assert "2 records of wfdb, patients unknown" in said
+    write(tmp_path / "w", "c", truth(), list(LEADS), comments=["patient: P7"])
+    assert main(["data", "info", f"wfdb:{tmp_path / 'w'}"]) == 0
+    assert "1 patients known" in capsys.readouterr().out
 
 
 @pytest.mark.data
