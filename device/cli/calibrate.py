@@ -66,7 +66,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
         "gain and interval hold while the electrodes stay where they are (run --placement same).\n"
         "Once they are put on again, the run uses a more careful head, which gains less: take a new reference then."
     )
-    words = f"SOURCE --model {shlex.quote(arguments.model)} --calibration {shlex.quote(arguments.out)}"
+    source = shlex.quote(arguments.live) if arguments.live else "SOURCE"
+    words = f"{source} --model {shlex.quote(arguments.model)} --calibration {shlex.quote(arguments.out)}"
     words += f" --patient {shlex.quote(arguments.patient)}" if arguments.patient else ""
     hint(f"next: ecg-edge run {words} --placement same")
     return 0

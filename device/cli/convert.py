@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from ecg_edge.device.offline.write_recording import check_name, format_of, held, write_recording
 from ecg_edge.device.recording.edf_writer import coarse_steps, write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
-from ecg_edge.device.recording.stored_recording import Stored, read_groups, read_stored, record_name, same_recording
+from ecg_edge.device.recording.stored_recording import (
+    Stored,
+    command_on,
+    read_groups,
+    read_stored,
+    record_name,
+    same_recording,
+)
 from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
@@ -63,8 +69,7 @@ def convert(arguments: argparse.Namespace) -> int:
         say(f"{out}: {len(signals)} signals, {seconds:.1f} s, {notes} notes")
     for warning in said:
         hint(f"warning: {warning}")
-    page = f"ecg-edge report {shlex.quote(same_recording(a.record))}"
-    hint(f"next: open {out}, or print a page: {page}")
+    hint(f"next: {command_on('report', same_recording(a.record), '.pdf')}")
     return 0
 
 

@@ -21,6 +21,34 @@ from ecg_edge.firmware_bridge.errors import EcgEdgeError, MissingExtraError, Plu
 _GROUP = "ecg_edge.verbs"
 _ORDER = ("demo", "run", "info", "verify", "doctor", "ports", "simulate", "decode", "train", "evaluate", "export")
 _INTERRUPTED = 130
+EXAMPLES = {
+    "bench": "--suite --out report",
+    "calibrate": "--model i-ii-int8 --reference twelve.hea --patient P7 --out P7.calibration",
+    "convert": "rec.hea --out rec.edf",
+    "data": "get ptb-xl --dest ptb-xl --only records100/",
+    "decode": "--as cyton bytes.bin --leads I,II --out samples.npz",
+    "demo": "",
+    "doctor": "",
+    "evaluate": "i-ii-int8 --data ptb-xl --limit 20",
+    "export": "runs/mine --int8 --data ptb-xl",
+    "gateway": "status",
+    "info": "i-ii-int8",
+    "measure": "rec_measured.hea",
+    "ports": "",
+    "reconstruct": "two.edf --out twelve.edf",
+    "replay": "rec --monitor",
+    "report": "rec --at 5 --out page.pdf",
+    "reproduce": "calibration --out results",
+    "results": "--check",
+    "run": "/dev/ttyUSB0 --monitor --out rec",
+    "send": "rec https://server/fhir --token-file token",
+    "service": "--usb 0403:6015 -- /dev/ecg-patch --out rec",
+    "simulate": "--as cyton --link ./cyton --leads I,II",
+    "soak": "--out docs",
+    "train": "--recipe i-ii --data ptb-xl --out runs/mine",
+    "verify": "i-ii-int8",
+}
+"""A command for the foot of each verb's help."""
 
 
 def find_verbs() -> dict[str, EntryPoint]:
@@ -69,8 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = joined_leads(sys.argv[1:] if argv is None else argv)
     try:
         with interrupted_at_once():
-            parser = _parser(words)
-            arguments = _parsed(parser, words)
+            arguments = parse(words)
         verb: Verb = arguments.verb
         return verb.run(arguments)
     except EcgEdgeError as e:
@@ -91,6 +118,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         error = as_error(e)
         hint(f"ecg-edge: {error}")
         return error.exit_code
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Read a command line without doing what it says."""
+    return _parsed(_parser(words), words)
 
 
 def _parsed(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
@@ -172,6 +204,8 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=verb.help, description=verb.help)
         if name == asked:
             verb.configure(sub)
+            if name in EXAMPLES:
+                sub.epilog = f"example: ecg-edge {name} {EXAMPLES[name]} {sub.epilog or ''}".rstrip()
             sub.set_defaults(verb=verb)
     return parser
 

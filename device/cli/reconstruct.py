@@ -14,6 +14,7 @@ from ecg_edge.device.offline.many_records import Document, RecordPlan, convert_r
 from ecg_edge.device.offline.spread_records import over_cluster, over_cores, usual_processes
 from ecg_edge.device.offline.write_recording import SUFFIXES, check_name, format_of, plain_name
 from ecg_edge.device.reconstruction.array_input import exact_rate
+from ecg_edge.device.recording.stored_recording import command_on
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
 from ecg_edge.firmware_bridge.flags.idle import refuse_idle
@@ -24,8 +25,8 @@ from ecg_edge.firmware_bridge.recordings.text import rate
 
 _DICOM_HZ = "500"
 """A 12-lead ECG object holds 200 to 1000 Hz."""
-_NOT_READ = (".json", ".parquet")
-"""Written, but not read again: `report` cannot print them."""
+_NOT_READ = (".json",)
+"""Written, but not read again: `report` cannot print it."""
 
 
 def reconstruct(arguments: argparse.Namespace) -> int:
@@ -97,7 +98,7 @@ def _jobs(a: argparse.Namespace) -> tuple[list[tuple[Path, Path]], str]:
     kind = a.format or "wfdb"
     if out.exists() and (not out.is_dir() or out.samefile(source)):
         raise UsageError(f"{out} is no folder of its own", "give --out a new folder")
-    found = sorted(p for p in source.rglob("*") if _is_recording(p, out))
+    found = _of_runs_once(sorted(p for p in source.rglob("*") if _is_recording(p, out)))
     if not found:
         raise UsageError(f"{source} holds no recording", "give a file, or a folder of recordings")
     return list(zip(found, _targets(found, source, out, kind), strict=True)), kind
@@ -116,6 +117,15 @@ def _targets(found: list[Path], source: Path, out: Path, kind: str) -> list[Path
         taken.add(target)
         targets.append(out / f"{target}{SUFFIXES[kind]}")
     return targets
+
+
+def _of_runs_once(found: list[Path]) -> list[Path]:
+    """Of a run what was measured alone: its twelve leads, and files made of them, are estimates already."""
+    there = {p.with_suffix("") for p in found}
+    twelve = [p for p in found if p.with_name(f"{p.stem}_measured") in there]
+    if twelve:
+        hint(f"left out, as the measured record beside it is read: {', '.join(p.name for p in twelve)}")
+    return [p for p in found if p not in twelve]
 
 
 def _is_recording(path: Path, out: Path) -> bool:
@@ -162,6 +172,13 @@ def _progress(name: str) -> Any:
     return show
 
 
+def _next(d: Document) -> str:
+    """The page of what was written; what cannot be read again is measured at its source."""
+    if Path(d["out"]).suffix in _NOT_READ:
+        return f"ecg-edge measure {shlex.quote(d['record'])}"
+    return command_on("report", d["out"], ".pdf")
+
+
 def _summary(a: argparse.Namespace, done: list[Document]) -> int:
     states = Counter(d["state"] for d in done)
     code = 1 if states["refused"] else 0
@@ -174,9 +191,8 @@ def _summary(a: argparse.Namespace, done: list[Document]) -> int:
         say(f"{d['out']}: {d['seconds']:.1f} s at {d['fs']:g} Hz by {d['model']}; reconstructed {made}")
     else:
         say(f"{len(done)} recordings: " + ", ".join(f"{n} {state}" for state, n in states.items()))
-    written = [d["out"] for d in done if d["state"] == "done"]
-    if written and len(done) == 1 and Path(written[0]).suffix not in _NOT_READ:
-        hint(f"next: ecg-edge report {shlex.quote(written[0])}")
-    elif states["refused"]:
+    if states["refused"]:
         hint("next: mend what was refused and run the same again: what is done is not done twice")
+    elif written := [d for d in done if d["state"] == "done"]:
+        hint(f"next: {_next(written[0])}")
     return code

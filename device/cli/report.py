@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 from ecg_edge.device.page.compose import compose
@@ -15,7 +14,7 @@ from ecg_edge.device.page.traces import is_cut
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.page_content import page_content
 from ecg_edge.device.recording.safe_files import disk_errors
-from ecg_edge.device.recording.stored_recording import record_name, same_recording
+from ecg_edge.device.recording.stored_recording import command_on, record_name, same_recording
 from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
@@ -61,7 +60,7 @@ def report(arguments: argparse.Namespace) -> int:
         hint(f"warning: {remark}")
     for warning in warnings(stored, found):
         hint(f"warning: {warning}: not measured")
-    again = f"ecg-edge convert {shlex.quote(same_recording(a.record))}"
+    again = command_on("convert", same_recording(a.record), ".edf")
     hint(f"next: {needing('edf', again)}")
     return 0
 

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     options = Options(**{name: getattr(a, name) for name, about, _ in settings() if about.flag})
     work = lambda: execute(options, SystemClock(), threading.Event())  # noqa: E731
-    return report(work, a.json, lambda summary: _next(summary, _same(options)), quiet=a.jsonl)
+    return report(work, a.json, lambda summary: _next(summary, _same(options), options.monitor), quiet=a.jsonl)
 
 
 def _asks_for_a_gateway(a: argparse.Namespace) -> bool:
@@ -128,7 +128,7 @@ def _flag(flag: str, value: str) -> str:
     return f" {flag}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
 
 
-def _next(summary: Summary, same: str) -> str:
+def _next(summary: Summary, same: str, monitor: bool) -> str:
     if isinstance(summary.error, UsageError):
         return "ecg-edge run -h"
     if summary.error:
@@ -136,7 +136,7 @@ def _next(summary: Summary, same: str) -> str:
     if summary.recording:
         played = shlex.quote(f"replay:{summary.recording}_measured")
         return needing("web", f"ecg-edge run {played} --monitor{_model_of(same)}")
-    return f"ecg-edge run {shlex.quote(summary.source)}{same} --out recordings"
+    return f"ecg-edge run {shlex.quote(summary.source)}{same}{' --monitor' if monitor else ''} --out recordings"
 
 
 def _model_of(same: str) -> str:
@@ -148,6 +148,8 @@ def _model_of(same: str) -> str:
 def _text(d: dict[str, Any]) -> str:
     """Render a summary for people."""
     by: dict[str, list[str]] = {}
+    if channels := [c for c in d["channels"] if c not in d["provenance"]]:
+        by["measured"] = channels
     for lead, kind in d["provenance"].items():
         by.setdefault(kind, []).append(lead)
     parts = {x: kinds for x, kinds in d["provenance_s"].items() if len(kinds) > 1}

@@ -32,7 +32,7 @@ def service(arguments: argparse.Namespace) -> int:
     if a.usb:
         vid, pid, *serial = a.usb.lower().split(":", 2)
         files[_RULE] = udev_rule(vid, pid, a.usb.split(":", 2)[2] if serial else "")
-    steps = [f"sudo tee {path} < /dev/stdin   # the text above" for path in files]
+    steps = [f"sudo tee {path} > /dev/null <<'EOF'\n{text}EOF" for path, text in files.items()]
     steps += [f"sudo install -d -m 700 -o {shlex.quote(a.user or getpass.getuser())} {shlex.quote(folder)}"]
     steps += [f"sudo install -D -m 600 {shlex.quote(file)} {place}" for place, file in secrets.items()]
     steps += ["sudo systemctl daemon-reload"]
@@ -41,10 +41,8 @@ def service(arguments: argparse.Namespace) -> int:
     if a.json:
         emit_json({"files": files, "steps": steps, "exit": 0})
     else:
-        for path, text in files.items():
-            say(f"# {path}\n{text}")
-        say("# what to do with them (nothing has been changed):\n" + "\n".join(steps))
-    hint("next: run the steps above, then ecg-edge doctor")
+        say("# nothing has been changed; these lines install it:\n" + "\n".join(steps))
+    hint(f"it may write below {folder} alone\nnext: run the steps above, then ecg-edge doctor")
     return 0
 
 

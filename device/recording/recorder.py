@@ -234,7 +234,7 @@ def _comments(header: RunHeader) -> list[str]:
         "a column holds one provenance; a lead estimated for a while lies in its column (reconstructed) meanwhile",
         f"model: {header.model_name} sha256 {header.model_sha256} model_id {spec.model_id} {spec.precision}",
         f"electrodes: {', '.join(header.electrodes) or 'unknown'}",
-        *([f"channels: {', '.join(header.channels)}; see the measured record"] if header.channels else []),
+        *([f"channels: {', '.join(header.channels)} (measured); see the measured record"] if header.channels else []),
         *([f"patient: {header.patient}"] if header.patient else []),
         *([header.calibration] if header.calibration else []),
         f"source: {header.source}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_edge.firmware_bridge.errors import LeadMismatchError, RecordingError
-from ecg_edge.firmware_bridge.lead_names import LEADS
+from ecg_edge.firmware_bridge.lead_names import LEADS, pair_of
 from ecg_edge.firmware_bridge.recordings import recording as source
 from ecg_edge.firmware_bridge.recordings.open_recording import open_recording
 from ecg_edge.firmware_bridge.recordings.recording import UNIT_FIX, Person, Recording, stated_delay
@@ -145,6 +146,11 @@ def voltages(stored: Stored) -> Stored:
 def no_lead(stored: Stored) -> LeadMismatchError:
     """Return the error of a recording none of whose signals is one of the twelve leads."""
     there = ", ".join(dict.fromkeys(s.lead for s in stored.signals[:12]))
+    if all(pair_of(s.lead) for s in stored.signals):
+        return LeadMismatchError(
+            f"{stored.name} holds {there}, between electrodes that form none of the twelve leads",
+            "measure lead I or II as well; ecg-edge reconstruct makes twelve estimates of these channels",
+        )
     return LeadMismatchError(
         f"{stored.name} holds none of the twelve leads; it holds {there}",
         "rename the signals in the file after their leads (I, II, V1 …), or play it: ecg-edge replay --leads I,II",
@@ -161,6 +167,16 @@ def record_name(path: str) -> str:
     """A recording's path without the suffixes people give with it."""
     file = Path(path.removeprefix("replay:"))
     return str(file.with_suffix("")) if file.suffix.lower() in _SUFFIXES else str(file)
+
+
+def command_on(verb: str, record: str, suffix: str) -> str:
+    """Return the command that makes a file of a recording; under a free name where the usual one is taken."""
+    usual, k = f"{record_name(record)}{suffix}", 2
+    free = usual
+    while Path(free).exists():
+        free, k = f"{record_name(record)}-{k}{suffix}", k + 1
+    out = "" if free == usual else f" --out {shlex.quote(free)}"
+    return f"ecg-edge {verb} {shlex.quote(record)}{out}"
 
 
 def same_recording(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TextIO
 
@@ -38,6 +39,8 @@ class StatusLine(SinkBase):
         self._line(
             f"{header.source.removesuffix(':')}: {header.info.device}, {channels} at {float(header.info.fs):g} Hz"
         )
+        if unnamed := [lead for lead in header.info.leads if re.fullmatch(r"ch\d+", lead)]:
+            self._line(f"{', '.join(unnamed)}: no leads, not used (a board cannot know its electrodes; --leads)")
         self._line(f"model {header.model_name} ({header.spec.precision}); reconstructed leads are not for diagnosis")
 
     def note(self, note: Note) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def _simulate(args: argparse.Namespace) -> int:
     with contextlib.closing(link):
         patch = VirtualPatch(source, link, options, voice=voice)
         print(link.address, flush=True)
-        hint(f"next: ecg-edge run {link.address}" + (f" --as {what.like.device.name}" if what.like else ""))
+        hint(f"next: ecg-edge run {link.address}{_reader_flags(what)}")
         with _until_interrupted():
             patch.run(threading.Event())
     document = simulate.account(patch, link)
@@ -128,6 +129,14 @@ def _what(args: argparse.Namespace) -> SourceOptions:
     )
 
 
+def _reader_flags(what: SourceOptions) -> str:
+    """What a run must be given beside the port: EcgLink describes itself, other devices do not."""
+    if what.like is None:
+        return ""
+    leads = f" --leads {shlex.quote(what.leads)}" if what.leads else ""
+    return f" --as {what.like.device.name}{leads}"
+
+
 def _options(args: argparse.Namespace, fs: Fraction, faults: Faults) -> PatchOptions:
     from ecg_edge.firmware_bridge.emulators import assemble as simulate
     from ecg_edge.firmware_bridge.virtual_patch.patch import PatchOptions
@@ -145,9 +154,14 @@ def _options(args: argparse.Namespace, fs: Fraction, faults: Faults) -> PatchOpt
 
 
 def _tell(patch: VirtualPatch) -> None:
-    tally, lost = patch.tally, sum(b - a for a, b in patch.log.lost())
+    from ecg_edge.firmware_bridge.virtual_patch.faults import UNREAD
+
+    tally, unread = patch.tally, sum(patch.log.count(kind) for kind in UNREAD)
+    lost = max(0, sum(b - a for a, b in patch.log.lost()) - unread)
     seconds = float(tally.taken / patch.info.fs)
-    hint(f"sent {tally.sent} of {tally.taken} samples ({seconds:.1f} s); lost by faults or for room: {lost}")
+    said = f"; {unread} not sent while nobody read" if unread else ""
+    said += f"; lost by faults or for room: {lost}" if lost else ""
+    hint(f"sent {tally.sent} of {tally.taken} samples ({seconds:.1f} s){said}")
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ _MOST_PPM = 10_000
 _HELP = "for example --fault drop=1%,corrupt=0.1%,dup=1%,stall=10/2,unplug=30/5/3,leadoff=60/5,clock=200"
 DUPLICATED, LEAD_OFF = "dup", "leadoff"
 _ARRIVED = (DUPLICATED, LEAD_OFF)
+UNREAD = ("no_reader", "stopped")
+"""Kinds of samples that were not sent, because nobody wanted them."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def fit(
     n = taps * len(inputs)
     gram, cross = np.zeros((n, n)), np.zeros((n, len(targets)))
     skip = round(SKIPPED_S * fs)
-    with Progress(f"ridge, {taps} taps", len(data)) as progress:
+    with Progress(f"ridge, {taps} tap{'s' * (taps != 1)}", len(data)) as progress:
         for record in data.x:
             a = design(measured(record, inputs), taps)[skip:]
             gram += a.T @ a

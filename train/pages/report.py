@@ -14,7 +14,8 @@ _DIGITS = 6
 
 def plain(doc: dict[str, Any]) -> str:
     """Everything for a terminal."""
-    return "\n".join([headline(doc) + "\n", *(t.plain() for t in all_tables(doc)), *footnotes(doc)])
+    words = [headline(doc) + "\n", *(t.plain() for t in all_tables(doc)), *footnotes(doc)]
+    return "\n".join(words).replace("**", "")
 
 
 def markdown(doc: dict[str, Any], plots: list[Path]) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 
 from ecg_edge.device.measurements.figures import INTERVALS, NOT_IDENTIFIABLE, UNSTATED, WAVES, Measurements
 from ecg_edge.device.recording.implausible_leads import doubted_leads, warnings
 from ecg_edge.device.recording.measure_stored import measure_stored
-from ecg_edge.device.recording.stored_recording import Stored, no_lead
+from ecg_edge.device.recording.stored_recording import Stored, command_on, no_lead
 from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say, table
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError
@@ -50,7 +49,7 @@ def measure(arguments: argparse.Namespace) -> int:
         hint(f"warning: {warning}: not measured")
     for note in (*left, *found.notes):
         hint(f"warning: {note}")
-    page = f"ecg-edge report {shlex.quote(a.record)}"
+    page = command_on("report", a.record, ".pdf")
     hint(f"from {start:.1f} s: {found.beats} of {found.found} beats\nnext: {page}")
     return 0
 
@@ -64,7 +63,10 @@ def _why(stored: Stored, said: list[str]) -> EcgEdgeError:
     if not known:
         return RecordingError("these ten seconds hold no sample of a lead", "choose another stretch with --at")
     if all(stored.signals[k].provenance == "reconstructed" for k in known):
-        return RecordingError("these ten seconds hold only estimates", "give the record of what was measured")
+        return RecordingError(
+            "these ten seconds hold only estimates, and nothing is measured in estimates",
+            "give the record of what was measured (_measured), where it holds one of the twelve leads",
+        )
     return RecordingError(
         "; ".join(said) or "no three beats resemble each other in these ten seconds of a measured lead",
         "choose another stretch with --at",

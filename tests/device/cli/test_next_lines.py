@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_edge.device.cli.main import find_verbs, main
+from ecg_edge.device.cli.main import EXAMPLES, find_verbs, main, parse
 from tests.support import stored_files
 
 
@@ -51,10 +51,63 @@ def there(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_what_cannot_be_read_again_has_no_line(there, capsys):
+def test_the_line_of_what_cannot_be_read_again_measures_its_source(there, capsys):
     name = str(stored_files.table(there / "a b.csv", stored_files.beats(12)))
     assert main(["reconstruct", name, "--out", "twelve_leads.json"]) == 0
-    assert "next:" not in capsys.readouterr().err
+    words = next_of(capsys)
+    assert words == ["measure", name] and main(words) == 0
+
+
+def test_a_page_that_is_there_is_not_in_the_way_of_the_next_line(there, capsys):
+    name = str(stored_files.table(there / "a b.csv", stored_files.beats(12)))
+    for out in ("twelve.hea", "twelve.csv"):
+        assert main(["reconstruct", name, "--out", out]) == 0
+        assert main(next_of(capsys)) == 0
+        capsys.readouterr()
+    assert {p.name for p in there.glob("*.pdf")} == {"twelve.pdf", "twelve-2.pdf"}
+
+
+def test_of_a_run_in_a_folder_what_was_measured_is_reconstructed_once(there, capsys):
+    assert main(["run", "synthetic:", "--seconds", "5", "--fast", "--out", "rec"]) == 0
+    capsys.readouterr()
+    assert main(["reconstruct", "rec", "--out", "twelve"]) == 0
+    said = capsys.readouterr()
+    (measured,) = Path("rec").glob("*_measured.hea")
+    assert [p.name for p in Path("twelve").glob("*.hea")] == [measured.name]
+    assert f"left out, as the measured record beside it is read: {measured.name.replace('_measured', '')}" in said.err
+    assert "1 recordings: 1 done" in said.out or "reconstructed V1" in said.out
+    assert "next: ecg-edge report twelve/" in said.err
+
+
+def test_a_run_without_a_recording_keeps_the_monitor_in_its_line(there, capsys):
+    pytest.importorskip("aiohttp")
+    assert main(["run", "synthetic:", "--seconds", "1", "--fast", "--monitor", "--port", "0"]) == 0
+    assert "--monitor" in next_of(capsys)
+
+
+def test_the_summary_names_channels_between_electrodes_as_measured(there, capsys):
+    assert main(["run", "synthetic:leads=RA-V5,RA-V2", "--seconds", "3", "--fast", "--out", "rec"]) == 0
+    said = capsys.readouterr().out
+    assert next(x for x in said.splitlines() if x.startswith("measured")).split() == ["measured", "RA-V5", "RA-V2"]
+    (header,) = Path("rec").glob("*Z.hea")
+    assert "channels: RA-V5, RA-V2 (measured)" in header.read_text()
+    (measured,) = Path("rec").glob("*_measured.hea")
+    assert main(["measure", str(measured)]) != 0
+    assert "form none of the twelve leads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", sorted(EXAMPLES))
+def test_the_help_of_every_verb_shows_a_command_that_it_reads(verb, capsys):
+    with pytest.raises(SystemExit):
+        main([verb, "-h"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"example: ecg-edge {verb} {EXAMPLES[verb]}".strip() in said
+    parse(shlex.split(f"{verb} {EXAMPLES[verb]}"))
+
+
+def test_every_verb_has_an_example():
+    ours = {name for name, entry in find_verbs().items() if entry.value.startswith("ecg_edge.")}
+    assert ours <= set(EXAMPLES)
 
 
 def test_the_line_of_reconstruct_and_of_measure_prints_the_page(there, capsys):
