@@ -56,7 +56,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     from ecg_edge.device.live.options import add_settings, settings
 
     add_settings(parser, *(name for name, _, _ in settings() if name != "source"))
-    parser.set_defaults(config=None, workers=None, reconnect=False)
+    parser.set_defaults(config=None, workers=None, reconnect=True)
     _output(parser)
 
 
