@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ecg_edge.firmware_bridge.extras import broken_package, why_broken
+
 
 class EcgEdgeError(Exception):
     """Root of all errors raised on purpose.
@@ -182,14 +184,6 @@ NOT_LOADABLE = (ImportError, OSError, RuntimeError, AttributeError, TypeError, V
 """What an import of an optional package may raise: a library is missing, or built for another version."""
 
 
-def _broken(error: BaseException | None) -> str:
-    """Why a package that is there cannot be loaded; empty where it is not there."""
-    for cause in (error, error.__context__ if error else None):
-        if isinstance(cause, NOT_LOADABLE) and not isinstance(cause, ModuleNotFoundError):
-            return " ".join(f"{type(cause).__name__}: {cause}".split())[:500]
-    return ""
-
-
 class MissingExtraError(EcgEdgeError):
     """An optional dependency is not installed, or is there and cannot be loaded.
 
@@ -210,7 +204,7 @@ class MissingExtraError(EcgEdgeError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        broken = _broken(sys.exc_info()[1])
+        broken = why_broken(sys.exc_info()[1], NOT_LOADABLE)
         what = f"which is here and cannot be loaded: {broken}" if broken else "which is not installed"
         again = "--force-reinstall " if broken else ""
         super().__init__(f"this needs the package {package!r}, {what}", f'pip install {again}"ecg-edge[{extra}]"')
@@ -383,7 +377,10 @@ def as_error(error: BaseException, what: str = "", owner: str = "") -> EcgEdgeEr
         return error
     who = f"{what}: " if what else ""
     text = " ".join(str(error).split())[:1000]
-    if isinstance(error, OSError):
+    if isinstance(error, ImportError) and (package := broken_package(error)):
+        fix = f"pip install --force-reinstall {package}; what loads and what does not: ecg-edge doctor"
+        typed = EcgEdgeError(f"{who}the package {package} cannot be loaded: {text}", fix)
+    elif isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         typed: EcgEdgeError = EcgEdgeError(
             f"{who}{error.strerror or text}{place}", "check disk, permission and connection"

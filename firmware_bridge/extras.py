@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -63,3 +64,31 @@ def extra_of(module: str) -> str | None:
     """Return the extra that brings a module, by the module's first name; None if no extra does."""
     top = module.split(".")[0]
     return next((x.name for x in EXTRAS if top in {m.split(".")[0] for m in x.modules}), None)
+
+
+_CORE = {"numpy": "numpy", "scipy": "scipy", "onnxruntime": "onnxruntime", "serial": "pyserial"}
+"""What nothing works without, by the name it is imported by."""
+
+
+def broken_package(error: ImportError) -> str | None:
+    """Return the package of the core that an import failed in or for; None: it is another's."""
+    for module in ((error.name or ""), *reversed([*_modules_of(error)])):
+        if package := _CORE.get(module.partition(".")[0]):
+            return package
+    return None
+
+
+def _modules_of(error: ImportError) -> Iterator[str]:
+    """Modules that were at work, the failing one last."""
+    trace = error.__traceback__
+    while trace is not None:
+        yield str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+
+
+def why_broken(error: BaseException | None, kinds: tuple[type[BaseException], ...]) -> str:
+    """Return why a package that is there cannot be loaded; empty where it is not there."""
+    for cause in (error, error.__context__ if error else None):
+        if isinstance(cause, kinds) and not isinstance(cause, ModuleNotFoundError):
+            return " ".join(f"{type(cause).__name__}: {cause}".split())[:500]
+    return ""

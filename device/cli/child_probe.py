@@ -13,6 +13,7 @@ _PATIENCE_S = 60
 SLOW = "no answer in time"
 """Of a child that has not ended: whether what it tries works is not known."""
 _AT_ONCE = 4
+_WHOLE = "<came to its end>"
 
 
 def why_not(code: str) -> str:
@@ -20,7 +21,7 @@ def why_not(code: str) -> str:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     try:
         child = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", f"{code}\nimport sys; sys.stdout.write({_WHOLE!r})"],
             env=environment,
             capture_output=True,
             text=True,
@@ -33,8 +34,10 @@ def why_not(code: str) -> str:
         return f"no answer: {e}"
     if child.returncode < 0:
         return f"it ends with {_signal(-child.returncode)}" + _meaning(-child.returncode)
+    if child.returncode == 0:
+        return "" if child.stdout.endswith(_WHOLE) else "it ends the program at once (exit status 0)"
     said = child.stderr.strip().splitlines()
-    return "" if child.returncode == 0 else (said[-1] if said else f"exit status {child.returncode}")[:500]
+    return (said[-1] if said else f"exit status {child.returncode}")[:500]
 
 
 def why_not_all(codes: Iterable[str]) -> dict[str, str]:

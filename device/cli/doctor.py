@@ -27,6 +27,7 @@ _LOAD_ONE = (
     "from ecg_edge.device.inference import load, shipped\n"
     "for path in list(shipped.shipped_models().values())[:1]: load.load_model(path)"
 )
+_LOAD_LITERT = f"import os\nos.environ['ECG_EDGE_RUNTIME'] = 'litert'\n{_LOAD_ONE}"
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ def _core() -> list[Inspection]:
     found = sys.version_info[:2] >= (3, 10)
     text, fix = f"{platform.python_version()} on {platform.machine()}", "" if found else "use 3.10 or later"
     names = [_name(r) for r in requires("ecg-edge") or [] if "extra ==" not in r]
-    broken = why_not_all(f"import {_module(name)}" for name in (*names, *_RUNTIMES))
-    other = next((m for m in _RUNTIMES if _importable(m) and not broken[f"import {m}"]), None)
+    broken = why_not_all(_import(name) for name in (*names, *_RUNTIMES))
+    other = next((m for m in _RUNTIMES if _importable(m) and not broken[_import(m)]), None)
     return [
         Inspection("python", found, text, fix),
-        *(_package(name, broken[f"import {_module(name)}"], other) for name in names),
+        *(_package(name, broken[_import(name)], other) for name in names),
     ]
 
 
@@ -118,6 +119,11 @@ def _package(name: str, why: str, other: str | None) -> Inspection:
 
 def _name(requirement: str) -> str:
     return requirement.split(";")[0].rstrip("0123456789.,<>=!~ *")
+
+
+def _import(name: str) -> str:
+    """Line that imports what is used of a package."""
+    return "import serial.tools.list_ports" if name == "pyserial" else f"import {_module(name)}"
 
 
 def _module(name: str) -> str:
@@ -173,6 +179,8 @@ def _importable(module: str) -> bool:
 def _ports() -> list[Inspection]:
     from ecg_edge.firmware_bridge.ports.transport import list_ports
 
+    if why_not(_import("pyserial")):
+        return []
     ports = list_ports()
     if not ports:
         return [Inspection("serial ports", None, "none; plug a device in, or try without one: ecg-edge demo")]
@@ -188,6 +196,8 @@ def _ports() -> list[Inspection]:
 def _models() -> list[Inspection]:
     if (why := why_not(_LOAD_ONE)) == SLOW:
         return [Inspection("models", None, _UNKNOWN, _LATER)]
+    if why and not why_not(_LOAD_LITERT):
+        return [Inspection("models", False, f"they run with LiteRT alone: {why}", "export ECG_EDGE_RUNTIME=litert")]
     if why:
         return [Inspection("models", False, f"they cannot be run: {why}", "see the runtimes above")]
     from ecg_edge.device.inference.load import load_model

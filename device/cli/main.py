@@ -99,7 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with interrupted_at_once():
             arguments = parse(words)
         verb: Verb = arguments.verb
-        return verb.run(arguments)
+        status = verb.run(arguments)
+        sys.stdout.flush()  # what cannot be written fails here, not after the end
+        return status
     except EcgEdgeError as e:
         hint(f"ecg-edge: {e}")
         return e.exit_code

@@ -8,7 +8,7 @@ from pathlib import Path
 from ecg_edge.device.inference import onnx_metadata
 from ecg_edge.device.inference.backend import Backend
 from ecg_edge.device.inference.sealed_file import check_seal, read_model_bytes
-from ecg_edge.device.inference.shipped import resolve
+from ecg_edge.device.inference.shipped import import_runtime, resolve
 from ecg_edge.device.inference.spec import METADATA_KEY, ModelSpec, Personal
 from ecg_edge.device.inference.tflite_graph import check_graph
 from ecg_edge.device.inference.tflite_metadata import is_tflite, read_metadata
@@ -106,10 +106,12 @@ def load_model(path: Path | str, threads: int = 1) -> Model:
         check_graph(blob, file)
         return Model(file, spec, LiteRtBackend(open_interpreter(blob, file, threads), spec, file), digest)
     try:
+        import_runtime("onnxruntime")
         from ecg_edge.device.inference.onnx_backend import OnnxBackend, open_session
-    except ImportError as e:
+    except (ImportError, SystemExit) as e:
         gone = isinstance(e, ModuleNotFoundError) and e.name == "onnxruntime"
-        why = "onnxruntime is not installed" if gone else f"onnxruntime cannot be loaded: {e}"
+        reason = f"it ends the program (exit status {e.code})" if isinstance(e, SystemExit) else e
+        why = "onnxruntime is not installed" if gone else f"onnxruntime cannot be loaded: {reason}"
         raise ModelFileError(
             f"{file} is an ONNX file, and {why}", "give the .tflite file, or install onnxruntime"
         ) from e

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import os
 from functools import cache
 from importlib import import_module
@@ -57,10 +59,29 @@ def _installed(module: str) -> bool:
 @cache
 def _loads(module: str) -> bool:
     try:
-        import_module(module)
-    except Exception:  # noqa: BLE001 -- a broken installation raises whatever it likes
+        import_runtime(module)
+    except (Exception, SystemExit):  # noqa: BLE001 -- a broken installation raises whatever it likes
         return False
     return True
+
+
+_LAST_WORDS = "onnxruntime cannot run on this processor: use LiteRT, by ECG_EDGE_RUNTIME=litert"
+
+
+def import_runtime(module: str) -> None:
+    """Import a runtime; one that kills the process, as one for another processor, leaves a sentence behind.
+
+    A signal leaves no time for Python: the words stand where the dump of `faulthandler` shows the name of a file.
+    """
+    if faulthandler.is_enabled() or module != "onnxruntime":
+        import_module(module)
+        return
+    with contextlib.suppress(OSError, ValueError):  # standard error may be closed
+        faulthandler.enable(2, all_threads=False)
+    try:
+        exec(compile("load('onnxruntime')", _LAST_WORDS, "exec"), {"load": import_module})  # noqa: S102
+    finally:
+        faulthandler.disable()
 
 
 def resolve(path: Path | str) -> Path:

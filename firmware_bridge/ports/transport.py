@@ -12,13 +12,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-import serial
-from serial.tools import list_ports as _usb
-
 from ecg_edge.firmware_bridge.errors import DeviceLostError, EcgEdgeError, PortBusyError, PortNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    pass
 
 if sys.platform == "win32":
     _PORT_ERRORS: tuple[type[Exception], ...] = (OSError,)
@@ -130,7 +130,9 @@ class PortInfo:
 
 def list_ports() -> list[PortInfo]:
     """Return the serial ports of this machine, those on USB first."""
-    ports = [PortInfo(p.device, p.description, p.vid, p.pid, p.serial_number) for p in _usb.comports()]
+    from serial.tools import list_ports as usb  # what needs no serial port runs without
+
+    ports = [PortInfo(p.device, p.description, p.vid, p.pid, p.serial_number) for p in usb.comports()]
     return sorted(ports, key=lambda port: (port.vid is None, port.device))
 
 
@@ -167,6 +169,8 @@ class SerialTransport(_Stream):
             )
         if baud <= 0:
             raise UsageError(f"cannot open {path!r} at {baud} baud", "use the rate the device sends at: 115200")
+        import serial
+
         try:
             self._port = serial.Serial(path, baud, timeout=timeout, write_timeout=_WRITE_TIMEOUT_S, exclusive=True)
         except ValueError as error:
@@ -221,6 +225,8 @@ class SerialTransport(_Stream):
             self._port.close()
 
     def _lost(self, error: Exception) -> DeviceLostError:
+        import serial
+
         if isinstance(error, serial.SerialTimeoutException):
             return DeviceLostError(f"{self.url} has taken no bytes for {_WRITE_TIMEOUT_S:g} s", "restart the device")
         return DeviceLostError(f"{self.url} went away: {error}", "plug the device in again")
