@@ -379,12 +379,10 @@ def as_error(error: BaseException, what: str = "", owner: str = "") -> EcgEdgeEr
     text = " ".join(str(error).split())[:1000]
     if isinstance(error, ImportError) and (package := broken_package(error)):
         fix = f"pip install --force-reinstall {package}; what loads and what does not: ecg-edge doctor"
-        typed = EcgEdgeError(f"{who}the package {package} cannot be loaded: {text}", fix)
+        typed: EcgEdgeError = EcgEdgeError(f"{who}the package {package} cannot be loaded: {text}", fix)
     elif isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        typed: EcgEdgeError = EcgEdgeError(
-            f"{who}{error.strerror or text}{place}", "check disk, permission and connection"
-        )
+        typed = EcgEdgeError(f"{who}{error.strerror or text}{place}", "check disk, permission and connection")
     elif isinstance(error, MemoryError):
         typed = EcgEdgeError(f"{who}there is not enough memory for this {text}".rstrip(), "use a smaller input")
     elif owner:
