@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("firmware_bridge", "device", "train", "export", "benchmarks")
 FLOORS: dict[str, tuple[str, ...]] = {
     "firmware_bridge": (
-        "clock errors extras",
+        "extras",
+        "clock errors",
         "plugins flags",
         "array_types tally progress console lead_names near_names units private_files",
         "events",
