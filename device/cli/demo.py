@@ -63,7 +63,7 @@ def _demo(a: argparse.Namespace) -> Summary:
             fallback="none",
             reconnect=False,
             calibration=str(file) if a.calibrated else None,
-            calibration_later=True,
+            calibration_later=a.calibrated,
             patient=_PATIENT if a.calibrated else None,
             placement="same" if a.calibrated else "again",
         )
