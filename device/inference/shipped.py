@@ -137,6 +137,7 @@ def default_model(leads: tuple[str, ...]) -> Path:
 
 PLACES_FIX = (
     "name where each channel sits: --leads RA-V5,RA-V2 (the positive electrode last), or --leads I,II for leads. "
+    "- skips one: --leads -,I. "
     "Or find the place: ecg-edge calibrate --patch RECORD --reference RECORD"
 )
 """Two ways out for channels whose place is not known."""
