@@ -25,6 +25,7 @@ from ecg_edge.device.personal_calibration.make import make, make_design, refuse_
 from ecg_edge.device.personal_calibration.reference import Reference, read_reference
 from ecg_edge.device.personal_calibration.reference_checks import MIN_S, unlike, worse
 from ecg_edge.device.personal_calibration.same_person import contradicting, refuse_blank
+from ecg_edge.device.recording.safe_files import refuse_replacing
 from ecg_edge.device.sources.open_source import open_source, read_rate
 from ecg_edge.firmware_bridge.clock import SystemClock
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
@@ -88,6 +89,7 @@ def _refuse_idle(a: argparse.Namespace) -> None:
 
 def _place(a: argparse.Namespace) -> int:
     """Find where the channels of a patch sit."""
+    refuse_replacing([Path(a.out)], True, a.patch, *a.reference)
     if len(a.reference) != 1:
         raise UsageError("--patch needs one --reference", "give the twelve leads recorded at the same time")
     labels = [label.strip() for label in (a.patch_channels or "").split(",") if label.strip()]
@@ -118,6 +120,7 @@ def _said(place: FittedPlace) -> str:
 
 def _calibrate(a: argparse.Namespace) -> dict[str, Any]:
     out = Path(a.out)
+    refuse_replacing([out], True, *a.reference)
     model = _model(a)
     earlier = _earlier(out, a.patient, a.force)
     fs = None if a.fs is None else _rate(a.fs)

@@ -6,9 +6,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from ecg_edge.device.offline.write_recording import check_name, format_of, held, write_recording
+from ecg_edge.device.offline.write_recording import check_name, files_of, format_of, held, write_recording
 from ecg_edge.device.recording.edf_writer import coarse_steps, write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
+from ecg_edge.device.recording.safe_files import refuse_replacing
 from ecg_edge.device.recording.stored_recording import (
     Stored,
     command_on,
@@ -19,7 +20,7 @@ from ecg_edge.device.recording.stored_recording import (
 )
 from ecg_edge.device.recording.stretch import file_rate
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
-from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError, UsageError
+from ecg_edge.firmware_bridge.errors import EcgEdgeError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
 
@@ -28,12 +29,10 @@ def convert(arguments: argparse.Namespace) -> int:
     a = arguments
     out = Path(a.out) if a.out else Path(record_name(a.record) + ".edf")
     try:
-        if Path(a.record).is_file() and out.exists() and out.samefile(a.record):
-            raise UsageError(f"{out} is the recording itself", "choose another --out")
-        if out.exists() and not a.force:
-            raise UsageError(f"{out} is there already", "choose another --out, or say --force")
+        refuse_replacing([out], a.force, a.record)
         kind = format_of(out, None)
         check_name(out, kind)
+        refuse_replacing(files_of(out, kind), a.force, a.record)
         stored, *others = parts = _parts(a, kind)
         if not any(part.valid.any() for part in parts):
             raise RecordingError(f"{stored.name} holds no sample: all are missing", "check the columns of the file")

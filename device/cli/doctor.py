@@ -43,7 +43,7 @@ class Inspection:
 def doctor(arguments: argparse.Namespace) -> int:
     """Do what ``ecg-edge doctor`` says; return the exit status."""
     if arguments.placement:
-        return _placement(arguments.placement, arguments.out)
+        return _placement(arguments.placement, arguments.out, arguments.force)
     if arguments.recover:
         return _recover(arguments.recover, arguments.json)
     findings = [*_core(), *_extras(), *_parts()]
@@ -58,15 +58,17 @@ def doctor(arguments: argparse.Namespace) -> int:
     return int(bool(bad))
 
 
-def _placement(text: str, out: str | None) -> int:
+def _placement(text: str, out: str | None, force: bool) -> int:
     """Draw where electrodes are; say what follows exactly from their channels."""
     from ecg_edge.device.lead_algebra import known_leads
+    from ecg_edge.device.recording.safe_files import refuse_replacing
     from ecg_edge.device.torso import electrodes, torso
 
     worn = electrodes(text)
     channels = [f"{worn[0]}-{other}" for other in worn[1:]]
     drawing, known = torso(worn, ", ".join(worn)), known_leads(channels)[0]
     if out:
+        refuse_replacing([Path(out)], force)
         Path(out).write_text(drawing, encoding="utf-8")
     else:
         say(drawing.rstrip())

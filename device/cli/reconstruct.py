@@ -12,8 +12,9 @@ from typing import Any
 
 from ecg_edge.device.offline.many_records import Document, RecordPlan, convert_record, wanted
 from ecg_edge.device.offline.spread_records import over_cluster, over_cores, usual_processes
-from ecg_edge.device.offline.write_recording import SUFFIXES, check_name, format_of, plain_name
+from ecg_edge.device.offline.write_recording import SUFFIXES, check_name, files_of, format_of, plain_name
 from ecg_edge.device.reconstruction.array_input import exact_rate
+from ecg_edge.device.recording.safe_files import refuse_replacing
 from ecg_edge.device.recording.stored_recording import command_on
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, UsageError
@@ -90,10 +91,7 @@ def _jobs(a: argparse.Namespace) -> tuple[list[tuple[Path, Path]], str]:
         kind = format_of(out, a.format)
         target = out if out.suffix else out.with_name(out.name + SUFFIXES[kind])
         check_name(target, kind)
-        if target.exists() and (target.samefile(source) if source.exists() else False):
-            raise UsageError(f"{target} is the recording itself", "choose another --out")
-        if target.exists() and not a.force:
-            raise UsageError(f"{target} is there already", "choose another --out, or say --force")
+        refuse_replacing(files_of(target, kind), a.force, str(source))
         return [(source, target)], kind
     kind = a.format or "wfdb"
     if out.exists() and (not out.is_dir() or out.samefile(source)):

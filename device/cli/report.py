@@ -13,7 +13,7 @@ from ecg_edge.device.page.pdf import pdf
 from ecg_edge.device.page.traces import is_cut
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
 from ecg_edge.device.recording.page_content import page_content
-from ecg_edge.device.recording.safe_files import disk_errors
+from ecg_edge.device.recording.safe_files import disk_errors, refuse_replacing
 from ecg_edge.device.recording.stored_recording import command_on, record_name, same_recording
 from ecg_edge.device.recording.stretch import file_rate, stretch_of
 from ecg_edge.firmware_bridge.console import emit_json, hint, say
@@ -35,9 +35,8 @@ def report(arguments: argparse.Namespace) -> int:
         found = doubted_leads(stored)
         content = page_content(annotated(stored, found), a.patient or "", a.name or "")
         options = PageOptions(a.paper, a.layout, a.speed, _gain(a, content), a.simultaneous)
-        if out.exists() and not a.force:
-            raise UsageError(f"{out} is there already", "choose another --out, or say --force")
-        written = _write(content, options, out)
+        refuse_replacing([out], a.force, a.record)
+        written = _write(content, options, out, a.force)
     except EcgEdgeError as e:
         if a.json:
             emit_json({"error": e.message, "fix": e.fix, "exit": e.exit_code})
@@ -73,7 +72,7 @@ def _gain(a: argparse.Namespace, content: PageContent) -> float:
     return 5.0 if is_cut(content, usual) else 10.0
 
 
-def _write(content: PageContent, options: PageOptions, out: Path) -> list[Path]:
+def _write(content: PageContent, options: PageOptions, out: Path, force: bool) -> list[Path]:
     """Write the page; a PNG holds one sheet, so further ones lie beside it."""
     sheets = compose(content, options)
     if out.suffix == ".pdf":
@@ -81,6 +80,7 @@ def _write(content: PageContent, options: PageOptions, out: Path) -> list[Path]:
     else:
         names = [out, *(out.with_name(f"{out.stem}-{k}.png") for k in range(2, len(sheets) + 1))]
         files = [(path, png(sheet)) for path, sheet in zip(names, sheets, strict=True)]
+    refuse_replacing([path for path, _ in files], force)
     for path, data in files:
         with disk_errors(path), private_open(path, "wb") as f:
             f.write(data)

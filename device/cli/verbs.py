@@ -166,6 +166,7 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
 def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--placement", metavar="E,E", help="draw a torso with these electrodes: RA,V2,V5")
     parser.add_argument("--out", metavar="FILE", help="of the drawing (default: printed)")
+    parser.add_argument("--force", action="store_true", help="replace the file of --out where it is there")
     parser.add_argument("--recover", metavar="RECORD", help="repair the header of a recording that was cut off")
     _output(parser)
 

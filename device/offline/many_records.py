@@ -12,8 +12,9 @@ from typing import Any
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.offline.twelve_leads import Wanted, reconstruct_recording
-from ecg_edge.device.offline.write_recording import write_recording
+from ecg_edge.device.offline.write_recording import files_of, write_recording
 from ecg_edge.device.personal_calibration.file import Calibration, read_calibration
+from ecg_edge.device.recording.safe_files import refuse_replacing
 from ecg_edge.firmware_bridge.errors import EcgEdgeError, as_error
 from ecg_edge.firmware_bridge.lead_names import LEADS
 
@@ -113,6 +114,7 @@ def try_record(plan: RecordPlan, source: str, out: str) -> Document:
     try:
         if Path(out).exists() and not plan.force:
             return {"record": source, "out": out, "state": "there already"}
+        refuse_replacing(files_of(Path(out), plan.kind), plan.force, source)
         return convert_record(plan, source, out, lambda share: None)
     except Exception as e:  # noqa: BLE001 -- one bad record never ends the others
         error = e if isinstance(e, EcgEdgeError) else as_error(e, source)

@@ -69,6 +69,14 @@ def check_name(path: Path, kind: str) -> None:
         raise RecordingError(f"{path.name}: a WFDB record's name holds letters, digits, _ and - alone", fix)
 
 
+def files_of(path: Path, kind: str) -> list[Path]:
+    """Return all files that `write_recording` makes; a WFDB header last."""
+    if kind != "wfdb":
+        return [path]
+    stem = path.name.removesuffix(SUFFIXES["wfdb"])
+    return [path.with_name(stem + suffix) for suffix in (".dat", ".atr", ".hea")]
+
+
 def plain_name(name: str) -> str:
     """A name that WFDB allows."""
     return re.sub(r"[^-\w]+", "_", name) or "_"
@@ -132,8 +140,8 @@ def _wfdb(stored: Stored, path: Path) -> None:
         if stored.started is None:
             first, rest = header.read_text("utf-8").split("\n", 1)
             header.write_text(" ".join(first.split()[:4]) + "\n" + rest, "utf-8")
-        for suffix in (".dat", ".atr", ".hea"):  # the header last: it says that the rest is there
-            shutil.move(header.with_suffix(suffix), path.with_name(name + suffix))
+        for target in files_of(path, "wfdb"):  # the header last: it says that the rest is there
+            shutil.move(header.with_suffix(target.suffix), target)
 
 
 def _seconds(stored: Stored) -> timedelta:

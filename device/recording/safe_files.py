@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError
+from ecg_edge.firmware_bridge.errors import DiskFullError, RecordingError, UsageError
 from ecg_edge.firmware_bridge.private_files import private_open
 
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -36,6 +36,48 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise RecordingError(
             f"cannot write the recording {path}: {e.strerror or e}", "name a folder you may write to with --out"
         ) from e
+
+
+_OF_WFDB = (".hea", ".dat", ".atr", ".mat")
+
+
+def files_read(record: str) -> set[Path]:
+    """Files that belong to a recording as people name it: a WFDB record's header, its signals and notes."""
+    path = Path(record.removeprefix("replay:")).expanduser()
+    header = path.with_suffix(".hea") if path.suffix.lower() in _OF_WFDB else path.with_name(f"{path.name}.hea")
+    found = {path}
+    if header.is_file():
+        stem = header.with_suffix("")
+        lines = header.read_text("utf-8", "replace").splitlines()
+        named = {line.split()[0] for line in lines[1:] if line.strip() and not line.startswith("#")}
+        found |= {stem.with_name(stem.name + suffix) for suffix in _OF_WFDB}
+        found |= {header.with_name(name) for name in named if name not in ("~", ".", "..") and "/" not in name}
+    return {p.resolve() for p in found if p.exists() and not p.is_dir()}
+
+
+def refuse_replacing(files: Sequence[Path], force: bool, *records: str) -> None:
+    """Refuse to write over files that are there, before anything is written.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        All that will be written.
+    force : bool
+        Whether they may be replaced; what is read never is.
+    records : str
+        Recordings that are read.
+
+    Raises
+    ------
+    UsageError
+        A file belongs to a recording that is read, or is there already.
+    """
+    read = {p for record in records for p in files_read(record)}
+    for path in files:
+        if path.resolve() in read:
+            raise UsageError(f"{path} is the recording itself", "choose another --out")
+    if not force and (there := next((p for p in files if p.exists() or p.is_symlink()), None)):
+        raise UsageError(f"{there} is there already", "choose another --out, or say --force")
 
 
 class AppendFile:

@@ -41,6 +41,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="end with the tally as one JSON document")
 
 
+def _same(out: str, read: str) -> bool:
+    from pathlib import Path
+
+    return Path(out).exists() and Path(read).exists() and Path(out).samefile(read)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
@@ -51,6 +57,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from ecg_edge.firmware_bridge.ports.identify import identify
     from ecg_edge.firmware_bridge.recordings.known_files import refuse_files
 
+    if arguments.out and any(f and _same(arguments.out, f) for f in (arguments.file, arguments.times)):
+        raise UsageError(f"{arguments.out} is the capture itself", "choose another --out")
     if arguments.out and Path(arguments.out).exists() and not arguments.force:
         raise UsageError(f"{arguments.out} is there already", "choose another --out, or say --force")
     data = sys.stdin.buffer.read() if arguments.file == "-" else read_bytes(Path(arguments.file))
