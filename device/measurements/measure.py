@@ -23,7 +23,7 @@ from ecg_edge.device.measurements.fiducials import Fiducials, fiducials
 from ecg_edge.device.measurements.figures import Figure, Measurements
 from ecg_edge.device.measurements.overlaid_tone import overlaid_tone
 from ecg_edge.device.measurements.rhythm import Rhythm, rhythm_of
-from ecg_edge.device.measurements.sharp_edges import is_stepped, without_pulses
+from ecg_edge.device.measurements.sharp_edges import bridged, is_stepped, without_pulses
 from ecg_edge.device.measurements.typical_beat import FS, MIN_BEATS, TypicalBeat, typical_beat
 from ecg_edge.firmware_bridge.array_types import AnyFloatArray, FloatArray
 from ecg_edge.firmware_bridge.errors import UsageError
@@ -126,7 +126,7 @@ def measure_leads(
     there, sure = _readable(mv, kinds)
     if not sure or not fs:
         return None
-    mv, pulses = without_pulses(np.asarray(mv, np.float64), float(fs))
+    mv, pulses = without_pulses(bridged(np.asarray(mv, np.float64), float(fs)), float(fs))
     lead = mv[:, _clearest(mv, sure)]
     found = rhythm_of(lead, fs, peaks)
     if is_stepped(lead, float(fs), found.peaks):
@@ -174,7 +174,7 @@ def median_beat(
     there, sure = _readable(mv, [str(getattr(p, "value", p)) for p in provenance])
     if not sure or not fs:
         return None
-    mv, _ = without_pulses(np.asarray(mv, np.float64), float(fs))
+    mv, _ = without_pulses(bridged(np.asarray(mv, np.float64), float(fs)), float(fs))
     beat = _beat_of(mv[:, there], fs, rhythm_of(mv[:, _clearest(mv, sure)], fs))[0]
     return (beat, there) if beat else None
 

@@ -135,6 +135,12 @@ class _File:
         if stated > there:
             d = float(self.duration)
             self.remarks.append(f"cut short: the header says {stated * d:g} s, the file holds {there * d:g} s")
+        if 0 <= stated < there:
+            d = float(self.duration)
+            self.remarks.append(
+                f"the header says {stated * d:g} s, the file holds {there * d:g} s: what is behind the first "
+                f"{stated * d:g} s is not read"
+            )
         return there if stated < 0 else min(stated, there)
 
     def _lines(self, table: bytes, n: int) -> list[_Line]:

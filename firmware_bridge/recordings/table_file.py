@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecg_edge.firmware_bridge.array_types import FloatArray
+from ecg_edge.firmware_bridge.array_types import BoolArray, FloatArray
 from ecg_edge.firmware_bridge.errors import RateUnknownError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import PROVENANCE, read_label
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
@@ -45,6 +45,7 @@ _NAME = re.compile(r"^(name|nom|nombre|nome|patient|patient name)$", re.IGNORECA
 _ORIGIN = re.compile(rf"\s*\(({'|'.join(PROVENANCE)})\)", re.IGNORECASE)
 _EPOCHS_S = (631_152_000.0, 4_102_444_800.0)
 """A clock that stands between them, 1990 and 2100, counts from 1970."""
+_JITTER, _OVER, _AROUND, _DOUBT = 0.1, 50, 12, 0.15
 _FS_FIX = "give fs=HZ (--fs; reconstruct: --in-fs), or a column of evenly spaced times in s (time [s])"
 
 
@@ -103,6 +104,7 @@ class _Meaning:
         self._remarks = list(table.remarks)
         self._columns = self._named()
         self._clock_s = 0.0
+        self._counted = ""
 
     def recording(self) -> Recording:
         """The table as a recording."""
@@ -176,18 +178,22 @@ class _Meaning:
         for key, text in self._pairs():
             if re.search(r"sampl|rate|freq|\bfs\b", key, re.IGNORECASE) and (fs := rate(text)) and fs >= 50:
                 return fs, None
-        raise RateUnknownError(f"{self._path} does not state its rate", _FS_FIX)
+        counted = f": its column {self._counted!r} counts rows" if self._counted else ""
+        raise RateUnknownError(f"{self._path} does not state its rate{counted}", _FS_FIX)
 
     def _seconds(self, k: int) -> FloatArray | None:
         """A column of times in seconds from its first."""
         if k in self._table.texts:
-            return _clocked(self._table.texts[k])
+            return self._steady(_clocked(self._table.texts[k]), self._table.texts[k][0])
         t = self._table.values[:, k]
         t = t - t[0] if len(t) else t
         if len(t) < 2 or not np.isfinite(t).all():
             return t
         if (factor := _time_unit(self._columns[k].unit)) is not None:
             return np.asarray(t * factor)
+        if (np.diff(t) == 1).all() and self._table.values[0, k] in (0, 1):  # it counts the rows, and is no clock
+            self._counted = self._columns[k].name
+            return None
         step = float(np.median(np.diff(t)))
         for unit in ("s", "ms", "us", "ns"):
             if step > 0 and 50 <= 1 / (step * _TIMES[unit]) <= 5000:
@@ -196,6 +202,19 @@ class _Meaning:
                                          f"{1 / (step * _TIMES[unit]):.5g} Hz")  # fmt: skip
                 return np.asarray(t * _TIMES[unit])
         return t
+
+    def _steady(self, t: FloatArray | None, first: str) -> FloatArray | None:
+        """Seconds of a clock without a zone, less the hour by which it was put forward or back."""
+        at = moment(first)
+        if t is None or len(t) < 3 or (at is not None and at.tzinfo):
+            return t
+        steps = np.diff(t)
+        usual = float(np.median(steps))
+        changed = np.abs(np.abs(steps - usual) - 3600) < 1.5 * max(usual, 0.001)
+        if not changed.any() or changed.sum() > 2:
+            return t
+        self._remarks.append("the clock jumps by exactly one hour: summer time, no samples are missing")
+        return np.asarray(np.concatenate([[0.0], np.cumsum(np.where(changed, usual, steps))]))
 
     def _begins(self, k: int, t: FloatArray) -> float:
         """What a column of times in numbers shows in its first row, in seconds."""
@@ -211,6 +230,11 @@ class _Meaning:
         usual = float(np.median(steps))
         grain = float(np.min(np.abs(steps - usual), initial=usual, where=steps != usual))
         long = steps > 1.6 * usual + (grain if grain < usual else 0.0)
+        missing = None
+        if float(np.median(np.abs(steps - usual))) > _JITTER * usual:  # a clock that wavers: only what lasts is a gap
+            usual, missing = _lasting(t, long)
+            long = missing > 0
+            grain = max(grain, usual)
         fs = rate_of_times(
             t if not long.any() else np.concatenate([[0], np.cumsum(steps[~long])]), max(grain, usual / 4)
         )
@@ -220,7 +244,7 @@ class _Meaning:
             return fs, None
         if long.mean() > 0.05:
             raise RateUnknownError(f"{self._path}: times are not evenly spaced", _FS_FIX)
-        ahead = np.maximum(1, np.rint(np.where(long, steps * float(fs), 1)))
+        ahead = np.maximum(1, np.rint(np.where(long, steps * float(fs), 1))) if missing is None else 1 + missing
         if ahead.sum() > 1e9:
             raise RecordingError(f"{self._path} has a gap of {float(steps.max()):.0f} s", "cut it into two recordings")
         gaps = int(long.sum())
@@ -244,7 +268,7 @@ class _Meaning:
             return ours if epoch else ours + timedelta(seconds=self._clock_s)
         said = [[text] for key, text in self._pairs() if not self._is_fact(key, text)]
         said += [[t[0], t[-1]] for t in self._table.texts.values()]
-        found = [(texts[0], *start(texts)) for texts in said if ":" in texts[0]]
+        found = [(texts[0], *start(texts)) for texts in said if ":" in texts[0] or re.match(r"\d{14}(\.|$)", texts[0])]
         self._remarks += dict.fromkeys(remark for _, _, remark in found if remark)
         stated = next((at for text, at, _ in found if at and _tells_time(text, at)), None)
         return stated or (datetime.fromtimestamp(self._clock_s, timezone.utc) if epoch else None)
@@ -277,6 +301,18 @@ def _day(text: str) -> date | None:
     """``1. Jan 1980`` and ``Jan 1, 1980``."""
     words = re.findall(r"[A-Za-z]+|\d+", text)
     return calendar_date("-".join(words)) if len(words) == 3 and any(map(str.isalpha, words)) else None
+
+
+def _lasting(t: FloatArray, long: BoolArray) -> tuple[float, FloatArray]:
+    """Period of a wavering clock, and by how many samples each long step sets it ahead of those around it."""
+    over = min(_OVER, len(t) - 1)
+    period = float(np.median(t[over:] - t[:-over])) / over
+    ahead = t / period - np.arange(len(t))
+    missing = np.zeros(len(long))
+    for k in np.flatnonzero(long).tolist():
+        before, after = ahead[max(0, k + 1 - _AROUND) : k + 1], ahead[k + 1 : k + 1 + _AROUND]
+        missing[k] = max(0.0, float(np.rint(np.median(after) - np.median(before) - _DOUBT)))
+    return period, missing
 
 
 def rate_of_times(t: FloatArray, grain: float) -> Fraction:

@@ -25,6 +25,9 @@ _EMPTY = frozenset([
     "", "nan", "na", "n/a", "n.a.", "#n/a", "<na>", "nil", "nul", "null", "none", "missing", "undefined", "-", "--",
     "---", ".", "*", "?", "nan(ind)", "-nan(ind)", "1.#qnan", "-1.#ind", "#value!", "#num!", "#div/0!",
 ])  # fmt: skip
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}")
+_COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d[0-5]\d(\.\d*)?")
+"""``20240304100000.004``: a moment, though it is a number too."""
 _MEASURE = re.compile(r"[-+]?[\d.,]+(\s*[A-Za-z%]{1,6})?$")
 """A number, with or without a unit: no name of a column."""
 _FIX = "write a column per lead, its name and unit in the first line: time [s],I [mV],II [mV]"
@@ -118,6 +121,7 @@ def find_table(data: bytes, path: Path) -> Table:
         body.pop()
         remarks.append("the last line is cut and was left out")
     values = _numbers(path, body, first, dialect, width, text_columns)
+    _no_thousands(path, body, first, dialect, values)
     if n := int(np.isinf(values).sum()):
         values = np.where(np.isinf(values), np.nan, values)
         remarks.append(f"{n} infinite {'value is' if n == 1 else 'values are'} taken as missing")
@@ -131,6 +135,24 @@ def find_table(data: bytes, path: Path) -> Table:
         at -= 1
     above = tuple(_pair(line) for line in lines[:at] if line.strip(" \t\r,;|\"'"))
     return Table(above, tuple(reversed(heads)), values, texts, first + 1, tuple(remarks), dialect.decimal)
+
+
+def _no_thousands(path: Path, body: Sequence[str], first: int, dialect: Dialect, values: FloatArray) -> None:
+    """Refuse a column in which ``1.148`` may be 1148: its other numbers are whole, and of three digits at most."""
+    for k in range(values.shape[1]):
+        x = np.abs(values[:, k][np.isfinite(values[:, k])])
+        parts = x[x != np.rint(x)]
+        if not len(parts) or parts.min() < 1 or x.max() >= 1000 or x.max() < 100:
+            continue
+        cells = [(j, cell) for j, line in enumerate(body) if (cell := _cell(dialect, line, k))]
+        marked = [(j, cell) for j, cell in cells if "." in cell or "," in cell]
+        hundreds = any(re.fullmatch(r"[-+]?[1-9]\d\d", cell) for _, cell in cells)
+        if hundreds and all(_THOUSANDS.fullmatch(cell) for _, cell in marked):
+            j, cell = marked[0]
+            raise RecordingError(
+                f"{path}, line {first + j + 1}, cell {k + 1}: {cell!r} may be {cell[:-4]}{cell[-3:]} or a fraction",
+                "write the numbers without marks between thousands",
+            )
 
 
 def _cell(dialect: Dialect, line: str, k: int) -> str:
@@ -195,7 +217,11 @@ def _fits(lines: Sequence[str], first: int, dialect: Dialect) -> tuple[float, tu
     same = [row for row in rows if len(row) == width]
     if len(same) < 0.9 * len(rows):
         return None
-    numeric = [sum(dialect.value(row[k]) is not None for row in same) > 0.8 * len(same) for k in range(width)]
+    numeric = [
+        sum(dialect.value(row[k]) is not None for row in same) > 0.8 * len(same)
+        and not all(_COMPACT.fullmatch(row[k]) for row in same)
+        for k in range(width)
+    ]
     text = tuple(k for k, ok in enumerate(numeric) if not ok)
     if not any(numeric) or any(
         dialect.value(c) is None for row in rows[:2] for c, ok in zip(row, numeric, strict=False) if ok
@@ -226,7 +252,7 @@ def _numbers(
 ) -> FloatArray:
     columns = [k for k in range(width) if k not in text_columns]
     out = np.full((len(body), width), np.nan)
-    if quick := _quick(body, dialect, columns):
+    if quick := _quick(body, dialect, columns, width):
         out[:, columns] = quick[0]
         return out
     for k, line in enumerate(body):
@@ -246,10 +272,12 @@ def _numbers(
     return out
 
 
-def _quick(body: Sequence[str], dialect: Dialect, columns: Sequence[int]) -> tuple[FloatArray] | None:
+def _quick(body: Sequence[str], dialect: Dialect, columns: Sequence[int], width: int) -> tuple[FloatArray] | None:
     """The numbers by numpy, a hundred times as fast, where no cell is empty or quoted."""
     text = "\n".join(body)
     if '"' in text or "'" in text or "_" in text or (dialect.separator == dialect.decimal):
+        return None
+    if any(_cells(line, dialect.separator) != width for line in body):  # numpy would leave out what is too much
         return None
     if dialect.decimal == ",":
         text = text.replace(",", ".")
@@ -259,3 +287,8 @@ def _quick(body: Sequence[str], dialect: Dialect, columns: Sequence[int]) -> tup
     except (ValueError, IndexError):
         return None
     return (x,) if len(x) == len(body) else None
+
+
+def _cells(line: str, separator: str) -> int:
+    """How many cells a line without quotes has."""
+    return len(line.split()) if separator == " " else 1 + (line.count(separator) if separator else 0)

@@ -14,6 +14,7 @@ from ecg_edge.firmware_bridge.errors import RecordingError
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _RATE_DENOMINATOR = 100_000
 _ORDERS = ("dmy", "mdy", "ymd")
+_HALF_DAY = re.compile(r"(?<!\d)(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)\s*([ap])\.?m\b\.?", re.IGNORECASE)
 _STATES_TIME = re.compile(r"\dT\d\d|\d:\d\d|^\d{10}")
 
 
@@ -81,9 +82,19 @@ def rate_of(value: float) -> Fraction:
     return Fraction(value).limit_denominator(_RATE_DENOMINATOR)
 
 
+def whole_day(text: str) -> str:
+    """Text with ``2:05:00 PM`` as ``14:05:00``."""
+
+    def hour(m: re.Match[str]) -> str:
+        of_day = int(m[1]) % 12 + (12 if m[3] in "pP" else 0)
+        return f"{of_day if 1 <= int(m[1]) <= 12 else int(m[1]):02d}{m[2]}"
+
+    return _HALF_DAY.sub(hour, text)
+
+
 def clock_time(text: str) -> tuple[time, int] | None:
     """``HH:MM:SS.fff``, ``MM:SS`` or ``SS`` as a time and days to add (``24:00:00`` is the next day's midnight)."""
-    parts = text.strip("[] ").split(":")
+    parts = whole_day(text).strip("[] ").split(":")
     if not 1 <= len(parts) <= 3 or not all(re.fullmatch(r"\d{1,6}(\.\d*)?", p) for p in parts):
         return None
     hours, minutes, seconds = (float(p) for p in ["0"] * (3 - len(parts)) + parts)
@@ -137,7 +148,7 @@ def date_orders(texts: Sequence[str]) -> list[str]:
 
 def moment(text: str, order: str = "dmy") -> datetime | None:
     """Date and time in one text, in any of the forms above or as ISO 8601, with a zone where one is written."""
-    text = text.strip()
+    text = whole_day(text.strip())
     if iso := _iso(text):
         return iso
     words = text.replace("T", " ").split()

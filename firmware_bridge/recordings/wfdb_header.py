@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_FS, MAX_SIGNALS, MIN_FS
-from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, decode, rate, read_bytes
+from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, decode, rate, read_bytes, whole_day
 from ecg_edge.firmware_bridge.recordings.values.silent_units import NO_VOLTAGE, is_no_voltage
 from ecg_edge.firmware_bridge.units import UNSTATED
 
@@ -147,6 +147,7 @@ def _frequency(path: Path, line: int, text: str) -> Fraction:
 
 def _started(words: list[str]) -> tuple[datetime | None, list[str]]:
     """Base time and date in either order; one without the other tells no start."""
+    words = whole_day(" ".join(words)).split()
     days = [(w, d) for w in words if (d := calendar_date(w))]
     times = [t for w in words if not calendar_date(w) and (t := clock_time(w))]
     remarks = [f"date {w!r} read as {d}" for w, d in days if re.search(r"[-/.]\d{1,2}$", w)]

@@ -162,3 +162,13 @@ def test_a_plain_heart_keeps_its_good_figures(bpm, fs):
     m = measured(heart(fs, every(bpm), late=0.28 * min(1, (60 / bpm) ** 0.5)), fs)
     assert good(m) >= {"pr", "qrs", "qt", "heart_rate", "longest_rr"}
     assert value(m, "qrs") == pytest.approx(88, abs=6) and value(m, "pr") == pytest.approx(180, abs=16)
+
+
+@pytest.mark.parametrize("fs", [100, 250, 500])
+def test_a_sample_that_is_missing_now_and_then_costs_nothing(fs):
+    y = heart(fs, every(70))
+    y[50::100] = np.nan
+    m = measured(y, fs)
+    assert value(m, "heart_rate") == pytest.approx(70, abs=1) and m.found == m.beats >= 9
+    y[round(3 * fs) : round(3.5 * fs)] = np.nan
+    assert measured(y, fs).found < m.found
