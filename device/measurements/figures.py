@@ -31,8 +31,8 @@ class Figure:
     leads : tuple of str
         The leads it was read from.
     quality : str
-        ``good``: at least five beats, two independent leads, noise below 5 % of the wave, a value that hearts have, and
-        both halves of the beats give it. Else ``fair``.
+        ``good``: at least five beats, two independent leads, noise below 5 % of the wave, a value that hearts have.
+        Both halves of the beats give it as well. Else ``fair``.
     interval : float or None
         Of an amplitude of a reconstructed lead: half-width of the interval the model states.
     stated : bool
