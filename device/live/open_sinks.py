@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from types import FunctionType
@@ -195,9 +196,24 @@ def given_sinks(sinks: Sequence[Sink]) -> tuple[Sink, ...]:
                 f"sinks holds {type(sink).__name__}, which is no sink: it has no {', '.join(missing)}",
                 "derive it from ecg_edge.SinkBase",
             )
-        if wrong := _wrong_traits(sink):
+        if wrong := _wrong_traits(sink) or _wrong_methods(sink):
             raise UsageError(f"the sink {type(sink).__name__} has {wrong[0]}", wrong[1])
+    if len({id(sink) for sink in sinks}) < len(sinks):
+        raise UsageError("sinks holds one object twice", "make an object for each: every sink runs in its own thread")
     return tuple(sinks)
+
+
+def _wrong_methods(sink: Sink) -> tuple[str, str] | None:
+    """A method whose body would not run when it is called, and the way out; None: none."""
+    for name in _METHODS:
+        method = getattr(sink, name)
+        if not callable(method):
+            return f"{name}={method!r}", f"define it: def {name}(self, ...)"
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            return f"async def {name}", f"write def {name}: a sink runs in a thread of its own"
+        if inspect.isgeneratorfunction(method):
+            return f"a yield in {name}", "put what it makes into a queue.Queue"
+    return None
 
 
 def _wrong_traits(sink: Sink) -> tuple[str, str] | None:
@@ -209,6 +225,10 @@ def _wrong_traits(sink: Sink) -> tuple[str, str] | None:
         value: object = getattr(sink, trait)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             return f"{trait}={value!r}", f"pass a whole number above 0: {trait} = {getattr(SinkBase, trait)}"
+    for trait in ("lossless", "outlet"):
+        flag: object = getattr(sink, trait, True)
+        if not isinstance(flag, bool):
+            return f"{trait}={flag!r}", f"pass {trait} = True or {trait} = False"
     name: object = sink.name
     return None if isinstance(name, str) else (f"name={name!r}", 'pass a text: name = "mine"')
 
@@ -249,6 +269,6 @@ def _checked(made: object) -> Sink:
     if missing := [part for part in _PARTS if not hasattr(made, part)]:
         raise TypeError(f"it is no Sink: {type(made).__name__} has no {', '.join(missing)}")
     sink = cast(Sink, made)
-    if wrong := _wrong_traits(sink):
+    if wrong := _wrong_traits(sink) or _wrong_methods(sink):
         raise TypeError(f"{type(made).__name__} has {wrong[0]}: {wrong[1]}")
     return sink

@@ -23,7 +23,7 @@ from ecg_edge.device.personal_calibration.same_person import recorded_patient, r
 from ecg_edge.device.sinks.header_date import HeaderDate, before
 from ecg_edge.device.sinks.sink import Status
 from ecg_edge.device.sinks.sink_thread import Item, SinkThread, put_to_all
-from ecg_edge.device.sources.open_source import MIN_LIVE_FS
+from ecg_edge.device.sources.open_source import refuse_slow
 from ecg_edge.device.sources.source import Source, counts_bytes, device_of, knows_losses
 from ecg_edge.firmware_bridge.array_types import locked
 from ecg_edge.firmware_bridge.clock import Clock
@@ -140,15 +140,15 @@ class Runner:
         return [sink for sink in self._open if sink.outlet]
 
     def _no_outlet(self) -> EcgEdgeError | None:
-        """What ended the last outlet, where none is left."""
+        """What ended the last outlet, where none has got to the end."""
         errors = [sink.error for sink in self._outlets if sink.error is not None]
-        return errors[0] if self._deserted and errors else None
+        return errors[0] if errors and (self._deserted or len(errors) == len(self._outlets)) else None
 
     def _take(self, event: ReaderEvent) -> None:
         if isinstance(event, StreamInfo):
             event = event.renamed(self._settings.leads).placed(self._settings.places)
             if self._stream is None:
-                self._refuse_slow(event)
+                refuse_slow(self._source, event)
                 refuse_others(event, self._settings.patient, self._calibration)
                 self._heard_at = self._clock.monotonic()
                 model = self._models.for_leads(event.leads)
@@ -172,14 +172,6 @@ class Runner:
             self._battery = event.battery_percent
         else:
             self._signal(stream, stream.within_limit(event))
-
-    def _refuse_slow(self, info: StreamInfo) -> None:
-        """A live device too slow for an ECG describes itself wrongly, or is none."""
-        if self._source.live and info.fs < MIN_LIVE_FS:
-            raise NotAnEcgStreamError(
-                f"{info.device} sends {float(info.fs):g} samples a second, too few for an ECG",
-                f"set the device to {MIN_LIVE_FS} Hz or more",
-            )
 
     def _is_stranger(self, info: StreamInfo) -> bool:
         """Whether another device is there now; its samples are not the person's of this record."""
@@ -388,6 +380,7 @@ class Runner:
     def _summary(self, error: EcgEdgeError | None) -> Summary:
         summary = Summary(self._source.url, error, dropped_blocks=self._dropped(), notes=dict(self._notes))
         summary.renewal = self._renewal
+        summary.sink_errors = {sink.name: sink.error for sink in self._sinks if sink.error is not None}
         if self._stream is not None:
             pipeline, latency = self._stream.pipeline, self._latency
             summary.info, summary.model = pipeline.info, self._stream.model

@@ -63,6 +63,9 @@ class Summary:
         The terms of the latency a user sees, in seconds.
     notes : dict of str to int
         How often something of each kind happened.
+    sink_errors : dict of str to EcgEdgeError
+        What ended a sink that is not lossless, in its work or its ``close``, by the sink's name. It is the run's
+        `error` as well where no other outlet has got to the end.
     drift_ppm : float, optional
         How much slow the device's clock was; see `clock_fit`.
     renewal : Renewal, optional
@@ -90,6 +93,7 @@ class Summary:
     terms_s: dict[str, float] = field(default_factory=dict)
     heart_rate_bpm: float | None = None
     notes: dict[str, int] = field(default_factory=dict)
+    sink_errors: dict[str, EcgEdgeError] = field(default_factory=dict)
     recording: Path | None = None
     drift_ppm: float | None = None
     renewal: Renewal | None = None
@@ -100,6 +104,7 @@ class Summary:
         parts += [self.model.path.name] if self.model else []
         parts += [str(self.recording)] if self.recording else []
         parts += [f"error: {self.error.message}"] if self.error else []
+        parts += [f"{name} stopped: {error.message}" for name, error in self.sink_errors.items()]
         return f"<Summary of {self.source} {'; '.join(parts)}>"
 
     @property
@@ -131,6 +136,7 @@ class Summary:
             "heart_rate_bpm": self.heart_rate_bpm,
             "model": self._model(),
             "notes": self.notes,
+            "sink_errors": {name: error.message for name, error in self.sink_errors.items()},
             "drift_ppm": self.drift_ppm,
             "recording": str(self.recording) if self.recording else None,
             "error": self.error.message if self.error else None,

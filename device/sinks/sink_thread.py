@@ -196,7 +196,7 @@ class SinkThread:
                         self._steps += 1
             finally:
                 self._sink.close()
-        except (Exception, SystemExit) as e:  # noqa: BLE001 -- a sink's fault is the sink's end, whosever it is
+        except BaseException as e:  # noqa: BLE001 -- a sink's fault is the sink's end, whosever it is, KeyboardInterrupt too
             self._error = self._error or as_error(e, self.name, self._owner)
             if self.error is not None:
                 self._warn(f"{self.name} stopped: {self.error}")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 from weakref import WeakSet
 
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.errors import UsageError, blamed, owner_of
+from ecg_edge.firmware_bridge.events import ReaderEvent, StreamInfo
+from ecg_edge.firmware_bridge.ports.checked_decoder import named_twice, spelt
 from ecg_edge.firmware_bridge.ports.used_up import used_up
 
 _METHODS = ("start", "stop", "get")
@@ -34,9 +37,21 @@ class _Foreign:
         def call(*args: object) -> object:
             with blamed(self._source, "the source"):
                 answer = method(*args)
-                return list(cast("list[object]", answer)) if name == "get" else answer
+                return list(map(_exact, cast("list[object]", answer))) if name == "get" else answer
 
         return call
+
+
+def _exact(event: object) -> object:
+    """An event of a source of others, with leads spelt as ours."""
+    if not isinstance(event, ReaderEvent):
+        raise TypeError(f"get() returned {type(event).__name__} among its events")
+    if not isinstance(event, StreamInfo):
+        return event
+    channels = tuple(replace(channel, lead=spelt(channel.lead)) for channel in event.channels)
+    if twice := named_twice(channels):
+        raise ValueError(f"its StreamInfo names {twice} twice")
+    return replace(event, channels=channels)
 
 
 def check_source(given: object, **options: object) -> None:

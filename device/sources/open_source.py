@@ -16,7 +16,8 @@ from ecg_edge.firmware_bridge.clock import Clock, SystemClock
 from ecg_edge.firmware_bridge.decoder import Decoder, is_decoder
 from ecg_edge.firmware_bridge.decoders.catalogue import find_device
 from ecg_edge.firmware_bridge.ecglink.decoder import EcgLinkDecoder
-from ecg_edge.firmware_bridge.errors import PortNotFoundError, UsageError
+from ecg_edge.firmware_bridge.errors import NotAnEcgStreamError, PortNotFoundError, UsageError
+from ecg_edge.firmware_bridge.events import StreamInfo
 from ecg_edge.firmware_bridge.ports.listen import name_device
 from ecg_edge.firmware_bridge.ports.reader import Reader
 from ecg_edge.firmware_bridge.ports.same_device import SamePort
@@ -165,6 +166,21 @@ def _exact_fs(fs: Fraction | float) -> Fraction:
         if not isinstance(fs, bool) and (rate := Fraction(fs)) > 0:
             return rate
     raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead: fs=250")
+
+
+def refuse_slow(source: Source, info: StreamInfo) -> None:
+    """Refuse a live device too slow for an ECG: it describes itself wrongly, or is none.
+
+    Raises
+    ------
+    NotAnEcgStreamError
+        Its rate is below `MIN_LIVE_FS`.
+    """
+    if source.live and info.fs < MIN_LIVE_FS:
+        raise NotAnEcgStreamError(
+            f"{info.device} sends {float(info.fs):g} samples a second, too few for an ECG",
+            f"set the device to {MIN_LIVE_FS} Hz or more",
+        )
 
 
 def _refuse_idle(scheme: str, **given: object) -> None:

@@ -34,7 +34,8 @@ async def tasks() -> None:
             if rows >= 100 * SECONDS:
                 break
     ticks.cancel()
-    print(f"{rows} rows from {', '.join(blocks.info.leads)}; notes: {[note.text for note in blocks.notes]}")
+    leads = blocks.info.leads if blocks.info else ()
+    print(f"{rows} rows from {', '.join(leads)}; notes: {[note.text for note in blocks.notes]}")
 
 
 async def clock() -> None:

@@ -12,6 +12,7 @@ docs/how-to/add-a-decoder.md.
 import re
 import sys
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +31,11 @@ class Semicolons:
         self.tally = ee.Tally()
         self._rest, self._at, self._number, self._described = b"", 0, -1, False
 
-    def feed(self, data: bytes, arrival: float = 0.0) -> list:
+    def feed(self, data: bytes, arrival: float = 0.0) -> list[Any]:
         """Take the next bytes and return what they complete."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[-64:]  # noise without a line end must not fill the memory
-        events = [] if self._described else [INFO]
+        events: list[Any] = [] if self._described else [INFO]
         self._described = True
         for line in lines:
             if found := SAMPLE.fullmatch(line):
@@ -44,7 +45,7 @@ class Semicolons:
                 self.tally.bad_frames += 1
         return events
 
-    def _sample(self, one: int, two: int, number: int, arrival: float) -> list:
+    def _sample(self, one: int, two: int, number: int, arrival: float) -> list[Any]:
         """A sample, and before it the gap that its number shows. The first sample begins the axis: none was lost."""
         lost = 0 if self._number < 0 else (number - self._number - 1) % 256
         gap = [ee.Gap(self._at, self._at + lost)] if lost else []
@@ -56,7 +57,7 @@ class Semicolons:
         self.tally.samples += 1
         return [*gap, block]
 
-    def close(self) -> list:
+    def close(self) -> list[Any]:
         """End of stream: nothing is held back."""
         return []
 
@@ -93,5 +94,5 @@ print("cut into sevens: the same" if cut.tally == decoded.tally else "cut into s
 mv = np.full((int(decoded.index[-1]) + 1, 2), np.nan)
 mv[decoded.index] = decoded.mv  # lost samples are NaN: up to 40 ms are bridged, as here
 twelve = ee.reconstruct(mv, fs=decoded.info.fs, leads=decoded.info.leads)
-print(f"{len(twelve)} rows, {int(twelve.held.sum())} of them over a bridged gap, "
+print(f"{len(twelve)} rows, {0 if twelve.held is None else int(twelve.held.sum())} of them over a bridged gap, "
       f"{int((~twelve.valid.all(axis=1)).sum())} not to be used")  # fmt: skip

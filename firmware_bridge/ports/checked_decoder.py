@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
@@ -11,8 +12,9 @@ from numbers import Integral, Real
 import numpy as np
 
 from ecg_edge.firmware_bridge.decoder import Decoder
-from ecg_edge.firmware_bridge.errors import PluginError, blamed, owner_of
+from ecg_edge.firmware_bridge.errors import PluginError, UsageError, blamed, owner_of
 from ecg_edge.firmware_bridge.events import Channel, Event, Gap, SampleBlock, StreamInfo
+from ecg_edge.firmware_bridge.lead_names import channel_name, known_channels
 from ecg_edge.firmware_bridge.tally import Tally
 
 _MAX_DENOMINATOR = 4096
@@ -113,7 +115,10 @@ class CheckedDecoder:
         if not info.channels or not all(isinstance(channel, Channel) for channel in info.channels):
             raise self._fault(f"its StreamInfo has channels={info.channels!r}, not a tuple of Channel")
         tick = None if info.tick_hz is None else self._rate("tick_hz", info.tick_hz)
-        return replace(info, fs=self._rate("fs", info.fs), tick_hz=tick, channels=tuple(info.channels))
+        channels = tuple(replace(channel, lead=spelt(channel.lead)) for channel in info.channels)
+        if twice := named_twice(channels):
+            raise self._fault(f"its StreamInfo names {twice} twice")
+        return replace(info, fs=self._rate("fs", info.fs), tick_hz=tick, channels=channels)
 
     def _rate(self, name: str, rate: object) -> Fraction:
         if isinstance(rate, bool) or not isinstance(rate, Real) or not isfinite(rate) or rate <= 0:
@@ -143,6 +148,20 @@ class CheckedDecoder:
             f"{self.name}: a fault of {self._owner}: {what}",
             f"mend {self._owner}, or report this line to its authors",
         )
+
+
+def spelt(lead: object) -> str:
+    """Canonical spelling of a channel's name where it is that of a lead or a pair; else as it stands."""
+    try:
+        return channel_name(str(lead))
+    except UsageError:
+        return str(lead)
+
+
+def named_twice(channels: Iterable[Channel]) -> str:
+    """First lead or pair that more than one channel is called after; empty: none."""
+    count = Counter(known_channels(channel.lead for channel in channels))
+    return next((lead for lead, n in count.items() if n > 1), "")
 
 
 def _whole(number: object) -> bool:

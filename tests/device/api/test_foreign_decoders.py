@@ -65,6 +65,7 @@ FAULTS = {
     "ticks": (Board(replace(INFO, tick_hz=-1.0), block()), "tick_hz=-1.0, not a rate"),
     "no channels": (Board(replace(INFO, channels=())), "channels=\\(\\)"),
     "labels": (Board(replace(INFO, channels=("I", "II"))), "not a tuple of Channel"),
+    "twice": (Board(replace(INFO, channels=(Channel("I", 0.001), Channel("i", 0.001)))), "names I twice"),
     "event": (Board(INFO, (1, 2)), "returned tuple among its events"),
     "no list": (Board(feed=lambda data, arrival=0.0: None), r"feed\(\) returned NoneType, not a list"),
     "close": (Board(INFO, close=fails), "KeyError: 'k'"),
@@ -134,3 +135,9 @@ def test_a_live_source_ends_with_the_same_error(make, message, use):
         with pytest.raises(ee.PluginError, match=rf"board: a fault of Board in tests.*{message}"):
             use(f"tcp://127.0.0.1:{server.getsockname()[1]}", make())
         far.join()
+
+
+def test_names_of_leads_are_understood_in_any_spelling():
+    other = replace(INFO, channels=(Channel("i", 0.001), Channel("lead II", 0.001), Channel("ra-v5", 0.001)))
+    [info] = checked(Board(other)).feed(b"x")
+    assert info.leads == ("I", "II", "RA-V5")

@@ -47,7 +47,6 @@ class Faulty:
         (lambda: ee.run("synthetic:", seconds=True), "a number above 0"),
         (lambda: ee.run("synthetic:", calibration=5), "pass a Path"),
         (lambda: ee.run("synthetic:", calibration=""), "pass a Path"),
-        (lambda: ee.run("synthetic:", calibration="no/such.json"), "calibration_later=True"),
         (lambda: ee.calibrate("i-ii-int8", [np.zeros((500, 12))], fs=250, leads=("V5",)), "leave leads out"),
         (lambda: ee.load_model(""), "load_model('i-ii-int8')"),
         (lambda: ee.reconstruct(np.zeros(500), fs=250, leads="I", model=""), "load_model('i-ii-int8')"),

@@ -147,3 +147,63 @@ def test_a_decoder_of_ones_own_at_a_socket(model):
 def test_a_calibration_that_comes_later_is_waited_for(model, tmp_path):
     later = {"calibration": tmp_path / "p1.json", "calibration_later": True}
     assert run(fakes.ListSource(fakes.stream(500)[1]), model=model, **later).counts.rows_out == 200
+    with pytest.raises(ee.CalibrationError, match="calibration_later=True"):
+        run(fakes.ListSource(fakes.stream(500)[1]), model=model, calibration=tmp_path / "p1.json")
+
+
+class Failing(ee.SinkBase):
+    """Fails in one of its methods."""
+
+    def __init__(self, method, error, **traits):
+        vars(self).update({"name": "failing"} | traits)
+
+        def fail(*_):
+            raise error
+
+        setattr(self, method, fail)
+
+
+@pytest.mark.parametrize("method", ["leads", "close"])
+@pytest.mark.parametrize("error", [ValueError("mine"), OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_sink_that_fails_is_in_the_summary(model, method, error):
+    summary = run(fakes.ListSource(fakes.stream(500)[1]), Failing(method, error), Keeper(), model=model)
+    assert summary.error is None and list(summary.sink_errors) == ["failing"]
+    assert summary.to_dict()["sink_errors"]["failing"] and "failing stopped" in repr(summary)
+    with pytest.raises(ee.EcgEdgeError, match="failing"):  # where nothing else has got to the end
+        run(fakes.ListSource(fakes.stream(500)[1]), Failing(method, error), model=model)
+    with pytest.raises(ee.EcgEdgeError, match="failing"):
+        run(fakes.ListSource(fakes.stream(500)[1]), Failing(method, error, lossless=True), Keeper(), model=model)
+
+
+class Later(ee.SinkBase):
+    async def leads(self, block):
+        pass
+
+
+class Yields(ee.SinkBase):
+    def leads(self, block):
+        yield block
+
+
+@pytest.mark.parametrize(
+    ("sinks", "says"),
+    [
+        ([keeper := Keeper(), keeper], "one object twice"),
+        ([Later()], "async def leads"),
+        ([Yields()], "a yield in leads"),
+        ([Failing("note", ValueError(), lossless="no")], "lossless='no'"),
+        ([Failing("note", ValueError(), outlet=None)], "outlet=None"),
+        ([Failing("note", ValueError(), leads=5)], "leads=5"),
+    ],
+)
+def test_a_sink_that_cannot_work_is_refused(model, sinks, says):
+    with pytest.raises(ee.UsageError, match=says):
+        run(fakes.ListSource(fakes.stream(500)[1]), *sinks, model=model)
+
+
+def test_a_source_too_slow_for_an_ecg_is_refused_by_a_stream_too(model):
+    for way in (lambda s: ee.run(s, model=model), lambda s: next(ee.open_stream(s, model).__enter__())):
+        source = fakes.ListSource([[fakes.info(fs=10)], *fakes.stream(500)[1][1:]])
+        source.live = True
+        with pytest.raises(ee.NotAnEcgStreamError, match="10 samples a second"):
+            way(source)

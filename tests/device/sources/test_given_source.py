@@ -104,3 +104,11 @@ def test_a_class_is_no_source():
 def test_what_is_of_a_port_is_refused_for_an_object(way, option):
     with pytest.raises(ee.UsageError, match=f"{next(iter(option))} does nothing for a source object"):
         way(ee.open_source("synthetic:", fast=True), **option)
+
+
+@pytest.mark.parametrize("way", [opened, lambda s: ee.run(s, [ee.SinkBase()])])
+def test_the_leads_of_a_source_of_others_are_understood(way):
+    made = fakes.stream(500)[1][1:]
+    way(fakes.ListSource([[fakes.info(("i", " Lead II"))], *made]))
+    with pytest.raises(ee.PluginError, match="names I twice"):
+        way(fakes.ListSource([[fakes.info(("I", "i"))], *made]))
