@@ -177,12 +177,13 @@ def test_the_line_of_simulate_runs_the_virtual_patch(there, capsys):
         "-c",
         "import sys; from ecg_edge.device.cli.main import main; sys.exit(main(sys.argv[1:]))",
     ]
+    how = ["--as", "cyton", "--leads", "I,II"]
     with subprocess.Popen(
-        [*words, "simulate", "--as", "cyton"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*words, "simulate", *how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as patch:
         line = next(x for x in patch.stderr if x.startswith("next: "))
         program, *run = shlex.split(line.removeprefix("next: "))
-        assert program == "ecg-edge" and run[1] == patch.stdout.readline().strip() and run[2:] == ["--as", "cyton"]
+        assert program == "ecg-edge" and run[1] == patch.stdout.readline().strip() and run[2:] == how
         status = main([*run, "--seconds", "1"])
         patch.terminate()
     assert status == 0
