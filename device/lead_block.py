@@ -199,6 +199,12 @@ class LeadBlock:
         provenance, arrival, share, fs
             As the attributes.
         """
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+            raise UsageError(f"n={n!r} is no number of rows", "pass a whole number, 0 or more")
+        if not isinstance(index, int | np.integer):
+            raise UsageError(f"index={index!r} is no row", "pass a whole number")
+        if not isinstance(provenance, tuple) or len(provenance) != len(LEADS):
+            raise UsageError(f"provenance={provenance!r} is not that of twelve leads", "pass block.provenance")
         zero = np.zeros((n, len(LEADS)), np.float32)
         none = np.zeros((n, len(LEADS)), np.bool_)
         return cls(index, zero, provenance, none, np.ones(n, np.bool_), zero, arrival, share=share, fs=fs)

@@ -38,6 +38,8 @@ _WORDS = re.compile(r"^(mdc ecg lead|mdc ecg elec potl|ecg lead|ekg lead|ecg|ekg
                     r"|d[eé]rivation|derivaci[oó]n|deriva[cç][aã]o|derivazione|afleiding|avledning"
                     r"|channel|ch)[ :.]+(?=\S)")  # fmt: skip
 _ML = re.compile(r"^ml(?=i{1,3}$)")
+_SPLIT = re.compile(r"d?i{1,3}( i{1,3})+")
+"""``I II`` names two leads, and is not III."""
 _REFERENCE = re.compile(r"(?<=\S)[ -]ref$")
 _CHEST = re.compile(r"^c([1-6])$")
 _EEG = re.compile(r"^(eeg )?(fp[12z]|f[3478z]|cz|p[34z]|o[12z]|t[3-6z]|a[12]|m[12])\b")
@@ -104,7 +106,7 @@ def read_label(label: str) -> LeadLabel:
     sign = -1 if words.startswith("-") else 1
     plain = _ML.sub("", words.lstrip("+-").strip())
     plain = _REFERENCE.sub("", plain)
-    plain = _CHEST.sub(r"v\1", plain.replace(" ", ""))
+    plain = "" if _SPLIT.fullmatch(plain) else _CHEST.sub(r"v\1", plain.replace(" ", ""))
     lead = _BY_LOWER.get(plain) or _ROMAN.get(plain, "")
     pair = () if lead else _pair(plain)
     if "interval" in said:
@@ -181,6 +183,8 @@ def lead_name(name: str) -> str:
     """
     if lead := lead_of(name):
         return lead
+    if (parts := name.split()) and all(found := [lead_of(part) for part in parts]):
+        raise UsageError(f"{name!r} is no lead, but {len(parts)}", f"name each for itself: leads={tuple(found)!r}")
     raise UsageError(f"unknown lead {name!r}", f"use one of {', '.join(LEADS)}")
 
 

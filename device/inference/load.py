@@ -60,6 +60,9 @@ class Model:
         s = self.spec
         return f"<Model {self.path.name}: {', '.join(s.input_leads)} to twelve leads at {s.fs} Hz, {s.precision}>"
 
+    def __reduce__(self) -> str:
+        raise UsageError("a Model cannot be pickled or copied", "load it in the process that uses it: load_model(path)")
+
 
 def load_model(path: Path | str, threads: int = 1) -> Model:
     """Load a streaming model.

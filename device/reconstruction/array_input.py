@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence, Set
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,10 @@ _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 _MAX_DENOMINATOR = 4096
 _BETWEEN_WORDS = re.compile(r"[\s_.:,;/()\[\]]+|(?<=[iIlLfFrR1-6])(?=[mMuUµμ][vV]$)")
 _BETWEEN_PARTS = re.compile(rf"-|{_BETWEEN_WORDS.pattern}")
+_NUMBERED = re.compile(r"(?:l|lead|ecg|ekg)[\s_.-]*([123]|i{1,3})", re.IGNORECASE)
+_OTHER_UNIT = re.compile(
+    r"(?:^|[\s_.:,;/()\[\]-]|(?<=[iIlLfFrR1-6]))(?:[uµμn]?V|volts?)(?![ _]?[1-6])(?=$|[\s_.:,;/()\[\]-])", re.I
+)
 _ENDLESS_MV = 1e300
 _TABLE = "pass rows of one length, a number for each lead; NaN where a sample is missing"
 _MILLIVOLTS = "pass millivolts: divide microvolts by 1000, multiply volts by 1000, scale counts by the device's gain"
@@ -52,6 +57,8 @@ def exact_rate(fs: float | Fraction, name: str = "fs") -> Fraction:
         Not a number, or outside 50 to 20000 Hz.
     """
     try:
+        if isinstance(fs, str | bytes | bytearray | bool):
+            raise TypeError
         plain = fs if isinstance(fs, Fraction) else Fraction(float(fs))
         rate = plain.limit_denominator(_MAX_DENOMINATOR)
     except (TypeError, ValueError, OverflowError):
@@ -110,6 +117,10 @@ def check_columns(mv: object, leads: tuple[str, ...]) -> None:
     """
     own = list(getattr(mv, "columns", [getattr(mv, "name", None)]))
     read = [_column_lead(label) for label in own]
+    if [str(label) for label in own] == ["2", "1"] and leads == ("I", "II"):
+        read = ["II", "I"]
+    if unit := next((x for x, lead in zip(own, read, strict=True) if lead and _OTHER_UNIT.search(str(x))), None):
+        raise UsageError(f"the column {unit} is not in mV", "pass mV under names that say so, or table.to_numpy()")
     picked = [own[read.index(lead)] for lead in leads if lead in read]
     too_many = len(own) > len(leads) == len(picked)
     if too_many or any(name not in ("", lead) for name, lead in zip(read, leads, strict=False)):
@@ -145,9 +156,15 @@ def _column_lead(label: object) -> str:
     if isinstance(label, tuple):
         return _only(_column_lead(part) for part in label)
     text = label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
-    if whole := _known(text):
+    if whole := _known(text) or _numbered(text):
         return whole
     return _only(map(_known, _BETWEEN_WORDS.split(text))) or _only(map(_known, _BETWEEN_PARTS.split(text)))
+
+
+def _numbered(label: str) -> str:
+    """Limb lead of ``L2``, ``LII`` and ``lead2``: so people name columns, but no device its channels; empty: none."""
+    found = _NUMBERED.fullmatch(label.strip())
+    return "I" * (int(found[1]) if found[1].isdigit() else len(found[1])) if found else ""
 
 
 def _only(names: Iterable[str]) -> str:
@@ -184,10 +201,16 @@ def exact_rows(mv: npt.ArrayLike, n_leads: int, name: str = "mv") -> npt.NDArray
     masked = np.ma.getmaskarray(mv) if isinstance(mv, np.ma.MaskedArray) else None
     try:
         given = np.asarray(mv)
-    except (ValueError, TypeError) as e:
-        raise UsageError(f"{name}={type(mv).__name__} is no table of numbers: {e}", _TABLE) from e
+        if given.dtype.kind == "O":  # Python's floats in a table, pandas' nullable ones
+            missing = np.vectorize(lambda x: type(x).__name__ in ("NoneType", "NAType"), otypes=[bool])(given)
+            if not missing.all() and all(isinstance(x, Real) and not isinstance(x, bool) for x in given[~missing].flat):
+                given = np.where(missing, np.nan, given).astype(np.float64)
+    except Exception as e:  # an object's own __array__ may raise anything
+        why = " ".join(str(e).split()) or type(e).__name__
+        raise UsageError(f"{name}={type(mv).__name__} is no table of numbers: {why}", _TABLE) from e
     if given.dtype.kind not in "fiub":
-        raise UsageError(f"{name} has samples of type {given.dtype}, which are not real numbers", "pass floats in mV")
+        fix = f"pass floats in mV: {name}.to_numpy(float), or np.asarray({name}, float)"
+        raise UsageError(f"{name} has samples of type {given.dtype}, which are not real numbers", fix)
     rows = given[:, None] if given.ndim == 1 and n_leads == 1 else given
     if rows.ndim == 2 and rows.shape[1] == n_leads:
         rows = rows.astype(np.float64)

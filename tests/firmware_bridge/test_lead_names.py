@@ -85,6 +85,8 @@ def test_how_uncertain_a_lead_is_is_no_lead(label):
         ("dérivation II", "II", 1),
         ("V 2", "V2", 1),
         ("II II", "", 1),
+        ("I II", "", 1),
+        ("I I", "", 1),
         ("resp", "", 1),
         ("", "", 1),
         ("-resp", "", 1),

@@ -92,3 +92,60 @@ def test_an_error_has_one_fix(url, fix):
     with pytest.raises(ee.UsageError) as e:
         ee.open_source(url)
     assert str(e.value).count("fix:") == 1 and e.value.fix.startswith(fix)
+
+
+class Raises:
+    """An array that cannot be read."""
+
+    def __array__(self, *_, **__):
+        raise KeyError("mine")
+
+
+def to_nobody(thing):
+    import pickle
+
+    return pickle.dumps(thing)
+
+
+PROVENANCE = tuple([ee.Provenance.MEASURED] * 12)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: ee.reconstruct(Raises(), fs=250, leads="I"), "mine"),
+        (lambda: ee.reconstruct(np.zeros((500, 2)), fs="500", leads="I,II"), "fs='500' is not a rate"),
+        (lambda: ee.reconstruct(np.zeros((500, 2)), fs=b"500", leads="I,II"), "fs=b'500' is not a rate"),
+        (lambda: ee.reconstruct(np.zeros((500, 1)), fs=250, leads="I II"), "is no lead, but 2"),
+        (lambda: ee.reconstruct(np.zeros((500, 1)), fs=250, leads=("I I",)), "is no lead, but 2"),
+        (lambda: ee.LeadBlock.empty(0, -1, PROVENANCE), "n=-1"),
+        (lambda: ee.LeadBlock.empty(0, 1.5, PROVENANCE), "n=1.5"),
+        (lambda: ee.LeadBlock.empty(0, 5, ()), "twelve leads"),
+        (lambda: ee.LeadBlock.empty("a", 5, PROVENANCE), "index='a'"),
+        (lambda: to_nobody(ee.load_model("ii-int8")), "cannot be pickled"),
+        (lambda: to_nobody(ee.Reconstructor(fs=250, leads="II")), "cannot be pickled"),
+    ],
+)
+def test_what_cannot_be_is_a_usage_error(call, says):
+    with pytest.raises(ee.UsageError, match=says) as caught:
+        call()
+    assert caught.value.fix
+
+
+def test_the_way_out_of_two_leads_in_one_name():
+    with pytest.raises(ee.UsageError) as caught:
+        ee.reconstruct(np.zeros((500, 2)), fs=250, leads="I II")
+    assert caught.value.fix == "name each for itself: leads=('I', 'II')"
+
+
+def test_objects_that_are_floats_are_read():
+    mv = 0.1 * np.sin(np.arange(500.0))
+    known = ee.reconstruct(mv, fs=250, leads="I")
+    assert ee.reconstruct(mv.astype(object), fs=250, leads="I") == known
+    pandas = pytest.importorskip("pandas")
+    assert ee.reconstruct(pandas.DataFrame({"I": mv}).astype("Float64"), fs=250, leads="I") == known
+    holes = mv.copy()
+    holes[300] = np.nan
+    table = pandas.DataFrame({"I": mv}).astype("Float64")
+    table.iloc[300, 0] = pandas.NA
+    assert ee.reconstruct(table, fs=250, leads="I") == ee.reconstruct(holes, fs=250, leads="I")

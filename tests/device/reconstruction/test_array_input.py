@@ -198,3 +198,27 @@ def test_where_a_lead_is_missing_the_fix_names_the_leads_that_are_there(columns,
 def test_columns_that_contradict_nothing_pass(columns):
     pandas = pytest.importorskip("pandas")
     check_columns(pandas.DataFrame(np.zeros((3, 2)), columns=columns), ("I", "II"))
+
+
+@pytest.mark.parametrize(
+    "columns", [["LII", "LI"], ["L2", "L1"], ["lead2", "lead1"], ["lead_ii", "lead_i"], ["2", "1"], [2, 1]]
+)
+def test_numbered_columns_in_another_order_are_refused(columns):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(UsageError, match="the columns are called"):
+        check_columns(pandas.DataFrame(np.zeros((3, 2)), columns=columns), ("I", "II"))
+    check_columns(pandas.DataFrame(np.zeros((3, 2)), columns=columns[::-1]), ("I", "II"))
+
+
+@pytest.mark.parametrize("columns", [["I_uV", "II_uV"], ["I (µV)", "II (µV)"], ["I [V]", "II [V]"], ["uV_I", "uV_II"]])
+def test_columns_called_after_another_unit_are_refused(columns):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(UsageError, match="is not in mV"):
+        check_columns(pandas.DataFrame(np.zeros((3, 2)), columns=columns), ("I", "II"))
+
+
+def test_no_lead_is_called_after_a_unit():
+    pandas = pytest.importorskip("pandas")
+    leads = ("aVR", "aVL", "aVF", "V1", "V6")
+    for columns in (leads, ["avr", "avl", "avf", "v1", "v6"], ["aVR_mV", "aVL mV", "aVF [mV]", "V 1", "V_6"]):
+        check_columns(pandas.DataFrame(np.zeros((3, 5)), columns=list(columns)), leads)
