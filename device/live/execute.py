@@ -31,7 +31,7 @@ from ecg_edge.device.recording.recorder import Recorder
 from ecg_edge.device.sinks.sink import Sink
 from ecg_edge.device.sinks.sink_thread import SinkThread
 from ecg_edge.device.sources.given_source import check_source, source_of
-from ecg_edge.device.sources.open_source import open_source, read_rate
+from ecg_edge.device.sources.open_source import given_rate, open_source, read_rate
 from ecg_edge.device.sources.rescaled import RescaledSource
 from ecg_edge.device.sources.source import Source
 from ecg_edge.firmware_bridge.clock import Clock, SystemClock
@@ -306,7 +306,7 @@ def run(
         clock=clock,
         device=device,
         gain=gain,
-        fs=None if fs is None else read_rate(str(fs)),
+        fs=given_rate(fs),
         baud=baud,
         reconnect=reconnect,
         fast=fast,

@@ -163,12 +163,12 @@ def _exact_url(given: Path | str) -> str:
 
 def _exact_fs(fs: Fraction | float) -> Fraction:
     with contextlib.suppress(TypeError, ValueError, OverflowError):
-        if not isinstance(fs, bool) and (rate := Fraction(fs)) > 0:
+        if not isinstance(fs, str | bytes | bool) and (rate := Fraction(fs)) > 0:
             return rate
     raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead: fs=250")
 
 
-def refuse_slow(source: Source, info: StreamInfo) -> None:
+def refuse_slow(source: Source | None, info: StreamInfo) -> None:
     """Refuse a live device too slow for an ECG: it describes itself wrongly, or is none.
 
     Raises
@@ -176,7 +176,7 @@ def refuse_slow(source: Source, info: StreamInfo) -> None:
     NotAnEcgStreamError
         Its rate is below `MIN_LIVE_FS`.
     """
-    if source.live and info.fs < MIN_LIVE_FS:
+    if source is not None and source.live and info.fs < MIN_LIVE_FS:
         raise NotAnEcgStreamError(
             f"{info.device} sends {float(info.fs):g} samples a second, too few for an ECG",
             f"set the device to {MIN_LIVE_FS} Hz or more",
@@ -197,6 +197,21 @@ def recognise(port: str, clock: Clock, baud: int | None, report: Report, opener:
     match = name_device(lambda speed: opener(port, baud=baud or speed), port, clock)
     report(f"recognised {match.device.name}: {match.reason}")
     return match.device.name
+
+
+def given_rate(fs: object) -> Fraction | None:
+    """Return a rate that a program passes, in Hz; None is none.
+
+    Raises
+    ------
+    UsageError
+        It is no number, or out of range.
+    """
+    if fs is None:
+        return None
+    if isinstance(fs, str | bytes | bytearray | bool):
+        raise UsageError(f"fs={fs!r} is no rate", "give the samples per second of one lead as a number: fs=250")
+    return read_rate(str(fs))
 
 
 def read_rate(text: str) -> Fraction:
@@ -224,6 +239,8 @@ def _decoder(device: str | Decoder | None, gain: float | None, fs: Fraction | No
                 "EcgLink carries its own scale", "leave gain (--gain) out, or name the device with device= (--as)"
             )
         return EcgLinkDecoder(fs), _BAUD
+    if isinstance(device, type):
+        raise UsageError(f"device={device.__name__} is a class", f"pass an object of it: device={device.__name__}()")
     if is_decoder(device):
         return device, _BAUD
     found = find_device(str(device))

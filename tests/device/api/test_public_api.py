@@ -35,6 +35,7 @@ def test_names_for_mypy_are_those_of_the_table():
 
 def test_dir_and_version():
     assert set(ecg_edge.__all__) <= set(dir(ecg_edge))
+    assert not [name for name in dir(ecg_edge) if name.startswith("_") and not name.endswith("__")]
     assert ecg_edge.__version__.count(".") == 2 and "__version__" in dir(ecg_edge)
     with pytest.raises(AttributeError, match="no attribute 'reconstuct'"):
         _ = ecg_edge.reconstuct

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from ecg_edge.firmware_bridge.errors import (
     RecordingError,
     UsageError,
 )
-from ecg_edge.firmware_bridge.events import Disconnected, Gap, Reconnected
+from ecg_edge.firmware_bridge.events import Disconnected, Gap, Origin, Reconnected
 from ecg_edge.firmware_bridge.virtual_patch.child_process import virtual_patch
 from tests.support import fakes
 
@@ -364,3 +365,11 @@ def test_cancelled_twice_it_is_closed_all_the_same(model):
             thread.join(5)
             assert not thread.is_alive()
     assert source.stopped
+
+
+def test_what_a_reader_had_to_assume_is_a_note(model):
+    _, lists = fakes.stream(500)
+    [info] = lists[0]
+    lists[0] = [replace(info, origin=Origin(remarks=("II: uncalibrated: 200 counts/mV assumed",)))]
+    _, stream = collect(fakes.ListSource(lists), model)
+    assert [(n.kind, n.text) for n in stream.notes] == [("source", "II: uncalibrated: 200 counts/mV assumed")]
