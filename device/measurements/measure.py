@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ecg_edge.device.arguments import check_flags
 from ecg_edge.device.conditioning.spec import ConditioningSpec
 from ecg_edge.device.conditioning.zero_phase import phase_undone
 from ecg_edge.device.lead_algebra import ST_WEAK, Provenance, of_basis
@@ -67,7 +68,7 @@ def measure(block: LeadBlock, *, live: bool = False) -> Measurements | None:
     Raises
     ------
     UsageError
-        It is no LeadBlock.
+        It is no LeadBlock, or `live` is neither True nor False.
 
     Examples
     --------
@@ -80,6 +81,7 @@ def measure(block: LeadBlock, *, live: bool = False) -> Measurements | None:
             f"block={type(block).__name__} is no LeadBlock",
             "reconstruct first: ee.measure(ee.reconstruct(mv, fs=…, leads=…))",
         )
+    check_flags(live=live)
     return measure_block(block, ConditioningSpec() if live else None)
 
 

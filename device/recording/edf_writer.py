@@ -20,7 +20,7 @@ from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, Rec
 from ecg_edge.firmware_bridge.lead_names import known_channels
 from ecg_edge.firmware_bridge.private_files import private_open
 from ecg_edge.firmware_bridge.recordings.edf_file import END, OWN, OWN_INVALID, UTC
-from ecg_edge.firmware_bridge.recordings.values.plain_facts import person_lines
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import STARTED, person_lines
 
 _MIN_RECORD_S, _MAX_RECORD_S = Fraction(1, 2), 60
 _SEXES = {"male": "M", "female": "F"}
@@ -86,7 +86,7 @@ def write_edf(stored: Stored, path: Path, patient: str = "", others: Sequence[St
                 equipment_code=OWN,
                 additional=[*said, UTC] if started and started.tzinfo else said,
             ),
-            starttime=started.time() if started else None,
+            starttime=started.time().replace(microsecond=0) if started else None,
             data_record_duration=float(duration),
             annotations=[
                 edfio.EdfAnnotation(float(at), float(n) if n else None, one_line(text)) for at, n, text in sorted(notes)
@@ -194,6 +194,8 @@ def _unsaid(stored: Stored, patient: str, in_range: bool) -> list[str]:
     said = [c for c in stored.comments if not c.startswith("patient: ")]
     if stored.started and not in_range:
         said.append(f"recorded {stored.started:%Y-%m-%d %H:%M:%S}; EDF holds no dates outside 1985 to 2084")
+    elif stored.started and stored.started.microsecond:  # as fractions of onsets, readers refuse one file in five
+        said.append(f"{STARTED}: {stored.started.isoformat()}")
     name = patient or stored.patient
     if name and ascii_text(name).replace(" ", "_") != name:
         said.append(f"patient: {name}")

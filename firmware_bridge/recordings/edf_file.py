@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import MAX_SIGNALS, Person, Recording, Signal
 from ecg_edge.firmware_bridge.recordings.text import calendar_date, clock_time, decode, number, unreadable
-from ecg_edge.firmware_bridge.recordings.values.plain_facts import fact_of, person_of
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import STARTED, fact_of, person_of
 from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
 
 OWN = "ecg-edge"
@@ -125,8 +126,10 @@ class _File:
         who, name = facts.get("patient", person.identifier), facts.get("name", person.name)
         person = replace(person, identifier=who, name=name)
         comments += tuple(f"{key}: {text}" for key, text in facts.items())
-        notes = tuple((at, text) for at, text in notes if at or not own or not fact_of(text))
-        return Recording(self.path.stem, self.source, signals, self.read, self._started(about),
+        starts = [text for at, text in notes if own and not at and text.startswith(f"{STARTED}: ")]
+        started = _exact(starts, self._started(about))
+        notes = tuple((at, text) for at, text in notes if at or not own or not (fact_of(text) or text in starts))
+        return Recording(self.path.stem, self.source, signals, self.read, started,
                          person_of(facts.items(), person), comments, notes, tuple(self.remarks))  # fmt: skip
 
     def _records(self, size: int) -> int:
@@ -283,6 +286,15 @@ class _File:
         first = first if 0 <= first < 1 else Fraction(0)
         zone = timezone.utc if OWN in about and UTC in about else None
         return datetime.combine(day, at[0], zone) + timedelta(seconds=float(first))
+
+
+def _exact(starts: Sequence[str], known: datetime | None) -> datetime | None:
+    """The start with its fraction of a second, as our own files note it; else as the header has it."""
+    with contextlib.suppress(ValueError, IndexError, TypeError):
+        exact = datetime.fromisoformat(starts[0].partition(": ")[2])
+        if known is not None and timedelta(0) <= exact - known < timedelta(seconds=1):
+            return exact
+    return known
 
 
 def _tals(data: bytes) -> list[tuple[Fraction, str]]:
