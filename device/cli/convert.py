@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from ecg_edge.device.hand_on.dicom_writer import unheld
 from ecg_edge.device.offline.write_recording import check_name, files_of, format_of, held, write_recording
 from ecg_edge.device.recording.edf_writer import coarse_steps, write_edf
 from ecg_edge.device.recording.implausible_leads import annotated, doubted_leads, warnings
@@ -38,6 +39,7 @@ def convert(arguments: argparse.Namespace) -> int:
             raise RecordingError(f"{stored.name} holds no sample: all are missing", "check the columns of the file")
         found = doubted_leads(stored)
         coarse = [text for part in parts for text in coarse_steps(part)] if kind == "edf" else []
+        coarse += unheld(stored) if kind == "dicom" else []
         stored = _with_remarks(annotated(stored, found))
         if kind == "edf":
             write_edf(stored, out, a.patient or stored.patient, others)

@@ -28,6 +28,7 @@ from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import NOT_LOADABLE, MissingExtraError, RecordingError
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_open
+from ecg_edge.firmware_bridge.recordings.values.ages import age_of, written_age
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -41,6 +42,7 @@ _MOST_SAMPLES, _TWELVE_LEAD_HZ, _AMBULATORY_HZ = 16384, (200, 1000), (50, 1000)
 _INVALID, _TOP = -32768, 32767
 _UV_PER_COUNT = 1.0
 _MEASURE_S = 10
+_LONGEST = 64
 _BEAT_WORDS = {"measured": ", measured", "derived": ", derived", "reconstructed": ", estimate: not for diagnosis"}
 _MOST_TEXT = 10240
 _MAKER = "ecg-edge"
@@ -101,11 +103,11 @@ def _general(data: Dataset, stored: Stored, uid: Any) -> None:
     """Patient, study, series, equipment."""
     person, started = stored.person, stored.started
     data.SpecificCharacterSet = "ISO_IR 192"
-    data.PatientName = person.name.replace("^", " ")
-    data.PatientID = (person.identifier or (stored.patient if stored.patient != person.name else ""))[:64]
+    data.PatientName = _plain(person.name.replace("^", " "))
+    data.PatientID = _plain(_identifier(stored))
     data.PatientBirthDate = f"{person.birth:%Y%m%d}" if person.birth else ""
     data.PatientAge = _age(stored)
-    data.PatientComments = "\r\n".join(stored.comments)[:_MOST_TEXT]
+    data.PatientComments = "\r\n".join([*stored.comments, *unheld(stored)])[:_MOST_TEXT]
     data.PatientSex = {"male": "M", "female": "F"}.get(person.sex, "")
     data.StudyInstanceUID, data.SeriesInstanceUID = uid(), uid()
     data.StudyID, data.AccessionNumber, data.ReferringPhysicianName = "", "", ""
@@ -121,11 +123,33 @@ def _general(data: Dataset, stored: Stored, uid: Any) -> None:
     data.SeriesDescription = "Twelve leads, reconstructed ones are estimates: not for diagnosis"[:64]
 
 
+def _identifier(stored: Stored) -> str:
+    return stored.person.identifier or (stored.patient if stored.patient != stored.person.name else "")
+
+
+def _plain(text: str) -> str:
+    """A text as DICOM holds it: 64 letters, and no backslash, which would part it in two."""
+    return text.replace("\\", "/")[:_LONGEST]
+
+
+def unheld(stored: Stored) -> list[str]:
+    """Say what of the person DICOM cannot hold as the recording states it."""
+    said = []
+    for what, text in (("patient", _identifier(stored)), ("name", stored.person.name)):
+        if "\\" in text:
+            said.append(f"{what} {text[:_LONGEST]}: DICOM holds no backslash, / is written")
+        if len(text) > _LONGEST:
+            said.append(f"{what} {text[:_LONGEST]}…: DICOM holds {_LONGEST} of its {len(text)} letters")
+    if stored.person.age and not _age(stored):
+        said.append(f"age {written_age(stored.person.age)}: DICOM has no number for it, it is left out")
+    return said
+
+
 def _age(stored: Stored) -> str:
-    """Age in years as DICOM writes it, as the record states it or from the birth; empty where neither is known."""
+    """Age as DICOM writes it, as the record states it or from the birth; empty where neither is known."""
     person, started = stored.person, stored.started
-    if found := re.fullmatch(r"0*(\d{1,3})\s*[yY]?", person.age.strip()):
-        return f"{int(found[1]):03d}Y"
+    if person.age and (found := age_of(person.age)):
+        return found.dicom
     if person.birth and started:
         before = (started.month, started.day) < (person.birth.month, person.birth.day)
         return f"{max(0, started.year - person.birth.year - before):03d}Y"

@@ -20,6 +20,8 @@ from ecg_edge.device.recording.stored_recording import Stored, no_lead, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS
 from ecg_edge.firmware_bridge.private_files import private_open
+from ecg_edge.firmware_bridge.recordings.values.ages import written_age
+from ecg_edge.firmware_bridge.recordings.values.plain_facts import fact_of
 
 Resource = dict[str, Any]
 LOINC, MDC, UCUM = "http://loinc.org", "urn:iso:std:iso:11073:10101", "http://unitsofmeasure.org"
@@ -88,9 +90,13 @@ def observation(stored: Stored) -> Resource:
 
 def _comments(stored: Stored) -> list[str]:
     """Comments, and what is known of the person: an Observation has no field for age and sex."""
-    said = [c for c in stored.comments if not c.lower().startswith(_ELSEWHERE)]
+    said = [c for c in stored.comments if not c.lower().startswith(_ELSEWHERE) and (fact_of(c) or "*")[0] != "age"]
     plain, person = " ".join(said).lower(), stored.person
-    facts = {"age": person.age, "sex": person.sex, "born": person.birth.isoformat() if person.birth else ""}
+    facts = {
+        "age": written_age(person.age),
+        "sex": person.sex,
+        "born": person.birth.isoformat() if person.birth else "",
+    }
     return [*said, *(f"{key}: {text}" for key, text in facts.items() if text and f"{key}:" not in plain)]
 
 

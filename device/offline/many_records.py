@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ecg_edge.device.hand_on.dicom_writer import unheld
 from ecg_edge.device.inference.load import Model
 from ecg_edge.device.lead_algebra import Provenance
 from ecg_edge.device.offline.twelve_leads import Wanted, reconstruct_recording
@@ -102,7 +103,7 @@ def convert_record(plan: RecordPlan, source: str, out: str, progress: Callable[[
         "fs": float(block.fs),
         "model": result.model.path.name,
         "leads": leads,
-        "remarks": list(result.remarks),
+        "remarks": [*result.remarks, *(unheld(result.stored) if plan.kind == "dicom" else [])],
     }
 
 

@@ -15,6 +15,7 @@ from ecg_edge.device.recording.measure_stored import INTERVAL, measure_stored
 from ecg_edge.device.recording.stored_recording import Stored, no_lead, voltages
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.lead_names import LEADS, electrodes_of
+from ecg_edge.firmware_bridge.recordings.values.ages import written_age
 
 
 def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageContent:
@@ -44,7 +45,7 @@ def page_content(stored: Stored, identifier: str = "", name: str = "") -> PageCo
         {lead: _strips(stored, mv, lead) for lead in leads},
         name=name or person.name,
         identifier=identifier or person.identifier or (stored.patient if stored.patient != person.name else ""),
-        born=f"{person.birth:%Y-%m-%d}" if person.birth else f"age {person.age}" if person.age else "",
+        born=f"{person.birth:%Y-%m-%d}" if person.birth else f"age {written_age(person.age)}" if person.age else "",
         sex=person.sex,
         when=_when(stored),
         device=_said(stored, "device: "),

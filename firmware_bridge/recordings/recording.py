@@ -13,7 +13,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.lead_names import LeadLabel, known_channels, read_labels
-from ecg_edge.firmware_bridge.recordings.values.claims import obeyed
+from ecg_edge.firmware_bridge.recordings.values.claims import contradictions, obeyed
 from ecg_edge.firmware_bridge.units import UNSTATED, is_other_quantity, mv_per
 
 MAX_SIGNALS = 1024
@@ -162,8 +162,10 @@ class Recording:
                       for s, x in zip(self.signals, leads, strict=True))  # fmt: skip
         said = tuple(f"{s.label}: in {s.unit}, which is no voltage: not taken for lead {x.lead}" for s, x in left)
         own = [s.provenance or lead.provenance for s, lead in zip(self.signals, leads, strict=True)]
-        origins, contradictions = obeyed(leads, own, self.comments)
-        object.__setattr__(self, "remarks", tuple(dict.fromkeys([*self.remarks, *said, *contradictions])))
+        origins, against = obeyed(leads, own, self.comments)
+        object.__setattr__(
+            self, "remarks", tuple(dict.fromkeys([*self.remarks, *said, *against, *contradictions(self.comments)]))
+        )
         named = (replace(s, lead=lead, provenance=p) for s, lead, p in zip(self.signals, leads, origins, strict=True))
         object.__setattr__(self, "signals", tuple(named))
 

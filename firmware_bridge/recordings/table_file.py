@@ -27,6 +27,7 @@ from ecg_edge.firmware_bridge.recordings.text import (
     rate_of,
     start,
 )
+from ecg_edge.firmware_bridge.recordings.values.claims import contradictions
 from ecg_edge.firmware_bridge.recordings.values.plain_facts import STARTED, note_of, person_of
 from ecg_edge.firmware_bridge.recordings.values.sentinels import mark_missing
 from ecg_edge.firmware_bridge.recordings.values.silent_units import names_lead, silent_unit
@@ -288,6 +289,7 @@ class _Meaning:
         days = list(dict.fromkeys(day.date() for order in date_orders([born]) if (day := moment(born, order))))
         if len(days) > 1:
             self._remarks.append(f"day of birth left out: {born!r} may be {' or '.join(map(str, days))}")
+        self._remarks += contradictions([f"{key}: {text}" for key, text in self._pairs()])
         known = Person("", name, "", _day(born) or (days[0] if len(days) == 1 else None))
         return person_of(self._pairs(), known)
 

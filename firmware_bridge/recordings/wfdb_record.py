@@ -15,7 +15,7 @@ import numpy as np
 from ecg_edge.firmware_bridge.array_types import FloatArray
 from ecg_edge.firmware_bridge.errors import RecordingError
 from ecg_edge.firmware_bridge.recordings.recording import Person, Recording, Signal
-from ecg_edge.firmware_bridge.recordings.text import number
+from ecg_edge.firmware_bridge.recordings.values.ages import AGE, age_of
 from ecg_edge.firmware_bridge.recordings.values.plain_facts import person_of
 from ecg_edge.firmware_bridge.recordings.wfdb_annotations import read_notes
 from ecg_edge.firmware_bridge.recordings.wfdb_header import Header, SignalLine, read_header
@@ -247,9 +247,11 @@ def _person(comments: Sequence[str]) -> Person:
             at = comment.lower().find(mark)
             if at == 0 or (at > 0 and key != "patient" and not comment[at - 1].isalnum()):
                 rest = comment[at + len(mark) :].strip()
-                said.setdefault(key, rest if key == "patient" else (rest.split() or [""])[0].strip("<>"))
+                first = (rest.split() or [""])[0].strip("<>")
+                stated = AGE.match(rest) if key == "age" else None
+                said.setdefault(key, rest if key == "patient" else stated[0].strip("<( ") if stated else first)
     age = said.get("age", "")
-    plain = age if (years := number(age)) is not None and years >= 0 else ""
+    plain = age if age_of(age) else ""
     sex = said.get("sex", "")
     known = Person(
         said.get("patient", ""), "", _SEX.get(sex.lower(), sex if sex not in ("?", "NaN") else ""), None, plain

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ecg_edge.firmware_bridge.lead_names import PROVENANCE, LeadLabel, lead_of
+from ecg_edge.firmware_bridge.recordings.values.ages import age_of
 
 
 def listed(comments: Sequence[str]) -> dict[str, list[str]]:
@@ -20,6 +21,30 @@ def listed(comments: Sequence[str]) -> dict[str, list[str]]:
                 for lead in dict.fromkeys(leads):
                     found[lead] = [*found.get(lead, []), claim]
     return found
+
+
+_FACT = re.compile(r"<?(patient|name|sex|born|age)>?\s*:\s*(.*)", re.IGNORECASE)
+
+
+def contradictions(lines: Sequence[str]) -> list[str]:
+    """Return what lines such as ``patient: A`` and ``patient: B`` state twice and differently; the first is taken."""
+    said: dict[str, dict[str, str]] = {}
+    for found in filter(None, map(_FACT.match, lines)):
+        key, text = found[1].lower(), found[2].strip()
+        if key == "age":
+            plain = str(age_of(text) or "")
+        elif key == "sex":
+            text = (text.split() or [""])[0]
+            plain = text[:1].lower()
+        else:
+            plain = text
+        if plain:
+            said.setdefault(key, {}).setdefault(plain, text)
+    return [
+        f"{key} is stated as {' and as '.join(texts.values())}: {next(iter(texts.values()))} is taken"
+        for key, texts in said.items()
+        if len(texts) > 1
+    ]
 
 
 def obeyed(

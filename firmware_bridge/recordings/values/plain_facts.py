@@ -8,6 +8,7 @@ from datetime import date
 from fractions import Fraction
 
 from ecg_edge.firmware_bridge.recordings.recording import Person
+from ecg_edge.firmware_bridge.recordings.values.ages import AGE
 
 STARTED = "started"
 _NOTE = re.compile(r"note at (-?\d{1,12}(?:\.\d{1,9})?) s")
@@ -37,7 +38,8 @@ def person_lines(person: Person, comments: Sequence[str]) -> list[str]:
 def fact_of(line: str) -> tuple[str, str] | None:
     """Key and text of a line of `person_lines`; None for another one: ``age: 60 sex: F`` states two things."""
     key, _, text = line.partition(": ")
-    short = key in ("patient", "name") or " " not in text.strip()
+    age = key == "age" and AGE.fullmatch(text.strip())
+    short = key in ("patient", "name") or " " not in text.strip() or age
     return (key, text.strip()) if key in _PERSON and text.strip() and short else None
 
 
