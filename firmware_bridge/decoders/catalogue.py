@@ -148,7 +148,7 @@ def _chords(
 
 _HP34 = ("II", "resp")
 _SIX = ("I", "II", "ch3", "ch4", "ch5", "ch6")
-_CYTON = ("I", "II", "ch3", "ch4", "ch5", "ch6", "ch7", "ch8")
+_CYTON = ("I", "II", "V1", "ch4", "ch5", "ch6", "ch7", "ch8")
 _R1292 = ("II", "resp", "resp_rate", "heart_rate")
 _R30003 = ("I", "RR_ms", "heart_rate")
 _HP6 = ("I", "II", "V1", "resp", "lead_off")

@@ -67,6 +67,6 @@ def cyton(leads: Sequence[str] | None = None, gain: float | None = None, fs: Fra
     of a constant channel.
     """
     lsb = 4500 / (gain or GAIN) / (2**23 - 1)
-    channels = [Channel(label, lsb) for label in ("I", "II", *(f"ch{k}" for k in range(3, 9)))]
+    channels = [Channel(label, lsb) for label in ("I", "II", "V1", *(f"ch{k}" for k in range(4, 9)))]
     info = stream_info("cyton", fs or Fraction(250), channels, leads)
     return Cyton(info, FixedFormat(_LENGTH, _good, _counter, 256, lock=3), opening=b"b", closing=b"s")

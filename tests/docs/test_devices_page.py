@@ -51,7 +51,7 @@ def test_a_row_says_what_the_code_does(device):
 def test_scale_electrodes_and_losses_are_those_of_the_decoders():
     assert with_table(PAGE) == PAGE
     table = devices_table()
-    assert "| `cyton` | 250 | I, II, ch3 … ch8 | 0.02235 | 24 | – | none | yes |" in table
+    assert "| `cyton` | 250 | I, II, V1, ch4 … ch8 | 0.02235 | 24 | – | none | yes |" in table
     assert "| `ad8232` | 192 | I | 2.93 | 10 | – | RA, LA | no |" in table
 
 

@@ -80,7 +80,7 @@ def test_of_a_run_in_a_folder_what_was_measured_is_reconstructed_once(there, cap
 
 
 def test_a_run_without_a_recording_keeps_the_monitor_in_its_line(there, capsys):
-    pytest.importorskip("aiohttp")
+    pytest.importorskip("websockets")
     assert main(["run", "synthetic:", "--seconds", "1", "--fast", "--monitor", "--port", "0"]) == 0
     assert "--monitor" in next_of(capsys)
 
